@@ -1,0 +1,41 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+/// Settings of every Swift target: what a package of many modules is read more easily with.
+let strict: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+let collections = Target.Dependency.product(
+  name: "OrderedCollections", package: "swift-collections")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+
+let package = Package(
+  name: "duct",
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.4.0"),
+    .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0", traits: []),
+  ],
+  targets: [
+    // Text as records hold it: JSON, any bytes in strings, Python's formats, times.
+    .target(
+      name: "RecordText", dependencies: ["SystemCalls", "CSystemCalls", collections, system],
+      swiftSettings: strict),
+
+    // Thin, typed wrappers of kernel calls: threads of our own, children, signals, pipes.
+    .target(
+      name: "SystemCalls", dependencies: ["CSystemCalls", system], swiftSettings: strict),
+    .target(name: "CSystemCalls"),
+
+    // Tests: a folder a target. RunTests and SlurmTests run the executables themselves.
+    .target(
+      name: "TestSupport",
+      dependencies: ["RecordText", "SystemCalls", subprocess, system], path: "Tests/TestSupport",
+      swiftSettings: strict),
+    .testTarget(name: "SystemCallsTests", dependencies: ["SystemCalls", "TestSupport", system]),
+    .testTarget(name: "RecordTextTests", dependencies: ["RecordText", "TestSupport"]),
+  ]
+)

@@ -1,0 +1,202 @@
+#define _GNU_SOURCE
+#include "CSystemCalls.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+// --- processes ---------------------------------------------------------------------------------
+
+// Sources are moved out of the range of the targets first, so that no dup2 overwrites one that a
+// later dup2 needs. Every source is close-on-exec here; dup2 clears that for the target alone.
+#define FIRST_FREE_NUMBER 64
+
+int duct_spawn(const struct duct_spawn_request *request, pid_t *pid) {
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+  int moved[16];
+  int moved_count = 0;
+  int error = posix_spawn_file_actions_init(&actions);
+  if (error != 0) return error;
+  error = posix_spawnattr_init(&attributes);
+  if (error != 0) {
+    posix_spawn_file_actions_destroy(&actions);
+    return error;
+  }
+
+  for (int i = 0; error == 0 && i < request->descriptor_count; i++) {
+    int source = request->descriptors[i];
+    if (source == DUCT_SPAWN_INHERIT) continue;
+    if (source == DUCT_SPAWN_CLOSED) {
+      error = posix_spawn_file_actions_addclose(&actions, i);
+      continue;
+    }
+    if (source < request->descriptor_count) {
+      if (moved_count == (int)(sizeof moved / sizeof *moved)) {
+        error = E2BIG;
+        break;
+      }
+      source = fcntl(source, F_DUPFD_CLOEXEC, FIRST_FREE_NUMBER);
+      if (source < 0) {
+        error = errno;
+        break;
+      }
+      moved[moved_count++] = source;
+    }
+    error = posix_spawn_file_actions_adddup2(&actions, source, i);
+  }
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 34)
+  if (error == 0 && request->close_others)
+    error = posix_spawn_file_actions_addclosefrom_np(&actions, request->descriptor_count);
+#endif
+
+  short flags = POSIX_SPAWN_SETSIGMASK;
+  if (request->new_session) flags |= POSIX_SPAWN_SETSID;
+  if (error == 0) error = posix_spawnattr_setflags(&attributes, flags);
+  if (error == 0) error = posix_spawnattr_setsigmask(&attributes, request->mask);
+  if (error == 0) {
+    error = request->search_path
+                ? posix_spawnp(pid, request->path, &actions, &attributes, request->argv, request->envp)
+                : posix_spawn(pid, request->path, &actions, &attributes, request->argv, request->envp);
+  }
+  for (int i = 0; i < moved_count; i++) close(moved[i]);
+  posix_spawnattr_destroy(&attributes);
+  posix_spawn_file_actions_destroy(&actions);
+  return error;
+}
+
+int duct_become_subreaper(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
+
+void duct_name_thread(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
+
+int duct_reap(pid_t pid, struct duct_child *child) {
+  int status = 0;
+  pid_t got;
+  do {
+    got = wait4(pid, &status, WNOHANG, &child->usage);
+  } while (got < 0 && errno == EINTR);
+  if (got <= 0) return (int)got;
+  child->pid = got;
+  if (WIFSIGNALED(status)) {
+    child->code = WCOREDUMP(status) ? CLD_DUMPED : CLD_KILLED;
+    child->status = WTERMSIG(status);
+  } else {
+    child->code = CLD_EXITED;
+    child->status = WEXITSTATUS(status);
+  }
+  return 1;
+}
+
+bool duct_has_ended(pid_t pid) {
+  siginfo_t info;
+  info.si_pid = 0;
+  return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid;
+}
+
+char **duct_environment(void) { return environ; }
+
+// --- descriptors -------------------------------------------------------------------------------
+
+int duct_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
+
+int duct_socket_pair(int ends[2]) { return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends); }
+
+int duct_memory_file(const char *name, size_t size) {
+  int fd = memfd_create(name, MFD_CLOEXEC);
+  if (fd < 0) return -1;
+  if (ftruncate(fd, (off_t)size) != 0) {
+    int error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+  }
+  return fd;
+}
+
+int duct_event_descriptor(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
+
+int duct_set_pipe_size(int pipe, int bytes) { return fcntl(pipe, F_SETPIPE_SZ, bytes); }
+
+int duct_bytes_readable(int fd) {
+  int bytes = 0;
+  return ioctl(fd, FIONREAD, &bytes) < 0 ? -1 : bytes;
+}
+
+int duct_is_open(int fd) { return fcntl(fd, F_GETFD) >= 0; }
+
+int duct_set_nonblocking(int fd) {
+  int flags = fcntl(fd, F_GETFL);
+  return flags < 0 ? -1 : fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+}
+
+ssize_t duct_splice(int from_pipe, int to, size_t bytes) {
+  return splice(from_pipe, NULL, to, NULL, bytes, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+}
+
+// --- signals -----------------------------------------------------------------------------------
+
+int duct_signal_descriptor(const sigset_t *mask) { return signalfd(-1, mask, SFD_CLOEXEC | SFD_NONBLOCK); }
+
+int duct_next_signal(int fd, struct duct_signal *signal) {
+  struct signalfd_siginfo info;
+  ssize_t got;
+  do {
+    got = read(fd, &info, sizeof info);
+  } while (got < 0 && errno == EINTR);
+  if (got < 0) return errno == EAGAIN ? 0 : -1;
+  if (got != (ssize_t)sizeof info) return 0;
+  signal->number = (int)info.ssi_signo;
+  signal->from_kernel = info.ssi_code == SI_KERNEL;
+  signal->sender = (pid_t)info.ssi_pid;
+  return 1;
+}
+
+bool duct_ignores(int number) {
+  struct sigaction action;
+  return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+void duct_ignore(int number) { signal(number, SIG_IGN); }
+
+// --- memory shared by two processes --------------------------------------------------------------
+
+int duct_wait32(const uint32_t *p, uint32_t expected, int64_t nanoseconds) {
+  struct timespec limit = {nanoseconds / 1000000000, nanoseconds % 1000000000};
+  long result = syscall(SYS_futex, p, FUTEX_WAIT, expected, nanoseconds < 0 ? NULL : &limit, NULL, 0);
+  if (result == 0 || errno == EAGAIN) return 0;
+  return errno;
+}
+
+void duct_wake32(const uint32_t *p) { syscall(SYS_futex, p, FUTEX_WAKE, INT_MAX, NULL, NULL, 0); }
+
+// --- text ----------------------------------------------------------------------------------------
+
+int duct_format_double(char *buffer, size_t size, char conversion, bool alternate, int precision,
+                       double value) {
+  char format[8] = {'%', 0};
+  int at = 1;
+  if (alternate) format[at++] = '#';
+  format[at++] = '.';
+  format[at++] = '*';
+  format[at++] = conversion;
+  format[at] = 0;
+  return snprintf(buffer, size, format, precision, value);
+}
+
+bool duct_contains(const void *bytes, size_t count, const void *text, size_t text_count) {
+  return memmem(bytes, count, text, text_count) != NULL;
+}

@@ -1,0 +1,129 @@
+// Kernel and C library calls that Swift cannot import by itself: variadic functions, functions behind
+// _GNU_SOURCE, atomics in memory shared by two processes, and a spawn that leaks no descriptor.
+#ifndef C_SYSTEM_CALLS_H
+#define C_SYSTEM_CALLS_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+#include <time.h>
+
+// --- processes ---------------------------------------------------------------------------------
+
+/// A source in `duct_spawn_request.descriptors`: the child inherits this number as it is.
+#define DUCT_SPAWN_INHERIT (-1)
+/// A source in `duct_spawn_request.descriptors`: the number is closed in the child.
+#define DUCT_SPAWN_CLOSED (-2)
+
+struct duct_spawn_request {
+  const char *path;
+  bool search_path;       ///< look `path` up in PATH, as execvp does, when it has no slash
+  char *const *argv;
+  char *const *envp;
+  const int *descriptors; ///< descriptor i of the child is a duplicate of descriptors[i]
+  int descriptor_count;
+  bool close_others;      ///< close every descriptor from descriptor_count on
+  bool new_session;
+  const sigset_t *mask;   ///< the child's signal mask
+};
+
+/// Starts a program. Returns 0 and sets `pid`, or the errno of what failed, exec included.
+/// Signal dispositions are those of the caller: ignored stays ignored, caught becomes default.
+int duct_spawn(const struct duct_spawn_request *request, pid_t *pid);
+
+/// prctl(PR_SET_CHILD_SUBREAPER): orphans below this process become its children. 0 or -1.
+int duct_become_subreaper(void);
+/// prctl(PR_SET_NAME) for the calling thread; at most 15 bytes are kept.
+void duct_name_thread(const char *name);
+
+/// What ended or changed in a child, by waitid(2).
+struct duct_child {
+  pid_t pid;
+  int code;   ///< CLD_EXITED, CLD_KILLED, CLD_DUMPED
+  int status; ///< exit code, or signal number
+  struct rusage usage;
+};
+/// Reaps one ended child without blocking (`pid` -1: any). 1 reaped, 0 none has ended, -1 errno.
+int duct_reap(pid_t pid, struct duct_child *child);
+
+/// Whether a child has ended and waits to be reaped: it stays so.
+bool duct_has_ended(pid_t pid);
+
+extern char **environ;
+/// The environment of this process, for Swift (a C global is not concurrency-safe there).
+char **duct_environment(void);
+
+// --- descriptors -------------------------------------------------------------------------------
+
+int duct_pipe(int ends[2]);         ///< pipe2(O_CLOEXEC)
+int duct_socket_pair(int ends[2]);  ///< socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC)
+int duct_memory_file(const char *name, size_t size);  ///< memfd_create + ftruncate
+int duct_event_descriptor(void);    ///< eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)
+int duct_set_pipe_size(int pipe, int bytes);          ///< fcntl(F_SETPIPE_SZ)
+int duct_bytes_readable(int fd);    ///< ioctl(FIONREAD); -1 errno
+int duct_is_open(int fd);           ///< 1 if `fd` is open, else 0
+int duct_set_nonblocking(int fd);
+/// splice(2) without offsets, non-blocking on the pipe's side.
+ssize_t duct_splice(int from_pipe, int to, size_t bytes);
+
+// --- signals -----------------------------------------------------------------------------------
+
+int duct_signal_descriptor(const sigset_t *mask);     ///< signalfd, O_CLOEXEC | O_NONBLOCK
+struct duct_signal {
+  int number;
+  bool from_kernel;  ///< sent by the terminal driver, to a whole process group
+  pid_t sender;
+};
+/// The next waiting signal: 1, 0 when there is none, -1 errno.
+int duct_next_signal(int fd, struct duct_signal *signal);
+/// Whether the calling process ignores `number`.
+bool duct_ignores(int number);
+/// Ignores `number` from now on, for a program that starts no other.
+void duct_ignore(int number);
+
+// --- memory shared by two processes --------------------------------------------------------------
+
+static inline uint64_t duct_load64(const uint64_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
+static inline void duct_add64(uint64_t *p, uint64_t n) { __atomic_fetch_add(p, n, __ATOMIC_ACQ_REL); }
+static inline uint32_t duct_load32(const uint32_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
+static inline void duct_store32(uint32_t *p, uint32_t n) { __atomic_store_n(p, n, __ATOMIC_RELEASE); }
+static inline uint32_t duct_add32(uint32_t *p, uint32_t n) {
+  return __atomic_add_fetch(p, n, __ATOMIC_ACQ_REL);
+}
+/// FUTEX_WAIT on shared memory while *p == expected. `nanoseconds` < 0: without limit.
+/// 0 woken (or the value had changed), else errno (ETIMEDOUT, EINTR).
+int duct_wait32(const uint32_t *p, uint32_t expected, int64_t nanoseconds);
+/// FUTEX_WAKE of all waiters.
+void duct_wake32(const uint32_t *p);
+
+/// What a relay tells about one stream.
+struct duct_relay_stream {
+  uint64_t written; ///< bytes of the stream that are in its file
+  uint64_t waiting; ///< bytes kept in the relay's memory, since the file cannot be written
+  uint64_t lost;    ///< bytes let go, since that memory was full
+  uint32_t error;   ///< errno of the last try to write, 0 while all is well
+  uint32_t ended;   ///< 1 once the pipe has reached end of file
+};
+
+/// The page that a relay and its duct share.
+struct duct_relay_status {
+  uint32_t sequence;        ///< grows with every change: the word to wait on
+  uint32_t sync_requested;  ///< duct asks: move all that is in the pipes by now
+  uint32_t sync_done;       ///< the last such request that was carried out
+  uint32_t unused;
+  struct duct_relay_stream streams[2];
+};
+
+// --- text ----------------------------------------------------------------------------------------
+
+/// printf's %.*f, %.*e, %.*g and %.*F … of one double: `conversion` is the letter. Length as snprintf.
+int duct_format_double(char *buffer, size_t size, char conversion, bool alternate, int precision,
+                       double value);
+
+/// Whether `text` stands somewhere in `bytes` (memmem).
+bool duct_contains(const void *bytes, size_t count, const void *text, size_t text_count);
+
+#endif

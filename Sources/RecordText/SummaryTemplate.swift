@@ -1,0 +1,201 @@
+internal import SystemCalls
+
+/// A value that a template can show.
+public enum TemplateValue: Sendable, Equatable {
+  case none
+  case integer(Int)
+  case number(Double)
+  case text(String)
+
+  var isTrue: Bool {
+    switch self {
+    case .none: false
+    case .integer(let value): value != 0
+    case .number(let value): value != 0
+    case .text(let value): !value.isEmpty
+    }
+  }
+
+  /// As Python's `str()`.
+  var plainText: String {
+    switch self {
+    case .none: "None"
+    case .integer(let value): String(value)
+    case .number(let value): value.isFinite ? value.description : value.isNaN ? "nan" : "inf"
+    case .text(let value): value
+    }
+  }
+
+  var double: Double? {
+    switch self {
+    case .none: nil
+    case .integer(let value): Double(value)
+    case .number(let value): value
+    case .text(let value): Double(value)
+    }
+  }
+}
+
+/// A template such as `{wall_clock_time:.3f} sec`, in the language of con-duct's `--summary-format`:
+/// Python's `str.format` with the conversions !S !E !X !N !P !T !D beside !r !s !a, and a conversion
+/// also behind the format specification (`{peak_pmem:.2f!N}`).
+public struct SummaryTemplate: Sendable {
+  enum Piece: Sendable, Equatable {
+    case literal(String)
+    case field(name: String, conversion: Character?, spec: String)
+  }
+
+  static let conversions: Set<Character> = ["S", "E", "X", "N", "P", "T", "D", "r", "s", "a"]
+
+  let pieces: [Piece]
+
+  /// - Parameters:
+  ///   - text: the template.
+  ///   - fields: the names that it may use.
+  public init(_ text: String, fields: Set<String>) throws(FormatError) {
+    pieces = try Self.parse(text)
+    for case .field(let name, let conversion, let spec) in pieces {
+      if !fields.contains(name) {
+        let known = fields.sorted().joined(separator: ", ")
+        throw FormatError(description: "unknown field {\(name)}; known are: \(known)")
+      }
+      if let conversion, !Self.conversions.contains(conversion) {
+        throw FormatError(description: "unknown conversion !\(conversion) of {\(name)}")
+      }
+      let (formatSpec, last) = Self.split(spec)
+      if let last, last.count != 1 || !Self.conversions.contains(Character(last)) {
+        throw FormatError(description: "unknown conversion !\(last) of {\(name)}")
+      }
+      _ = try FormatSpec(formatSpec)
+    }
+  }
+
+  static func parse(_ text: String) throws(FormatError) -> [Piece] {
+    var pieces: [Piece] = []
+    var literal = ""
+    var rest = text[...]
+    while let character = rest.popFirst() {
+      switch character {
+      case "{" where rest.first == "{", "}" where rest.first == "}":
+        literal.append(rest.removeFirst())
+      case "}":
+        throw FormatError(description: "a single '}' in the template; write '}}' for the character")
+      case "{":
+        guard let end = rest.firstIndex(of: "}") else {
+          throw FormatError(description: "a '{' without its '}' in the template")
+        }
+        if !literal.isEmpty { pieces.append(.literal(literal)) }
+        literal = ""
+        pieces.append(try field(rest[..<end]))
+        rest = rest[rest.index(after: end)...]
+      default: literal.append(character)
+      }
+    }
+    if !literal.isEmpty { pieces.append(.literal(literal)) }
+    return pieces
+  }
+
+  private static func field(_ text: Substring) throws(FormatError) -> Piece {
+    let nameEnd = text.firstIndex { $0 == "!" || $0 == ":" } ?? text.endIndex
+    let name = String(text[..<nameEnd])
+    var rest = text[nameEnd...]
+    var conversion: Character?
+    if rest.first == "!" {
+      rest.removeFirst()
+      guard let letter = rest.popFirst(), rest.isEmpty || rest.first == ":" else {
+        throw FormatError(description: "one letter must follow '!' in {\(text)}")
+      }
+      conversion = letter
+    }
+    if rest.contains("{") {
+      throw FormatError(description: "a field within the format of {\(name)} is not supported")
+    }
+    return .field(name: name, conversion: conversion, spec: String(rest.dropFirst()))
+  }
+
+  /// A conversion may follow a specification of at least two characters.
+  private static func split(_ spec: String) -> (spec: String, conversion: String?) {
+    guard let mark = spec.firstIndex(of: "!"), spec.distance(from: spec.startIndex, to: mark) > 1
+    else { return (spec, nil) }
+    return (String(spec[..<mark]), String(spec[spec.index(after: mark)...]))
+  }
+
+  /// The text with values in place of the fields.
+  ///
+  /// - Parameter warn: told of each value whose format does not fit it; the value then stands plain.
+  public func render(
+    _ values: [String: TemplateValue], colors: Bool, warn: (String) -> Void = { _ in }
+  ) -> String {
+    let painter = TemplateColors(isEnabled: colors)
+    return pieces.map { piece -> String in
+      switch piece {
+      case .literal(let text): return text
+      case .field(let name, let conversion, let spec):
+        var value = values[name] ?? .none
+        if let conversion { value = painter.convert(value, conversion) }
+        if value == .none { return TemplateColors.none }
+        let (formatSpec, last) = Self.split(spec)
+        do throws(FormatError) {
+          let text = try Self.format(value, formatSpec)
+          guard let last else { return text }
+          return painter.convert(.text(text), Character(last)).plainText
+        } catch {
+          warn("Showing {\(name)} as it is, since \(error.description)")
+          return value.plainText
+        }
+      }
+    }.joined()
+  }
+
+  private static func format(_ value: TemplateValue, _ spec: String) throws(FormatError) -> String {
+    if spec.isEmpty { return value.plainText }
+    let spec = try FormatSpec(spec)
+    switch value {
+    case .none: return TemplateColors.none
+    case .integer(let value): return try spec.format(value)
+    case .number(let value): return try spec.format(value)
+    case .text(let value): return try spec.format(value)
+    }
+  }
+}
+
+/// con-duct's conversions: green is good, red is bad or missing.
+struct TemplateColors {
+  static let none = "-"
+  let isEnabled: Bool
+
+  enum Color: Int { case red = 31, green = 32 }
+
+  func paint(_ value: TemplateValue, _ color: Color) -> TemplateValue {
+    guard isEnabled else { return value }
+    return .text("\u{1B}[1;\(color.rawValue)m\(value.plainText)\u{1B}[0m")
+  }
+
+  func convert(_ value: TemplateValue, _ conversion: Character) -> TemplateValue {
+    let missing = paint(.text(Self.none), .red)
+    switch conversion {
+    case "S":
+      guard let bytes = value.double else { return value == .none ? missing : value }
+      return paint(.text(humanSize(bytes)), .green)
+    case "E":
+      return value == .none ? missing : paint(value, value.isTrue ? .red : .green)
+    case "X":
+      return value == .none ? missing : paint(value, value.isTrue ? .green : .red)
+    case "N":
+      return value == .none ? missing : paint(value, .green)
+    case "P":
+      guard let percent = value.double else { return value == .none ? missing : value }
+      return .text(fixed(percent, decimals: 2) + "%")
+    case "T":
+      guard let seconds = value.double else { return value == .none ? missing : value }
+      return .text(humanDuration(seconds))
+    case "D":
+      guard let seconds = value.double else { return value == .none ? missing : value }
+      return .text(WallTime(seconds: seconds).text(format: "%b %d, %Y %I:%M %p"))
+    case "r", "a":
+      guard case .text(let text) = value else { return .text(value.plainText) }
+      return .text(text.pythonRepresentation)
+    default: return .text(value.plainText)
+    }
+  }
+}

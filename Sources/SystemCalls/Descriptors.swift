@@ -1,0 +1,120 @@
+internal import CSystemCalls
+import Glibc
+public import SystemPackage
+
+extension FileDescriptor {
+  /// pipe2(2) with O_CLOEXEC on both ends.
+  public static func closeOnExecPipe() throws(Errno) -> (read: FileDescriptor, write: FileDescriptor) {
+    var ends: [CInt] = [-1, -1]
+    try valueOrErrno { duct_pipe(&ends) }
+    return (FileDescriptor(rawValue: ends[0]), FileDescriptor(rawValue: ends[1]))
+  }
+
+  /// A connected pair of local stream sockets, both close-on-exec.
+  public static func closeOnExecSocketPair() throws(Errno) -> (FileDescriptor, FileDescriptor) {
+    var ends: [CInt] = [-1, -1]
+    try valueOrErrno { duct_socket_pair(&ends) }
+    return (FileDescriptor(rawValue: ends[0]), FileDescriptor(rawValue: ends[1]))
+  }
+
+  /// An eventfd(2): a descriptor that another thread makes readable with `signalEvent()`.
+  public static func event() throws(Errno) -> FileDescriptor {
+    FileDescriptor(rawValue: try valueOrErrno { duct_event_descriptor() })
+  }
+
+  public func signalEvent() {
+    var one: UInt64 = 1
+    _ = Glibc.write(rawValue, &one, 8)
+  }
+
+  public func clearEvent() {
+    var count: UInt64 = 0
+    _ = Glibc.read(rawValue, &count, 8)
+  }
+
+  /// Bytes that a pipe holds and nobody has read yet; nil if it cannot be asked.
+  public var bytesReadable: Int? {
+    let bytes = duct_bytes_readable(rawValue)
+    return bytes < 0 ? nil : Int(bytes)
+  }
+
+  public var isOpen: Bool { duct_is_open(rawValue) == 1 }
+
+  public var isTerminal: Bool { isatty(rawValue) == 1 }
+
+  /// Asks for a pipe buffer of `bytes`; false if the system refuses (a user's pipe quota is used up).
+  @discardableResult
+  public func setPipeSize(_ bytes: Int) -> Bool {
+    duct_set_pipe_size(rawValue, CInt(clamping: bytes)) >= 0
+  }
+
+  public func setNonBlocking() throws(Errno) {
+    try valueOrErrno { duct_set_nonblocking(rawValue) }
+  }
+
+  /// Closes, and has no opinion on the result: for descriptors that were only read from.
+  public func closeQuietly() { _ = Glibc.close(rawValue) }
+}
+
+/// Reads until end of file, an error, or `limit` bytes. For small files such as those of /proc.
+public func readAll(_ path: FilePath, limit: Int = 1 << 20) throws(Errno) -> [UInt8] {
+  let file = try FileDescriptor.opening(path, .readOnly)
+  defer { file.closeQuietly() }
+  var bytes: [UInt8] = []
+  var chunk = [UInt8](repeating: 0, count: 16 << 10)
+  while bytes.count < limit {
+    let got = try valueOrErrno {
+      chunk.withUnsafeMutableBytes { Glibc.read(file.rawValue, $0.baseAddress, $0.count) }
+    }
+    if got == 0 { break }
+    bytes.append(contentsOf: chunk[..<got])
+  }
+  return bytes
+}
+
+extension FileDescriptor {
+  /// open(2) with O_CLOEXEC, with `Errno` as the only error.
+  public static func opening(
+    _ path: FilePath, _ mode: AccessMode, options: OpenOptions = [],
+    permissions: FilePermissions = [
+      .ownerReadWrite, .groupReadWrite, .otherReadWrite,
+    ]
+  ) throws(Errno) -> FileDescriptor {
+    let flags = mode.rawValue | options.rawValue | O_CLOEXEC
+    let number = try valueOrErrno {
+      path.withPlatformString { Glibc.open($0, flags, permissions.rawValue) }
+    }
+    return FileDescriptor(rawValue: number)
+  }
+}
+
+extension FileDescriptor {
+  /// write(2) of all bytes, going on after short writes. Waits for a reader, also where another
+  /// process has made the descriptor non-blocking.
+  public func writeAll(_ bytes: UnsafeRawBufferPointer) throws(Errno) {
+    var done = 0
+    while done < bytes.count {
+      do throws(Errno) {
+        done += try valueOrErrno {
+          Glibc.write(rawValue, bytes.baseAddress.map { $0 + done }, bytes.count - done)
+        }
+      } catch {
+        guard error == .resourceTemporarilyUnavailable else { throw error }
+        _ = try poll(reading: [], writing: self)
+      }
+    }
+  }
+
+  public func writeAll(_ bytes: [UInt8]) throws(Errno) {
+    var failure: Errno?
+    bytes.withUnsafeBytes { buffer in
+      do throws(Errno) { try writeAll(buffer) } catch { failure = error }
+    }
+    if let failure { throw failure }
+  }
+}
+
+/// One line on standard error, for programs that are about to end. Nobody can be told if that fails.
+public func complain(_ text: String) {
+  try? FileDescriptor.standardError.writeAll(Array((text + "\n").utf8))
+}

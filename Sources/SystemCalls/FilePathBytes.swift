@@ -1,0 +1,22 @@
+public import SystemPackage
+
+extension FilePath {
+  /// A path from any bytes but NUL, at which it ends.
+  public init(bytes: [UInt8]) {
+    self = (bytes + [0]).withUnsafeBytes { buffer in
+      buffer.assumingMemoryBound(to: CChar.self).baseAddress.map { FilePath(platformString: $0) }
+        ?? FilePath()
+    }
+  }
+
+  public var bytes: [UInt8] { withPlatformString { SystemCalls.bytes(ofCString: $0) } }
+
+  /// The directory that a path's last component is in; `.` where there is none.
+  ///
+  /// On bytes: `removingLastComponent` looks up generic types at run time, which is felt at start.
+  public var parent: FilePath {
+    let bytes = self.bytes
+    guard let slash = bytes.lastIndex(of: UInt8(ascii: "/")) else { return "." }
+    return slash == 0 ? "/" : FilePath(bytes: Array(bytes[..<slash]))
+  }
+}

@@ -1,0 +1,77 @@
+import Glibc
+
+/// State shared by threads of our own, with waiting for it to change until a monotonic deadline.
+///
+/// `Synchronization.Mutex` has no condition variable; this is pthread_mutex and pthread_cond
+/// together, the latter on CLOCK_MONOTONIC.
+public final class Monitor<State>: @unchecked Sendable {
+  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+  private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+  private var state: State
+
+  public init(_ state: sending State) {
+    self.state = state
+    mutex.initialize(to: pthread_mutex_t())
+    pthread_mutex_init(mutex, nil)
+    condition.initialize(to: pthread_cond_t())
+    var attributes = pthread_condattr_t()
+    pthread_condattr_init(&attributes)
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+    pthread_cond_init(condition, &attributes)
+    pthread_condattr_destroy(&attributes)
+  }
+
+  deinit {
+    pthread_cond_destroy(condition)
+    pthread_mutex_destroy(mutex)
+    condition.deallocate()
+    mutex.deallocate()
+  }
+
+  /// Reads or changes the state and wakes every waiter.
+  @discardableResult
+  public func update<Result, Failure: Error>(
+    _ body: (inout State) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    pthread_mutex_lock(mutex)
+    defer {
+      pthread_cond_broadcast(condition)
+      pthread_mutex_unlock(mutex)
+    }
+    return try body(&state)
+  }
+
+  /// Reads the state, or changes it without waking anyone.
+  public func withLock<Result, Failure: Error>(
+    _ body: (inout State) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    return try body(&state)
+  }
+
+  /// Waits until `body` gives a value, and returns it; nil when the deadline passes first.
+  ///
+  /// `body` runs under the lock, at once and after each `update`. It may change the state when it gives
+  /// a value: that wakes other waiters, as an update does.
+  public func wait<Result>(
+    until deadline: MonotonicInstant? = nil, for body: (inout State) -> Result?
+  ) -> Result? {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    var isLate = false
+    while true {
+      if let result = body(&state) {
+        pthread_cond_broadcast(condition)
+        return result
+      }
+      if isLate { return nil }
+      if let deadline {
+        var limit = deadline.deadlineTime
+        isLate = pthread_cond_timedwait(condition, mutex, &limit) == ETIMEDOUT
+      } else {
+        pthread_cond_wait(condition, mutex)
+      }
+    }
+  }
+}

@@ -1,0 +1,35 @@
+import Glibc
+
+/// A time of day, as seconds since 1970-01-01 UTC, and its texts in local time.
+public struct WallTime: Sendable, Equatable, Comparable {
+  public var seconds: Double
+
+  public init(seconds: Double) { self.seconds = seconds }
+
+  public static var now: WallTime {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    return WallTime(seconds: Double(time.tv_sec) + Double(time.tv_nsec) / 1e9)
+  }
+
+  public static func < (left: Self, right: Self) -> Bool { left.seconds < right.seconds }
+
+  /// By strftime(3).
+  public func text(format: String) -> String {
+    var whole = time_t(seconds.rounded(.down))
+    var parts = tm()
+    guard localtime_r(&whole, &parts) != nil else { return "\(seconds)" }
+    var buffer = [CChar](repeating: 0, count: 128)
+    let length = strftime(&buffer, buffer.count, format, &parts)
+    return String(decoding: buffer[..<length].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
+  /// As Python's `datetime.isoformat()`: `2026-11-24T16:56:00.123456+01:00`.
+  public var isoText: String {
+    let zone = text(format: "%z")
+    let micros = Int((seconds - seconds.rounded(.down)) * 1e6)
+    let fraction = String(String(micros + 1_000_000).dropFirst())
+    return text(format: "%Y-%m-%dT%H:%M:%S") + "." + fraction
+      + zone.prefix(3) + ":" + zone.dropFirst(3)
+  }
+}

@@ -1,0 +1,113 @@
+import Testing
+
+@testable import RecordText
+
+@Suite struct JSONTests {
+  private func text(_ value: JSONValue) -> String {
+    String(decoding: JSONWriter.bytes(of: value), as: UTF8.self)
+  }
+
+  @Test func writesAsPythonDoes() {
+    let value: JSONValue = [
+      "b": [1, .number(2.5), true, nil], "a": "tab\t\"quote\" \\ grüße 🚀", "c": [:], "d": [],
+    ]
+    #expect(
+      text(value)
+        == #"{"b": [1, 2.5, true, null], "a": "tab\t\"quote\" \\ gr\u00fc\u00dfe \ud83d\ude80", "c": {}, "d": []}"#
+    )
+  }
+
+  @Test(
+    "A double keeps its point", arguments: [(0.0, "0.0"), (1e16, "1e+16"), (1e-7, "1e-07"), (0.1, "0.1")])
+  func doubles(_ value: Double, _ expected: String) {
+    #expect(text(.number(value)) == expected)
+  }
+
+  @Test("What is no number in JSON is null", arguments: [Double.nan, .infinity, -.infinity])
+  func notFinite(_ value: Double) {
+    #expect(text(.number(value)) == "null")
+  }
+
+  @Test func bytesThatAreNoTextBecomeLoneSurrogates() throws {
+    let value = JSONValue.string(String(escaping: [0x61, 0xFF, 0x80]))
+    #expect(text(value) == #""a\udcff\udc80""#)
+    #expect(try JSONParser.parse(Array(text(value).utf8)) == value)
+  }
+
+  @Test func indents() {
+    let bytes = JSONWriter.bytes(of: ["a": [1], "b": [:]], indent: 2)
+    #expect(String(decoding: bytes, as: UTF8.self) == "{\n  \"a\": [\n    1\n  ],\n  \"b\": {}\n}")
+  }
+
+  @Test(
+    "Reads what it should",
+    arguments: [
+      ("null", JSONValue.null), (" [ ] ", []), ("-12", -12), ("1.5e3", .number(1500)),
+      ("9223372036854775808", .number(9_223_372_036_854_775_808)), (#""\u00e9\/\b""#, "é/\u{08}"),
+      (#""\ud83d\ude80""#, "🚀"), (#""\ud800x""#, "\u{FFFD}x"), ("Infinity", .number(.infinity)),
+      (#"{"a": {"a": 1}, "a": 2}"#, ["a": 2]),
+    ] as [(String, JSONValue)])
+  func parses(_ text: String, _ expected: JSONValue) throws {
+    #expect(try JSONParser.parse(Array(text.utf8)) == expected)
+  }
+
+  @Test(
+    "Says where the mistake is",
+    arguments: [
+      ("", 0), ("[1,", 3), ("{\"a\" 1}", 5), ("[1] x", 4), ("\"abc", 4), ("nul", 0), ("{1: 2}", 1),
+      ("\"\\q\"", 3), ("[1 2]", 3), ("\"\\u12\"", 3),
+    ])
+  func refuses(_ text: String, _ offset: Int) {
+    #expect { try JSONParser.parse(Array(text.utf8)) } throws: { ($0 as? JSONSyntaxError)?.offset == offset }
+  }
+
+  @Test func depthIsBounded() {
+    let deep = [UInt8](repeating: UInt8(ascii: "["), count: 100_000)
+    #expect(throws: JSONSyntaxError.self) { try JSONParser.parse(deep) }
+  }
+
+  @Test func everyPrefixOfADocumentIsRefused() throws {
+    let document = Array(#"{"a": [1, -2.5e3, "x\u00e9y"], "b": {"c": null, "d": true}}"#.utf8)
+    for length in 0..<document.count {
+      #expect(throws: JSONSyntaxError.self) { try JSONParser.parse(Array(document[..<length])) }
+    }
+    _ = try JSONParser.parse(document)
+  }
+}
+
+@Suite struct RecordCodingTests {
+  struct Sample: Codable, Equatable {
+    var zulu: String
+    var alpha: Int?
+    var ratio: Double
+    var list: [UInt32]
+    var inner: Inner?
+    var open: OrderedFields<Int>
+    struct Inner: Codable, Equatable { var flag: Bool }
+  }
+
+  @Test func keepsTheOrderOfTheDeclarationAndShowsWhatIsMissing() throws {
+    let sample = Sample(
+      zulu: "z", alpha: nil, ratio: 2, list: [4_294_967_295], inner: nil,
+      open: OrderedFields(["b": 1, "a": 2]))
+    let line = String(decoding: try RecordEncoder().line(sample), as: UTF8.self)
+    #expect(
+      line
+        == #"{"zulu": "z", "alpha": null, "ratio": 2.0, "list": [4294967295], "inner": null, "open": {"b": 1, "a": 2}}"#
+        + "\n")
+    #expect(try RecordDecoder().decode(Sample.self, from: Array(line.utf8)) == sample)
+  }
+
+  @Test func absentMembersAreNilAndWholeDoublesAreIntegers() throws {
+    let text = #"{"zulu": "z", "alpha": 3.0, "ratio": 1, "list": [], "open": {}}"#
+    let sample = try RecordDecoder().decode(Sample.self, from: Array(text.utf8))
+    #expect(sample.alpha == 3)
+    #expect(sample.ratio == 1)
+    #expect(sample.inner == nil)
+  }
+
+  @Test("Wrong types are refused", arguments: [#"{"zulu": 1}"#, #"[]"#, #"{"zulu": "z", "ratio": "x"}"#])
+  func refuses(_ text: String) {
+    #expect(throws: (any Error).self) { try RecordDecoder().decode(Sample.self, from: Array(text.utf8)) }
+  }
+}

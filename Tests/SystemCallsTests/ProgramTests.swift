@@ -1,0 +1,131 @@
+import Glibc
+import SystemCalls
+import SystemPackage
+import TestSupport
+import Testing
+
+@Suite struct ProgramTests {
+  private func shell(_ script: String) -> Program {
+    Program(path: Array("/bin/sh".utf8), arguments: ["sh", "-c", script].map { Array($0.utf8) })
+  }
+
+  /// What a program prints on its standard output, and how it ends.
+  private func output(_ program: Program) throws -> (text: String, exit: ChildExit) {
+    let children = ChildProcesses(reaping: .byWaiters)
+    let pipe = try FileDescriptor.closeOnExecPipe()
+    defer { pipe.read.closeQuietly() }
+    var program = program
+    program.descriptors = [.inherited, .duplicate(of: pipe.write)] + program.descriptors.dropFirst(2)
+    let pid = try children.start(program)
+    pipe.write.closeQuietly()
+    var bytes = [UInt8](repeating: 0, count: 65536)
+    var text = ""
+    while case let got = read(pipe.read.rawValue, &bytes, bytes.count), got > 0 {
+      text += String(decoding: bytes[..<got], as: UTF8.self)
+    }
+    let exit = try #require(children.wait(for: pid, until: .now + 20))
+    return (text, exit)
+  }
+
+  @Test func exitCodesAndSignals() throws {
+    #expect(try output(shell("exit 7")).exit.cause == .exited(7))
+    let killed = try output(shell("kill -9 $$")).exit
+    #expect(killed.cause == .killed(signal: SIGKILL, coreDumped: false))
+    #expect(killed.shellCode == 137)
+  }
+
+  @Test func argumentsAndEnvironmentAreBytes() throws {
+    var program = Program(
+      path: Array("printf".utf8), arguments: [Array("printf".utf8), Array("%s".utf8), [0xFF, 0x41]])
+    program.searchesPath = true
+    var echo = shell("printf %s \"$ODD\" | od -An -tx1 | tr -d ' \\n'")
+    echo.environment = [Array("PATH=/bin:/usr/bin".utf8), Array("ODD=".utf8) + [0xFE, 0x42]]
+    #expect(try output(echo).text == "fe42")
+    _ = try output(program)
+  }
+
+  @Test func errorsOfExecutingAreThrown() {
+    #expect(throws: Errno.noSuchFileOrDirectory) {
+      try Program(path: Array("/no/such".utf8), arguments: [[0x61]]).start()
+    }
+    #expect(throws: Errno.permissionDenied) {
+      try Program(path: Array("/etc/passwd".utf8), arguments: [[0x61]]).start()
+    }
+  }
+
+  @Test func onlyTheGivenDescriptorsAreOpenWhereOthersAreClosed() throws {
+    // Inheritable, as a shell's `5</dev/null` is.
+    let extra = open("/dev/null", O_RDONLY)
+    defer { close(extra) }
+    let moved = fcntl(extra, F_DUPFD, 20)
+    defer { close(moved) }
+    var program = shell("ls /proc/$$/fd | tr '\\n' ' '")
+    program.descriptors = [.inherited, .inherited, .inherited]
+    #expect(try output(program).text.contains(" \(moved) "))
+    program.closesOthers = true
+    // 10 and the like may be the shell's own.
+    #expect(!(try output(program).text.contains(" \(moved) ")))
+  }
+
+  @Test func sourcesMayBeNumbersThatAreTargetsToo() throws {
+    let sandbox = try Sandbox()
+    try sandbox.write("first", to: "a")
+    try sandbox.write("second", to: "b")
+    let first = try FileDescriptor.opening(sandbox["a"], .readOnly)
+    let second = try FileDescriptor.opening(sandbox["b"], .readOnly)
+    defer {
+      first.closeQuietly()
+      second.closeQuietly()
+    }
+    // Crosswise: each source is the other's target, if they have these numbers.
+    var program = shell("cat <&4; cat <&3")
+    program.descriptors = [
+      .inherited, .inherited, .inherited, .duplicate(of: first), .duplicate(of: second),
+    ]
+    #expect(try output(program).text == "secondfirst")
+    program.descriptors.swapAt(3, 4)
+    lseek(first.rawValue, 0, SEEK_SET)
+    lseek(second.rawValue, 0, SEEK_SET)
+    #expect(try output(program).text == "firstsecond")
+  }
+
+  @Test func theMaskIsHandedOn() throws {
+    // Not by a shell, which clears its mask.
+    var program = Program(
+      path: Array("/bin/grep".utf8),
+      arguments: ["grep", "SigBlk", "/proc/self/status"].map { Array($0.utf8) })
+    program.signalMask = SignalSet([SIGUSR1])
+    let text = try output(program).text
+    #expect(text.hasSuffix("0000000000000200\n"))
+  }
+
+  @Test func aSessionOfItsOwn() throws {
+    var program = shell("ps -o sid= -p $$ | tr -d ' '; echo $$")
+    program.startsSession = true
+    let lines = try output(program).text.split(separator: "\n")
+    #expect(lines.count == 2 && lines[0] == lines[1])
+  }
+}
+
+@Suite struct ChildProcessesTests {
+  @Test func aChildThatEndsBeforeAnyoneWaitsIsKept() throws {
+    let children = ChildProcesses(reaping: .byEventLoop)
+    let pid = try children.start(
+      Program(path: Array("/bin/true".utf8), arguments: [Array("true".utf8)]))
+    while !children.hasEnded(pid) { usleep(500) }
+    #expect(children.reapEnded().contains { $0.pid == pid })
+    #expect(children.wait(for: pid, until: .now)?.cause == .exited(0))
+    // Forgotten: a pid that is used again must not be signalled.
+    #expect(children.wait(for: pid, until: .now) == nil)
+    #expect(!children.known.contains(pid))
+  }
+
+  @Test func aDeadlineLeavesTheChildRunning() throws {
+    let children = ChildProcesses(reaping: .byWaiters)
+    let pid = try children.start(
+      Program(path: Array("/bin/sleep".utf8), arguments: ["sleep", "60"].map { Array($0.utf8) }))
+    #expect(children.wait(for: pid, until: .now + 0.02) == nil)
+    children.signal(pid, SIGKILL)
+    #expect(children.wait(for: pid, until: .now + 20)?.cause == .killed(signal: SIGKILL, coreDumped: false))
+  }
+}

@@ -1,0 +1,154 @@
+import Glibc
+public import RecordText
+public import Subprocess
+import SystemCalls
+public import SystemPackage
+
+/// The programs of this build: they lie beside the tests.
+public enum Programs {
+  public static let folder: FilePath = {
+    var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+    readlink("/proc/self/exe", &buffer, buffer.count - 1)
+    return FilePath(platformString: buffer).removingLastComponent()
+  }()
+  public static var duct: String { folder.appending("duct").string }
+  public static var conDuct: String { folder.appending("con-duct").string }
+  public static var relay: String { folder.appending("duct-relay").string }
+  public static var slurmHelper: String { folder.appending("duct-slurm").string }
+
+  /// con-duct itself, from PyPI, as `make test` installs it.
+  public static let yardstick: String = {
+    // .build/ARCHITECTURE/debug, seen through no link.
+    let build = folder.removingLastComponent().removingLastComponent()
+    return build.appending("yardstick/bin/con-duct").string
+  }()
+}
+
+/// How a program ended, and what it printed.
+public struct Finished: Sendable {
+  public var code: Int32?
+  public var signal: Int32?
+  public var stdout: String
+  public var stderr: String
+  public var stdoutBytes: [UInt8]
+}
+
+/// A program did not end within its limit; it was killed.
+public struct TooLong: Error, CustomStringConvertible {
+  public var description: String
+}
+
+/// Runs a program to its end.
+///
+/// - Parameters:
+///   - environment: added to the test's own; nil takes a variable away.
+///   - limit: seconds, after which it is killed and the test fails.
+///   - body: what is done while it runs; it gets the process id.
+public func run(
+  _ program: String, _ arguments: [String], in sandbox: Sandbox, folder: String = "",
+  environment: [String: String?] = [:], input: String = "", limit: Double = 60,
+  while body: @escaping @Sendable (pid_t) async throws -> Void = { _ in }
+) async throws -> Finished {
+  let executable: Executable = program.contains("/") ? .path(FilePath(program)) : .name(program)
+  let changes = cleanEnvironment.merging(sandbox.environment) { $1 }.merging(environment) { $1 }
+  let updates = Dictionary(
+    uniqueKeysWithValues: changes.map { (Environment.Key(stringLiteral: $0.key), $0.value) })
+  let directory = folder.isEmpty ? sandbox.path : sandbox[folder]
+  let stdin = try pipe(holding: input)
+  return try await withThrowingTaskGroup(of: Finished.self) { group in
+    group.addTask {
+      let result = try await Subprocess.run(
+        executable, arguments: Arguments(arguments), environment: .inherit.updating(updates),
+        workingDirectory: directory,
+        input: .fileDescriptor(stdin, closeAfterSpawningProcess: true), output: .bytes(limit: 256 << 20),
+        error: .bytes(limit: 256 << 20)
+      ) { execution in
+        try await body(pid_t(execution.processIdentifier.value))
+      }
+      return Finished(result.terminationStatus, result.standardOutput, result.standardError)
+    }
+    group.addTask {
+      try await Task.sleep(for: .seconds(limit))
+      sandbox.killProcesses()
+      throw TooLong(description: "\(program) \(arguments) had not ended after \(limit) s")
+    }
+    guard let first = try await group.next() else { throw CancellationError() }
+    group.cancelAll()
+    return first
+  }
+}
+
+/// A pipe that holds a text and then ends. Fed before anyone reads: a program that reads nothing of its
+/// input would else end the tests by SIGPIPE.
+private func pipe(holding text: String) throws -> FileDescriptor {
+  let pipe = try FileDescriptor.closeOnExecPipe()
+  defer { pipe.write.closeQuietly() }
+  try pipe.write.setNonBlocking()
+  try pipe.write.writeAll(Array(text.utf8))
+  return pipe.read
+}
+
+/// What a developer's own settings must not change in a test.
+private let cleanEnvironment: [String: String?] = {
+  var changes: [String: String?] = ["DUCT_CONFIG_PATHS": "/nonexistent"]
+  for entry in environmentEntries() {
+    let name = String(escaping: entry.prefix { $0 != UInt8(ascii: "=") })
+    if name.hasPrefix("DUCT_") || name.hasSuffix("_WCKEY") { changes[name] = .some(nil) }
+  }
+  changes["DUCT_CONFIG_PATHS"] = "/nonexistent"
+  return changes
+}()
+
+extension Finished {
+  init(_ status: TerminationStatus, _ stdout: [UInt8], _ stderr: [UInt8]) {
+    switch status {
+    case .exited(let code): self.code = code
+    case .signaled(let signal): self.signal = signal
+    }
+    stdoutBytes = stdout
+    self.stdout = String(decoding: stdout, as: UTF8.self)
+    self.stderr = String(decoding: stderr, as: UTF8.self)
+  }
+}
+
+/// Runs duct with the prefix `log_` in the sandbox.
+public func duct(
+  _ arguments: [String], in sandbox: Sandbox, folder: String = "",
+  environment: [String: String?] = [:], input: String = "", limit: Double = 60,
+  while body: @escaping @Sendable (pid_t) async throws -> Void = { _ in }
+) async throws -> Finished {
+  try await run(
+    Programs.duct, arguments, in: sandbox, folder: folder,
+    environment: ["DUCT_OUTPUT_PREFIX": "log_"].merging(environment) { $1 }, input: input, limit: limit,
+    while: body)
+}
+
+/// Something that was waited for did not come true.
+public struct NotInTime: Error, CustomStringConvertible {
+  public var description: String
+}
+
+/// Waits for something to become true, looking often.
+///
+/// - Throws: `NotInTime` after `seconds`.
+public func eventually(
+  _ seconds: Double = 20, line: Int = #line, _ condition: () async throws -> Bool
+) async throws {
+  let deadline = MonotonicInstant.now + seconds
+  while try await !condition() {
+    if deadline < .now { throw NotInTime(description: "line \(line): not true within \(seconds) s") }
+    try await Task.sleep(for: .milliseconds(10))
+  }
+}
+
+extension Sandbox {
+  /// info.json of the run with the prefix `log_`.
+  public func info(_ name: String = "log_info.json") throws -> JSONValue {
+    try JSONParser.parse(bytes(name))
+  }
+
+  /// The lines of usage.jsonl.
+  public func usage(_ name: String = "log_usage.jsonl") throws -> [JSONValue] {
+    try bytes(name).split(separator: UInt8(ascii: "\n")).map { try JSONParser.parse(Array($0)) }
+  }
+}

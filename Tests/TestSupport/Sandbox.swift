@@ -1,0 +1,142 @@
+import Glibc
+import RecordText
+import SystemCalls
+public import SystemPackage
+
+/// A folder of a test's own. With it go the processes that the test started, whatever became of them.
+///
+/// They are told by a variable in their environment: what a wrapped command leaves behind has neither
+/// parent nor session in common with the test.
+public final class Sandbox: Sendable {
+  public let path: FilePath
+  private let mark: String
+
+  public init() throws {
+    var template = Array("/tmp/duct-test-XXXXXX".utf8CString)
+    guard mkdtemp(&template) != nil else { throw Errno(rawValue: errno) }
+    path = FilePath(platformString: template)
+    mark = path.lastComponent?.string ?? ""
+  }
+
+  deinit {
+    killProcesses()
+    _ = try? remove(path)
+  }
+
+  /// A file or folder in it; the name may hold escaped bytes.
+  public subscript(name: String) -> FilePath { FilePath(bytes: path.bytes + [0x2F] + name.originalBytes) }
+
+  /// What the environment of everything that this test starts must hold.
+  public var environment: [String: String] { ["DUCT_TEST_MARK": mark] }
+
+  /// Processes that the test started and that are still there.
+  public func processes() -> [(pid: Int32, name: String)] {
+    let needle = Array("DUCT_TEST_MARK=\(mark)".utf8)
+    return Proc.pids().compactMap { pid in
+      guard let environment = try? readAll(FilePath("/proc/\(pid)/environ")) else { return nil }
+      let isOurs = environment.split(separator: 0).contains { $0.elementsEqual(needle) }
+      return isOurs ? (pid, Proc.name(pid)) : nil
+    }
+  }
+
+  public func killProcesses() {
+    // Twice: one that was just starting another is caught then.
+    for _ in 0..<2 {
+      for process in processes() { kill(process.pid, SIGKILL) }
+    }
+  }
+
+  // MARK: Files
+
+  public func write(_ text: String, to name: String, executable: Bool = false) throws {
+    try write(Array(text.utf8), to: name)
+    if executable { _ = self[name].withPlatformString { chmod($0, 0o755) } }
+  }
+
+  public func write(_ bytes: [UInt8], to name: String) throws {
+    let file = try FileDescriptor.opening(self[name], .writeOnly, options: [.create, .truncate])
+    defer { file.closeQuietly() }
+    try file.writeAll(bytes)
+  }
+
+  public func makeDirectory(_ name: String) throws {
+    try valueOrErrno { self[name].withPlatformString { mkdir($0, 0o755) } }
+  }
+
+  public func bytes(_ name: String) throws -> [UInt8] { try readAll(self[name], limit: 1 << 30) }
+
+  public func text(_ name: String) throws -> String {
+    String(decoding: try bytes(name), as: UTF8.self)
+  }
+
+  public func exists(_ name: String) -> Bool { self[name].withPlatformString { access($0, F_OK) } == 0 }
+
+  /// Names in a folder, without `.` and `..`, in order.
+  public func names(_ folder: String = "") -> [String] {
+    let path = folder.isEmpty ? self.path : self[folder]
+    guard let stream = path.withPlatformString({ opendir($0) }) else { return [] }
+    defer { closedir(stream) }
+    var names: [String] = []
+    while let entry = readdir(stream) {
+      let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(escapingUpToNUL: $0) }
+      if name != ".", name != ".." { names.append(name) }
+    }
+    return names.sorted()
+  }
+
+  private func remove(_ path: FilePath) throws {
+    var information = stat()
+    guard path.withPlatformString({ lstat($0, &information) }) == 0 else { return }
+    guard information.st_mode & S_IFMT == S_IFDIR else {
+      _ = path.withPlatformString { unlink($0) }
+      return
+    }
+    guard let stream = path.withPlatformString({ opendir($0) }) else { return }
+    defer { closedir(stream) }
+    while let entry = readdir(stream) {
+      let name = withUnsafeBytes(of: &entry.pointee.d_name) { $0.prefix { $0 != 0 }.map { $0 } }
+      if name != [0x2E], name != [0x2E, 0x2E] {
+        try remove(FilePath(bytes: path.bytes + [0x2F] + name))
+      }
+    }
+    _ = path.withPlatformString { rmdir($0) }
+  }
+}
+
+/// Looks into /proc.
+public enum Proc {
+  public static func pids() -> [Int32] {
+    guard let directory = opendir("/proc") else { return [] }
+    defer { closedir(directory) }
+    var pids: [Int32] = []
+    while let entry = readdir(directory) {
+      let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(escapingUpToNUL: $0) }
+      if let pid = Int32(name) { pids.append(pid) }
+    }
+    return pids
+  }
+
+  public static func name(_ pid: Int32) -> String {
+    let bytes = (try? readAll(FilePath("/proc/\(pid)/comm"))) ?? []
+    return String(escaping: bytes.filter { $0 != 0x0A })
+  }
+
+  public static func isAlive(_ pid: Int32) -> Bool { state(pid).map { $0 != "Z" } ?? false }
+
+  /// The letter of the state: R, S, T and so on.
+  public static func state(_ pid: Int32) -> Character? {
+    guard let bytes = try? readAll(FilePath("/proc/\(pid)/stat")) else { return nil }
+    let text = String(escaping: bytes)
+    guard let close = text.lastIndex(of: ")") else { return nil }
+    return text[text.index(close, offsetBy: 2)]
+  }
+
+  public static func children(of pid: Int32) -> [Int32] {
+    pids().filter { child in
+      guard let bytes = try? readAll(FilePath("/proc/\(child)/stat")) else { return false }
+      let text = String(escaping: bytes)
+      guard let close = text.lastIndex(of: ")") else { return false }
+      return text[text.index(close, offsetBy: 2)...].split(separator: " ").dropFirst().first == "\(pid)"
+    }
+  }
+}
