@@ -20,6 +20,10 @@ let package = Package(
     .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0", traits: []),
   ],
   targets: [
+    // Files that survive their file system. Knows nothing of duct.
+    .target(
+      name: "ResilientIO", dependencies: ["SystemCalls", collections, system], swiftSettings: strict),
+
     // Text as records hold it: JSON, any bytes in strings, Python's formats, times.
     .target(
       name: "RecordText", dependencies: ["SystemCalls", "CSystemCalls", collections, system],
@@ -37,5 +41,6 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(name: "SystemCallsTests", dependencies: ["SystemCalls", "TestSupport", system]),
     .testTarget(name: "RecordTextTests", dependencies: ["RecordText", "TestSupport"]),
+    .testTarget(name: "ResilientIOTests", dependencies: ["ResilientIO", "TestSupport", system]),
   ]
 )

@@ -1,0 +1,44 @@
+public import SystemPackage
+
+/// An episode of failures on one path, from the first to the success that ended it.
+public struct IOEvent: Codable, Sendable, Equatable {
+  public enum Outcome: String, Codable, Sendable {
+    /// What was to be written waits, and is tried again.
+    case waiting
+    /// It was written in the end.
+    case delivered
+    /// The run ended before it could be written.
+    case undelivered
+  }
+
+  public var path: String
+  /// The call that failed last: `open`, `write`, `fsync`, `rename` and so on.
+  public var operation: String
+  public var errnoName: String
+  /// Seconds since 1970.
+  public var firstTime: Double
+  public var lastTime: Double
+  /// How often it failed.
+  public var tries: Int
+  /// Bytes that could not be written yet.
+  public var bytesWaiting: Int
+  public var outcome: Outcome
+
+  enum CodingKeys: String, CodingKey {
+    case path, operation
+    case errnoName = "errno"
+    case firstTime = "first_time"
+    case lastTime = "last_time"
+    case tries
+    case bytesWaiting = "bytes_waiting"
+    case outcome
+  }
+}
+
+extension Errno {
+  /// Whether the cause may be an expired Kerberos ticket: then a new one is the cure.
+  public var isAboutCredentials: Bool {
+    // EKEYEXPIRED 127, EKEYREVOKED 128, EKEYREJECTED 129, ENOKEY 126 have no names in Errno.
+    [Errno.permissionDenied, .notPermitted].contains(self) || (126...129).contains(rawValue)
+  }
+}
