@@ -14,6 +14,9 @@ let system = Target.Dependency.product(name: "SystemPackage", package: "swift-sy
 
 let package = Package(
   name: "duct",
+  products: [
+    .executable(name: "duct-relay", targets: ["duct-relay"])
+  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
     .package(url: "https://github.com/apple/swift-system", from: "1.4.0"),
@@ -23,6 +26,12 @@ let package = Package(
     // Files that survive their file system. Knows nothing of duct.
     .target(
       name: "ResilientIO", dependencies: ["SystemCalls", collections, system], swiftSettings: strict),
+
+    // The loop that keeps the command's pipes read, for the relay and for duct in its place.
+    .target(
+      name: "OutputRelay", dependencies: ["SystemCalls", "CSystemCalls", system], swiftSettings: strict),
+    .executableTarget(
+      name: "duct-relay", dependencies: ["OutputRelay", "SystemCalls"], swiftSettings: strict),
 
     // Text as records hold it: JSON, any bytes in strings, Python's formats, times.
     .target(
@@ -42,5 +51,6 @@ let package = Package(
     .testTarget(name: "SystemCallsTests", dependencies: ["SystemCalls", "TestSupport", system]),
     .testTarget(name: "RecordTextTests", dependencies: ["RecordText", "TestSupport"]),
     .testTarget(name: "ResilientIOTests", dependencies: ["ResilientIO", "TestSupport", system]),
+    .testTarget(name: "OutputRelayTests", dependencies: ["OutputRelay", "TestSupport", system]),
   ]
 )
