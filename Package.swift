@@ -23,6 +23,12 @@ let package = Package(
     .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0", traits: []),
   ],
   targets: [
+    // What a Slurm job is to us, and the client that asks the helper. No libslurm.
+    .target(
+      name: "SlurmJobs",
+      dependencies: ["RecordText", "SystemCalls", collections, system],
+      swiftSettings: strict),
+
     // Files that survive their file system. Knows nothing of duct.
     .target(
       name: "ResilientIO", dependencies: ["SystemCalls", collections, system], swiftSettings: strict),
@@ -52,5 +58,6 @@ let package = Package(
     .testTarget(name: "RecordTextTests", dependencies: ["RecordText", "TestSupport"]),
     .testTarget(name: "ResilientIOTests", dependencies: ["ResilientIO", "TestSupport", system]),
     .testTarget(name: "OutputRelayTests", dependencies: ["OutputRelay", "TestSupport", system]),
+    .testTarget(name: "SlurmJobsTests", dependencies: ["SlurmJobs", "TestSupport", system]),
   ]
 )

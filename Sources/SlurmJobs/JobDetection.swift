@@ -1,0 +1,180 @@
+internal import RecordText
+
+/// A session that was seen among the command's processes.
+public struct SessionSighting: Sendable, Equatable {
+  public var sid: UInt32
+  /// Seconds since 1970: from when to when a process of it belonged to the command, for sure.
+  public var firstSeen: Double
+  /// Nil while it is still there.
+  public var goneBy: Double?
+
+  public init(sid: UInt32, firstSeen: Double, goneBy: Double? = nil) {
+    self.sid = sid
+    self.firstSeen = firstSeen
+    self.goneBy = goneBy
+  }
+}
+
+/// Decides whether a job is the command's, by evidence; never by user, time and place alone.
+public struct JobDetection: Sendable {
+  /// Where a session leader is now, as far as this host's processes tell.
+  public enum SessionOwner: Sendable {
+    /// Below the command.
+    case command
+    /// Alive, and not below the command.
+    case other
+    /// No such process.
+    case gone
+  }
+
+  /// Slack for clocks and for Slurm's whole seconds.
+  private static let tolerance = 2.0
+  private static let mostMentions = 20_000
+
+  public let uid: UInt32
+  /// Seconds since 1970.
+  public let runStart: Double
+  public let tag: String?
+  public let layers: Set<JobEvidence>
+  private var sessions: [UInt32: [SessionSighting]] = [:]
+  private var mentions: [UInt32: (mention: JobMention, time: Double)] = [:]
+  /// A process named sbatch was seen below the command: then a bare number may be an id.
+  public var hasSeenSbatch = false
+  private var hostNames: Set<String>
+
+  public init(
+    uid: UInt32, runStart: Double, tag: String?, layers: Set<JobEvidence>, hostName: String
+  ) {
+    self.uid = uid
+    self.runStart = runStart
+    self.tag = tag
+    self.layers = layers
+    hostNames = ["localhost", hostName.lowercased()]
+  }
+
+  /// What the command printed, or its processes were seen to do, makes new jobs likely.
+  public var mentionedIDs: [UInt32] {
+    mentions.values.filter { isBelievable($0.mention) }.map(\.mention.jobID).sorted()
+  }
+
+  /// Ids that were printed with the name of a cluster.
+  public var mentionedClusters: [String: [UInt32]] {
+    Dictionary(grouping: mentions.values.compactMap { $0.mention.cluster == nil ? nil : $0.mention }) {
+      $0.cluster ?? ""
+    }.mapValues { $0.map(\.jobID).sorted() }
+  }
+
+  public mutating func add(_ names: [String]) { hostNames.formUnion(names.map { $0.lowercased() }) }
+
+  public mutating func note(_ sighting: SessionSighting) {
+    var known = sessions[sighting.sid] ?? []
+    if let index = known.firstIndex(where: { $0.firstSeen == sighting.firstSeen }) {
+      known[index] = sighting
+    } else {
+      known.append(sighting)
+    }
+    sessions[sighting.sid] = known
+  }
+
+  public mutating func note(_ mention: JobMention, at time: Double) {
+    guard mentions.count < Self.mostMentions else { return }
+    if let known = mentions[mention.jobID], known.mention.form == .sentence { return }
+    mentions[mention.jobID] = (mention, time)
+  }
+
+  /// The layers by which the job is the command's; empty if it is not.
+  ///
+  /// - Parameters:
+  ///   - skew: seconds that the controller's clock is ahead of ours.
+  ///   - owner: looks for a session leader that was not seen in a sample.
+  public func evidence(
+    for job: SubmittedJob, skew: Double, owner: (UInt32) -> SessionOwner
+  ) -> Set<JobEvidence> {
+    guard job.uid == nil || job.uid == uid else { return [] }
+    var found: Set<JobEvidence> = []
+    if layers.contains(.tag), hasOurTag(job) { found.insert(.tag) }
+    guard let submit = job.record.submitTime.map({ Double($0) - skew }),
+      submit >= runStart.rounded(.down) - Self.tolerance
+    else { return found }
+    let origin = self.origin(of: job, submit: submit, owner: owner)
+    if layers.contains(.session), origin == .command { found.insert(.session) }
+    if layers.contains(.output), isMentioned(job, submit: submit),
+      found.contains(.tag) || origin == .command || !isElsewhere(job, origin)
+    {
+      found.insert(.output)
+    }
+    return found
+  }
+
+  /// Why a job that the command named is not taken for one that it submitted.
+  public func doubt(
+    about job: SubmittedJob, skew: Double, owner: (UInt32) -> SessionOwner
+  ) -> String? {
+    let ids = [job.record.jobID, job.record.arrayJobID, job.record.hetJobID].compactMap { $0 }
+    guard ids.contains(where: { mentions[$0] != nil }) else { return nil }
+    if let uid = job.uid, uid != self.uid { return "it is the job of another user" }
+    guard let submit = job.record.submitTime.map({ Double($0) - skew }) else { return nil }
+    if submit < runStart - Self.tolerance { return "it was submitted before this run" }
+    if let run = JobTag.runID(of: job.wckey) { return "it carries the tag of run \(run)" }
+    switch origin(of: job, submit: submit, owner: owner) {
+    case .other: return "session \(job.allocSID ?? 0) that submitted it is not of this command"
+    default: return "it lacks the tag of this run"
+    }
+  }
+
+  // MARK: The single pieces
+
+  private func hasOurTag(_ job: SubmittedJob) -> Bool {
+    guard let tag, let run = JobTag.runID(of: job.wckey) else { return false }
+    return JobTag.tag(ofRun: run) == tag
+  }
+
+  private enum Origin { case command, other, unknown, otherHost }
+
+  private func origin(
+    of job: SubmittedJob, submit: Double, owner: (UInt32) -> SessionOwner
+  ) -> Origin {
+    guard let sid = job.allocSID else { return .unknown }
+    if let node = job.allocNode?.lowercased(), !hostNames.contains(node) { return .otherHost }
+    let isOurs = (sessions[sid] ?? []).contains { session in
+      submit >= session.firstSeen.rounded(.down) - Self.tolerance
+        && submit <= (session.goneBy ?? .infinity) + Self.tolerance
+    }
+    if isOurs { return .command }
+    switch owner(sid) {
+    case .command: return .command
+    case .other: return .other
+    case .gone: return .unknown
+    }
+  }
+
+  private func isBelievable(_ mention: JobMention) -> Bool {
+    mention.form == .sentence || hasSeenSbatch
+  }
+
+  private func isMentioned(_ job: SubmittedJob, submit: Double) -> Bool {
+    let ids = [job.record.jobID, job.record.arrayJobID, job.record.hetJobID].compactMap { $0 }
+    return ids.contains { id in
+      guard let (mention, time) = mentions[id], isBelievable(mention) else { return false }
+      if let cluster = mention.cluster, let own = job.record.cluster,
+        cluster.lowercased() != own.lowercased()
+      {
+        return false
+      }
+      return submit <= time + Self.tolerance
+    }
+  }
+
+  /// Whether something speaks for a submission by another than the command.
+  private func isElsewhere(_ job: SubmittedJob, _ origin: Origin) -> Bool {
+    if JobTag.runID(of: job.wckey) != nil { return true }
+    switch origin {
+    case .other: return true
+    case .command: return false
+    // What the command starts here inherits the tag: a job without one was submitted by another,
+    // unless a wckey was asked for in its place.
+    case .unknown: return tag != nil && (job.wckey ?? "").isEmpty && job.allocSID != nil
+    case .otherHost: return false
+    }
+  }
+}

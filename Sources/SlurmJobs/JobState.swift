@@ -1,0 +1,64 @@
+/// Slurm's base state of a job (`enum job_states` of slurm.h, without the flags).
+///
+/// A state that a later Slurm adds keeps its number, as `UNKNOWN_14`.
+public struct JobState: RawRepresentable, Hashable, Codable, Sendable, CustomStringConvertible {
+  public var rawValue: String
+
+  public init(rawValue: String) { self.rawValue = rawValue }
+
+  public static let pending = JobState(rawValue: "PENDING")
+  public static let running = JobState(rawValue: "RUNNING")
+  public static let suspended = JobState(rawValue: "SUSPENDED")
+  public static let completed = JobState(rawValue: "COMPLETED")
+  public static let cancelled = JobState(rawValue: "CANCELLED")
+  public static let failed = JobState(rawValue: "FAILED")
+  public static let timeout = JobState(rawValue: "TIMEOUT")
+  public static let nodeFail = JobState(rawValue: "NODE_FAIL")
+  public static let preempted = JobState(rawValue: "PREEMPTED")
+  public static let bootFail = JobState(rawValue: "BOOT_FAIL")
+  public static let deadline = JobState(rawValue: "DEADLINE")
+  public static let outOfMemory = JobState(rawValue: "OUT_OF_MEMORY")
+
+  /// In the order of slurm.h.
+  private static let numbered: [JobState] = [
+    pending, running, suspended, completed, cancelled, failed, timeout, nodeFail, preempted,
+    bootFail, deadline, outOfMemory,
+  ]
+
+  /// The lowest eight bits of Slurm's `job_state`.
+  public init(number: UInt32) {
+    let base = Int(number & 0xFF)
+    self = Self.numbered.indices.contains(base) ? Self.numbered[base] : Self(rawValue: "UNKNOWN_\(base)")
+  }
+
+  public var description: String { rawValue }
+
+  /// The job has not ended: it waits, runs, or is suspended.
+  public var isActive: Bool { [.pending, .running, .suspended].contains(self) }
+
+  /// The job has ended without success.
+  public var isFailure: Bool { !isActive && self != .completed }
+
+  /// For lists: what went well first, what needs a look last.
+  public static func displayOrder(_ left: JobState, _ right: JobState) -> Bool {
+    let order: [JobState] = [.completed, .running, .suspended, .pending]
+    let (a, b) = (order.firstIndex(of: left) ?? order.count, order.firstIndex(of: right) ?? order.count)
+    return a == b ? left.rawValue < right.rawValue : a < b
+  }
+}
+
+/// The flags above the base state (`JOB_…` of slurm.h), by name.
+public enum JobStateFlag {
+  private static let names: [(bit: UInt32, name: String)] = [
+    (8, "LAUNCH_FAILED"), (9, "UPDATE_DB"), (10, "REQUEUE"), (11, "REQUEUE_HOLD"),
+    (12, "SPECIAL_EXIT"), (13, "RESIZING"), (14, "CONFIGURING"), (15, "COMPLETING"),
+    (16, "STOPPED"), (17, "RECONFIG_FAIL"), (18, "POWER_UP_NODE"), (19, "REVOKED"),
+    (20, "REQUEUE_FED"), (21, "RESV_DEL_HOLD"), (22, "SIGNALING"), (23, "STAGE_OUT"),
+  ]
+
+  public static let completing = "COMPLETING"
+
+  public static func names(in state: UInt32) -> [String] {
+    names.filter { state & (1 << $0.bit) != 0 }.map(\.name)
+  }
+}

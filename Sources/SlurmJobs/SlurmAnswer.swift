@@ -1,0 +1,95 @@
+/// What `duct-slurm` answers: one JSON document on its standard output.
+public struct SlurmAnswer: Codable, Sendable, Equatable {
+  /// The jobs asked for.
+  public var jobs: [SubmittedJob] = []
+  /// slurmctld's clock when it answered, seconds since 1970: it may run ahead of ours or behind.
+  public var controllerTime: Int?
+  public var configuration: ClusterConfiguration?
+  /// Names by which this host may be known as `alloc_node`.
+  public var hostNames: [String] = []
+  public var failure: SlurmFailure?
+
+  public init() {}
+
+  enum CodingKeys: String, CodingKey {
+    case jobs, configuration, failure
+    case controllerTime = "controller_time"
+    case hostNames = "host_names"
+  }
+}
+
+/// A job with where it was submitted from: what detection looks at, and info.json does not show.
+public struct SubmittedJob: Codable, Sendable, Equatable {
+  public var record: JobRecord
+  public var uid: UInt32?
+  public var wckey: String?
+  /// The session and the host (by Slurm's name for its address) of the submitting process.
+  public var allocSID: UInt32?
+  public var allocNode: String?
+
+  public init(record: JobRecord) { self.record = record }
+
+  enum CodingKeys: String, CodingKey {
+    case record, uid, wckey
+    case allocSID = "alloc_sid"
+    case allocNode = "alloc_node"
+  }
+}
+
+/// What slurmctld says of itself.
+public struct ClusterConfiguration: Codable, Sendable, Equatable {
+  public var clusterName: String?
+  public var controllerVersion: String?
+  /// Of the libslurm that the helper has loaded.
+  public var libraryVersion: String?
+  public var tracksWckeys: Bool?
+  /// Seconds that a finished job stays in slurmctld.
+  public var minJobAge: Int?
+  /// The controller answered.
+  public var controllerIsUp: Bool = false
+
+  public init() {}
+
+  enum CodingKeys: String, CodingKey {
+    case clusterName = "cluster_name"
+    case controllerVersion = "controller_version"
+    case libraryVersion = "library_version"
+    case tracksWckeys = "tracks_wckeys"
+    case minJobAge = "min_job_age"
+    case controllerIsUp = "controller_is_up"
+  }
+}
+
+/// Why a question was not answered.
+public struct SlurmFailure: Error, Codable, Sendable, Equatable, CustomStringConvertible {
+  public enum Kind: String, Codable, Sendable {
+    /// The helper is missing or cannot be executed.
+    case noHelper = "no_helper"
+    /// There is no configuration that the library can read.
+    case noConfiguration = "no_configuration"
+    /// No answer within the limit: the helper was ended.
+    case timeout
+    /// The helper ended with a signal or an exit code.
+    case helperDied = "helper_died"
+    /// What it printed is no answer.
+    case rubbish
+    /// Slurm answered with an error.
+    case slurm
+  }
+
+  public var kind: Kind
+  public var message: String
+  /// Slurm's error number, where it gave one.
+  public var code: Int?
+  /// The last lines that libslurm printed on stderr.
+  public var diagnostics: String?
+
+  public init(_ kind: Kind, _ message: String, code: Int? = nil, diagnostics: String? = nil) {
+    self.kind = kind
+    self.message = message
+    self.code = code
+    self.diagnostics = diagnostics
+  }
+
+  public var description: String { message }
+}

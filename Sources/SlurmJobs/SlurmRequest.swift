@@ -1,0 +1,70 @@
+/// A question to `duct-slurm`: one a process, as JSON on its standard input.
+public enum SlurmRequest: Sendable, Equatable {
+  /// All jobs of a user that slurmctld knows (slurm_load_job_user).
+  case jobsOfUser(uid: UInt32)
+  /// Jobs by id from slurmctld (slurm_load_job for one, else slurm_load_jobs).
+  case jobs(ids: [UInt32])
+  /// Jobs by id from slurmdbd, with their steps.
+  case accountingJobs(ids: [UInt32], cluster: String?)
+  /// A user's jobs from slurmdbd that existed since a time, with their steps; all or those with a tag.
+  case accountingOfUser(uid: UInt32, since: Int, tag: String?)
+  /// Cluster name, versions and settings, from slurmctld (slurm_load_ctl_conf).
+  case configuration
+  /// Whether slurmctld answers (slurm_ping).
+  case ping
+
+  /// A short name for records and messages.
+  public var name: String {
+    switch self {
+    case .jobsOfUser: "jobs_of_user"
+    case .jobs: "jobs"
+    case .accountingJobs: "accounting_jobs"
+    case .accountingOfUser: "accounting_of_user"
+    case .configuration: "configuration"
+    case .ping: "ping"
+    }
+  }
+}
+
+extension SlurmRequest: Codable {
+  private enum CodingKeys: String, CodingKey { case query, uid, ids, cluster, since, tag }
+
+  public init(from decoder: any Decoder) throws {
+    let values = try decoder.container(keyedBy: CodingKeys.self)
+    switch try values.decode(String.self, forKey: .query) {
+    case "jobs_of_user": self = .jobsOfUser(uid: try values.decode(UInt32.self, forKey: .uid))
+    case "jobs": self = .jobs(ids: try values.decode([UInt32].self, forKey: .ids))
+    case "accounting_jobs":
+      self = .accountingJobs(
+        ids: try values.decode([UInt32].self, forKey: .ids),
+        cluster: try values.decodeIfPresent(String.self, forKey: .cluster))
+    case "accounting_of_user":
+      self = .accountingOfUser(
+        uid: try values.decode(UInt32.self, forKey: .uid),
+        since: try values.decode(Int.self, forKey: .since),
+        tag: try values.decodeIfPresent(String.self, forKey: .tag))
+    case "configuration": self = .configuration
+    case "ping": self = .ping
+    case let other:
+      throw DecodingError.dataCorruptedError(
+        forKey: .query, in: values, debugDescription: "unknown query \(other)")
+    }
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var values = encoder.container(keyedBy: CodingKeys.self)
+    try values.encode(name, forKey: .query)
+    switch self {
+    case .jobsOfUser(let uid): try values.encode(uid, forKey: .uid)
+    case .jobs(let ids): try values.encode(ids, forKey: .ids)
+    case .accountingJobs(let ids, let cluster):
+      try values.encode(ids, forKey: .ids)
+      try values.encode(cluster, forKey: .cluster)
+    case .accountingOfUser(let uid, let since, let tag):
+      try values.encode(uid, forKey: .uid)
+      try values.encode(since, forKey: .since)
+      try values.encode(tag, forKey: .tag)
+    case .configuration, .ping: break
+    }
+  }
+}

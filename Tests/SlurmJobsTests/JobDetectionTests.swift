@@ -1,0 +1,155 @@
+import Testing
+
+@testable import SlurmJobs
+
+@Suite struct JobDetectionTests {
+  private let start = 1_000_000.0
+  private let gone: (UInt32) -> JobDetection.SessionOwner = { _ in .gone }
+
+  private func detection(
+    tag: String? = "duct-me", layers: Set<JobEvidence> = Set(JobEvidence.allCases)
+  ) -> JobDetection {
+    JobDetection(uid: 1000, runStart: start, tag: tag, layers: layers, hostName: "login1")
+  }
+
+  private func job(
+    _ id: UInt32 = 5, after: Double = 10, wckey: String? = nil, sid: UInt32? = 77, node: String? = "login1"
+  ) -> SubmittedJob {
+    var record = JobRecord(state: .pending)
+    record.jobID = id
+    record.cluster = "one"
+    record.submitTime = Int(start + after)
+    var job = SubmittedJob(record: record)
+    job.uid = 1000
+    job.wckey = wckey
+    job.allocSID = sid
+    job.allocNode = node
+    return job
+  }
+
+  private func evidence(
+    _ detection: JobDetection, _ job: SubmittedJob, skew: Double = 0,
+    owner: ((UInt32) -> JobDetection.SessionOwner)? = nil
+  ) -> Set<JobEvidence> {
+    detection.evidence(for: job, skew: skew, owner: owner ?? gone)
+  }
+
+  // MARK: Never by user, time and place alone
+
+  @Test func aStrangersJobIsNotClaimed() {
+    #expect(evidence(detection(), job()) == [])
+    #expect(evidence(detection(tag: nil), job()) == [])
+    var other = job(wckey: "duct-me")
+    other.uid = 1001
+    #expect(evidence(detection(), other) == [])
+  }
+
+  // MARK: Tag
+
+  @Test func theTagIsEnough() {
+    #expect(evidence(detection(), job(wckey: "duct-me", sid: nil, node: nil)) == [.tag])
+    #expect(evidence(detection(), job(wckey: "*duct-me")) == [.tag])
+    #expect(evidence(detection(), job(wckey: "duct-other")) == [])
+    #expect(evidence(detection(tag: nil), job(wckey: "duct-me")) == [])
+    #expect(evidence(detection(layers: [.session, .output]), job(wckey: "duct-me")) == [])
+  }
+
+  // MARK: Session
+
+  @Test func aSessionOfTheCommandWithinItsTime() {
+    var detection = detection(tag: nil, layers: [.session])
+    detection.note(SessionSighting(sid: 77, firstSeen: start + 5, goneBy: start + 20))
+    #expect(evidence(detection, job(after: 10)) == [.session])
+    // Slurm tells whole seconds, and clocks differ a little.
+    #expect(evidence(detection, job(after: 3)) == [.session])
+    #expect(evidence(detection, job(after: 22)) == [.session])
+    // The number is another's by then.
+    #expect(evidence(detection, job(after: 30)) == [])
+    #expect(evidence(detection, job(after: 1)) == [])
+    #expect(evidence(detection, job(sid: 78)) == [])
+  }
+
+  @Test func theSessionNumberOfAnotherHostMeansNothing() {
+    var detection = detection(layers: [.session])
+    detection.note(SessionSighting(sid: 77, firstSeen: start))
+    #expect(evidence(detection, job(node: "login2")) == [])
+    #expect(evidence(detection, job(node: "LOGIN1")) == [.session])
+    #expect(evidence(detection, job(node: "localhost")) == [.session])
+    detection.add(["vpn-name"])
+    #expect(evidence(detection, job(node: "vpn-name")) == [.session])
+  }
+
+  @Test func aSessionThatNoSampleSawIsLookedFor() {
+    #expect(evidence(detection(), job(), owner: { $0 == 77 ? .command : .gone }) == [.session])
+    #expect(evidence(detection(), job(), owner: { _ in .other }) == [])
+  }
+
+  @Test func theControllersClockMayBeWrong() {
+    var detection = detection(layers: [.session])
+    detection.note(SessionSighting(sid: 77, firstSeen: start))
+    #expect(evidence(detection, job(after: -290), skew: -300) == [.session])
+    #expect(evidence(detection, job(after: -290)) == [])
+  }
+
+  // MARK: Output
+
+  private func mentioning(
+    _ form: JobMention.Form = .sentence, tag: String? = nil, cluster: String? = nil,
+    layers: Set<JobEvidence> = Set(JobEvidence.allCases)
+  ) -> JobDetection {
+    var detection = detection(tag: tag, layers: layers)
+    detection.note(JobMention(jobID: 5, cluster: cluster, form: form), at: start + 11)
+    return detection
+  }
+
+  @Test func whatTheCommandPrintedAndSlurmConfirms() {
+    #expect(evidence(mentioning(), job()) == [.output])
+    #expect(evidence(mentioning(layers: [.tag, .session]), job()) == [])
+    // An old log that the command shows.
+    #expect(evidence(mentioning(), job(after: -5)) == [])
+    // Printed before it was submitted: another's id of an earlier day.
+    #expect(evidence(mentioning(), job(after: 60)) == [])
+    #expect(evidence(mentioning(cluster: "two"), job()) == [])
+    #expect(evidence(mentioning(cluster: "One"), job()) == [.output])
+  }
+
+  @Test func aNumberAloneCountsOnlyAfterSbatchWasSeen() {
+    var detection = mentioning(.number)
+    #expect(evidence(detection, job()) == [])
+    #expect(detection.mentionedIDs == [])
+    detection.hasSeenSbatch = true
+    #expect(evidence(detection, job()) == [.output])
+    #expect(detection.mentionedIDs == [5])
+  }
+
+  @Test func printedButSubmittedByAnother() {
+    // From a session that is alive and not below the command.
+    #expect(evidence(mentioning(), job(), owner: { _ in .other }) == [])
+    // With the tag of another run.
+    #expect(evidence(mentioning(), job(wckey: "duct-other")) == [])
+    // Without our tag, though all that the command starts here inherits it.
+    #expect(evidence(mentioning(tag: "duct-me"), job()) == [])
+    let why = mentioning(tag: "duct-me").doubt(about: job(), skew: 0, owner: gone)
+    #expect(why == "it lacks the tag of this run")
+    #expect(mentioning().doubt(about: job(), skew: 0, owner: { _ in .other })?.contains("session 77") == true)
+    #expect(mentioning().doubt(about: job(6), skew: 0, owner: gone) == nil)
+  }
+
+  @Test func printedAndSubmittedElsewhereForTheCommand() {
+    // By ssh to another login node, where the tag does not go.
+    #expect(evidence(mentioning(tag: "duct-me"), job(node: "login2")) == [.output])
+    // With a wckey of the script's own in place of the tag.
+    #expect(evidence(mentioning(tag: "duct-me"), job(wckey: "project7")) == [.output])
+  }
+
+  @Test func partsOfAnArrayOrHeterogeneousJobShareItsMention() {
+    var task = job(9)
+    task.record.arrayJobID = 5
+    task.record.arrayTaskID = 3
+    #expect(evidence(mentioning(), task) == [.output])
+    var component = job(6)
+    component.record.hetJobID = 5
+    component.record.hetJobOffset = 1
+    #expect(evidence(mentioning(), component) == [.output])
+  }
+}

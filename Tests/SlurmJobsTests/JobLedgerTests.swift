@@ -1,0 +1,180 @@
+import RecordText
+import Testing
+
+@testable import SlurmJobs
+
+@Suite struct JobLedgerTests {
+  private var ledger = JobLedger()
+
+  private func job(
+    _ id: UInt32, _ state: JobState, submit: Int = 100, change: (inout JobRecord) -> Void = { _ in }
+  )
+    -> SubmittedJob
+  {
+    var record = JobRecord(state: state)
+    record.jobID = id
+    record.cluster = "one"
+    record.submitTime = submit
+    record.restarts = 0
+    change(&record)
+    return SubmittedJob(record: record)
+  }
+
+  private func answer(_ jobs: [SubmittedJob]) -> SlurmAnswer {
+    var answer = SlurmAnswer()
+    answer.jobs = jobs
+    return answer
+  }
+
+  @discardableResult
+  private mutating func apply(
+    _ jobs: [SubmittedJob], _ source: JobSource = .slurmctld, at time: Double = 1,
+    evidence: Set<JobEvidence> = [.tag]
+  ) -> Bool {
+    ledger.apply(answer(jobs), from: source, at: time, evidence: { _ in evidence })
+  }
+
+  @Test mutating func onlyJobsWithEvidenceAreTaken() {
+    apply([job(1, .pending)], evidence: [])
+    #expect(ledger.isEmpty)
+    apply([job(2, .pending)], evidence: [.session, .output])
+    #expect(ledger.jobs.map(\.detectedBy) == [[.output, .session]])
+    // Known by then: no evidence is needed any more, and more of it is kept.
+    apply([job(2, .running)], evidence: [.tag])
+    #expect(ledger.jobs.map(\.state) == [.running])
+    #expect(ledger.jobs[0].detectedBy == [.output, .session, .tag])
+  }
+
+  @Test mutating func tellsWhetherSomethingHasChanged() {
+    let first = apply([job(1, .running) { $0.elapsedSeconds = 1 }])
+    #expect(first)
+    let older = apply([job(1, .running) { $0.elapsedSeconds = 60 }], at: 60)
+    #expect(!older)
+    #expect(ledger.jobs[0].lastSeen == 60)
+    #expect(ledger.jobs[0].elapsedSeconds == 60)
+    let ended = apply([job(1, .completed) { $0.exitCode = 0 }])
+    #expect(ended)
+  }
+
+  @Test mutating func aRequeuedJobIsTheSameJob() {
+    apply([
+      job(1, .running) {
+        $0.startTime = 110
+        $0.nodeList = "n1"
+      }
+    ])
+    apply([job(1, .pending, submit: 200) { $0.restarts = 1 }], evidence: [])
+    #expect(ledger.jobs.count == 1)
+    #expect(ledger.jobs[0].submitTime == 200)
+    #expect(ledger.jobs[0].restarts == 1)
+    #expect(ledger.jobs[0].startTime == nil, "the start is that of the run before")
+    #expect(ledger.jobs[0].detectedBy == [.tag])
+  }
+
+  @Test mutating func anIdThatIsUsedAgainIsAnotherJob() {
+    apply([job(1, .completed) { $0.endTime = 120 }])
+    apply([job(1, .pending, submit: 500_000)], evidence: [])
+    #expect(ledger.jobs[0].state == .completed)
+    #expect(ledger.jobs[0].submitTime == 100)
+    // And an older record of slurmdbd is not ours either.
+    apply([job(1, .failed, submit: 50)], .slurmdbd, evidence: [])
+    #expect(ledger.jobs[0].state == .completed)
+  }
+
+  @Test mutating func tasksOfAnArrayKeepTheirIdentityWhenTheyGetIds() {
+    func task(_ task: UInt32, id: UInt32?, _ state: JobState) -> SubmittedJob {
+      job(0, state) {
+        $0.jobID = id
+        $0.arrayJobID = 7
+        $0.arrayTaskID = task
+      }
+    }
+    apply([task(0, id: nil, .pending), task(1, id: nil, .pending)])
+    apply([task(0, id: 8, .running), task(1, id: 7, .pending)])
+    #expect(ledger.jobs.map(\.displayID) == ["7_0", "7_1"])
+    #expect(ledger.jobs.map(\.jobID) == [8, 7])
+  }
+
+  @Test mutating func anUndividedArrayGoesWhenItsTasksCome() {
+    let whole = job(7, .pending) { $0.arrayJobID = 7 }
+    apply([whole])
+    apply([
+      job(8, .running) {
+        $0.arrayJobID = 7
+        $0.arrayTaskID = 0
+      }
+    ])
+    #expect(ledger.jobs.map(\.displayID) == ["7_0"])
+    apply([whole], .slurmdbd)
+    #expect(ledger.jobs.map(\.displayID) == ["7_0"])
+  }
+
+  @Test mutating func accountingAddsUseAndDoesNotTakeTheExitCode() {
+    apply([
+      job(1, .cancelled) {
+        $0.exitCode = 0
+        $0.signal = 15
+        $0.startTime = 100
+        $0.stdoutPath = "/out"
+        $0.stateReason = "TimeLimit"
+      }
+    ])
+    #expect(ledger.idsToLookUp(notIn: nil, cluster: "one", withUsage: true) == [1])
+    #expect(ledger.idsToLookUp(notIn: nil, cluster: "one", withUsage: false) == [])
+    apply(
+      [
+        job(1, .cancelled) {
+          $0.exitCode = 0
+          $0.restarts = 0
+          $0.maxRSSBytes = 1000
+          $0.cpuSeconds = 2.5
+          $0.submitLine = "sbatch x"
+        }
+      ], .slurmdbd, at: 9)
+    let merged = ledger.jobs[0]
+    #expect(merged.signal == 15)
+    #expect(merged.stateReason == "TimeLimit")
+    #expect(merged.maxRSSBytes == 1000)
+    #expect(merged.cpuSeconds == 2.5)
+    #expect(merged.submitLine == "sbatch x")
+    #expect(merged.stdoutPath == "/out")
+    #expect(merged.source == .slurmctld)
+    #expect(merged.lastSeen == 9)
+    #expect(ledger.idsToLookUp(notIn: nil, cluster: "one", withUsage: true) == [])
+  }
+
+  @Test mutating func accountingTellsTheStateOfWhatTheControllerForgot() {
+    apply([job(1, .running) { $0.startTime = 100 }, job(2, .running)])
+    let later = answer([job(2, .running)])
+    #expect(ledger.idsToLookUp(notIn: later, cluster: "one", withUsage: false) == [1])
+    apply([job(1, .failed) { $0.exitCode = 2 }], .slurmdbd)
+    #expect(ledger.jobs[0].state == .failed)
+    #expect(ledger.jobs[0].source == .slurmdbd)
+    #expect(ledger.jobs[0].startTime == 100)
+  }
+
+  @Test mutating func silenceMakesStatesOldButNotFinalOnes() {
+    apply([job(1, .running), job(2, .completed)], at: 10)
+    let isNews = ledger.markStale(notSeenSince: 11)
+    #expect(isNews)
+    #expect(ledger.jobs.map(\.stale) == [true, false])
+    let isNewsAgain = ledger.markStale(notSeenSince: 12)
+    #expect(!isNewsAgain)
+    apply([job(1, .running)], at: 20)
+    #expect(ledger.jobs[0].stale == false)
+  }
+
+  @Test mutating func doubtsAreKeptOnce() {
+    ledger.apply(
+      answer([job(1, .pending)]), from: .slurmctld, at: 1, evidence: { _ in [] }, doubt: { _ in "first" })
+    ledger.apply(
+      answer([job(1, .pending)]), from: .slurmctld, at: 2, evidence: { _ in [] }, doubt: { _ in "second" })
+    #expect(ledger.doubts[1] == "first")
+  }
+
+  @Test mutating func jobsOfTwoClustersMayHaveOneId() {
+    apply([job(1, .running), job(1, .pending) { $0.cluster = "two" }])
+    #expect(ledger.jobs.map(\.cluster) == ["one", "two"])
+    #expect(ledger.idsToLookUp(notIn: nil, cluster: "two", withUsage: false) == [1])
+  }
+}

@@ -1,0 +1,68 @@
+import SystemPackage
+import TestSupport
+import Testing
+
+@testable import SlurmJobs
+
+@Suite struct SlurmConfigurationFileTests {
+  private let sandbox: Sandbox
+  init() throws { sandbox = try Sandbox() }
+
+  private func read(_ text: String) throws -> SlurmConfigurationFile {
+    try sandbox.write(text, to: "slurm.conf")
+    return try SlurmConfigurationFile(reading: sandbox["slurm.conf"])
+  }
+
+  @Test func plainSettings() throws {
+    let file = try read(
+      "# ClusterName=no\nclustername=Deep TrackWCKey=no # TrackWCKey=yes\nNodeName=n[1-3] CPUs=4\n")
+    #expect(file.clusterName == "deep")
+    #expect(!file.tracksWckeys)
+  }
+
+  @Test(arguments: [
+    "TrackWCKey=Yes", "trackwckey=1", "AccountingStorageEnforce=limits,wckeys",
+    "AccountingStorageEnforce=ALL",
+    "Foo=bar \\\nTrackWCKey=yes",
+  ])
+  func wckeysAreTracked(_ line: String) throws { #expect(try read(line).tracksWckeys) }
+
+  @Test(arguments: ["", "TrackWCKey=no", "AccountingStorageEnforce=associations,limits", "#TrackWCKey=yes"])
+  func wckeysAreFree(_ line: String) throws { #expect(try !read(line).tracksWckeys) }
+
+  @Test func includesAreFollowed() throws {
+    try sandbox.makeDirectory("conf.d")
+    try sandbox.write("TrackWCKey=yes\n", to: "conf.d/more.conf")
+    #expect(try read("ClusterName=a\nInclude conf.d/more.conf\n").tracksWckeys)
+    #expect(try read("include \(sandbox["conf.d/more.conf"].string)\n").tracksWckeys)
+  }
+
+  @Test func aMissingIncludeIsAnError() {
+    #expect(throws: Errno.noSuchFileOrDirectory) { try read("Include nowhere.conf\n") }
+  }
+
+  @Test func aFileThatIncludesItselfEnds() throws {
+    #expect(try read("ClusterName=a\nInclude slurm.conf\n").clusterName == "a")
+  }
+
+  @Test func theVariableWins() {
+    let path = SlurmConfigurationFile.locate(environment: ["SLURM_CONF": "/nowhere/slurm.conf"])
+    #expect(path == "/nowhere/slurm.conf")
+  }
+}
+
+@Suite struct JobTagTests {
+  @Test func aTagTellsItsRun() {
+    #expect(JobTag.runID(of: JobTag.tag(ofRun: "20261124t1-ab")) == "20261124t1-ab")
+    #expect(JobTag.runID(of: "*duct-x") == "x")
+    #expect(JobTag.runID(of: "project") == nil)
+    #expect(JobTag.runID(of: nil) == nil)
+  }
+
+  @Test func aWckeyOfTheUsersOwn() {
+    #expect(JobTag.ownWckey(environment: ["SLURM_WCKEY": "mine"])?.variable == "SLURM_WCKEY")
+    #expect(JobTag.ownWckey(environment: ["SBATCH_WCKEY": "duct-x", "SLURM_WCKEY": ""]) == nil)
+    #expect(JobTag.parentRunID(environment: ["SALLOC_WCKEY": "duct-x"]) == "x")
+    #expect(JobTag.parentRunID(environment: ["SBATCH_WCKEY": "mine"]) == nil)
+  }
+}
