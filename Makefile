@@ -1,6 +1,6 @@
 # duct: everything that is done with the project, one word each.
 #
-#   make test      all tests
+#   make test      all tests, on that Slurm
 #   make format    the project's style; make lint says where it is not kept
 #   make clean     away with what was built
 #
@@ -8,6 +8,7 @@
 
 SHELL := /bin/bash
 SWIFT ?= swift
+TESTBED := contrib/testbed/testbed
 
 .PHONY: all build test format lint clean
 
@@ -18,9 +19,10 @@ build:
 	$(SWIFT) build
 
 test: lint
-	@contrib/install-dependencies build yardstick
+	@contrib/install-dependencies build slurm yardstick
 	$(SWIFT) build --build-tests
-	SWIFT=$(SWIFT) contrib/run-tests
+	TESTBED_MIN_JOB_AGE=300 SWIFT=$(SWIFT) $(TESTBED) run --dir "$${TMPDIR:-/tmp}/duct-test-slurm" -- \
+	  contrib/run-tests
 
 format:
 	$(SWIFT) format --in-place --recursive Sources Tests Package.swift

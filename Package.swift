@@ -15,7 +15,8 @@ let system = Target.Dependency.product(name: "SystemPackage", package: "swift-sy
 let package = Package(
   name: "duct",
   products: [
-    .executable(name: "duct-relay", targets: ["duct-relay"])
+    .executable(name: "duct-relay", targets: ["duct-relay"]),
+    .executable(name: "duct-slurm", targets: ["duct-slurm"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
@@ -39,6 +40,17 @@ let package = Package(
     .executableTarget(
       name: "duct-relay", dependencies: ["OutputRelay", "SystemCalls"], swiftSettings: strict),
 
+    // libslurm in Swift; the helper is the only program that loads it.
+    .systemLibrary(name: "CSlurm", providers: [.apt(["libslurm-dev"])]),
+    .target(
+      name: "DuctSlurm",
+      dependencies: ["CSlurm", "SlurmJobs", "RecordText", "SystemCalls", collections],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "duct-slurm",
+      dependencies: ["DuctSlurm", "SlurmJobs", "RecordText", "SystemCalls", system],
+      swiftSettings: strict),
+
     // Text as records hold it: JSON, any bytes in strings, Python's formats, times.
     .target(
       name: "RecordText", dependencies: ["SystemCalls", "CSystemCalls", collections, system],
@@ -59,5 +71,8 @@ let package = Package(
     .testTarget(name: "ResilientIOTests", dependencies: ["ResilientIO", "TestSupport", system]),
     .testTarget(name: "OutputRelayTests", dependencies: ["OutputRelay", "TestSupport", system]),
     .testTarget(name: "SlurmJobsTests", dependencies: ["SlurmJobs", "TestSupport", system]),
+    .testTarget(
+      name: "SlurmTests",
+      dependencies: ["TestSupport", "RecordText", "SlurmJobs", "SystemCalls", "duct-relay", "duct-slurm"]),
   ]
 )

@@ -1,0 +1,265 @@
+// libslurm's two public headers, and functions that read their structures.
+//
+// The structures change with each release of Slurm: members move, grow and go. So Swift reads none of
+// them; it reads the structures below, which these functions fill, and only this file knows releases.
+#ifndef DUCT_CSLURM_H
+#define DUCT_CSLURM_H
+
+#include <errno.h>
+#include <slurm/slurm.h>
+#include <slurm/slurm_errno.h>
+#include <slurm/slurm_version.h>
+#include <slurm/slurmdb.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/// Slurm's mark for "no value" in 32 bits (NO_VAL), and for "no limit" (INFINITE).
+#define DUCT_SLURM_NO_VALUE 0xfffffffeu
+#define DUCT_SLURM_INFINITE 0xffffffffu
+
+// In no public header; weak, so that a release without it still loads.
+extern char *slurm_job_reason_string(int reason) __attribute__((weak));
+extern char *slurm_job_state_reason_string(int reason) __attribute__((weak));
+
+/// A job as slurmctld or slurmdbd describes it. Strings belong to libslurm's answer.
+struct duct_slurm_job {
+  uint32_t job_id, array_job_id, array_task_id, het_job_id, het_job_offset, user_id;
+  uint32_t state, exit_code, derived_exit_code;
+  int64_t restarts;  ///< -1: not told
+  int64_t submit_time, eligible_time, start_time, end_time, suspended_seconds, elapsed;
+  uint32_t time_limit_minutes, node_count, cpu_count;
+  uint32_t alloc_sid;
+  int32_t reason;    ///< -1: not told
+  uint32_t qos_id;
+  bool is_batch;
+  const char *alloc_node, *array_task_str, *name, *user_name, *account, *partition, *qos, *nodes,
+      *tres_requested, *tres_allocated, *working_dir, *submit_line, *dependency, *wckey, *cluster,
+      *std_out;
+};
+
+static inline struct duct_slurm_job duct_slurm_controller_job(const slurm_job_info_t *job) {
+  struct duct_slurm_job out;
+  memset(&out, 0, sizeof out);
+  out.job_id = job->job_id;
+  out.array_job_id = job->array_job_id;
+  out.array_task_id = job->array_task_id;
+  out.het_job_id = job->het_job_id;
+  out.het_job_offset = job->het_job_offset;
+  out.user_id = job->user_id;
+  out.state = job->job_state;
+  out.exit_code = job->exit_code;
+  out.derived_exit_code = job->derived_ec;
+  out.restarts = job->restart_cnt;
+  out.submit_time = job->submit_time;
+  out.eligible_time = job->eligible_time;
+  out.start_time = job->start_time;
+  out.end_time = job->end_time;
+  out.suspended_seconds = 0;
+  out.elapsed = -1;
+  // After a suspension, pre_sus_time is the time that it ran before.
+  if (job->suspend_time != 0 && job->start_time != 0) {
+    int64_t end = (job->job_state & 0xff) == JOB_SUSPENDED ? job->suspend_time : job->end_time;
+    out.elapsed = (job->job_state & 0xff) == JOB_SUSPENDED
+                      ? (int64_t)job->pre_sus_time
+                      : (int64_t)job->pre_sus_time + (end - (int64_t)job->suspend_time);
+  }
+  out.time_limit_minutes = job->time_limit;
+  out.node_count = job->num_nodes;
+  out.cpu_count = job->num_cpus;
+  out.alloc_sid = job->alloc_sid;
+  out.reason = (int32_t)job->state_reason;
+  out.is_batch = job->batch_flag != 0;
+  out.alloc_node = job->alloc_node;
+  out.array_task_str = job->array_task_str;
+  out.name = job->name;
+  out.user_name = job->user_name;
+  out.account = job->account;
+  out.partition = job->partition;
+  out.qos = job->qos;
+  out.nodes = job->nodes;
+  out.tres_requested = job->tres_req_str;
+  out.tres_allocated = job->tres_alloc_str;
+  out.working_dir = job->work_dir;
+#if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(25, 11, 0)
+  out.submit_line = job->submit_line;
+#endif
+  out.dependency = job->dependency;
+  out.wckey = job->wckey;
+  out.cluster = job->cluster;
+  out.std_out = job->std_out;
+  return out;
+}
+
+static inline struct duct_slurm_job duct_slurm_accounting_job(const slurmdb_job_rec_t *job) {
+  struct duct_slurm_job out;
+  memset(&out, 0, sizeof out);
+  out.job_id = job->jobid;
+  out.array_job_id = job->array_job_id;
+  out.array_task_id = job->array_task_id;
+  out.het_job_id = job->het_job_id;
+  out.het_job_offset = job->het_job_offset;
+  out.user_id = job->uid;
+  out.state = job->state;
+  out.exit_code = job->exitcode;
+  out.derived_exit_code = job->derived_ec;
+  out.restarts = -1;
+  out.submit_time = job->submit;
+  out.eligible_time = job->eligible;
+  out.start_time = job->start;
+  out.end_time = job->end;
+  out.suspended_seconds = job->suspended;
+  out.elapsed = job->elapsed;
+  out.time_limit_minutes = job->timelimit;
+  out.node_count = job->alloc_nodes;
+  out.cpu_count = job->req_cpus;
+  out.reason = -1;
+  out.qos_id = job->qosid;
+  out.array_task_str = job->array_task_str;
+  out.name = job->jobname;
+  out.user_name = job->user;
+  out.account = job->account;
+  out.partition = job->partition;
+  out.nodes = job->nodes;
+  out.tres_requested = job->tres_req_str;
+  out.tres_allocated = job->tres_alloc_str;
+  out.working_dir = job->work_dir;
+  out.submit_line = job->submit_line;
+  out.wckey = job->wckey;
+  out.cluster = job->cluster;
+  return out;
+}
+
+/// A step's use of resources. TRES lists in the database's numbers.
+struct duct_slurm_step {
+  uint32_t step_id;
+  int32_t exit_code;
+  double cpu_seconds;
+  const char *usage_in_max;
+};
+
+static inline struct duct_slurm_step duct_slurm_accounting_step(const slurmdb_step_rec_t *step) {
+  struct duct_slurm_step out;
+  out.step_id = step->step_id.step_id;
+  out.exit_code = step->exitcode;
+  out.cpu_seconds = (double)step->tot_cpu_sec + (double)step->tot_cpu_usec / 1e6;
+  out.usage_in_max = step->stats.tres_usage_in_max;
+  return out;
+}
+
+static inline const char *duct_slurm_reason(int reason) {
+  if (slurm_job_reason_string) return slurm_job_reason_string(reason);
+  if (slurm_job_state_reason_string) return slurm_job_state_reason_string(reason);
+  return NULL;
+}
+
+/// The list's elements in an array that the caller frees; their count in `count`.
+static inline void **duct_slurm_list_elements(List list, int *count) {
+  *count = list ? slurm_list_count(list) : 0;
+  void **elements = (void **)calloc((size_t)*count + 1, sizeof *elements);
+  if (!elements || *count == 0) return elements;
+  ListIterator next = slurm_list_iterator_create(list);
+  int filled = 0;
+  while (filled < *count && (elements[filled] = slurm_list_next(next)) != NULL) filled++;
+  slurm_list_iterator_destroy(next);
+  *count = filled;
+  return elements;
+}
+
+static inline void duct_slurm_append_text(List list, const char *text) {
+  slurm_list_append(list, strdup(text));
+}
+static inline List duct_slurm_text_list(void) { return slurm_list_create(free); }
+
+static inline void duct_slurm_append_job(List list, uint32_t job_id) {
+  slurm_selected_step_t *selected = (slurm_selected_step_t *)calloc(1, sizeof *selected);
+  if (!selected) return;
+  selected->array_task_id = DUCT_SLURM_NO_VALUE;
+  selected->het_job_offset = DUCT_SLURM_NO_VALUE;
+  selected->step_id.job_id = job_id;
+  selected->step_id.step_id = DUCT_SLURM_NO_VALUE;
+  selected->step_id.step_het_comp = DUCT_SLURM_NO_VALUE;
+  slurm_list_append(list, selected);
+}
+
+/// Connects to slurmdbd. NULL, with the reason in `error`, when it does not answer: libslurm returns
+/// a handle even then, and tells by errno.
+static inline void *duct_slurm_accounting_open(int *error) {
+  uint16_t flags = 0;
+  errno = 0;
+  void *connection = slurmdb_connection_get(&flags);
+  *error = errno;
+  if (connection && *error != 0) slurmdb_connection_close(&connection);
+  return *error ? NULL : connection;
+}
+
+static inline void duct_slurm_accounting_close(void *connection) {
+  slurmdb_connection_close(&connection);
+}
+
+/// Jobs by id, with their steps. NULL with errno in `error` on failure. Lists stay the caller's.
+static inline List duct_slurm_accounting_jobs(void *connection, List jobs, List clusters, int *error) {
+  slurmdb_job_cond_t condition;
+  memset(&condition, 0, sizeof condition);
+  condition.db_flags = SLURMDB_JOB_FLAG_NOTSET;
+  // Earlier runs of requeued jobs too: their number is the number of restarts.
+  condition.flags = JOBCOND_FLAG_DUP | JOBCOND_FLAG_NO_TRUNC;
+  condition.step_list = jobs;
+  condition.cluster_list = clusters;
+  errno = 0;
+  List result = slurmdb_jobs_get(connection, &condition);
+  *error = result ? 0 : errno;
+  return result;
+}
+
+/// Jobs of users, or with a wckey, that had not ended at `since`. Without steps: slurmdbd finds those
+/// within a time only, and with a time it leaves out jobs that never became eligible.
+static inline List duct_slurm_accounting_search(void *connection, List users, List wckeys,
+                                                List clusters, int64_t since, int *error) {
+  slurmdb_job_cond_t condition;
+  memset(&condition, 0, sizeof condition);
+  condition.db_flags = SLURMDB_JOB_FLAG_NOTSET;
+  condition.flags = JOBCOND_FLAG_NO_TRUNC | JOBCOND_FLAG_NO_STEP | JOBCOND_FLAG_NO_DEFAULT_USAGE;
+  condition.userid_list = users;
+  condition.wckey_list = wckeys;
+  condition.cluster_list = clusters;
+  condition.usage_start = (time_t)since;
+  errno = 0;
+  List result = slurmdb_jobs_get(connection, &condition);
+  *error = result ? 0 : errno;
+  return result;
+}
+
+/// The types of trackable resources that have no fixed number, such as gres/gpu.
+static inline List duct_slurm_tres_types(void *connection) {
+  slurmdb_tres_cond_t condition;
+  memset(&condition, 0, sizeof condition);
+  condition.count = (uint64_t)0xfffffffffffffffe;
+  return slurmdb_tres_get(connection, &condition);
+}
+
+static inline List duct_slurm_qos_list(void *connection) { return slurmdb_qos_get(connection, NULL); }
+
+/// What duct wants of the controller's configuration.
+struct duct_slurm_settings {
+  const char *cluster_name, *version;
+  bool tracks_wckeys;
+  uint32_t min_job_age;
+};
+
+static inline struct duct_slurm_settings duct_slurm_read_settings(const slurm_conf_t *conf) {
+  struct duct_slurm_settings out;
+  out.cluster_name = conf->cluster_name;
+  out.version = conf->version;
+#ifdef CTL_CONF_WCKEY  // its name up to 22.05
+  out.tracks_wckeys = (conf->conf_flags & CTL_CONF_WCKEY) != 0;
+#else
+  out.tracks_wckeys = (conf->conf_flags & CONF_FLAG_WCKEY) != 0;
+#endif
+  out.min_job_age = conf->min_job_age;
+  return out;
+}
+
+
+#endif

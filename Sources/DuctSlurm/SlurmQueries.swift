@@ -1,0 +1,28 @@
+internal import CSlurm
+import Glibc
+public import SlurmJobs
+
+/// Carries out one request with libslurm. This process may end in it: see docs/architecture.md.
+public enum SlurmQueries {
+  public static func answer(_ request: SlurmRequest) -> SlurmAnswer {
+    // Else libslurm cuts the expression of an array's tasks at 64 characters.
+    setenv("SLURM_BITSTR_LEN", "0", 1)
+    slurm_init(nil)
+    do throws(SlurmFailure) {
+      switch request {
+      case .jobsOfUser(let uid): return try ControllerQueries.jobsOfUser(uid)
+      case .jobs(let ids): return try ControllerQueries.jobs(ids)
+      case .accountingJobs(let ids, let cluster):
+        return try AccountingQueries.jobs(ids: ids, cluster: cluster)
+      case .accountingOfUser(let uid, let since, let tag):
+        return try AccountingQueries.jobs(ofUser: uid, since: since, tag: tag)
+      case .configuration: return try ControllerQueries.configuration()
+      case .ping: return try ControllerQueries.ping()
+      }
+    } catch {
+      var answer = SlurmAnswer()
+      answer.failure = error
+      return answer
+    }
+  }
+}

@@ -1,0 +1,78 @@
+import RecordText
+import SlurmJobs
+import TestSupport
+import Testing
+
+/// Tests on the one real Slurm: one at a time, since some of them take its daemons down.
+@Suite(.serialized) struct OnSlurm {}
+
+/// A run of duct on the testbed, and what it recorded.
+struct SlurmRun {
+  var finished: Finished
+  var info: JSONValue
+  var jobs: [JobRecord]
+
+  var slurm: JSONValue { info["slurm"] ?? .null }
+
+  /// The one job of a name.
+  func job(_ name: String) throws -> JobRecord {
+    let found = jobs.filter { $0.name == name }
+    guard found.count == 1, let job = found.first else {
+      throw Testbed.Trouble(
+        description: "\(found.count) jobs are named \(name) among \(jobs.map { $0.name ?? "?" })")
+    }
+    return job
+  }
+
+  func query(_ name: String) -> JSONValue? {
+    slurm["queries"]?.array?.first { $0["query"]?.string == name }
+  }
+}
+
+/// What every test of the suite has: a folder, and the testbed.
+struct SlurmFixture: Sendable {
+  let sandbox: Sandbox
+  let testbed: Testbed
+
+  init() throws {
+    sandbox = try Sandbox()
+    testbed = try Testbed()
+  }
+
+  /// Wraps a bash script with duct.
+  func run(
+    _ script: String, _ options: [String] = ["--wait-jobs"], environment: [String: String?] = [:],
+    limit: Double = 120,
+    while body: @escaping @Sendable (Int32) async throws -> Void = { _ in }
+  ) async throws -> SlurmRun {
+    let finished = try await duct(
+      ["--fail-time", "0"] + options + ["bash", "-c", script], in: sandbox,
+      environment: testbed.environment.merging(environment) { $1 }, limit: limit, while: body)
+    let info = try sandbox.info()
+    #expect(try Documentation.unexplained(in: info) == [])
+    return SlurmRun(finished: finished, info: info, jobs: try Self.jobs(info))
+  }
+
+  static func jobs(_ info: JSONValue) throws -> [JobRecord] {
+    try (info["slurm"]?["submitted_jobs"]?.array ?? []).map {
+      try RecordDecoder().decode(JobRecord.self, from: $0)
+    }
+  }
+
+  /// The jobs in info.json now; none while there is no such file.
+  func recordedJobs() -> [JobRecord] { (try? Self.jobs(sandbox.info())) ?? [] }
+
+  /// A client command of Slurm, or any other program.
+  func tool(_ program: String, _ arguments: String..., environment: [String: String?] = [:]) async throws
+    -> String
+  {
+    let result = try await TestSupport.run(
+      program, arguments, in: sandbox, environment: testbed.environment.merging(environment) { $1 })
+    if result.code != 0 { throw Testbed.Trouble(description: "\(program) \(arguments): \(result.stderr)") }
+    return result.stdout
+  }
+}
+
+extension String {
+  var trimmed: String { String(drop { $0.isWhitespace }.reversed().drop { $0.isWhitespace }.reversed()) }
+}

@@ -1,0 +1,72 @@
+import RecordText
+import SystemCalls
+
+/// The Slurm that `make test` has brought up, shared by all tests. They run one after another.
+public struct Testbed: Sendable {
+  public let folder: String
+  private let script: String
+
+  public struct Missing: Error, CustomStringConvertible {
+    public let description =
+      "there is no Slurm to test with: run the tests by `make test`, or within `contrib/testbed/testbed run --`"
+  }
+
+  public init() throws {
+    var values: [String: String] = [:]
+    for entry in environmentEntries() {
+      guard let mark = entry.firstIndex(of: UInt8(ascii: "=")) else { continue }
+      values[String(escaping: entry[..<mark])] = String(escaping: entry[(mark + 1)...])
+    }
+    guard let folder = values["SLURM_TESTBED_DIR"], let script = values["TESTBED"] else { throw Missing() }
+    self.folder = folder
+    self.script = script
+  }
+
+  public var configuration: String { folder + "/etc/slurm.conf" }
+
+  /// What makes the client commands find this Slurm.
+  public var environment: [String: String?] { ["SLURM_CONF": configuration] }
+
+  /// stop, start, hang, resume or set, with its arguments.
+  public func control(_ words: String..., in sandbox: Sandbox) async throws {
+    // Without the mark of the test: a daemon that it starts must outlive it.
+    let result = try await run(
+      script, words + ["--dir", folder], in: sandbox, environment: ["DUCT_TEST_MARK": nil], limit: 60)
+    if result.code != 0 { throw Trouble(description: "testbed \(words): \(result.stderr)") }
+  }
+
+  /// Everything up again, whatever a test has done to it.
+  public func restore(in sandbox: Sandbox) async throws {
+    for daemon in ["munged", "slurmdbd", "slurmctld"] {
+      _ = try await run(script, ["resume", daemon, "--dir", folder], in: sandbox)
+      try await control("start", daemon, in: sandbox)
+    }
+    try await eventually(30) {
+      let result = try await run(
+        "sinfo", ["-h", "-N", "-p", "debug", "-o", "%T"], in: sandbox, environment: environment)
+      let states = result.stdout.split(separator: "\n")
+      return states.count == 3
+        && states.allSatisfy { ["idle", "mixed", "allocated", "completing"].contains($0) }
+    }
+    try await accountingIsComplete(in: sandbox)
+  }
+
+  /// After slurmdbd was away, slurmctld sends it late what has happened; until it is through, records
+  /// of new jobs lack their beginning.
+  private func accountingIsComplete(in sandbox: Sandbox) async throws {
+    try await eventually(60) {
+      let job = try await run(
+        "sbatch", ["--parsable", "-J", "settle", "-o", "/dev/null", "--wait", "--wrap", "true"], in: sandbox,
+        environment: environment)
+      let id = job.stdout.filter(\.isNumber)
+      let record = try await run(
+        "sacct", ["-nPX", "-j", id, "-o", "partition,state"], in: sandbox, environment: environment)
+      return record.stdout.hasPrefix("debug|COMPLETED")
+    }
+  }
+
+  public struct Trouble: Error, CustomStringConvertible {
+    public var description: String
+    public init(description: String) { self.description = description }
+  }
+}
