@@ -8,6 +8,7 @@
 
 SHELL := /bin/bash
 SWIFT ?= swift
+DEBUG := .build/debug
 TESTBED := contrib/testbed/testbed
 
 .PHONY: all build test format lint clean
@@ -17,10 +18,12 @@ all: build
 build:
 	@contrib/install-dependencies build
 	$(SWIFT) build
+	@ln -sf duct $(DEBUG)/con-duct
 
 test: lint
 	@contrib/install-dependencies build slurm yardstick
 	$(SWIFT) build --build-tests
+	@ln -sf duct $(DEBUG)/con-duct
 	TESTBED_MIN_JOB_AGE=300 SWIFT=$(SWIFT) $(TESTBED) run --dir "$${TMPDIR:-/tmp}/duct-test-slurm" -- \
 	  contrib/run-tests
 

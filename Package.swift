@@ -7,23 +7,43 @@ let strict: [SwiftSetting] = [
   .enableUpcomingFeature("InternalImportsByDefault"),
 ]
 
+let argumentParser = Target.Dependency.product(
+  name: "ArgumentParser", package: "swift-argument-parser")
 let collections = Target.Dependency.product(
   name: "OrderedCollections", package: "swift-collections")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 
 let package = Package(
   name: "duct",
   products: [
+    .executable(name: "duct", targets: ["duct"]),
     .executable(name: "duct-relay", targets: ["duct-relay"]),
     .executable(name: "duct-slurm", targets: ["duct-slurm"]),
   ],
   dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
     .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     .package(url: "https://github.com/apple/swift-system", from: "1.4.0"),
     .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0", traits: []),
   ],
   targets: [
+    // The command line: one file a subcommand, no logic.
+    .executableTarget(
+      name: "duct",
+      dependencies: ["DuctCore", "SlurmJobs", "RecordText", "SystemCalls", argumentParser, system],
+      swiftSettings: [.enableUpcomingFeature("ExistentialAny")]),
+
+    // One run, from start to end.
+    .target(
+      name: "DuctCore",
+      dependencies: [
+        "OutputRelay", "ResilientIO", "SlurmJobs", "RecordText", "SystemCalls", collections, logging, system,
+      ],
+      swiftSettings: strict),
+
     // What a Slurm job is to us, and the client that asks the helper. No libslurm.
     .target(
       name: "SlurmJobs",
@@ -72,7 +92,18 @@ let package = Package(
     .testTarget(name: "OutputRelayTests", dependencies: ["OutputRelay", "TestSupport", system]),
     .testTarget(name: "SlurmJobsTests", dependencies: ["SlurmJobs", "TestSupport", system]),
     .testTarget(
+      name: "DuctCoreTests",
+      dependencies: ["DuctCore", "SlurmJobs", "SystemCalls", "TestSupport", collections, logging, system]),
+    .testTarget(
+      name: "RunTests",
+      dependencies: [
+        "TestSupport", "DuctCore", "RecordText", "SystemCalls", "duct", "duct-relay", argumentParser,
+        collections, system,
+      ]),
+    .testTarget(
       name: "SlurmTests",
-      dependencies: ["TestSupport", "RecordText", "SlurmJobs", "SystemCalls", "duct-relay", "duct-slurm"]),
+      dependencies: [
+        "TestSupport", "RecordText", "SlurmJobs", "SystemCalls", "duct", "duct-relay", "duct-slurm",
+      ]),
   ]
 )

@@ -1,0 +1,36 @@
+import Glibc
+internal import SystemCalls
+public import SystemPackage
+
+/// Where the programs beside duct are: `$DUCT_LIBEXEC_DIR`, the `libexec/duct` of its installation, or
+/// the directory of its own executable, as in a build folder.
+public struct HelperPrograms: Sendable {
+  public let relay: FilePath
+  public let slurm: FilePath
+
+  public init(environment: [String: String]) {
+    var places: [FilePath] = []
+    if let place = environment["DUCT_LIBEXEC_DIR"], !place.isEmpty { places = [FilePath(place)] }
+    if places.isEmpty, let own = Self.ownDirectory {
+      places = [FilePath(bytes: own.parent.bytes + Array("/libexec/duct".utf8)), own]
+    }
+    func locate(_ name: String) -> FilePath {
+      let candidates = places.map { FilePath(bytes: $0.bytes + Array("/\(name)".utf8)) }
+      return candidates.first { path in path.withPlatformString { access($0, X_OK) } == 0 }
+        ?? candidates.last ?? FilePath(name)
+    }
+    relay = locate("duct-relay")
+    slurm = locate("duct-slurm")
+  }
+
+  private static var ownDirectory: FilePath? {
+    var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
+    let length = buffer.withUnsafeMutableBytes { buffer in
+      buffer.withMemoryRebound(to: CChar.self) { characters in
+        characters.baseAddress.map { readlink("/proc/self/exe", $0, characters.count) } ?? -1
+      }
+    }
+    guard length > 0 else { return nil }
+    return FilePath(bytes: Array(buffer[..<length])).parent
+  }
+}

@@ -1,0 +1,85 @@
+internal import RecordText
+
+/// `execution_summary` of info.json, and what `--summary-format` can show.
+struct ExecutionSummary: Codable, Sendable {
+  /// Nil while the command runs.
+  var exitCode: Int?
+  var command: String
+  var logsPrefix: String
+  /// Seconds.
+  var wallClockTime: Double
+  /// Bytes; percents of the host's memory and of one core. Nil if nothing was measured.
+  var peakRSS: Int?
+  var averageRSS: Double?
+  var peakVSZ: Int?
+  var averageVSZ: Double?
+  var peakPmem: Double?
+  var averagePmem: Double?
+  var peakPcpu: Double?
+  var averagePcpu: Double?
+  var sampleCount: Int
+  /// Lines of usage.jsonl.
+  var reportCount: Int
+  /// Seconds since 1970.
+  var startTime: Double
+  var endTime: Double?
+  var workingDirectory: String
+  /// User and system time of the command and of the children it waited for, from wait4(2).
+  var cpuSeconds: Double?
+
+  enum CodingKeys: String, CodingKey, CaseIterable {
+    case exitCode = "exit_code"
+    case command
+    case logsPrefix = "logs_prefix"
+    case wallClockTime = "wall_clock_time"
+    case peakRSS = "peak_rss"
+    case averageRSS = "average_rss"
+    case peakVSZ = "peak_vsz"
+    case averageVSZ = "average_vsz"
+    case peakPmem = "peak_pmem"
+    case averagePmem = "average_pmem"
+    case peakPcpu = "peak_pcpu"
+    case averagePcpu = "average_pcpu"
+    case sampleCount = "num_samples"
+    case reportCount = "num_reports"
+    case startTime = "start_time"
+    case endTime = "end_time"
+    case workingDirectory = "working_directory"
+    case cpuSeconds = "cpu_seconds"
+  }
+
+  static let fieldNames = Set(CodingKeys.allCases.map(\.rawValue))
+
+  /// con-duct's own.
+  static let defaultFormat = """
+    Summary:
+    Exit Code: {exit_code!E}
+    Command: {command}
+    Log files location: {logs_prefix}
+    Wall Clock Time: {wall_clock_time:.3f} sec
+    Memory Peak Usage (RSS): {peak_rss!S}
+    Memory Average Usage (RSS): {average_rss!S}
+    Virtual Memory Peak Usage (VSZ): {peak_vsz!S}
+    Virtual Memory Average Usage (VSZ): {average_vsz!S}
+    Memory Peak Percentage: {peak_pmem:.2f!N}%
+    Memory Average Percentage: {average_pmem:.2f!N}%
+    CPU Peak Usage: {peak_pcpu:.2f!N}%
+    Average CPU Usage: {average_pcpu:.2f!N}%
+
+    """
+
+  /// The values by their names in records.
+  var templateValues: [String: TemplateValue] {
+    guard case .object(let members)? = try? RecordEncoder().encode(self) else { return [:] }
+    var values: [String: TemplateValue] = [:]
+    for (name, value) in members {
+      switch value {
+      case .integer(let number): values[name] = .integer(Int(number))
+      case .number(let number): values[name] = .number(number)
+      case .string(let text): values[name] = .text(text)
+      default: values[name] = TemplateValue.none
+      }
+    }
+    return values
+  }
+}

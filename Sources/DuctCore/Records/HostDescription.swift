@@ -1,0 +1,20 @@
+internal import OrderedCollections
+internal import RecordText
+
+/// What a record says of where it was made.
+struct HostDescription: Sendable {
+  var system: SystemInfo
+  /// Variables of batch systems.
+  var env: OrderedFields<String>
+
+  /// Variables with these prefixes are recorded, as con-duct does.
+  private static let prefixes = ["PBS_", "SLURM_", "OSG"]
+
+  /// Takes a fraction of a millisecond; looks at files of the host alone.
+  init(environment: [String: String]) {
+    system = SystemInfo.current(environment: environment)
+    let names = environment.keys.filter { name in Self.prefixes.contains { name.hasPrefix($0) } }
+    env = OrderedFields(
+      OrderedDictionary(uniqueKeysWithValues: names.sorted().map { ($0, environment[$0] ?? "") }))
+  }
+}

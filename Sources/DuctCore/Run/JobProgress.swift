@@ -1,0 +1,41 @@
+internal import SlurmJobs
+internal import SystemCalls
+internal import SystemPackage
+
+/// One line on a terminal that tells how many jobs are waited for, written over and over.
+final class JobProgress: Sendable {
+  private let writer: StandardErrorWriter
+  private let isShown: Bool
+  private let start = MonotonicInstant.now
+  private let last = Monitor("")
+
+  init(writer: StandardErrorWriter, isShown: Bool) {
+    self.writer = writer
+    self.isShown = isShown && FileDescriptor.standardError.isTerminal
+  }
+
+  func show(_ jobs: [JobRecord]) {
+    guard isShown else { return }
+    let waiting = jobs.filter { !$0.hasEnded && !$0.canNeverStart }
+    let counts = Dictionary(grouping: waiting, by: \.state)
+      .sorted { JobState.displayOrder($0.key, $1.key) }
+      .map { "\($0.value.count) \($0.key)" }
+    let done = jobs.count - waiting.count
+    let line =
+      "Waiting for Slurm jobs: \(done) of \(jobs.count) ended"
+      + (counts.isEmpty ? "" : ", " + counts.joined(separator: ", "))
+      + " (\(elapsedText(Int(MonotonicInstant.now.seconds(since: start)))); Ctrl-C stops waiting)"
+    if last.update({ before in
+      defer { before = line }
+      return before != line
+    }) {
+      // Without automatic margins: a line that is too long for the terminal is cut, and not wrapped.
+      writer.write("\r\u{1B}[K\u{1B}[?7l" + line + "\u{1B}[?7h")
+    }
+  }
+
+  /// Takes the line away.
+  func clear() {
+    if isShown, last.withLock({ !$0.isEmpty }) { writer.write("\r\u{1B}[K") }
+  }
+}

@@ -1,0 +1,210 @@
+import Glibc
+internal import Logging
+internal import OutputRelay
+internal import RecordText
+internal import SlurmJobs
+internal import SystemCalls
+internal import SystemPackage
+
+/// One run: the command from its start to its end, with all that duct does around it.
+///
+/// The main thread starts the command, reaps it and serves signals; it never writes a file and never
+/// waits for anything else. See docs/architecture.md for the other threads.
+public struct Run {
+  /// Wraps a command.
+  ///
+  /// - Returns: the exit code of duct: the command's own.
+  /// - Throws: before anything has started.
+  public static func execute(
+    _ settings: RunSettings, _ surroundings: Surroundings
+  ) throws(UsageError) -> CInt {
+    let originalMask = SignalForwarding.blocked.block()
+    StandardStreams.fill()
+    let writer = StandardErrorWriter()
+    let log = Logger(level: settings.logLevel, writer: writer)
+    for note in surroundings.notes { log.log(level: note.level, "\(note.text)") }
+    defer { writer.flush(until: .now + 2) }
+    do throws(UsageError) {
+      let context = try RunContext(settings, surroundings, log: log, writer: writer, mask: originalMask)
+      return context.run()
+    } catch {
+      // What was said before stays before it.
+      writer.flush(until: .now + 2)
+      throw error
+    }
+  }
+}
+
+/// What the parts of a run share.
+final class RunContext: Sendable {
+  let settings: RunSettings
+  let surroundings: Surroundings
+  let log: Logger
+  let writer: StandardErrorWriter
+  let originalMask: SignalSet
+  let start: WallTime
+  let runID: String
+  let paths: LogPaths
+  let helpers: HelperPrograms
+  let children = ChildProcesses(reaping: .byEventLoop)
+
+  init(
+    _ settings: RunSettings, _ surroundings: Surroundings, log: Logger, writer: StandardErrorWriter,
+    mask: SignalSet
+  ) throws(UsageError) {
+    self.settings = settings
+    self.surroundings = surroundings
+    self.log = log
+    self.writer = writer
+    originalMask = mask
+    start = .now
+    runID = RunID.make(start)
+    helpers = HelperPrograms(environment: surroundings.environment)
+    if LogPrefix.isDeprecated(settings.outputPrefix) {
+      log.warning("{datetime_filesafe} in --output-prefix is deprecated; use {datetime} instead")
+    }
+    paths = try LogPrefix.paths(
+      template: settings.outputPrefix, start: start, host: fullHostName(),
+      environment: surroundings.environment)
+    try prepareDirectory()
+  }
+
+  /// Refuses to write over records, and makes the directory for them.
+  private func prepareDirectory() throws(UsageError) {
+    let existing = paths.all.filter { path in
+      FilePath(escaped: path).withPlatformString { access($0, F_OK) } == 0
+    }
+    if !existing.isEmpty, !settings.clobber {
+      throw UsageError(
+        "records exist already: \(existing.joined(separator: ", ")); use --clobber to replace them, or another --output-prefix"
+      )
+    }
+    do throws(Errno) {
+      try makeDirectories(paths.directory)
+    } catch {
+      log.warning(
+        "Cannot create the directory \(paths.directory) for records: \(error.description) (\(error.name))")
+    }
+    // Replaced by rename or begun anew; a usage.jsonl of a run that wrote none would be another's.
+    for path in existing where path == paths.usage || path == paths.info {
+      FilePath(escaped: path).withPlatformString { _ = unlink($0) }
+    }
+  }
+
+  // MARK: From start to end
+
+  func run() -> CInt {
+    do throws(Errno) { try becomeSubreaper() } catch {
+      log.debug("Orphans of the command cannot be followed: \(error.description)")
+    }
+    let capture = makeCapture()
+    let slurm = SlurmSetup.find(
+      settings, surroundings, runID: runID,
+      helper: SlurmHelper(program: helpers.slurm, children: children, signalMask: originalMask),
+      children: children, log: log)
+    let signals: SignalFile
+    do throws(Errno) {
+      signals = try SignalFile(SignalForwarding.read)
+    } catch {
+      // Without it duct could not wait for the command; so the command takes duct's place.
+      log.critical("Cannot watch the command (signalfd: \(error.description)): running it without duct")
+      return replaceByCommand()
+    }
+    capture?.startRelay()
+
+    let pid: pid_t
+    do throws(LaunchFailure) {
+      pid = try launcher(capture, tag: slurm?.tag.tag).start(children)
+    } catch {
+      capture?.closeWritingEnds()
+      removeRecords()
+      log.error("\(error.message)")
+      return error.exitCode
+    }
+    capture?.closeWritingEnds()
+    log.info("duct \(Versions.duct) is executing \(commandText.pythonRepresentation)...")
+    log.info("Log files will be written to \(paths.prefix)")
+    let watch = RunWatch(self, command: pid, capture: capture, slurm: slurm)
+    var loop = RunLoop(watch, signals: signals)
+    return loop.run()
+  }
+
+  private func makeCapture() -> OutputCapture? {
+    guard settings.captureOutputs != .none else { return nil }
+    do throws(CaptureFailure) {
+      return try OutputCapture(
+        paths: paths, selection: settings.captureOutputs, clobber: settings.clobber,
+        program: helpers.relay, children: children, log: log)
+    } catch {
+      log.warning(
+        "\(error.message): the command runs, and its output is not kept; another --output-prefix may do")
+      return nil
+    }
+  }
+
+  private func launcher(_ capture: OutputCapture?, tag: String?) -> CommandLauncher {
+    var environment: [[UInt8]]?
+    if let tag {
+      let names = JobTag.variables.map { Array(($0 + "=").utf8) }
+      environment =
+        surroundings.entries.filter { entry in !names.contains { entry.starts(with: $0) } }
+        + JobTag.variables.map { Array("\($0)=\(tag)".utf8) }
+    }
+    return CommandLauncher(
+      command: settings.command, environment: environment,
+      sources: [.inherited, source(0, capture), source(1, capture)],
+      startsSession: settings.mode == .newSession, signalMask: originalMask)
+  }
+
+  /// Where stdout (0) or stderr (1) of the command goes.
+  private func source(_ index: Int, _ capture: OutputCapture?) -> Program.Source {
+    if let end = capture?.writingEnd(index) { return .duplicate(of: end) }
+    if settings.outputs.includes(index) { return .inherited }
+    do throws(Errno) {
+      return .duplicate(of: try FileDescriptor.opening("/dev/null", .writeOnly))
+    } catch {
+      return .inherited
+    }
+  }
+
+  private func replaceByCommand() -> CInt {
+    originalMask.setAsMask()
+    let arguments = settings.command.map { FilePath(bytes: $0).withPlatformString { strdup($0) } }
+    if let name = arguments.first.flatMap({ $0 }) { execvp(name, arguments + [nil]) }
+    return errno == ENOENT ? 127 : 126
+  }
+
+  /// con-duct's `command`: the arguments with spaces between them.
+  var commandText: String {
+    settings.command.map { String(escaping: $0) }.joined(separator: " ")
+  }
+
+  /// The four files, after a command that could not start or failed at once.
+  func removeRecords() {
+    for path in paths.all {
+      FilePath(escaped: path).withPlatformString { _ = unlink($0) }
+    }
+  }
+}
+
+/// mkdir -p.
+private func makeDirectories(_ path: FilePath) throws(Errno) {
+  do throws(Errno) {
+    _ = try valueOrErrno { path.withPlatformString { mkdir($0, 0o777) } }
+  } catch {
+    switch error {
+    case .fileExists: return
+    case .noSuchFileOrDirectory where path.parent != "." && path.parent != path:
+      try makeDirectories(path.parent)
+      _ = try valueOrErrno { path.withPlatformString { mkdir($0, 0o777) } }
+    default: throw error
+    }
+  }
+}
+
+/// gethostname(2).
+func fullHostName() -> String {
+  var buffer = [CChar](repeating: 0, count: 256)
+  guard gethostname(&buffer, buffer.count - 1) == 0 else { return "localhost" }
+  return String(escaping: bytes(ofCString: buffer))
+}

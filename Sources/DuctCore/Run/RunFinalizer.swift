@@ -1,0 +1,195 @@
+import Glibc
+internal import Logging
+internal import RecordText
+internal import SlurmJobs
+internal import SystemCalls
+internal import SystemPackage
+
+/// What is left to do when the command has ended, on a thread of its own: the main thread goes on
+/// serving signals, and each step has a limit but the reader of duct's own output, who is waited for.
+final class RunFinalizer: Sendable {
+  /// Readable when everything is done.
+  let done: FileDescriptor?
+  let exitCode: CInt
+  private let watch: RunWatch
+  private let end: WallTime
+  private let lastStat: ProcessStat?
+  private let usage: rusage
+  private let patience = Monitor(Patience())
+
+  /// What the user has said by signals.
+  private struct Patience: Sendable {
+    /// The jobs are being waited for.
+    var waitsForJobs = false
+    /// Enough of that: a last look at their states, and then the end as usual.
+    var hasEnoughOfJobs = false
+    /// How often the user did not want to wait for the rest.
+    var hurries = 0
+  }
+
+  init(_ watch: RunWatch, exit: ChildExit, end: WallTime, lastStat: ProcessStat?) {
+    self.watch = watch
+    self.end = end
+    self.lastStat = lastStat
+    exitCode = exit.shellCode
+    usage = exit.usage
+    watch.context.children.forget(exit.pid)
+    done = try? FileDescriptor.event()
+    do throws(Errno) {
+      _ = try OwnThread("duct finalizer", stackSize: 4 << 20) { [self] in
+        finalize()
+        done?.signalEvent()
+      }
+    } catch {
+      watch.context.log.error("Cannot start the last thread: \(error.description); records are as of now")
+      done?.signalEvent()
+    }
+  }
+
+  /// The user does not want to wait: first for the jobs, then for anything; the next time, duct leaves
+  /// at once, and the exit code is given.
+  func hurry() -> CInt? {
+    let (ended, count) = patience.update { patience -> (Bool, Int) in
+      if patience.waitsForJobs, !patience.hasEnoughOfJobs {
+        patience.hasEnoughOfJobs = true
+        return (true, 0)
+      }
+      patience.hurries += 1
+      return (false, patience.hurries)
+    }
+    if ended { return nil }
+    if count > 1 { return exitCode }
+    watch.context.log.info("Not waiting any longer for output, jobs and records")
+    watch.jobs?.cancel()
+    for echo in watch.echoes { echo.cancel() }
+    return nil
+  }
+
+  private var isHurried: Bool { patience.withLock { $0.hurries > 0 } }
+
+  /// A deadline `seconds` from now, or now if the user does not want to wait.
+  private func deadline(_ seconds: Double) -> MonotonicInstant { .now + (isHurried ? 0.2 : seconds) }
+
+  // MARK: The steps
+
+  private func finalize() {
+    let settings = watch.context.settings
+    watch.records?.facts.update { facts in
+      facts.endTime = end.seconds
+      facts.exitCode = Int(exitCode)
+      facts.cpuSeconds = seconds(usage.ru_utime) + seconds(usage.ru_stime)
+    }
+    syncOutput()
+    if watch.sampler?.finish(until: deadline(5)) == false {
+      watch.context.log.warning("The sampler does not end: the last samples are missing")
+    }
+    for scanner in watch.scanners { scanner.wait(until: deadline(5)) }
+    watch.finishDescription(until: deadline(5))
+    finishJobs()
+
+    let jobs = watch.jobs?.snapshot.ledger.jobs ?? []
+    let removes = removesRecords(jobs)
+    watch.records?.facts.update { $0.state = .finished }
+    if !removes { watch.records?.publishInfo() }
+    let unwritten = watch.records?.finish(until: deadline(settings.finalizeTimeout)) ?? []
+    if removes { watch.context.removeRecords() }
+    for path in unwritten where !removes {
+      watch.context.log.error("\(path) could not be written to its end")
+    }
+    waitForReaders()
+    conclude(jobs, removed: removes)
+    waitWhileLogging()
+  }
+
+  /// Everything that the command has printed is in the files, and the followers know where it ends.
+  private func syncOutput() {
+    guard let capture = watch.capture else { return }
+    if !capture.sync(until: deadline(watch.context.settings.finalizeTimeout)) {
+      watch.context.log.warning("The last output of the command could not be taken from its pipe in time")
+    }
+    for index in 0..<2 where capture.isCaptured(index) {
+      let stream = capture.status[index]
+      if stream.lost > 0 {
+        watch.context.log.error("\(stream.lost) bytes of output were lost: its file could not be written")
+      } else if let error = stream.error {
+        watch.context.log.error(
+          "\(stream.waiting) bytes of output wait for their file: \(error.description) (\(error.name))")
+      }
+    }
+    for follower in watch.echoes + watch.scanners {
+      follower.finish(at: capture.status[follower.stream].written)
+    }
+  }
+
+  /// The states of jobs, once more; with `--wait-jobs` not before they are final.
+  private func finishJobs() {
+    guard let jobs = watch.jobs else { return }
+    let settings = watch.context.settings
+    if settings.waitJobs {
+      let progress = JobProgress(writer: watch.context.writer, isShown: settings.logLevel != .none)
+      patience.update { $0.waitsForJobs = true }
+      jobs.waitForJobs(
+        progress: progress.show, isCancelled: { self.patience.withLock { $0.hasEnoughOfJobs } })
+      patience.update { $0.waitsForJobs = false }
+      progress.clear()
+      if patience.withLock({ $0.hasEnoughOfJobs }) {
+        watch.context.log.info("Not waiting any longer for jobs")
+      }
+    }
+    if isHurried { return }
+    if settings.waitJobs || mayHaveSubmitted(jobs) {
+      jobs.finish(until: deadline(settings.slurmTimeout))
+    } else {
+      jobs.cancel()
+    }
+  }
+
+  /// A short command without children, that is no client of Slurm itself, has submitted nothing: then
+  /// Slurm need not be asked.
+  private func mayHaveSubmitted(_ jobs: JobWatcher) -> Bool {
+    if jobs.mayHaveSubmitted || end.seconds - watch.context.start.seconds > 10 { return true }
+    guard let lastStat else { return true }
+    let clients = ["sbatch", "srun", "salloc"].map { Array($0.utf8) }
+    return lastStat.childFaults > 0 || lastStat.threads > 1 || clients.contains(lastStat.name)
+  }
+
+  private func removesRecords(_ jobs: [JobRecord]) -> Bool {
+    let settings = watch.context.settings
+    let elapsed = end.seconds - watch.context.start.seconds
+    guard exitCode != 0, elapsed < settings.failTime || settings.failTime < 0 else { return false }
+    if !jobs.isEmpty { return false }
+    // It printed an id that Slurm could not confirm: the records may be all that there is.
+    return watch.jobs?.snapshot.detection.mentionedIDs.isEmpty ?? true
+  }
+
+  /// A reader that is slow gets everything, as without duct; one that has left is noticed by the echo.
+  private func waitForReaders() {
+    for echo in watch.echoes {
+      while !echo.wait(until: .now + 0.5), !isHurried {}
+    }
+  }
+
+  private func conclude(_ jobs: [JobRecord], removed: Bool) {
+    let (settings, log) = (watch.context.settings, watch.context.log)
+    if removed {
+      let time = settings.failTime > 0 ? " in less than \(settings.failTime) seconds" : ""
+      log.info("Removing log files since command failed\(time).")
+      return
+    }
+    guard let records = watch.records else { return }
+    let summary = records.facts.withLock { $0.summary(watch.context.paths) }
+    var text = settings.summaryFormat.render(
+      summary.templateValues, colors: settings.colors, warn: { log.warning("\($0)") })
+    if !jobs.isEmpty {
+      if !text.hasSuffix("\n") { text += "\n" }
+      text += "Slurm jobs: \(JobSummary.text(jobs))\n"
+    }
+    log.info("\(text)")
+  }
+
+  private func waitWhileLogging() {
+    while !watch.context.writer.flush(until: .now + 0.5), !isHurried {}
+  }
+
+  private func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }
+}

@@ -1,0 +1,179 @@
+import Glibc
+internal import Logging
+internal import OrderedCollections
+internal import RecordText
+internal import SlurmJobs
+internal import SystemCalls
+internal import SystemPackage
+
+/// All that goes on beside a running command: echo, samples, records, jobs. Each on a thread of its own.
+///
+/// What cannot be started is told and left out; the command runs on.
+final class RunWatch: Sendable {
+  let context: RunContext
+  let command: pid_t
+  let capture: OutputCapture?
+  let records: RunRecords?
+  let jobs: JobWatcher?
+  /// Hand the captured streams on to duct's own.
+  let echoes: [OutputFollower]
+  /// Look for job ids in the captured streams.
+  let scanners: [OutputFollower]
+  let sampler: Sampler?
+  private let gpus: OwnThread?
+
+  init(_ context: RunContext, command: pid_t, capture: OutputCapture?, slurm: SlurmSetup?) {
+    self.context = context
+    self.command = command
+    self.capture = capture
+    let records = Self.attempt(context, "the records") { () throws(Errno) in
+      try RunRecords(
+        Self.facts(context), paths: context.paths, types: context.settings.recordTypes,
+        environment: context.surroundings.environment, log: context.log)
+    }
+    self.records = records
+    let jobs = slurm.flatMap { setup in
+      Self.attempt(context, "watching jobs") { () throws(Errno) in
+        try JobWatcher(
+          setup, detection: Self.detection(context, setup), root: command,
+          limit: context.settings.slurmTimeout, log: context.log
+        ) { records?.publishInfo() }
+      }
+    }
+    self.jobs = jobs
+    echoes = Self.echoes(context, capture)
+    scanners = jobs.map { Self.scanners(context, capture, $0) } ?? []
+    sampler = Self.sampler(context, command, records, jobs)
+    Self.reportSlurm(context, records, jobs, slurm)
+    records?.publishInfo(after: .now + Self.firstInfo)
+    gpus = Self.describeGPUs(context, records)
+  }
+
+  /// Runs a step whose failure must not harm the run.
+  private static func attempt<Result>(
+    _ context: RunContext, _ what: String, _ body: () throws(Errno) -> Result?
+  ) -> Result? {
+    do throws(Errno) {
+      return try body()
+    } catch {
+      context.log.error("Cannot start \(what): \(error.description) (\(error.name)); the command runs on")
+      return nil
+    }
+  }
+
+  private static func facts(_ context: RunContext) -> RunFacts {
+    RunFacts(
+      runID: context.runID, command: context.commandText, startTime: context.start.seconds,
+      workingDirectory: currentDirectory(), message: context.settings.message,
+      campaign: context.settings.campaign,
+      parentRunID: JobTag.parentRunID(environment: context.surroundings.environment))
+  }
+
+  private static func detection(_ context: RunContext, _ setup: SlurmSetup) -> JobDetection {
+    JobDetection(
+      uid: getuid(), runStart: context.start.seconds, tag: setup.tag.tag,
+      layers: context.settings.slurmDetect, hostName: String(fullHostName().prefix { $0 != "." }))
+  }
+
+  // MARK: Starting
+
+  private static func echoes(_ context: RunContext, _ capture: OutputCapture?) -> [OutputFollower] {
+    guard let capture else { return [] }
+    let targets = [FileDescriptor.standardOutput, .standardError]
+    return targets.enumerated().compactMap { index, target in
+      guard context.settings.outputs.includes(index) else { return nil }
+      return attempt(context, "the echo of output") { () throws(Errno) in
+        try OutputEcho.follower(stream: index, of: capture, to: target)
+      }
+    }
+  }
+
+  private static func scanners(
+    _ context: RunContext, _ capture: OutputCapture?, _ jobs: JobWatcher
+  ) -> [OutputFollower] {
+    guard let capture, context.settings.slurmDetect.contains(.output) else { return [] }
+    return (0..<2).compactMap { index in
+      attempt(context, "looking for job ids in output") { () throws(Errno) -> OutputFollower? in
+        guard let file = capture.file(index) else { return nil }
+        let text = Monitor(SubmissionText())
+        return try OutputFollower("duct scan", stream: index, file: file, status: capture.status) {
+          bytes in
+          jobs.note(text.withLock { $0.feed(bytes) })
+          return true
+        }
+      }
+    }
+  }
+
+  private static func sampler(
+    _ context: RunContext, _ command: pid_t, _ records: RunRecords?, _ jobs: JobWatcher?
+  ) -> Sampler? {
+    let settings = context.settings
+    let isShared = settings.mode == .currentSession
+    let tree = ProcessTree(
+      root: command, session: isShared ? getsid(0) : command, sessionIsShared: isShared)
+    let keepsSamples = settings.recordTypes.hasProcessesSamples
+    let children = context.children
+    return attempt(context, "the sampler") { () throws(Errno) in
+      try Sampler(
+        tree: tree,
+        intervals: .init(sample: settings.sampleInterval, report: settings.reportInterval),
+        handlers: .init(
+          sample: { if keepsSamples { records?.add($0) } },
+          report: { if keepsSamples { records?.add($0) } },
+          tree: { jobs?.note($0) },
+          helpers: { children.known.subtracting([command]) }))
+    }
+  }
+
+  /// The first info.json is written so many seconds after the start of the command, or when it ends:
+  /// of a command that is over at once one is written, and not two.
+  private static let firstInfo = 0.01
+
+  /// GPUs are told by a program that may take seconds, where there is one.
+  private static func describeGPUs(_ context: RunContext, _ records: RunRecords?) -> OwnThread? {
+    let path = context.surroundings.environment["PATH"]
+    guard let records, context.settings.recordTypes.hasSystemSummary, isInPath("nvidia-smi", path: path)
+    else { return nil }
+    return attempt(context, "the description of GPUs") { () throws(Errno) in
+      try OwnThread("duct gpus") {
+        if let gpus = GPUInfo.all(context.children, mask: context.originalMask) {
+          records.facts.update { $0.gpus = gpus }
+          records.publishInfo()
+        }
+      }
+    }
+  }
+
+  /// Waits for what the record needs and is not there yet.
+  func finishDescription(until deadline: MonotonicInstant) { gpus?.join(until: deadline) }
+
+  private static func reportSlurm(
+    _ context: RunContext, _ records: RunRecords?, _ jobs: JobWatcher?, _ setup: SlurmSetup?
+  ) {
+    guard let records, let jobs, let setup else { return }
+    let own = OwnJob(environment: context.surroundings.environment)
+    let layers = context.settings.slurmDetect.sorted()
+    records.setSlurmSource { section(jobs.snapshot, setup, own, layers) }
+  }
+
+  private static func section(
+    _ state: JobWatcher.State, _ setup: SlurmSetup, _ own: OwnJob?, _ layers: [JobEvidence]
+  ) -> SlurmSection {
+    var reason: String?
+    if case .off(let text) = setup.tag { reason = text }
+    return SlurmSection(
+      clusterName: state.configuration?.clusterName ?? setup.clusterName,
+      controllerVersion: state.configuration?.controllerVersion,
+      libraryVersion: state.configuration?.libraryVersion, tag: setup.tag.tag, tagReason: reason,
+      detection: layers, ownJob: own, problem: state.problem, submittedJobs: state.ledger.jobs,
+      mentionedJobs: state.ledger.doubts.map { MentionedJob(jobID: $0.key, reason: $0.value) },
+      queries: Array(state.queries.values))
+  }
+}
+
+private func currentDirectory() -> String {
+  guard let path = getcwd(nil, 0) else { return "" }
+  defer { free(path) }
+  return String(escaping: bytes(ofCString: path))
+}

@@ -1,0 +1,123 @@
+import Glibc
+internal import Logging
+internal import SystemCalls
+internal import SystemPackage
+
+/// What duct does with the signals that reach it while the command runs.
+struct SignalForwarding {
+  /// Blocked in every thread of duct, and read from a descriptor or not at all. Dispositions are not
+  /// touched: the command shall find them as they were.
+  static let blocked = SignalSet([
+    SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH, SIGTSTP, SIGCONT, SIGCHLD, SIGPIPE,
+    SIGXFSZ, SIGTTOU,
+  ])
+  /// Those to act on. Of the others only the effect on duct is unwanted.
+  static let read = SignalSet([
+    SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH, SIGTSTP, SIGCONT, SIGCHLD,
+  ])
+
+  enum Effect {
+    case none
+    /// A fourth SIGINT: leave at once.
+    case leave
+  }
+
+  let command: pid_t
+  /// The command leads a process group of its own, out of the terminal's reach.
+  let hasOwnGroup: Bool
+  let log: Logger
+  private var interrupts = 0
+
+  init(command: pid_t, hasOwnGroup: Bool, log: Logger) {
+    self.command = command
+    self.hasOwnGroup = hasOwnGroup
+    self.log = log
+  }
+
+  mutating func handle(_ signal: ArrivedSignal) -> Effect {
+    switch signal.number {
+    case SIGINT: return handleInterrupt(signal)
+    case SIGHUP:
+      log.info("Received SIGHUP: the command and its records go on")
+    case SIGTERM, SIGQUIT:
+      log.info("Received SIG\(signalName(signal.number)), passing to command")
+      pass(signal)
+    case SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT:
+      pass(signal)
+    case SIGTSTP:
+      stop(signal)
+    default: break
+    }
+    return .none
+  }
+
+  private mutating func handleInterrupt(_ signal: ArrivedSignal) -> Effect {
+    // A shell starts background jobs so: then it is not ours to count.
+    if isIgnored(SIGINT) {
+      pass(signal)
+      return .none
+    }
+    interrupts += 1
+    switch interrupts {
+    case 1:
+      log.info("Received SIGINT, passing to command")
+      pass(signal)
+    case 2:
+      log.info("Received second SIGINT, again passing to command")
+      pass(signal)
+    case 3:
+      log.warning("Received third SIGINT, forcefully killing command process")
+      kill(target, SIGKILL)
+    default:
+      log.critical("Exiting duct, skipping cleanup")
+      return .leave
+    }
+    return .none
+  }
+
+  private var target: pid_t { hasOwnGroup ? -command : command }
+
+  private func pass(_ signal: ArrivedSignal) {
+    // In duct's own group the command has got what the terminal sent already.
+    if !hasOwnGroup, signal.isFromKernel { return }
+    kill(target, signal.number)
+  }
+
+  // MARK: Stopping
+
+  /// Stops the command and then duct itself, so that a shell's job control works as without duct.
+  private func stop(_ signal: ArrivedSignal) {
+    if isIgnored(SIGTSTP) { return }
+    if hasOwnGroup { stopGroup() } else { pass(signal) }
+    // Sent again and let through, with its default action: the shell sees a job stopped by the terminal.
+    kill(getpid(), SIGTSTP)
+    var mask = Self.blocked.raw
+    sigdelset(&mask, SIGTSTP)
+    pthread_sigmask(SIG_SETMASK, &mask, nil)
+    // Stopped here, until SIGCONT, which is then read like any other and passed on.
+    _ = Self.blocked.block()
+  }
+
+  /// The kernel does not stop a process of another session than its parent's by SIGTSTP (its group is
+  /// orphaned), unless it handles that signal itself. So those that do not are stopped by SIGSTOP.
+  private func stopGroup() {
+    let files = ProcFiles()
+    for pid in files.pids() {
+      guard let stat = files.stat(pid), stat.processGroup == command else { continue }
+      kill(pid, files.hasDefaultAction(pid, SIGTSTP) ? SIGSTOP : SIGTSTP)
+    }
+  }
+}
+
+extension ProcFiles {
+  /// Whether a process neither ignores nor catches a signal, by /proc/PID/status.
+  func hasDefaultAction(_ pid: Int32, _ signal: CInt) -> Bool {
+    guard let bytes = try? readAll(FilePath("/proc/\(pid)/status")) else { return false }
+    let text = String(decoding: bytes, as: UTF8.self)
+    for line in text.split(separator: "\n") where line.hasPrefix("SigIgn:") || line.hasPrefix("SigCgt:") {
+      let digits = line.dropFirst(7).filter { !$0.isWhitespace }
+      if let mask = UInt64(digits, radix: 16), mask & (1 << UInt64(signal - 1)) != 0 { return false }
+    }
+    return true
+  }
+}

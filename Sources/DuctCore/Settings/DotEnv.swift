@@ -1,0 +1,193 @@
+internal import OrderedCollections
+
+/// The language of .env files, as the Python package python-dotenv reads it: `export`, quotes with
+/// escapes, values of several lines, comments, and `${NAME}` or `${NAME:-default}` in values.
+struct DotEnv {
+  /// In the order of the file; nil for a name without `=`.
+  private(set) var values: OrderedDictionary<String, String?> = [:]
+  /// Lines (from 1) where a statement could not be read and was passed over.
+  private(set) var malformedLines: [Int] = []
+
+  private let characters: [Character]
+  private var at = 0
+
+  /// - Parameter environment: wins over the file's own earlier values in `${NAME}`.
+  init(_ text: String, environment: [String: String]) {
+    characters = Array(text)
+    while at < characters.count {
+      guard let binding = readBinding() else {
+        malformedLines.append(1 + characters[..<at].count(where: \.isLineEnd))
+        // What could not be read goes to the end of the line that it stands on.
+        skip { !$0.isLineEnd }
+        continue
+      }
+      if let name = binding.name {
+        // Not by subscript: a nil value would take the name away.
+        values.updateValue(
+          binding.value.map { Self.interpolate($0, values, environment) }, forKey: name)
+      }
+    }
+  }
+
+  // MARK: Statements
+
+  private struct Binding {
+    var name: String?
+    var value: String?
+  }
+
+  /// Nil if what stands here is no statement.
+  private mutating func readBinding() -> Binding? {
+    skip { $0.isWhitespace }
+    guard at < characters.count else { return Binding() }
+    if matches("export"), let after = character(at + 6), after.isBlank {
+      at += 6
+      skip { $0.isBlank }
+    }
+    var binding = Binding()
+    if next != "#" {
+      guard let name = readName() else { return nil }
+      binding.name = name
+    }
+    skip { $0.isBlank }
+    if next == "=" {
+      at += 1
+      let isSpaced = next?.isBlank == true
+      skip { $0.isBlank }
+      if isSpaced, next == "#" {
+        binding.value = ""
+      } else {
+        guard let value = readValue() else { return nil }
+        binding.value = value
+      }
+    }
+    skip { $0.isBlank }
+    if next == "#" { skip { !$0.isLineEnd } }
+    guard next == nil || next?.isLineEnd == true else { return nil }
+    if next != nil { at += 1 }
+    return binding
+  }
+
+  private mutating func readName() -> String? {
+    if next == "'" {
+      guard let end = characters[(at + 1)...].firstIndex(of: "'"), end > at + 1 else { return nil }
+      defer { at = end + 1 }
+      return String(characters[(at + 1)..<end])
+    }
+    let name = characters[at...].prefix { $0 != "=" && $0 != "#" && !$0.isWhitespace }
+    at += name.count
+    return name.isEmpty ? nil : String(name)
+  }
+
+  private mutating func readValue() -> String? {
+    switch next {
+    case "'": return readQuoted("'") { $0 == "'" || $0 == "\\" ? $0 : nil }
+    case "\"":
+      let escapes: [Character: Character] = [
+        "\\": "\\", "'": "'", "\"": "\"", "a": "\u{07}", "b": "\u{08}", "f": "\u{0C}", "n": "\n",
+        "r": "\r", "t": "\t", "v": "\u{0B}",
+      ]
+      return readQuoted("\"") { escapes[$0] }
+    default: return readPlain()
+    }
+  }
+
+  /// A quoted value may go over several lines. An escape that is not known stays as it stands.
+  private mutating func readQuoted(
+    _ quote: Character, _ escape: (Character) -> Character?
+  ) -> String? {
+    guard let end = closingQuote(quote) else { return nil }
+    var value = ""
+    var index = at + 1
+    while index < end {
+      if characters[index] == "\\", index + 1 < end, let meant = escape(characters[index + 1]) {
+        value.append(meant)
+        index += 2
+      } else {
+        value.append(characters[index])
+        index += 1
+      }
+    }
+    at = end + 1
+    return value
+  }
+
+  /// The next quote that no backslash stands before.
+  private func closingQuote(_ quote: Character) -> Int? {
+    var index = at + 1
+    while index < characters.count, characters[index] != quote {
+      index += characters[index] == "\\" ? 2 : 1
+    }
+    return index < characters.count ? index : nil
+  }
+
+  /// Up to the end of the line, or to a `#` with white space before it.
+  private mutating func readPlain() -> String {
+    let line = characters[at...].prefix { !$0.isLineEnd }
+    at += line.count
+    var value = line
+    if let comment = line.indices.dropFirst().first(where: { line[$0] == "#" && line[$0 - 1].isWhitespace }) {
+      value = line[..<comment]
+    }
+    while value.last?.isWhitespace == true { value.removeLast() }
+    return String(value)
+  }
+
+  // MARK: Characters
+
+  private var next: Character? { character(at) }
+
+  private func character(_ index: Int) -> Character? {
+    index < characters.count ? characters[index] : nil
+  }
+
+  private func matches(_ word: String) -> Bool { characters[at...].starts(with: word) }
+
+  private mutating func skip(while condition: (Character) -> Bool) {
+    while let character = next, condition(character) { at += 1 }
+  }
+
+  // MARK: Interpolation
+
+  private static func interpolate(
+    _ value: String, _ earlier: OrderedDictionary<String, String?>, _ environment: [String: String]
+  ) -> String {
+    expandVariables(value) { environment[$0] ?? earlier[$0] ?? nil }
+  }
+}
+
+extension Character {
+  fileprivate var isLineEnd: Bool { self == "\n" || self == "\r" || self == "\r\n" }
+
+  /// White space within a line.
+  fileprivate var isBlank: Bool { isWhitespace && !isLineEnd }
+}
+
+/// `${NAME}` and `${NAME:-default}` by what `value` knows; what it does not know is empty.
+func expandVariables(_ text: String, value: (String) -> String?) -> String {
+  var result = ""
+  var rest = text[...]
+  while let start = rest.firstRange(ofText: "${"), let end = rest[start.upperBound...].firstIndex(of: "}") {
+    result += rest[..<start.lowerBound]
+    let name = rest[start.upperBound..<end]
+    if let mark = name.firstRange(ofText: ":-") {
+      result += value(String(name[..<mark.lowerBound])) ?? String(name[mark.upperBound...])
+    } else {
+      result += value(String(name)) ?? ""
+    }
+    rest = rest[rest.index(after: end)...]
+  }
+  return result + rest
+}
+
+extension Substring {
+  /// The first place of a text of two characters.
+  fileprivate func firstRange(ofText text: String) -> Range<Index>? {
+    var start = startIndex
+    while let candidate = self[start...].firstIndex(of: text[text.startIndex]) {
+      if self[candidate...].hasPrefix(text) { return candidate..<index(candidate, offsetBy: text.count) }
+      start = index(after: candidate)
+    }
+    return nil
+  }
+}

@@ -1,0 +1,79 @@
+import Glibc
+internal import RecordText
+internal import SystemCalls
+internal import SystemPackage
+
+/// Where a run's records go: one prefix, four names behind it.
+public struct LogPaths: Sendable, Codable, Equatable {
+  public var stdout: String
+  public var stderr: String
+  public var usage: String
+  public var info: String
+  public var prefix: String
+
+  public enum Suffix {
+    public static let stdout = "stdout"
+    public static let stderr = "stderr"
+    public static let usage = "usage.jsonl"
+    public static let info = "info.json"
+  }
+
+  public init(prefix: String) {
+    stdout = prefix + Suffix.stdout
+    stderr = prefix + Suffix.stderr
+    usage = prefix + Suffix.usage
+    info = prefix + Suffix.info
+    self.prefix = prefix
+  }
+
+  var all: [String] { [stdout, stderr, usage, info] }
+
+  /// The directory that the files are in.
+  var directory: FilePath { FilePath(escaped: info).parent }
+}
+
+/// The template of `--output-prefix`.
+enum LogPrefix {
+  static let deprecatedName = "datetime_filesafe"
+  /// Stands for a Slurm variable outside of a job.
+  static let none = "none"
+
+  static let names: Set<String> = [
+    "datetime", deprecatedName, "pid", "hostname", "user", "slurm_job_id", "slurm_array_task_id",
+    "slurm_procid",
+  ]
+
+  /// - Throws: for an unknown name, or a prefix that can be no path.
+  static func paths(
+    template text: String, start: WallTime, host: String, environment: [String: String]
+  ) throws(UsageError) -> LogPaths {
+    let prefix: String
+    do throws(FormatError) {
+      let template = try SummaryTemplate(text, fields: names)
+      let datetime = start.text(format: "%Y.%m.%dT%H.%M.%S")
+      prefix = template.render(
+        [
+          "datetime": .text(datetime), deprecatedName: .text(datetime),
+          "pid": .integer(Int(getpid())), "hostname": .text(host),
+          "user": .text(userName(environment) ?? "\(getuid())"),
+          "slurm_job_id": .text(environment["SLURM_JOB_ID"] ?? none),
+          "slurm_array_task_id": .text(environment["SLURM_ARRAY_TASK_ID"] ?? none),
+          "slurm_procid": .text(environment["SLURM_PROCID"] ?? none),
+        ], colors: false)
+    } catch {
+      throw UsageError("--output-prefix: \(error.description)")
+    }
+    if prefix.utf8.contains(0) { throw UsageError("--output-prefix: a path cannot hold a NUL") }
+    return LogPaths(prefix: prefix)
+  }
+
+  static func isDeprecated(_ text: String) -> Bool {
+    Array(text.utf8).withUnsafeBytes { $0.contains("{datetime_filesafe") }
+  }
+}
+
+/// $USER, as con-duct records it, else what the name service says.
+func userName(_ environment: [String: String]) -> String? {
+  if let user = environment["USER"] ?? environment["LOGNAME"], !user.isEmpty { return user }
+  return getpwuid(getuid())?.pointee.pw_name.map { String(escaping: bytes(ofCString: $0)) }
+}

@@ -1,0 +1,153 @@
+internal import RecordText
+public import SlurmJobs
+
+/// A run's settings: the command line's, else the environment's, else those of .env files, else the
+/// defaults.
+public struct RunSettings: Sendable {
+  public var logLevel: LogLevel
+  public var outputPrefix: String
+  var summaryFormat: SummaryTemplate
+  public var colors: Bool
+  public var clobber: Bool
+  /// Seconds, as all times here.
+  public var sampleInterval: Double
+  public var reportInterval: Double
+  public var failTime: Double
+  public var captureOutputs: StreamSelection
+  public var outputs: StreamSelection
+  public var recordTypes: RecordTypes
+  public var message: String
+  public var mode: SessionMode
+  public var slurm: SlurmMode
+  public var slurmTag: SlurmTagMode
+  public var slurmTimeout: Double
+  public var slurmDetect: Set<JobEvidence>
+  public var waitJobs: Bool
+  public var campaign: String?
+  public var finalizeTimeout: Double
+  public var command: [[UInt8]]
+
+  public enum Defaults {
+    public static let outputPrefix = ".duct/logs/{datetime}-{pid}_"
+    public static let sampleInterval = 1.0
+    public static let reportInterval = 60.0
+    public static let failTime = 3.0
+    public static let slurmTimeout = 10.0
+    public static let finalizeTimeout = 30.0
+  }
+
+  /// - Throws: `UsageError` for a value that makes no sense, naming the option or the variable.
+  public init(_ options: RunOptions, _ surroundings: Surroundings) throws(UsageError) {
+    let source = SettingSource(surroundings: surroundings)
+    logLevel = try Self.logLevel(options, source)
+    outputPrefix = surroundings.expandHome(
+      options.outputPrefix ?? surroundings["DUCT_OUTPUT_PREFIX"] ?? Defaults.outputPrefix)
+    let format = options.summaryFormat ?? surroundings["DUCT_SUMMARY_FORMAT"]
+    do throws(FormatError) {
+      summaryFormat = try SummaryTemplate(
+        format ?? ExecutionSummary.defaultFormat, fields: ExecutionSummary.fieldNames)
+    } catch {
+      let name = options.summaryFormat != nil ? "--summary-format" : "DUCT_SUMMARY_FORMAT"
+      throw UsageError("\(name): \(error.description)")
+    }
+    colors = options.colors || !(surroundings["DUCT_COLORS"] ?? "").isEmpty
+    clobber = options.clobber
+    sampleInterval = try source.seconds(
+      options.sampleInterval, "--sample-interval", "DUCT_SAMPLE_INTERVAL", Defaults.sampleInterval)
+    reportInterval = try source.seconds(
+      options.reportInterval, "--report-interval", "DUCT_REPORT_INTERVAL", Defaults.reportInterval)
+    failTime = try source.number(options.failTime, "--fail-time", "DUCT_FAIL_TIME", Defaults.failTime)
+    captureOutputs = try source.choice(options.captureOutputs, "DUCT_CAPTURE_OUTPUTS", .all)
+    outputs = try source.choice(options.outputs, "DUCT_OUTPUTS", .all)
+    recordTypes = options.recordTypes ?? .all
+    message = options.message ?? surroundings["DUCT_MESSAGE"] ?? ""
+    mode = options.mode ?? .newSession
+    slurm = try source.choice(options.slurm, "DUCT_SLURM", .auto)
+    slurmTag = try source.choice(options.slurmTag, "DUCT_SLURM_TAG", .auto)
+    slurmTimeout = try source.seconds(
+      options.slurmTimeout, "--slurm-timeout", "DUCT_SLURM_TIMEOUT", Defaults.slurmTimeout)
+    slurmDetect = try Self.layers(options.slurmDetect ?? surroundings["DUCT_SLURM_DETECT"])
+    waitJobs = options.waitJobs
+    campaign = options.campaign ?? surroundings["DUCT_CAMPAIGN"]
+    finalizeTimeout = try source.number(
+      options.finalizeTimeout, "--finalize-timeout", "DUCT_FINALIZE_TIMEOUT", Defaults.finalizeTimeout)
+    command = options.command
+    if command.isEmpty { throw UsageError("no command is given; see --help") }
+    if reportInterval < sampleInterval {
+      throw UsageError(
+        "--report-interval (\(reportInterval)) must be greater than or equal to --sample-interval (\(sampleInterval))"
+      )
+    }
+    if finalizeTimeout < 0 { throw UsageError("--finalize-timeout: a time cannot be negative") }
+  }
+
+  private static func logLevel(
+    _ options: RunOptions, _ source: SettingSource
+  ) throws(UsageError) -> LogLevel {
+    if options.quiet { return .none }
+    if let level = options.logLevel { return level }
+    guard let text = source.surroundings["DUCT_LOG_LEVEL"] else { return .info }
+    guard let level = LogLevel(rawValue: text.uppercased()) else {
+      throw source.invalid("DUCT_LOG_LEVEL", text, LogLevel.allCases.map(\.rawValue))
+    }
+    return level
+  }
+
+  private static func layers(_ text: String?) throws(UsageError) -> Set<JobEvidence> {
+    guard let text else { return Set(JobEvidence.allCases) }
+    var layers: Set<JobEvidence> = []
+    for name in text.split(separator: ",") where name != "none" {
+      guard let layer = JobEvidence(rawValue: String(name).trimmed) else {
+        throw UsageError("--slurm-detect: there is no layer '\(name)'; known are tag, session, output")
+      }
+      layers.insert(layer)
+    }
+    return layers
+  }
+}
+
+/// Settings by name, with messages that say which name was wrong.
+private struct SettingSource {
+  let surroundings: Surroundings
+
+  func number(
+    _ option: Double?, _ optionName: String, _ variable: String, _ standard: Double
+  ) throws(UsageError) -> Double {
+    if let option {
+      guard option.isFinite else { throw UsageError("\(optionName): \(option) is no number of seconds") }
+      return option
+    }
+    guard let text = surroundings[variable] else { return standard }
+    guard let value = Double(text.trimmed), value.isFinite else {
+      throw UsageError("\(variable): '\(text)' is no number of seconds")
+    }
+    return value
+  }
+
+  /// A number above zero.
+  func seconds(
+    _ option: Double?, _ optionName: String, _ variable: String, _ standard: Double
+  ) throws(UsageError) -> Double {
+    let value = try number(option, optionName, variable, standard)
+    if value <= 0 {
+      throw UsageError(
+        "\(option != nil ? optionName : variable): \(value) s is too short; it must be above 0")
+    }
+    return value
+  }
+
+  func choice<Choice: RawRepresentable<String> & CaseIterable>(
+    _ option: Choice?, _ variable: String, _ standard: Choice
+  ) throws(UsageError) -> Choice {
+    if let option { return option }
+    guard let text = surroundings[variable], !text.isEmpty else { return standard }
+    guard let value = Choice(rawValue: text) else {
+      throw invalid(variable, text, Choice.allCases.map(\.rawValue))
+    }
+    return value
+  }
+
+  func invalid(_ variable: String, _ text: String, _ choices: [String]) -> UsageError {
+    UsageError("\(variable): '\(text)' is none of \(choices.joined(separator: ", "))")
+  }
+}

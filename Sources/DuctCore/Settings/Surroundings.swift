@@ -1,0 +1,106 @@
+import Glibc
+internal import Logging
+internal import RecordText
+internal import SystemCalls
+internal import SystemPackage
+
+/// What duct finds itself in: the environment, with settings from .env files below it.
+///
+/// The files' variables are for duct alone: the command's environment stays as it was.
+public struct Surroundings: Sendable {
+  /// The process's environment, in the order it came.
+  public let entries: [[UInt8]]
+  /// By name; text with escaped bytes.
+  public let environment: [String: String]
+  /// From .env files, without what the environment has itself.
+  private(set) var fromFiles: [String: String] = [:]
+  /// What is to be said of the files, once the level of logging is known.
+  private(set) var notes: [(level: Logger.Level, text: String)] = []
+
+  static let defaultPaths = "/etc/duct/.env:${XDG_CONFIG_HOME:-~/.config}/duct/.env:.duct/.env"
+
+  /// Reads the environment and the .env files of $DUCT_CONFIG_PATHS or the three default places.
+  public init() {
+    self.init(entries: environmentEntries())
+  }
+
+  init(entries: [[UInt8]]) {
+    self.entries = entries
+    var environment: [String: String] = [:]
+    for entry in entries {
+      guard let mark = entry.firstIndex(of: UInt8(ascii: "=")) else { continue }
+      let name = String(escaping: entry[..<mark])
+      if environment[name] == nil { environment[name] = String(escaping: entry[(mark + 1)...]) }
+    }
+    self.environment = environment
+    readFiles()
+  }
+
+  /// A setting: the environment's value, else that of the files.
+  public subscript(name: String) -> String? { environment[name] ?? fromFiles[name] }
+
+  /// Later files win over earlier ones.
+  private mutating func readFiles() {
+    let search = environment["DUCT_CONFIG_PATHS"] ?? Self.defaultPaths
+    notes.append((.debug, "Searching for .env files in: \(search)"))
+    // Variables first: a default (`:-`) holds a colon too.
+    let paths = expandVariables(search) { environment[$0] }.split(separator: ":")
+    for path in paths.reversed() {
+      let trimmed = String(path).trimmed
+      if !trimmed.isEmpty { readFile(expandHome(trimmed)) }
+    }
+  }
+
+  private mutating func readFile(_ path: String) {
+    let bytes: [UInt8]
+    do throws(Errno) {
+      bytes = try readAll(FilePath(escaped: path))
+    } catch {
+      switch error {
+      case .noSuchFileOrDirectory, .notDirectory, .isDirectory:
+        notes.append((.debug, ".env file not found (skipping): \(path)"))
+      default:
+        notes.append((.warning, "Cannot read .env file \(path): \(error.description) (\(error.name))"))
+      }
+      return
+    }
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      notes.append((.warning, "Skipping malformed .env file \(path): it is not UTF-8"))
+      return
+    }
+    notes.append((.info, "Loading .env file: \(path)"))
+    let known = environment.merging(fromFiles) { own, _ in own }
+    let file = DotEnv(text, environment: known)
+    for line in file.malformedLines {
+      notes.append((.warning, "Passing over line \(line) of \(path): it is no NAME=value"))
+    }
+    for (name, value) in file.values where known[name] == nil {
+      if let value { fromFiles[name] = value }
+    }
+  }
+
+  /// `~` and `~name` at the start of a path. Left alone if there is no such home.
+  public func expandHome(_ path: String) -> String {
+    guard path.hasPrefix("~") else { return path }
+    let name = path.dropFirst().prefix { $0 != "/" }
+    let home =
+      name.isEmpty
+      ? environment["HOME"] ?? homeOfUser(getpwuid(getuid()))
+      : homeOfUser(getpwnam(String(name)))
+    return home.map { $0 + path.dropFirst(1 + name.count) } ?? path
+  }
+}
+
+private func homeOfUser(_ entry: UnsafeMutablePointer<passwd>?) -> String? {
+  entry?.pointee.pw_dir.map { String(escaping: bytes(ofCString: $0)) }
+}
+
+extension String {
+  /// Without white space at both ends.
+  var trimmed: String {
+    var text = self[...]
+    while text.first?.isWhitespace == true { text.removeFirst() }
+    while text.last?.isWhitespace == true { text.removeLast() }
+    return String(text)
+  }
+}

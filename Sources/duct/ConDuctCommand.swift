@@ -1,0 +1,24 @@
+import ArgumentParser
+import DuctCore
+
+/// `con-duct`: `run`, and in time the records of runs.
+struct ConDuctCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "con-duct",
+    abstract: "Run commands with duct, and look at the records of runs.",
+    version: "con-duct \(Versions.duct)",
+    subcommands: [RunSubcommand.self])
+}
+
+/// `con-duct run`: what `duct` is.
+struct RunSubcommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run",
+    abstract: "Run a command; record what it does, what it uses, and its Slurm jobs.",
+    usage: "con-duct run [<options>] <command> [<arguments> …]",
+    discussion: RunArguments.discussion)
+
+  @OptionGroup var arguments: RunArguments
+
+  func run() throws { try arguments.execute(as: Self.self) }
+}

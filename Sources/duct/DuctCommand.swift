@@ -1,0 +1,16 @@
+import ArgumentParser
+import DuctCore
+
+/// `duct`: wraps a command.
+struct DuctCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "duct",
+    abstract: "Run a command; record what it does, what it uses, and its Slurm jobs.",
+    usage: "duct [<options>] <command> [<arguments> …]",
+    discussion: RunArguments.discussion,
+    version: "duct \(Versions.duct)")
+
+  @OptionGroup var arguments: RunArguments
+
+  func run() throws { try arguments.execute(as: Self.self) }
+}

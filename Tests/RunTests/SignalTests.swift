@@ -1,0 +1,175 @@
+import Glibc
+import RecordText
+import SystemCalls
+import TestSupport
+import Testing
+
+/// Signals to duct, and what the command sees of them.
+@Suite struct SignalTests {
+  private let sandbox: Sandbox
+  init() throws { sandbox = try Sandbox() }
+
+  /// A script that notes the signals which it gets in `seen`, and says in `ready` when it listens.
+  private func listener(_ signals: String, then end: String = "") -> String {
+    """
+    for s in \(signals); do trap "echo $s >> seen; \(end)" $s; done
+    touch ready
+    while :; do sleep 0.02; done
+    """
+  }
+
+  private func ready() async throws { try await eventually { sandbox.exists("ready") } }
+  private func seen() -> [String] {
+    ((try? sandbox.text("seen")) ?? "").split(separator: "\n").map(String.init)
+  }
+
+  @Test(arguments: [
+    ("TERM", SIGTERM), ("QUIT", SIGQUIT), ("USR1", SIGUSR1), ("USR2", SIGUSR2), ("WINCH", SIGWINCH),
+  ])
+  func passedOn(_ name: String, _ signal: Int32) async throws {
+    let result = try await duct(
+      ["-q", "--fail-time", "0", "bash", "-c", listener(name, then: "exit 7")], in: sandbox
+    ) { pid in
+      try await ready()
+      kill(pid, signal)
+    }
+    #expect(seen() == [name])
+    #expect(result.code == 7)
+    #expect(try sandbox.info()["run_state"] == "finished")
+    #expect(try sandbox.info()["execution_summary"]?["exit_code"] == 7)
+  }
+
+  @Test func theWholeGroupGetsIt() async throws {
+    let script =
+      "bash -c 'trap \"echo child >> seen; exit\" TERM; touch ready; while :; do sleep 0.02; done' & trap 'echo parent >> seen' TERM; wait; wait"
+    _ = try await duct(["-q", "bash", "-c", script], in: sandbox) { pid in
+      try await ready()
+      kill(pid, SIGTERM)
+    }
+    #expect(seen().sorted() == ["child", "parent"])
+  }
+
+  @Test func aCommandThatDiesOfItGivesTheCode() async throws {
+    let result = try await duct(["-q", "sh", "-c", "touch ready; exec sleep 60"], in: sandbox) { pid in
+      try await ready()
+      kill(pid, SIGTERM)
+    }
+    #expect(result.code == 143)
+  }
+
+  @Test func interruptsAreCounted() async throws {
+    let result = try await duct(["--fail-time", "0", "bash", "-c", listener("INT")], in: sandbox) {
+      [self] pid in
+      try await ready()
+      kill(pid, SIGINT)
+      try await eventually { seen().count == 1 }
+      kill(pid, SIGINT)
+      try await eventually { seen().count == 2 }
+      kill(pid, SIGINT)
+    }
+    #expect(result.code == 137)
+    #expect(seen() == ["INT", "INT"])
+    for text in [
+      "[INFO    ] con-duct: Received SIGINT, passing to command",
+      "Received second SIGINT, again passing to command",
+      "[WARNING ] con-duct: Received third SIGINT, forcefully killing command process",
+    ] {
+      #expect(result.stderr.contains(text))
+    }
+    #expect(try sandbox.info()["execution_summary"]?["exit_code"] == 137)
+  }
+
+  @Test func aHangUpIsSurvived() async throws {
+    let result = try await duct(
+      [
+        "--r-i", "0.1", "--s-i", "0.1", "bash", "-c",
+        "trap 'echo HUP >> seen' HUP; touch ready; sleep 1; echo done",
+      ], in: sandbox
+    ) { pid in
+      try await ready()
+      kill(pid, SIGHUP)
+    }
+    #expect(result.code == 0)
+    #expect(result.stdout == "done\n")
+    #expect(seen() == [])
+    #expect(try sandbox.info()["run_state"] == "finished")
+  }
+
+  @Test func anIgnoredInterruptStaysIgnored() async throws {
+    let script = "trap '' INT; exec \"$0\" -q -p log_ sh -c 'touch ready; sleep 0.8; echo survived'"
+    let result = try await run("bash", ["-c", script, Programs.duct], in: sandbox) { pid in
+      try await ready()
+      for _ in 0..<5 {
+        kill(pid, SIGINT)
+        try await Task.sleep(for: .milliseconds(20))
+      }
+    }
+    #expect(result.code == 0)
+    #expect(result.stdout == "survived\n")
+  }
+
+  @Test func stoppedAndContinuedTogether() async throws {
+    let script = "sleep 60 & echo $! > child; echo $$ > main; touch ready; wait"
+    let result = try await duct(["-q", "bash", "-c", script], in: sandbox) { [self] pid in
+      try await ready()
+      let processes = try ["main", "child"].map { try #require(Int32(sandbox.text($0).trimmedLine)) }
+      kill(pid, SIGTSTP)
+      try await eventually { processes.allSatisfy { Proc.state($0) == "T" } }
+      try await eventually { Proc.state(pid) == "T" }
+      kill(pid, SIGCONT)
+      try await eventually { (processes + [pid]).allSatisfy { Proc.state($0) == "S" } }
+      kill(pid, SIGTERM)
+    }
+    #expect(result.code == 143)
+  }
+
+  @Test func aCommandThatHandlesTheStopItself() async throws {
+    let result = try await duct(["-q", "bash", "-c", listener("TSTP", then: "exit 9")], in: sandbox) { pid in
+      try await ready()
+      kill(pid, SIGTSTP)
+      try await Task.sleep(for: .milliseconds(100))
+      kill(pid, SIGCONT)
+    }
+    #expect(result.code == 9)
+    #expect(seen() == ["TSTP"])
+  }
+
+  @Test func inTheCurrentSessionOnlyTheCommandIsMeant() async throws {
+    let result = try await duct(
+      ["-q", "--mode", "current-session", "bash", "-c", listener("TERM", then: "exit 5")], in: sandbox
+    ) { pid in
+      try await ready()
+      kill(pid, SIGTERM)
+    }
+    #expect(result.code == 5)
+    #expect(seen() == ["TERM"])
+  }
+
+  @Test func onATerminal() async throws {
+    // script(1) gives a terminal; the keys are sent through it.
+    let inner =
+      "\(Programs.duct) -p log_ bash -c 'trap \"echo got INT; exit 6\" INT; touch ready; while :; do sleep 0.05; done'"
+    let shell =
+      "(for i in $(seq 400); do [ -e ready ] && break; sleep 0.05; done; printf '\\003'; sleep 1) | script -qec \"$0\" /dev/null"
+    let result = try await run("bash", ["-c", shell, inner], in: sandbox)
+    #expect(result.stdout.contains("got INT"))
+    #expect(result.stdout.contains("Received SIGINT, passing to command"))
+    #expect(result.code == 6)
+  }
+
+  @Test func aTerminalThatGoesAwayTakesNothingWithIt() async throws {
+    let inner =
+      "\(Programs.duct) -p log_ bash -c 'touch ready; for i in 1 2 3 4 5 6 7 8; do echo line $i; sleep 0.2; done; touch ended'"
+    _ = try await run("script", ["-qec", inner, "/dev/null"], in: sandbox) { [self] pid in
+      try await ready()
+      kill(pid, SIGKILL)
+    }
+    try await eventually { sandbox.exists("ended") }
+    try await eventually { ((try? sandbox.info()["run_state"]) ?? nil) == "finished" }
+    #expect(try sandbox.text("log_stdout").hasSuffix("line 8\n"))
+  }
+}
+
+extension String {
+  fileprivate var trimmedLine: String { filter { !$0.isWhitespace } }
+}
