@@ -1,0 +1,159 @@
+import Glibc
+import RecordText
+import SlurmJobs
+import TestSupport
+import Testing
+
+extension OnSlurm {
+  /// What each layer of detection sees by itself, and what is never claimed.
+  @Suite struct DetectionTests {
+    private let fixture: SlurmFixture
+    init() throws { fixture = try SlurmFixture() }
+
+    /// Five ways to submit, each seen by other layers. The sessions live long enough for a sample.
+    private let script = """
+      sbatch -J plain --wrap true
+      hidden=$(sbatch --parsable -J hidden --wrap true)
+      setsid -w bash -c 'sbatch -J escaped --wrap true >/dev/null; sleep 1'
+      setsid -w bash -c 'setsid -w bash -c "sbatch -J nested --wrap true; sleep 1"'
+      sbatch -J outer --wait --wrap 'sbatch -J inner --wrap true' >/dev/null
+      sleep 2
+      """
+
+    @Test(
+      "Each layer alone",
+      arguments: [
+        ("tag", ["escaped", "hidden", "inner", "nested", "outer", "plain"]),
+        ("session", ["escaped", "hidden", "nested", "outer", "plain"]),
+        ("output", ["nested", "plain"]),
+        ("none", []),
+        ("tag,session,output", ["escaped", "hidden", "inner", "nested", "outer", "plain"]),
+      ])
+    func layers(_ layers: String, _ names: [String]) async throws {
+      let run = try await fixture.run(script, ["--s-i", "0.2", "--slurm-detect", layers])
+      #expect(run.jobs.compactMap(\.name).sorted() == names)
+      #expect(run.jobs.count == names.count)
+      if !layers.contains(",") { #expect(run.jobs.allSatisfy { $0.detectedBy.map(\.rawValue) == [layers] }) }
+      #expect((run.slurm["tag"]?.string != nil) == layers.contains("tag"))
+      #expect(run.finished.stderr.contains("Slurm jobs:") == !names.isEmpty)
+    }
+
+    @Test func numbersAreHintsOnceSbatchWasSeen() async throws {
+      // sbatch --wait stays long enough to be seen; its output is one number.
+      let seen = try await fixture.run(
+        "sbatch -J number --parsable --wait --wrap 'sleep 2'", ["--s-i", "0.2", "--slurm-detect", "output"])
+      #expect(seen.jobs.map(\.name) == ["number"])
+      #expect(seen.jobs.map(\.detectedBy) == [[.output]])
+    }
+
+    @Test func aStrangersJobIsNeverClaimed() async throws {
+      let fixture = self.fixture
+      // Same user, same folder, same time; its id is printed as sbatch would, its session is alive.
+      let run = try await fixture.run(
+        "touch ready; until [ -s id ]; do sleep 0.05; done; echo Submitted batch job $(cat id); cat id; sbatch -J own --wrap true; sleep 1"
+      ) { _ in
+        try await eventually { fixture.sandbox.exists("ready") }
+        let id = try await fixture.tool("sbatch", "--parsable", "-J", "strange", "--wrap", "sleep 1")
+        try fixture.sandbox.write(id, to: "id")
+      }
+      #expect(run.jobs.map(\.name) == ["own"])
+      let mentioned = try #require(run.slurm["mentioned_jobs"]?.array)
+      #expect(mentioned.count == 1)
+      #expect(
+        mentioned.first?["job_id"]?.double.map { "\(Int($0))" } == (try fixture.sandbox.text("id").trimmed))
+      #expect(mentioned.first?["reason"]?.string?.isEmpty == false)
+    }
+
+    @Test func twoRunsSideBySideKeepTheirJobsApart() async throws {
+      let fixture = self.fixture
+      async let first = duct(
+        [
+          "-q", "-p", "one_", "--wait-jobs", "bash", "-c",
+          "for i in 1 2 3; do sbatch -J one --wrap true; sleep 0.3; done",
+        ],
+        in: fixture.sandbox, environment: fixture.testbed.environment)
+      async let second = duct(
+        [
+          "-q", "-p", "two_", "--wait-jobs", "bash", "-c",
+          "for i in 1 2 3 4; do sbatch -J two --wrap true; sleep 0.3; done",
+        ],
+        in: fixture.sandbox, environment: fixture.testbed.environment)
+      #expect(try await (first.code, second.code) == (0, 0))
+      let one = try SlurmFixture.jobs(fixture.sandbox.info("one_info.json"))
+      let two = try SlurmFixture.jobs(fixture.sandbox.info("two_info.json"))
+      #expect(one.map(\.name) == Array(repeating: "one", count: 3))
+      #expect(two.map(\.name) == Array(repeating: "two", count: 4))
+    }
+
+    // MARK: When the tag is left out
+
+    private func variables(_ environment: [String: String?], _ options: [String] = []) async throws
+      -> SlurmRun
+    {
+      try await fixture.run("env | grep WCKEY | sort", options, environment: environment)
+    }
+
+    @Test func theTagIsInTheEnvironmentOfTheCommandAlone() async throws {
+      let run = try await variables([:])
+      let tag = try #require(run.slurm["tag"]?.string)
+      #expect(tag == "duct-" + (run.info["run_id"]?.string ?? ""))
+      #expect(run.finished.stdout == "SALLOC_WCKEY=\(tag)\nSBATCH_WCKEY=\(tag)\nSLURM_WCKEY=\(tag)\n")
+    }
+
+    @Test func aWckeyOfTheUsersStays() async throws {
+      let run = try await variables(["SBATCH_WCKEY": "project7"])
+      #expect(run.finished.stdout == "SBATCH_WCKEY=project7\n")
+      #expect(run.slurm["tag"] == JSONValue.null)
+      #expect(run.slurm["tag_reason"]?.string?.contains("SBATCH_WCKEY") == true)
+    }
+
+    @Test func switchedOff() async throws {
+      #expect(try await variables([:], ["--slurm-tag", "off"]).finished.stdout == "")
+      let off = try await duct(
+        ["-q", "--clobber", "--slurm", "off", "bash", "-c", "env | grep WCKEY; exit 0"], in: fixture.sandbox,
+        environment: fixture.testbed.environment)
+      #expect(off.stdout == "")
+      #expect(try fixture.sandbox.info()["slurm"] == JSONValue.null)
+    }
+
+    @Test(arguments: ["TrackWCKey=yes", "AccountingStorageEnforce=associations,wckeys"])
+    func aSiteThatUsesWckeys(_ setting: String) async throws {
+      // Its configuration says so; the daemons need not, for what is decided before the command starts.
+      let conf = try String(decoding: readConfiguration(), as: UTF8.self)
+      try fixture.sandbox.write(conf + "\n\(setting)\n", to: "slurm.conf")
+      let run = try await variables(["SLURM_CONF": fixture.sandbox["slurm.conf"].string])
+      #expect(run.finished.stdout == "")
+      #expect(run.slurm["tag_reason"] == "the site tracks wckeys")
+      let found = try await fixture.run(
+        "sbatch -J untagged --wrap true; sleep 1", ["--clobber", "--wait-jobs"],
+        environment: ["SLURM_CONF": fixture.sandbox["slurm.conf"].string])
+      #expect(try found.job("untagged").detectedBy == [.output, .session])
+    }
+
+    private func readConfiguration() throws -> [UInt8] {
+      try fixture.sandbox.bytes("../../" + fixture.testbed.configuration)
+    }
+
+    // MARK: Runs within jobs and runs
+
+    @Test func aNestedRunHasATagOfItsOwnAndKnowsItsParent() async throws {
+      let inner = "\(Programs.duct) -q -p inner_ --wait-jobs bash -c \"sbatch -J leaf --wrap true\""
+      let run = try await fixture.run("sbatch -J job --wrap '\(inner)'")
+      #expect(run.jobs.map(\.name) == ["job"], "the leaf is the inner run's")
+      let info = try fixture.sandbox.info("inner_info.json")
+      #expect(info["parent_run_id"] == run.info["run_id"])
+      #expect(try SlurmFixture.jobs(info).map(\.name) == ["leaf"])
+      let own = info["slurm"]?["own_job"]
+      #expect(own?["own_job_id"]?.string == run.jobs[0].jobID.map { "\($0)" })
+      #expect(own?["own_job_name"] == "job")
+    }
+
+    @Test func thePrefixKnowsTheJob() async throws {
+      let options = "-q -p '{slurm_job_id}.{slurm_array_task_id}.{slurm_procid}_'"
+      let run = try await fixture.run(
+        "sbatch -J a --array=4 --wait -o /dev/null --wrap \"\(Programs.duct) \(options) sleep 0.2\"")
+      let id = try #require(run.jobs.first?.jobID)
+      #expect(fixture.sandbox.names().contains("\(id).4.0_info.json"))
+    }
+  }
+}

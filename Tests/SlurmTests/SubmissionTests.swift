@@ -1,0 +1,263 @@
+import Glibc
+import RecordText
+import SlurmJobs
+import SystemCalls
+import TestSupport
+import Testing
+
+extension OnSlurm {
+  /// Jobs of every kind are found, each once, with what became of it.
+  @Suite struct SubmissionTests {
+    private let fixture: SlurmFixture
+    init() throws { fixture = try SlurmFixture() }
+
+    @Test func oneJobWithEverythingThatIsKnownOfIt() async throws {
+      let run = try await fixture.run(
+        """
+        sbatch -J full -t 5 -n 2 --mem=300 -o out-%j.txt -e err-%j.txt --wrap '
+          x=$(head -c 60000000 /dev/zero | tr "\\0" x); for i in $(seq 200000); do :; done; sleep 2; exit 3'
+        """)
+      #expect(run.finished.code == 0)
+      let job = try run.job("full")
+      let id = try #require(job.jobID)
+      #expect(run.finished.stdout == "Submitted batch job \(id)\n")
+      #expect(
+        run.finished.stderr.contains("\nSlurm jobs: 1 submitted: 1 FAILED (job \(id) exit 3)\n"),
+        "\(run.finished.stderr)")
+      #expect(job.cluster == "testbed")
+      #expect(
+        job.arrayJobID == nil && job.arrayTaskID == nil && job.hetJobID == nil && job.hetJobOffset == nil)
+      #expect(job.user == (try await fixture.tool("id", "-un").trimmed))
+      #expect(job.account != nil && job.partition == "debug" && job.qos == "normal")
+      #expect(job.state == .failed && job.stateFlags == [] && job.stateReason == "NonZeroExitCode")
+      #expect(job.exitCode == 3 && job.signal == nil && job.restarts == 0)
+      #expect(job.derivedExitCode == 0)
+      let (submit, eligible) = (try #require(job.submitTime), try #require(job.eligibleTime))
+      let (start, end) = (try #require(job.startTime), try #require(job.endTime))
+      #expect(submit <= eligible && eligible <= start && start < end)
+      #expect(job.elapsedSeconds == end - start && end - start >= 2)
+      #expect(job.timeLimitSeconds == 300)
+      #expect(job.nodeCount == 1 && job.nodeList?.hasPrefix("n") == true && job.cpus == 2)
+      #expect(job.tresRequested?["cpu"] == 2 && job.tresAllocated?["node"] == 1)
+      #expect(job.memoryRequestedBytes == 300 << 20)
+      #expect(try #require(job.maxRSSBytes) > 30_000_000)
+      #expect(try #require(job.cpuSeconds) > 0.1)
+      let folder = fixture.sandbox.path.string
+      #expect(job.workingDir == folder)
+      #expect(job.stdoutPath == "\(folder)/out-\(id).txt" && job.stderrPath == "\(folder)/err-\(id).txt")
+      #expect(job.submitLine?.hasPrefix("sbatch -J full -t 5") == true)
+      #expect(job.dependency == nil)
+      #expect(job.detectedBy == [.output, .session, .tag])
+      #expect(job.source == .slurmctld && !job.stale && job.lastSeen != nil)
+      #expect(run.slurm["cluster_name"] == "testbed")
+      #expect(run.slurm["controller_version"]?.string?.hasPrefix("22.05") == true)
+      #expect(run.slurm["problem"] == JSONValue.null)
+    }
+
+    @Test func anArrayOfTwenty() async throws {
+      let run = try await fixture.run(
+        "sbatch -J array --array=0-19%8 --wrap 'exit $((SLURM_ARRAY_TASK_ID == 7))'")
+      #expect(run.jobs.count == 20)
+      #expect(run.jobs.map(\.arrayTaskID) == (0..<20).map { UInt32($0) })
+      #expect(Set(run.jobs.map(\.arrayJobID)).count == 1)
+      #expect(Set(run.jobs.compactMap(\.jobID)).count == 20)
+      for job in run.jobs {
+        #expect(job.state == (job.arrayTaskID == 7 ? .failed : .completed))
+        #expect(
+          job.stdoutPath?.hasSuffix("/slurm-\(job.arrayJobID ?? 0)_\(job.arrayTaskID ?? 0).out") == true)
+      }
+      let id = try #require(run.jobs.first?.arrayJobID)
+      #expect(run.finished.stderr.contains("20 submitted: 19 COMPLETED, 1 FAILED (job \(id)_7 exit 1)"))
+    }
+
+    @Test func waitingTasksAreThereOneByOne() async throws {
+      let run = try await fixture.run(
+        "id=$(sbatch --parsable -H -J held --array=1,5-7 --wrap true); echo $id; sleep 3", [])
+      #expect(run.jobs.map(\.arrayTaskID) == [1, 5, 6, 7])
+      #expect(
+        run.jobs.allSatisfy { $0.state == .pending && $0.jobID == nil && $0.stateReason == "JobHeldUser" })
+      #expect(run.jobs.allSatisfy { $0.startTime == nil && $0.endTime == nil })
+      #expect(run.finished.stderr.contains("4 submitted: 4 PENDING"))
+      _ = try await fixture.tool("scancel", run.finished.stdout.trimmed)
+    }
+
+    @Test func aChainOfDependencies() async throws {
+      let run = try await fixture.run(
+        """
+        a=$(sbatch --parsable -J a --wrap 'sleep 1')
+        b=$(sbatch --parsable -J b -d afterok:$a --wrap 'exit 4')
+        sbatch -J c -d afternotok:$b --wrap true
+        sbatch -J d -d afterok:$b --wrap true
+        """)
+      #expect(try run.job("a").state == .completed)
+      #expect(try run.job("b").state == .failed)
+      #expect(try run.job("c").state == .completed)
+      #expect(try #require(run.job("b").startTime) >= (try #require(run.job("a").endTime)))
+      // It can never start, and is not waited for.
+      let never = try run.job("d")
+      #expect(
+        never.state == .pending && never.stateReason == "DependencyNeverSatisfied" && never.canNeverStart)
+      #expect(never.dependency?.contains("(failed)") == true)
+      _ = try await fixture.tool("scancel", "\(try #require(never.jobID))")
+    }
+
+    @Test func killedCancelledAndTimedOut() async throws {
+      let run = try await fixture.run(
+        """
+        sbatch -J late -p short --wrap 'sleep 300'
+        sbatch -J killed --wrap 'kill -9 $$'
+        sbatch -J running --wrap 'sleep 300'
+        sbatch -J waiting -H --wrap true
+        until [ "$(squeue -h -n running -t R | wc -l)" = 1 ]; do sleep 0.2; done
+        scancel -n running; scancel -n waiting
+        """, limit: 200)
+      let late = try run.job("late")
+      #expect(late.state == .timeout && late.stateReason == "TimeLimit" && late.timeLimitSeconds == 60)
+      #expect(late.signal == 15)
+      let killed = try run.job("killed")
+      #expect(killed.state == .failed && killed.signal == 9 && killed.exitCode == 0)
+      let running = try run.job("running")
+      #expect(running.state == .cancelled && running.signal == 15 && running.startTime != nil)
+      let waiting = try run.job("waiting")
+      #expect(waiting.state == .cancelled && waiting.startTime == nil && waiting.elapsedSeconds == 0)
+      #expect(run.finished.stderr.contains("4 submitted: 2 CANCELLED"))
+    }
+
+    @Test func aRequeuedJobStaysOneJob() async throws {
+      let run = try await fixture.run(
+        """
+        id=$(sbatch --parsable -J again --requeue --wrap 'sleep 3')
+        until [ "$(squeue -h -j $id -t R | wc -l)" = 1 ]; do sleep 0.2; done
+        scontrol requeue $id
+        until [ "$(squeue -h -j $id -t PD | wc -l)" = 1 ]; do sleep 0.2; done
+        sleep 3
+        scontrol update job=$id StartTime=now
+        """)
+      #expect(run.jobs.count == 1)
+      let job = try run.job("again")
+      #expect(job.state == .completed && job.restarts == 1)
+      #expect(try #require(job.elapsedSeconds) < 6, "of the last run alone")
+    }
+
+    @Test func aHeterogeneousJobHasAnEntryAComponent() async throws {
+      let run = try await fixture.run("sbatch -J het -n 1 : -n 2 --wrap 'sleep 1'")
+      #expect(run.jobs.count == 2)
+      #expect(run.jobs.map(\.hetJobOffset) == [0, 1])
+      #expect(Set(run.jobs.map(\.hetJobID)) == [run.jobs[0].jobID])
+      #expect(run.jobs.allSatisfy { $0.state == .completed })
+      #expect(run.jobs.map(\.cpus) == [1, 2])
+      #expect(run.jobs[0].displayID == "\(run.jobs[0].jobID ?? 0)+0")
+      #expect(run.jobs[0].stdoutPath != nil && run.jobs[1].stdoutPath == nil)
+    }
+
+    @Test func threeHundredInABurst() async throws {
+      let run = try await fixture.run(
+        "for i in $(seq 300); do sbatch -J burst$i -n1 --mem=10 --wrap true >/dev/null & [ $((i % 20)) = 0 ] && wait; done; wait",
+        limit: 300)
+      #expect(run.jobs.count == 300)
+      #expect(Set(run.jobs.compactMap(\.name)).count == 300)
+      #expect(run.jobs.allSatisfy { $0.state == .completed && $0.detectedBy == [.session, .tag] })
+      #expect(run.finished.stderr.contains("Slurm jobs: 300 submitted: 300 COMPLETED\n"))
+      // Polite: far fewer questions than jobs.
+      #expect(try #require(run.query("jobs_of_user")?["asked"]?.double) < 40)
+      #expect(try #require(run.query("accounting_jobs")?["asked"]?.double ?? 0) < 10)
+    }
+
+    @Test func everyClientCommand() async throws {
+      let run = try await fixture.run(
+        """
+        sbatch -J waited --wait --wrap 'sleep 1'
+        srun -J direct true
+        salloc -J allocated srun true
+        parsed=$(sbatch --parsable -J parsed --wrap true)
+        """)
+      #expect(Set(run.jobs.compactMap(\.name)) == ["waited", "direct", "allocated", "parsed"])
+      #expect(run.jobs.allSatisfy { $0.state == .completed })
+      #expect(run.jobs.allSatisfy { $0.detectedBy.contains(.tag) && $0.detectedBy.contains(.session) })
+      #expect(try run.job("direct").stdoutPath == nil)
+      #expect(try run.job("allocated").detectedBy.contains(.output), "salloc tells the id on stderr")
+    }
+
+    @Test func jobsThatJobsSubmit() async throws {
+      let run = try await fixture.run(
+        "sbatch -J outer --wrap 'sbatch -J inner --wrap \"sleep 1; sbatch -J innermost --wrap true\"'")
+      #expect(Set(run.jobs.compactMap(\.name)) == ["outer", "inner", "innermost"])
+      #expect(try run.job("innermost").detectedBy == [.tag])
+      #expect(run.jobs.allSatisfy { $0.state == .completed })
+    }
+
+    @Test func namesOfAnyBytes() async throws {
+      let run = try await fixture.run("sbatch -J $'odd\\xff \"name\\t' --comment x --wrap true")
+      #expect(run.jobs.count == 1)
+      #expect(run.jobs[0].name?.originalBytes.starts(with: Array("odd".utf8) + [0xFF]) == true)
+    }
+
+    @Test func jobsOfANamedCluster() async throws {
+      let run = try await fixture.run(
+        "sbatch -M testbed -J named --wrap true", ["--wait-jobs", "--slurm-detect", "output"])
+      #expect(run.finished.stdout.contains("on cluster testbed"))
+      #expect(try run.job("named").state == .completed)
+    }
+
+    @Test func jobsThatComeAndGoBetweenTwoLooks() async throws {
+      try await fixture.testbed.control("set", "MinJobAge=2", in: fixture.sandbox)
+      do {
+        let run = try await fixture.run(
+          """
+          sbatch -J printed --wrap true
+          quiet=$(sbatch --parsable -J quiet --array=1-3 --wrap true)
+          for i in $(seq 100); do sleep 1; [ -z "$(scontrol -o show job $quiet 2>/dev/null)" ] && break; done
+          """, [], limit: 200)
+        #expect(run.jobs.count == 4)
+        #expect(run.jobs.allSatisfy { $0.state == .completed && $0.cpuSeconds != nil && !$0.stale })
+      } catch {
+        try await fixture.testbed.control("set", "MinJobAge=300", in: fixture.sandbox)
+        throw error
+      }
+      try await fixture.testbed.control("set", "MinJobAge=300", in: fixture.sandbox)
+    }
+
+    @Test func theRecordFollowsTheJobsWhileTheyRun() async throws {
+      let fixture = self.fixture
+      let run = try await fixture.run(
+        "sbatch -J followed --wrap 'sleep 5'; until [ -e go ]; do sleep 0.1; done", ["--wait-jobs"]
+      ) { _ in
+        try await eventually(30) {
+          fixture.recordedJobs().first?.state == .running
+        }
+        try fixture.sandbox.write("", to: "go")
+      }
+      #expect(run.jobs.map(\.state) == [.completed])
+    }
+
+    @Test func waitingEndsWithAKey() async throws {
+      let run = try await fixture.run("sbatch -J long --wrap 'sleep 100'", ["--wait-jobs"]) { pid in
+        try await eventually(30) { fixture.recordedJobs().first?.state == .running }
+        kill(pid, SIGINT)
+      }
+      #expect(run.finished.code == 0)
+      #expect(run.jobs.map(\.state) == [.running])
+      #expect(run.finished.stderr.contains("Not waiting any longer for jobs\n"))
+      #expect(!run.finished.stderr.contains("Waiting for Slurm jobs"), "it is no terminal")
+      _ = try await fixture.tool("scancel", "-n", "long")
+    }
+
+    @Test func aTerminalShowsWhatIsWaitedFor() async throws {
+      let script = "sbatch -J shown --wrap 'sleep 1'; exit 4"
+      let result = try await TestSupport.run(
+        "script", ["-qec", "\(Programs.duct) -p log_ --wait-jobs bash -c \"\(script)\"", "/dev/null"],
+        in: fixture.sandbox, environment: fixture.testbed.environment)
+      #expect(result.code == 4)
+      #expect(result.stdout.contains("Waiting for Slurm jobs: 0 of 1 ended, 1 "), "\(result.stdout)")
+      // The line is taken away before the next.
+      #expect(result.stdout.firstRange(of: "\r\u{1B}[K2") != nil, "\(result.stdout)")
+      #expect(result.stdout.contains("Slurm jobs: 1 submitted: 1 COMPLETED"))
+    }
+
+    @Test func recordsOfAFailureStayWhenJobsWereSubmitted() async throws {
+      let run = try await fixture.run("sbatch -J kept --wrap true; exit 9", ["--fail-time", "3"])
+      #expect(run.finished.code == 9)
+      #expect(run.jobs.count == 1)
+    }
+  }
+}
