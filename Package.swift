@@ -33,8 +33,16 @@ let package = Package(
     // The command line: one file a subcommand, no logic.
     .executableTarget(
       name: "duct",
-      dependencies: ["DuctCore", "SlurmJobs", "RecordText", "SystemCalls", argumentParser, system],
+      dependencies: [
+        "DuctCore", "DuctReports", "SlurmJobs", "RecordText", "SystemCalls", argumentParser, system,
+      ],
       swiftSettings: [.enableUpcomingFeature("ExistentialAny")]),
+
+    // Reading records back: ls, jobs, report.
+    .target(
+      name: "DuctReports",
+      dependencies: ["DuctCore", "SlurmJobs", "RecordText", "SystemCalls", collections, system],
+      swiftSettings: strict),
 
     // One run, from start to end.
     .target(
@@ -94,6 +102,9 @@ let package = Package(
     .testTarget(
       name: "DuctCoreTests",
       dependencies: ["DuctCore", "SlurmJobs", "SystemCalls", "TestSupport", collections, logging, system]),
+    .testTarget(
+      name: "DuctReportsTests",
+      dependencies: ["DuctReports", "DuctCore", "RecordText", "SlurmJobs", "TestSupport", system]),
     .testTarget(
       name: "RunTests",
       dependencies: [

@@ -1,13 +1,15 @@
 import ArgumentParser
 import DuctCore
 
-/// `con-duct`: `run`, and in time the records of runs.
+/// `con-duct`: the records of runs, and `run` itself.
 struct ConDuctCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "con-duct",
     abstract: "Run commands with duct, and look at the records of runs.",
     version: "con-duct \(Versions.duct)",
-    subcommands: [RunSubcommand.self])
+    subcommands: [
+      RunSubcommand.self, ListSubcommand.self, JobsSubcommand.self, ReportSubcommand.self,
+    ])
 }
 
 /// `con-duct run`: what `duct` is.

@@ -1,0 +1,122 @@
+internal import RecordText
+internal import SlurmJobs
+
+/// The report as text for a terminal, or as Markdown.
+extension CampaignReport {
+  public enum Format: String, Sendable, CaseIterable {
+    case text, markdown, json
+  }
+
+  public func text(_ format: Format) throws -> String {
+    if format == .json { return try json() }
+    let style = Style(isMarkdown: format == .markdown)
+    var parts = [
+      style.heading(
+        "\(runs.count) \(runs.count == 1 ? "run" : "runs"), \(jobCount) Slurm \(jobCount == 1 ? "job" : "jobs")",
+        level: 1),
+      style.table(runTable),
+    ]
+    if jobCount > 0 {
+      parts += [style.heading("Jobs by state", level: 2), style.table(stateTable)]
+      parts += [style.heading("Time, CPU and memory", level: 2), style.list(resources.lines)]
+    }
+    if !failedJobs.isEmpty {
+      parts.append(style.heading("Failed jobs", level: 2))
+      parts += failedJobs.map { style.failedJob($0) }
+    }
+    if staleJobs > 0 {
+      parts.append("\(staleJobs) of the states may be old: Slurm could not be asked for them.\n")
+    }
+    if let problem { parts.append("Slurm did not answer everything: \(problem)\n") }
+    return parts.filter { !$0.isEmpty }.joined(separator: "\n")
+  }
+
+  private var runTable: TextTable {
+    var table = TextTable([
+      ("RUN", .left), ("COMMAND", .left), ("STATE", .left), ("EXIT", .right), ("WALL", .right),
+      ("JOBS", .right),
+    ])
+    for run in runs {
+      table.add([
+        run.prefix, run.command.shortened(to: 40), run.state ?? "-",
+        run.exitCode.map(String.init) ?? "-", run.wallClockTime.map { shortDuration(Int($0)) } ?? "-",
+        "\(run.jobs)",
+      ])
+    }
+    return table
+  }
+
+  private var stateTable: TextTable {
+    var table = TextTable([("STATE", .left), ("JOBS", .right)])
+    for state in states { table.add([state.state.rawValue, "\(state.count)"]) }
+    return table
+  }
+}
+
+extension ResourceUse {
+  /// One statement a line.
+  fileprivate var lines: [String] {
+    var lines = ["elapsed: \(shortDuration(elapsedSeconds)) in all"]
+    if let longestElapsedSeconds { lines[0] += ", the longest job \(shortDuration(longestElapsedSeconds))" }
+    if let meanWaitSeconds, let longestWaitSeconds {
+      lines.append(
+        "wait from eligible to start: \(shortDuration(Int(meanWaitSeconds.rounded()))) on average, \(shortDuration(longestWaitSeconds)) at most"
+      )
+    }
+    if let used = cpuSecondsUsed, let allotted = cpuSecondsAllotted {
+      let share = allotted > 0 ? ", \(percent(used / allotted))" : ""
+      lines.append(
+        "CPU: \(humanDuration(used)) used of \(humanDuration(allotted)) allotted\(share) (\(measuredJobs) jobs)"
+      )
+    }
+    if let largest = largestMemoryShare, let mean = meanMemoryShare, let job = largestMemoryJob {
+      lines.append(
+        "memory: \(percent(mean)) of what was asked for on average, \(percent(largest)) at most (job \(job))")
+    }
+    return lines
+  }
+
+  private func percent(_ share: Double) -> String { fixed(share * 100, decimals: 1) + " %" }
+}
+
+/// How the parts of a report look.
+private struct Style {
+  let isMarkdown: Bool
+
+  func heading(_ text: String, level: Int) -> String {
+    if isMarkdown { return String(repeating: "#", count: level) + " \(text)\n" }
+    return level == 1 ? "\(text)\n\(String(repeating: "=", count: text.count))\n" : "\(text)\n"
+  }
+
+  func table(_ table: TextTable) -> String {
+    table.isEmpty ? "" : isMarkdown ? table.markdown : table.text
+  }
+
+  func list(_ lines: [String]) -> String { lines.map { (isMarkdown ? "- " : "") + $0 + "\n" }.joined() }
+
+  func failedJob(_ failed: CampaignReport.FailedJob) -> String {
+    let job = failed.job
+    var facts = [job.state.rawValue]
+    if let text = job.failureText { facts.append(text) }
+    if let reason = job.stateReason, reason != job.failureText { facts.append(reason) }
+    if let nodes = job.nodeList { facts.append("on \(nodes)") }
+    if let elapsed = job.elapsedSeconds { facts.append("after \(shortDuration(elapsed))") }
+    let name = job.name.map { " (\($0.forDisplay))" } ?? ""
+    let title = "job \(job.displayID)\(name): \(facts.joined(separator: ", "))"
+    return heading(title, level: 3) + (isMarkdown ? "\n" : "") + output(failed)
+  }
+
+  private func output(_ failed: CampaignReport.FailedJob) -> String {
+    guard let path = failed.outputPath else {
+      return indent("no output: the job did not start, or has no file")
+    }
+    guard !failed.outputEnd.isEmpty else {
+      return indent("\(path.forDisplay): \(failed.outputProblem ?? "no output")")
+    }
+    let end = failed.outputEnd.joined(separator: "\n")
+    if isMarkdown { return "The end of `\(path.forDisplay)`:\n\n```\n\(end)\n```\n" }
+    return indent("the end of \(path.forDisplay):") + failed.outputEnd.map { "    | \($0)\n" }.joined()
+  }
+
+  private func indent(_ text: String) -> String { (isMarkdown ? "" : "  ") + text + "\n" }
+}

@@ -1,0 +1,84 @@
+internal import RecordText
+public import SlurmJobs
+
+/// `con-duct jobs`: the jobs of runs.
+public struct JobListing: Codable, Sendable {
+  public struct Run: Codable, Sendable {
+    public var prefix: String?
+    public var runID: String?
+    public var jobs: [JobRecord]
+
+    public init(prefix: String?, runID: String?, jobs: [JobRecord]) {
+      self.prefix = prefix
+      self.runID = runID
+      self.jobs = jobs
+    }
+
+    enum CodingKeys: String, CodingKey {
+      case prefix
+      case runID = "run_id"
+      case jobs
+    }
+  }
+
+  public var runs: [Run]
+
+  public init(_ runs: [Run]) { self.runs = runs }
+
+  public func json() throws -> String {
+    let value = try RecordEncoder().encode(runs)
+    return String(decoding: JSONWriter.bytes(of: value, indent: 2), as: UTF8.self) + "\n"
+  }
+
+  public var text: String {
+    runs.map { run in
+      let title = run.prefix ?? run.runID.map { "run \($0)" } ?? ""
+      if run.jobs.isEmpty { return "\(title.forDisplay): no Slurm jobs\n" }
+      return "\(title.forDisplay): \(JobSummary.text(run.jobs))\n" + Self.table(run.jobs).text
+    }.joined(separator: "\n")
+  }
+
+  private static func table(_ jobs: [JobRecord]) -> TextTable {
+    var table = TextTable([
+      ("JOBID", .left), ("NAME", .left), ("PARTITION", .left), ("STATE", .left), ("EXIT", .right),
+      ("WAIT", .right), ("ELAPSED", .right), ("CPU", .right), ("MAXRSS", .right), ("REQMEM", .right),
+      ("REASON", .left),
+    ])
+    for job in jobs {
+      table.add([
+        job.displayID, (job.name ?? "").shortened(to: 24), job.partition ?? "", job.stateText,
+        job.exitText, duration(job.waitSeconds), duration(job.elapsedSeconds),
+        duration(job.cpuSeconds.map { Int($0.rounded()) }), size(job.maxRSSBytes),
+        size(job.memoryRequestedBytes), job.stateReason ?? "",
+      ])
+    }
+    return table
+  }
+
+  private static func duration(_ seconds: Int?) -> String { seconds.map(shortDuration) ?? "-" }
+  private static func size(_ bytes: Int64?) -> String { bytes.map { humanSize(Double($0)) } ?? "-" }
+}
+
+extension JobRecord {
+  /// The state, with a mark if it may be old.
+  var stateText: String {
+    var text = state.rawValue
+    if stateFlags.contains(JobStateFlag.completing) { text += " (completing)" }
+    if let restarts, restarts > 0 { text += " (requeued \(restarts)x)" }
+    return stale ? text + " ?" : text
+  }
+
+  /// `3`, or `:9` for signal 9.
+  var exitText: String {
+    if let signal, signal != 0 { return "\(exitCode ?? 0):\(signal)" }
+    return exitCode.map(String.init) ?? "-"
+  }
+}
+
+/// `1-02:03:04`, `02:03:04`, `03:04`.
+func shortDuration(_ seconds: Int) -> String {
+  func two(_ value: Int) -> String { (value < 10 ? "0" : "") + String(value) }
+  let tail = two(seconds / 60 % 60) + ":" + two(seconds % 60)
+  if seconds >= 86400 { return "\(seconds / 86400)-" + two(seconds / 3600 % 24) + ":" + tail }
+  return seconds >= 3600 ? two(seconds / 3600) + ":" + tail : tail
+}

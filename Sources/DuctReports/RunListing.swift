@@ -1,0 +1,178 @@
+internal import OrderedCollections
+internal import RecordText
+
+/// `con-duct ls`: chosen fields of runs.
+public struct RunListing: Sendable {
+  public enum Format: String, Sendable, CaseIterable {
+    case auto, table, pyout, summaries, json
+    case jsonPretty = "json_pp"
+  }
+
+  public static let defaultFields = ["command", "exit_code", "wall_clock_time", "peak_rss"]
+
+  /// Fields with a form of their own, in con-duct's template language.
+  private static let forms: [String: String] = [
+    "average_pcpu": "{value:.2f!N}%", "average_pmem": "{value:.2f!N}%", "average_rss": "{value!S}",
+    "average_vsz": "{value!S}", "end_time": "{value:.2f!N}", "exit_code": "{value!E}",
+    "memory_total": "{value!S}", "peak_pcpu": "{value:.2f!N}%", "peak_pmem": "{value:.2f!N}%",
+    "peak_rss": "{value!S}", "peak_vsz": "{value!S}", "start_time": "{value:.2f!N}",
+    "wall_clock_time": "{value:.3f} sec",
+  ]
+
+  /// con-duct's fields, and duct's own at the end.
+  public static let fields: [String] =
+    forms.keys.sorted() + [
+      "arch", "command", "cpu_total", "distro_build_id", "distro_codename", "distro_id",
+      "distro_id_like", "distro_name", "distro_pretty_name", "distro_variant_id", "distro_version",
+      "distro_version_id", "duct_version", "gpu", "hostname", "info", "logs_prefix", "message",
+      "num_samples", "num_reports", "os_name", "os_release", "os_version", "prefix", "processor",
+      "schema_version", "stderr", "stdout", "uid", "usage", "user", "working_directory",
+      "run_state", "run_id", "campaign", "parent_run_id", "cluster_name", "cpu_seconds", "jobs",
+    ]
+
+  private var fields: [String]
+  private var runs: [RecordedRun]
+
+  public init(_ runs: [RecordedRun], fields: [String], sortBy: [String], isReversed: Bool) {
+    self.fields = ["prefix"] + fields.filter { $0 != "prefix" }
+    let sorted = runs.sorted { left, right in
+      for field in sortBy + ["prefix"] {
+        switch SortKey.compare(SortKey(left.field(field)), SortKey(right.field(field))) {
+        case ..<0: return true
+        case 0: continue
+        default: return false
+        }
+      }
+      return false
+    }
+    self.runs = isReversed ? sorted.reversed() : sorted
+  }
+
+  public func text(_ format: Format, colors: Bool) -> String {
+    switch format {
+    case .auto, .table, .pyout: return table(colors: colors)
+    case .summaries: return summaries(colors: colors)
+    case .json, .jsonPretty:
+      let rows = JSONValue.array(runs.map { .object(row($0, colors: false)) })
+      let bytes = JSONWriter.bytes(of: rows, indent: format == .jsonPretty ? 2 : nil)
+      return String(decoding: bytes, as: UTF8.self) + "\n"
+    }
+  }
+
+  /// Fields that the run does not have are left out.
+  private func row(_ run: RecordedRun, colors: Bool) -> OrderedDictionary<String, JSONValue> {
+    var row = OrderedDictionary<String, JSONValue>()
+    for field in fields {
+      guard let value = run.field(field) else { continue }
+      row[field] = Self.formatted(field, value, colors: colors)
+    }
+    return row
+  }
+
+  private static func formatted(_ field: String, _ value: JSONValue, colors: Bool) -> JSONValue {
+    guard let form = forms[field], let template = try? SummaryTemplate(form, fields: ["value"]) else {
+      return value
+    }
+    return .string(template.render(["value": TemplateValue(value)], colors: colors))
+  }
+
+  private func table(colors: Bool) -> String {
+    // Colors would count as width; the exit code's column says enough.
+    var table = TextTable(fields.map { ($0.uppercased(), .left) })
+    for run in runs {
+      let row = row(run, colors: false)
+      table.add(fields.map { row[$0]?.plainText ?? "" })
+    }
+    return table.isEmpty ? "" : table.text
+  }
+
+  private func summaries(colors: Bool) -> String {
+    runs.map { run in
+      row(run, colors: colors).map { field, value in
+        let title = field.split(separator: "_").map { $0.prefix(1).uppercased() + $0.dropFirst() }
+          .joined(separator: " ")
+        return (field == "prefix" ? "" : "\t") + "\(title): \(value.plainText)\n"
+      }.joined()
+    }.joined()
+  }
+}
+
+extension TemplateValue {
+  init(_ value: JSONValue) {
+    switch value {
+    case .integer(let number): self = .integer(Int(number))
+    case .number(let number): self = .number(number)
+    case .string(let text): self = .text(text)
+    case .null: self = TemplateValue.none
+    default: self = .text(value.plainText)
+    }
+  }
+}
+
+extension JSONValue {
+  /// Text as it is, everything else as JSON; nothing for null.
+  var plainText: String {
+    switch self {
+    case .string(let text): text
+    case .null: ""
+    default: String(decoding: JSONWriter.bytes(of: self), as: UTF8.self)
+    }
+  }
+}
+
+/// Orders values of any kind: numbers, then texts in their natural order (run2 before run10), then the
+/// rest, and what is missing last.
+private struct SortKey {
+  enum Piece: Equatable { case number(Int), text(Substring) }
+  var rank: Int
+  var number = 0.0
+  var pieces: [Piece] = []
+
+  init(_ value: JSONValue?) {
+    switch value {
+    case nil, .null?, .string("")?: rank = 3
+    case .bool(let flag)?:
+      rank = 0
+      number = flag ? 1 : 0
+    case .integer(let value)?:
+      rank = 0
+      number = Double(value)
+    case .number(let value)?:
+      rank = value.isNaN ? 3 : 0
+      number = value
+    case .string(let text)?:
+      rank = 1
+      pieces = Self.pieces(text)
+    case let other?:
+      rank = 2
+      pieces = Self.pieces(other.plainText)
+    }
+  }
+
+  private static func pieces(_ text: String) -> [Piece] {
+    var pieces: [Piece] = []
+    var rest = text[...]
+    while let first = rest.first {
+      let isDigit = first.isASCII && first.isNumber
+      let run = rest.prefix { ($0.isASCII && $0.isNumber) == isDigit }
+      if isDigit, let number = Int(run) { pieces.append(.number(number)) } else { pieces.append(.text(run)) }
+      rest = rest.dropFirst(run.count)
+    }
+    return pieces
+  }
+
+  /// Negative, zero or positive, as `left` is before, equal to or after `right`.
+  static func compare(_ left: SortKey, _ right: SortKey) -> Int {
+    if left.rank != right.rank { return left.rank - right.rank }
+    if left.number != right.number { return left.number < right.number ? -1 : 1 }
+    for (a, b) in zip(left.pieces, right.pieces) where a != b {
+      switch (a, b) {
+      case (.number(let a), .number(let b)): return a < b ? -1 : 1
+      case (.text(let a), .text(let b)): return a < b ? -1 : 1
+      case (.number, .text): return -1
+      case (.text, .number): return 1
+      }
+    }
+    return left.pieces.count - right.pieces.count
+  }
+}

@@ -1,0 +1,74 @@
+import ArgumentParser
+import DuctCore
+import DuctReports
+import SlurmJobs
+import SystemCalls
+
+/// `con-duct jobs`.
+struct JobsSubcommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "jobs",
+    abstract: "Show the Slurm jobs of runs, with their states now.",
+    discussion: """
+      Jobs that ended are asked for from accounting. With --run, the jobs are found by the tag that the
+      run gave them, also when every record of it is lost; run_id is in info.json, and part of the wckey
+      of each job (squeue -o %w, sacct -o wckey).
+      """)
+
+  @Option(
+    name: .customLong("run"),
+    help: ArgumentHelp("Find the jobs of this run by their tag, without its records.", valueName: "run_id"))
+  var runID: String?
+
+  @Flag(help: "Print JSON.")
+  var json = false
+
+  @Flag(inversion: .prefixedNo, help: "Ask Slurm for the states now.")
+  var refresh = true
+
+  @Option(help: ArgumentHelp("Seconds that Slurm is waited for.", valueName: "seconds"))
+  var slurmTimeout = RunSettings.Defaults.slurmTimeout
+
+  @Argument(help: ArgumentHelp(RecordArguments.help, valueName: "path"))
+  var paths: [String] = []
+
+  func validate() throws {
+    if runID != nil, !paths.isEmpty {
+      throw ValidationError("--run finds jobs without records; give one or the other")
+    }
+    if runID != nil, !refresh { throw ValidationError("--run asks Slurm; it does not go with --no-refresh") }
+    if slurmTimeout <= 0 { throw ValidationError("--slurm-timeout must be above 0") }
+  }
+
+  func run() throws {
+    let surroundings = Surroundings()
+    let (listing, problem) = try runID.map { try byTag($0, surroundings) } ?? byRecords(surroundings)
+    try show(try json ? listing.json() : listing.text)
+    if let problem { complain("con-duct: Slurm did not answer everything: \(problem)") }
+  }
+
+  private func byTag(_ runID: String, _ surroundings: Surroundings) throws -> (JobListing, String?) {
+    let refreshed = JobRefresh(runID: runID, surroundings, limit: slurmTimeout)
+    let jobs = refreshed.jobs.first ?? []
+    if jobs.isEmpty {
+      let reason = refreshed.problem.map { ": \($0)" } ?? "; the run id is in its info.json, as run_id"
+      complain("con-duct: no jobs with the tag of run \(runID) are known\(reason)")
+      throw ExitCode(1)
+    }
+    return (JobListing([.init(prefix: nil, runID: runID, jobs: jobs)]), refreshed.problem)
+  }
+
+  private func byRecords(_ surroundings: Surroundings) throws -> (JobListing, String?) {
+    let finder = RecordArguments.find(paths, surroundings)
+    if finder.runs.isEmpty {
+      if finder.problems.isEmpty { complain("con-duct: there are no records here; name some, or use --run") }
+      throw ExitCode(1)
+    }
+    let refreshed = refresh ? JobRefresh(finder.runs, surroundings, limit: slurmTimeout) : nil
+    let jobs = refreshed?.jobs ?? finder.runs.map(\.jobs)
+    let runs = zip(finder.runs, jobs).map { run, jobs in
+      JobListing.Run(prefix: run.prefix, runID: run.runID, jobs: jobs)
+    }
+    return (JobListing(runs), refreshed?.problem)
+  }
+}

@@ -1,0 +1,57 @@
+import ArgumentParser
+import DuctCore
+import DuctReports
+import SystemCalls
+
+extension RunListing.Format: ExpressibleByArgument {}
+
+/// `con-duct ls`.
+struct ListSubcommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "ls",
+    abstract: "List runs.",
+    discussion: "Fields: \(RunListing.fields.sorted().joined(separator: ", ")).")
+
+  @Option(
+    name: [.short, .long],
+    help: "auto or table (columns), summaries (a block a run), json or json_pp. (default: auto)")
+  var format: RunListing.Format = .auto
+
+  @Option(
+    name: [.customShort("F"), .long], parsing: .upToNextOption,
+    help: ArgumentHelp("Fields to show, beside the prefix.", valueName: "field"))
+  var fields: [String] = []
+
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp(
+      "Fields to sort by; a later one decides where the earlier are equal.", valueName: "field"))
+  var sortBy: [String] = []
+
+  @Flag(help: "The other way round.")
+  var reverse = false
+
+  @Flag(help: "Use colors in summaries.")
+  var colors = false
+
+  @Argument(help: ArgumentHelp(RecordArguments.help, valueName: "path"))
+  var paths: [String] = []
+
+  func validate() throws {
+    for field in fields + sortBy where !RunListing.fields.contains(field) {
+      throw ValidationError(
+        "there is no field '\(field)'; known are: \(RunListing.fields.sorted().joined(separator: ", "))")
+    }
+  }
+
+  func run() throws {
+    let surroundings = Surroundings()
+    let finder = RecordArguments.find(paths, surroundings)
+    let listing = RunListing(
+      finder.runs, fields: fields.isEmpty ? RunListing.defaultFields : fields, sortBy: sortBy,
+      isReversed: reverse)
+    let hasColors = colors || !(surroundings["DUCT_COLORS"] ?? "").isEmpty
+    try show(listing.text(format, colors: hasColors))
+    if finder.runs.isEmpty, !finder.problems.isEmpty { throw ExitCode(1) }
+  }
+}

@@ -1,0 +1,56 @@
+import ArgumentParser
+import DuctCore
+import DuctReports
+import SystemCalls
+
+extension CampaignReport.Format: ExpressibleByArgument {}
+
+/// `con-duct report`.
+struct ReportSubcommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "report",
+    abstract: "Report what became of runs and their Slurm jobs.",
+    discussion: """
+      Totals by state, time and waiting, CPU and memory used of what was asked for, and each failed job
+      with its reason and the end of its output.
+      """)
+
+  @Option(name: [.short, .long], help: "text, markdown or json.")
+  var format: CampaignReport.Format = .text
+
+  @Option(help: ArgumentHelp("Only runs of this campaign.", valueName: "name"))
+  var campaign: String?
+
+  @Option(help: ArgumentHelp("Lines from the end of a failed job's output.", valueName: "count"))
+  var lines = 10
+
+  @Flag(inversion: .prefixedNo, help: "Ask Slurm for the states now.")
+  var refresh = true
+
+  @Option(help: ArgumentHelp("Seconds that Slurm is waited for.", valueName: "seconds"))
+  var slurmTimeout = RunSettings.Defaults.slurmTimeout
+
+  @Argument(help: ArgumentHelp(RecordArguments.help, valueName: "path"))
+  var paths: [String] = []
+
+  func validate() throws {
+    if lines < 0 { throw ValidationError("--lines cannot be negative") }
+    if slurmTimeout <= 0 { throw ValidationError("--slurm-timeout must be above 0") }
+  }
+
+  func run() throws {
+    let surroundings = Surroundings()
+    let finder = RecordArguments.find(paths, surroundings)
+    let runs = finder.runs.filter { campaign == nil || $0.campaign == campaign }
+    if runs.isEmpty {
+      if finder.problems.isEmpty {
+        complain("con-duct: there are no records of runs here\(campaign.map { " of campaign \($0)" } ?? "")")
+      }
+      throw ExitCode(1)
+    }
+    let refreshed = refresh ? JobRefresh(runs, surroundings, limit: slurmTimeout) : nil
+    let report = CampaignReport(
+      runs, jobs: refreshed?.jobs ?? runs.map(\.jobs), problem: refreshed?.problem, lines: lines)
+    try show(try report.text(format))
+  }
+}

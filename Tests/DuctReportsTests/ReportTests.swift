@@ -1,0 +1,144 @@
+import DuctCore
+import RecordText
+import SlurmJobs
+import TestSupport
+import Testing
+
+@testable import DuctReports
+
+@Suite struct TextTableTests {
+  @Test func columnsAreAsWideAsTheyMustBe() {
+    var table = TextTable([("NAME", .left), ("N", .right)])
+    table.add(["a", "1"])
+    table.add(["日本", "1000"])
+    #expect(table.text == "NAME     N\na        1\n日本  1000\n")
+    #expect(table.markdown == "| NAME | N |\n| --- | ---: |\n| a | 1 |\n| 日本 | 1000 |\n")
+  }
+
+  @Test func whatBreaksATableIsMadeHarmless() {
+    var table = TextTable([("A", .left), ("B", .left)])
+    table.add(["x\ny", String(escaping: [0x7C, 0xFF])])
+    #expect(table.text == "A    B\nx y  |\u{FFFD}\n")
+    #expect(table.markdown.hasSuffix("| x y | \\|\u{FFFD} |\n"))
+  }
+}
+
+@Suite struct FileTailTests {
+  private let sandbox: Sandbox
+  init() throws { sandbox = try Sandbox() }
+
+  @Test func theLastLines() throws {
+    try sandbox.write((1...5000).map { "line \($0)\n" }.joined(), to: "out")
+    #expect(FileTail(sandbox["out"].string, lines: 2).lines == ["line 4999", "line 5000"])
+    try sandbox.write("no newline", to: "short")
+    #expect(FileTail(sandbox["short"].string, lines: 5).lines == ["no newline"])
+  }
+
+  @Test func whatCannotBeShown() throws {
+    try sandbox.write("", to: "empty")
+    #expect(FileTail(sandbox["empty"].string, lines: 3).problem == "it is empty")
+    #expect(FileTail(sandbox["gone"].string, lines: 3).problem?.contains("ENOENT") == true)
+    #expect(FileTail(sandbox.path.string, lines: 3).problem?.contains("EISDIR") == true)
+    try sandbox.write([0x1B, 0x5B, 0x41, 0xFF, 0x0A], to: "bytes")
+    #expect(FileTail(sandbox["bytes"].string, lines: 3).lines == [" [A\u{FFFD}"])
+  }
+}
+
+@Suite struct RunFinderTests {
+  private let sandbox: Sandbox
+  private let surroundings: Surroundings
+
+  init() throws {
+    sandbox = try Sandbox()
+    surroundings = Surroundings()
+    try sandbox.makeDirectory("logs")
+    for (name, code, time) in [("a10_", 0, 5.0), ("a9_", 3, 1.5), ("b_", 1, 100.0)] {
+      let info: JSONValue = [
+        "command": .string("run \(name)"), "schema_version": "0.2.3",
+        "execution_summary": [
+          "exit_code": .integer(Int64(code)), "wall_clock_time": .number(time), "peak_rss": nil,
+        ],
+      ]
+      try sandbox.write(
+        String(decoding: JSONWriter.bytes(of: info), as: UTF8.self), to: "logs/\(name)info.json")
+    }
+    try sandbox.write("", to: "logs/b_stdout")
+  }
+
+  private func path(_ name: String) -> String { sandbox[name].string }
+
+  @Test func everyWayToNameARun() {
+    for argument in ["logs/b_info.json", "logs/b_", "logs/b_stdout"] {
+      #expect(RunFinder([path(argument)], surroundings).runs.map(\.command) == ["run b_"], "\(argument)")
+    }
+    #expect(RunFinder([path("logs")], surroundings).runs.count == 3)
+    #expect(RunFinder([path("logs") + "/"], surroundings).runs.count == 3)
+    #expect(RunFinder([path("logs"), path("logs/b_")], surroundings).runs.count == 3, "each once")
+  }
+
+  @Test func whatIsNoRecordIsTold() throws {
+    try sandbox.write("", to: "logs/c_info.json")
+    try sandbox.write("{\"x\": 1}", to: "logs/d_info.json")
+    try sandbox.write("{\"x\": ", to: "logs/e_info.json")
+    let finder = RunFinder([path("logs"), path("nowhere")], surroundings)
+    #expect(finder.runs.count == 3)
+    #expect(finder.problems.count == 4)
+    #expect(finder.problems.allSatisfy { !$0.description.contains("\n") })
+  }
+
+  private func prefixes(sortBy: [String], reversed: Bool = false) throws -> [String] {
+    let runs = RunFinder([path("logs")], surroundings).runs
+    let text = RunListing(runs, fields: ["exit_code"], sortBy: sortBy, isReversed: reversed).text(
+      .json, colors: false)
+    let rows = try #require(try JSONParser.parse(Array(text.utf8)).array)
+    return rows.compactMap { $0["prefix"]?.string?.split(separator: "/").last.map(String.init) }
+  }
+
+  @Test func sorting() throws {
+    #expect(try prefixes(sortBy: []) == ["a9_", "a10_", "b_"], "numbers in names count as numbers")
+    #expect(try prefixes(sortBy: ["wall_clock_time"]) == ["a9_", "a10_", "b_"])
+    #expect(try prefixes(sortBy: ["exit_code"], reversed: true) == ["a9_", "b_", "a10_"])
+    #expect(try prefixes(sortBy: ["peak_rss"]) == ["a9_", "a10_", "b_"])
+  }
+
+  @Test func aMissingFieldIsLeftOut() throws {
+    let runs = RunFinder([path("logs/b_")], surroundings).runs
+    let listing = RunListing(runs, fields: ["peak_rss", "hostname"], sortBy: [], isReversed: false)
+    #expect(listing.text(.summaries, colors: false).hasSuffix("\tPeak Rss: -\n"))
+  }
+}
+
+@Suite struct ResourceUseTests {
+  private func job(start: Int?, elapsed: Int, cpus: Int, cpu: Double?, rss: Int64?) -> JobRecord {
+    var job = JobRecord(state: .completed)
+    job.jobID = 1
+    job.eligibleTime = 100
+    job.startTime = start
+    job.elapsedSeconds = elapsed
+    job.cpus = cpus
+    job.cpuSeconds = cpu
+    job.maxRSSBytes = rss
+    job.memoryRequestedBytes = 1000
+    return job
+  }
+
+  @Test func sumsAndShares() {
+    let use = ResourceUse([
+      job(start: 110, elapsed: 10, cpus: 2, cpu: 10, rss: 500),
+      job(start: 130, elapsed: 30, cpus: 1, cpu: 15, rss: 1500),
+      job(start: nil, elapsed: 0, cpus: 4, cpu: nil, rss: nil),
+      job(start: 120, elapsed: 5, cpus: 1, cpu: nil, rss: nil),
+    ])
+    #expect(use.elapsedSeconds == 45 && use.longestElapsedSeconds == 30)
+    #expect(use.meanWaitSeconds == 20 && use.longestWaitSeconds == 30)
+    #expect(use.measuredJobs == 2 && use.cpuSecondsUsed == 25 && use.cpuSecondsAllotted == 50)
+    #expect(use.largestMemoryShare == 1.5 && use.meanMemoryShare == 1)
+  }
+
+  @Test func nothingIsKnownOfNothing() {
+    let use = ResourceUse([])
+    #expect(
+      use.elapsedSeconds == 0 && use.meanWaitSeconds == nil && use.cpuSecondsUsed == nil
+        && use.largestMemoryShare == nil)
+  }
+}

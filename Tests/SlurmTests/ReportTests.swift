@@ -1,0 +1,144 @@
+import Glibc
+import RecordText
+import SlurmJobs
+import TestSupport
+import Testing
+
+extension OnSlurm {
+  /// con-duct's view of the records of real runs.
+  @Suite struct ReportTests {
+    private let fixture: SlurmFixture
+    init() throws { fixture = try SlurmFixture() }
+
+    private func conDuct(_ arguments: String..., folder: String = "", environment: [String: String?] = [:])
+      async throws -> Finished
+    {
+      try await run(
+        Programs.conDuct, arguments, in: fixture.sandbox, folder: folder,
+        environment: fixture.testbed.environment.merging(environment) { $1 })
+    }
+
+    private let campaign = """
+      sbatch -J fine --wrap 'echo fine'
+      sbatch -J broken --wrap 'for i in $(seq 30); do echo step $i; done; echo the mesh is missing >&2; exit 3'
+      sbatch -J apart -e apart.err --wrap 'echo output; echo the real reason >&2; exit 4'
+      """
+
+    @Test func theReportNamesWhatFailedAndWhy() async throws {
+      let run = try await fixture.run(campaign, ["--wait-jobs", "--campaign", "c7"])
+      let text = try await conDuct("report", "--campaign", "c7", "--lines", "4", "log_")
+      #expect(text.code == 0, "\(text.stderr)")
+      let broken = try run.job("broken")
+      let id = try #require(broken.jobID)
+      for part in [
+        "1 run, 3 Slurm jobs", "COMPLETED     1", "FAILED        2",
+        "job \(id) (broken): FAILED, exit 3, NonZeroExitCode, on n",
+        "    | step 28\n    | step 29\n    | step 30\n    | the mesh is missing\n", "    | the real reason\n",
+        "elapsed:", "wait from",
+        "CPU:",
+      ] {
+        #expect(text.stdout.contains(part), "\(part)\n\(text.stdout)")
+      }
+      #expect(!text.stdout.contains("step 27"))
+      let markdown = try await conDuct("report", "-f", "markdown", "log_info.json")
+      #expect(markdown.stdout.contains("| FAILED | 2 |"))
+      #expect(markdown.stdout.contains("### job \(id) (broken)"))
+      #expect(markdown.stdout.contains("```\n"))
+      let json = try JSONParser.parse(try await conDuct("report", "-f", "json", ".").stdoutBytes)
+      #expect(json["runs"]?.array?.count == 1 && json["failed_jobs"]?.array?.count == 2)
+    }
+
+    @Test func withoutPathsThePrefixIsFollowed() async throws {
+      _ = try await fixture.run("sbatch -J one --wrap true")
+      let found = try await conDuct("report", "-f", "json", environment: ["DUCT_OUTPUT_PREFIX": "log_{pid}"])
+      #expect(found.code == 0, "\(found.stderr)")
+      #expect(try JSONParser.parse(found.stdoutBytes)["job_count"] == 1)
+      let nothing = try await conDuct("report")
+      #expect(nothing.code == 1)
+      #expect(nothing.stderr.split(separator: "\n").count == 1)
+    }
+
+    @Test func jobsShowTheStatesNow() async throws {
+      let run = try await fixture.run("sbatch -J later --wrap 'sleep 2; exit 2'", [])
+      #expect(run.jobs.map(\.state.isActive) == [true])
+      let id = try #require(run.jobs[0].jobID)
+      let recorded = try await conDuct("jobs", "--no-refresh", "log_")
+      #expect(recorded.stdout.contains("\(id) "))
+      #expect(!recorded.stdout.contains("FAILED"))
+      try await eventually(30) {
+        try await fixture.tool("squeue", "-h", "-t", "all", "-j", "\(id)", "-o", "%T").trimmed == "FAILED"
+      }
+      let now = try await conDuct("jobs", "log_info.json")
+      #expect(now.stdout.contains("1 submitted: 1 FAILED (job \(id) exit 2)"))
+      // Its steps reach accounting a moment after itself.
+      try await eventually(30) {
+        let json = try JSONParser.parse(try await conDuct("jobs", "--json", "log_").stdoutBytes)
+        let job = try #require(json.array?.first?["jobs"]?.array?.first)
+        #expect(job["state"] == "FAILED" && job["exit_code"] == 2)
+        #expect(json.array?.first?["run_id"] == run.info["run_id"])
+        return job["max_rss_bytes"]?.double != nil
+      }
+    }
+
+    @Test func jobsAreFoundByTheTagWhenAllRecordsAreGone() async throws {
+      let run = try await fixture.run(
+        "sbatch -J plain --wrap true; setsid bash -c 'sbatch -J escaped --array=1-2 --wrap \"exit 1\"'; sbatch -J outer --wrap 'sbatch -J inner --wrap true'"
+      )
+      let id = try #require(run.info["run_id"]?.string)
+      try fixture.sandbox.makeDirectory("elsewhere")
+      for argument in [id, "duct-" + id] {
+        let result = try await conDuct("jobs", "--run", argument, "--json", folder: "elsewhere")
+        #expect(result.code == 0, "\(result.stderr)")
+        let found = try #require(try JSONParser.parse(result.stdoutBytes).array?.first?["jobs"]?.array)
+        #expect(
+          found.compactMap { $0["name"]?.string }.sorted() == [
+            "escaped", "escaped", "inner", "outer", "plain",
+          ])
+      }
+      // And from slurmdbd alone.
+      try await fixture.testbed.control("stop", "slurmctld", in: fixture.sandbox)
+      let result = try await conDuct("jobs", "--run", id, "--slurm-timeout", "30", folder: "elsewhere")
+      try await fixture.testbed.restore(in: fixture.sandbox)
+      #expect(result.code == 0)
+      #expect(result.stdout.contains("5 submitted: 3 COMPLETED, 2 FAILED"))
+      #expect(result.stderr.contains("Slurm did not answer everything"))
+    }
+
+    @Test func anUnknownRunIsOneClearLine() async throws {
+      let result = try await conDuct("jobs", "--run", "20260101t000000-ffffffffff")
+      #expect(result.code == 1)
+      #expect(result.stdout == "")
+      #expect(result.stderr.split(separator: "\n").count == 1)
+    }
+
+    @Test func aKilledRunsJobsAreCompletedByTheTag() async throws {
+      let fixture = self.fixture
+      _ = try await duct(
+        [
+          "-q", "bash", "-c",
+          "sbatch -J first --wrap true; until [ -e go ]; do sleep 0.05; done; sbatch -J second --wrap true; touch ended",
+        ],
+        in: fixture.sandbox, environment: fixture.testbed.environment
+      ) { pid in
+        try await eventually(30) { fixture.recordedJobs().count == 1 }
+        kill(pid, SIGKILL)
+        try fixture.sandbox.write("", to: "go")
+      }
+      try await eventually { fixture.sandbox.exists("ended") }
+      #expect(try SlurmFixture.jobs(fixture.sandbox.info()).count == 1)
+      try await eventually(30) {
+        let result = try await conDuct("jobs", "log_")
+        return result.stdout.contains("2 submitted: 2 COMPLETED")
+      }
+    }
+
+    @Test func listingsShowTheJobs() async throws {
+      _ = try await fixture.run("sbatch -J one --wrap true")
+      let table = try await conDuct("ls", "-F", "exit_code", "jobs", "run_state", "--", "log_info.json")
+      #expect(table.stdout.contains("1 submitted: 1 COMPLETED"))
+      let json = try JSONParser.parse(
+        try await conDuct("ls", "-f", "json", "-F", "jobs", "--", ".").stdoutBytes)
+      #expect(json.array?.first?["jobs"] == "1 submitted: 1 COMPLETED")
+    }
+  }
+}
