@@ -1,5 +1,6 @@
 # duct: everything that is done with the project, one word each.
 #
+#   make demo      a real Slurm on this machine, and duct doing its main job on it
 #   make test      all tests, on that Slurm
 #   make install PREFIX=DIR    a release build, with man pages and completions (default /usr/local)
 #   make format    the project's style; make lint says where it is not kept
@@ -23,7 +24,7 @@ RELEASE_FLAGS := -c release --static-swift-stdlib -Xlinker -L$(CURDIR)/$(STATIC)
   -Xswiftc -Xclang-linker -Xswiftc -static-libgcc -Xswiftc -Xclang-linker -Xswiftc -no-pie \
   -Xswiftc -use-ld=lld
 
-.PHONY: all build release test install format lint clean
+.PHONY: all build release demo test install format lint clean
 
 all: build
 
@@ -38,6 +39,10 @@ release:
 	@ln -sf "$$(gcc -print-file-name=libstdc++.a)" "$$(gcc -print-file-name=libgcc_eh.a)" $(STATIC)/
 	$(SWIFT) build $(RELEASE_FLAGS)
 	@ln -sf duct $(RELEASE)/con-duct
+
+demo: build
+	@contrib/install-dependencies slurm
+	@$(TESTBED) run --dir "$${TMPDIR:-/tmp}/duct-demo-slurm" -- contrib/demo/run $(abspath $(DEBUG))
 
 test: lint
 	@contrib/install-dependencies build slurm yardstick
