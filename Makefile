@@ -3,6 +3,7 @@
 #   make demo      a real Slurm on this machine, and duct doing its main job on it
 #   make test      all tests, on that Slurm
 #   make install PREFIX=DIR    a release build, with man pages and completions (default /usr/local)
+#   make bench     speed, beside con-duct in the same run
 #   make format    the project's style; make lint says where it is not kept
 #   make clean     away with what was built
 #
@@ -24,7 +25,7 @@ RELEASE_FLAGS := -c release --static-swift-stdlib -Xlinker -L$(CURDIR)/$(STATIC)
   -Xswiftc -Xclang-linker -Xswiftc -static-libgcc -Xswiftc -Xclang-linker -Xswiftc -no-pie \
   -Xswiftc -use-ld=lld
 
-.PHONY: all build release demo test install format lint clean
+.PHONY: all build release demo test install bench format lint clean
 
 all: build
 
@@ -50,6 +51,10 @@ test: lint
 	@ln -sf duct $(DEBUG)/con-duct
 	TESTBED_MIN_JOB_AGE=300 SWIFT=$(SWIFT) $(TESTBED) run --dir "$${TMPDIR:-/tmp}/duct-test-slurm" -- \
 	  contrib/run-tests
+
+bench: release
+	@contrib/install-dependencies slurm yardstick bench
+	@Benchmarks/run $(abspath $(RELEASE)) $(abspath .build/yardstick/bin)
 
 install: release
 	@PREFIX="$(PREFIX)" contrib/install $(RELEASE)

@@ -48,7 +48,8 @@ let package = Package(
     .target(
       name: "DuctCore",
       dependencies: [
-        "OutputRelay", "ResilientIO", "SlurmJobs", "RecordText", "SystemCalls", collections, logging, system,
+        "OutputRelay", "ResilientIO", "SlurmJobs", "RecordText", "SystemCalls",
+        collections, logging, system,
       ],
       swiftSettings: strict),
 
