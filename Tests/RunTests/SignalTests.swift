@@ -146,20 +146,21 @@ import Testing
   }
 
   @Test func onATerminal() async throws {
-    // script(1) gives a terminal; the keys are sent through it.
+    // script(1) gives a terminal; the keys are sent through it. Its shell may be one that dies of the
+    // interrupt itself, so duct takes the shell's place.
     let inner =
-      "\(Programs.duct) -p log_ bash -c 'trap \"echo got INT; exit 6\" INT; touch ready; while :; do sleep 0.05; done'"
+      "exec \(Programs.duct) -p log_ bash -c 'trap \"echo got \\$((6 * 7)); exit 6\" INT; touch ready; while :; do sleep 0.05; done'"
     let shell =
       "(for i in $(seq 400); do [ -e ready ] && break; sleep 0.05; done; printf '\\003'; sleep 1) | script -qec \"$0\" /dev/null"
     let result = try await run("bash", ["-c", shell, inner], in: sandbox)
-    #expect(result.stdout.contains("got INT"))
+    #expect(result.stdout.contains("got 42"))
     #expect(result.stdout.contains("Received SIGINT, passing to command"))
     #expect(result.code == 6)
   }
 
   @Test func aTerminalThatGoesAwayTakesNothingWithIt() async throws {
     let inner =
-      "\(Programs.duct) -p log_ bash -c 'touch ready; for i in 1 2 3 4 5 6 7 8; do echo line $i; sleep 0.2; done; touch ended'"
+      "exec \(Programs.duct) -p log_ bash -c 'touch ready; for i in 1 2 3 4 5 6 7 8; do echo line $i; sleep 0.2; done; touch ended'"
     _ = try await run("script", ["-qec", inner, "/dev/null"], in: sandbox) { [self] pid in
       try await ready()
       kill(pid, SIGKILL)
