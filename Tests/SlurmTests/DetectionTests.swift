@@ -38,6 +38,16 @@ extension OnSlurm {
       #expect(run.finished.stderr.contains("Slurm jobs:") == !names.isEmpty)
     }
 
+    @Test func aCommandThatIsOverBeforeItIsLookedAt() async throws {
+      // bash makes room for sbatch, which is done after some milliseconds: before the first look, or after.
+      for number in 1...8 {
+        let run = try await fixture.run(
+          "sbatch -J quick\(number) --wrap true", ["--clobber", "--slurm-detect", "session"])
+        #expect(run.jobs.map(\.name) == ["quick\(number)"])
+        #expect(run.jobs.map(\.detectedBy) == [[.session]])
+      }
+    }
+
     @Test func numbersAreHintsOnceSbatchWasSeen() async throws {
       // sbatch --wait stays long enough to be seen; its output is one number.
       let seen = try await fixture.run(

@@ -99,6 +99,16 @@ struct ProcessTree {
   /// Sessions that belong to the command alone, with the times of their being seen.
   var sessions: [SessionSighting] { Array(sightings.values) }
 
+  /// The same when the command has ended before it was looked for.
+  var sessionsAtEnd: [SessionSighting] {
+    let now = WallTime.now.seconds
+    return sightings.values.map { sighting in
+      var sighting = sighting
+      sighting.goneBy = sighting.goneBy ?? now
+      return sighting
+    }
+  }
+
   /// Grows, shrinks or changes when a child came or went, also between two looks.
   static func activity(of members: [Member]) -> [ProcessIdentity: UInt64] {
     Dictionary(

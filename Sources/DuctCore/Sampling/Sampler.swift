@@ -71,7 +71,11 @@ private struct SamplingLoop {
   mutating func run(_ stop: Monitor<Bool>) {
     let start = MonotonicInstant.now
     let isOver = stop.wait(until: start + min(Self.firstLook, intervals.sample)) { $0 ? true : nil }
-    if isOver != nil { return }
+    if isOver != nil {
+      // No time for a look, and yet the command may have submitted something from its session.
+      handlers.tree(TreeNews(sessions: tree.sessionsAtEnd, hasChanged: false, hasSbatch: false))
+      return
+    }
     var next = start
     var nextReport = start
     while true {
