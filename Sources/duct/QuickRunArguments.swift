@@ -7,12 +7,14 @@ import RecordText
 /// one's types at run time), more than everything else that happens before the command starts. So it
 /// is asked only when a line is not plainly right: for help, for errors, and for what stands in it in an
 /// unusual way. A test compares both over many command lines.
+///
+/// Looks at bytes: an accent behind a `-` or `=` would make one character with it.
 enum QuickRunArguments {
   /// The options, if every word is understood; nil leaves the line to `RunArguments`.
   static func parse(_ words: [String]) -> RunOptions? {
     var options = RunOptions()
     var rest = words[...]
-    while let word = rest.first, word.hasPrefix("-"), word.utf8.count > 1 {
+    while let word = rest.first, startsLikeOption(word), word.utf8.count > 1 {
       rest.removeFirst()
       if word == "--" { break }
       guard readOption(word, &rest, &options) else { return nil }
@@ -21,6 +23,8 @@ enum QuickRunArguments {
     options.command = rest.map(\.originalBytes)
     return options
   }
+
+  private static func startsLikeOption(_ word: String) -> Bool { word.utf8.first == UInt8(ascii: "-") }
 
   private static func readOption(
     _ word: String, _ rest: inout ArraySlice<String>, _ options: inout RunOptions
@@ -31,12 +35,11 @@ enum QuickRunArguments {
     case "--clobber": options.clobber = true
     case "--wait-jobs": options.waitJobs = true
     default:
-      let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-      if word.hasPrefix("--"), parts.count == 2 {
-        return set(String(parts[0]), String(parts[1]), &options)
+      if word.hasPrefix("--"), let mark = word.utf8.firstIndex(of: UInt8(ascii: "=")) {
+        return set(String(word[..<mark]), String(word[word.utf8.index(after: mark)...]), &options)
       }
       // A value that looks like an option may be a forgotten value: the parser knows.
-      guard let value = rest.first, !value.hasPrefix("-") else { return false }
+      guard let value = rest.first, !startsLikeOption(value) else { return false }
       rest.removeFirst()
       return set(word, value, &options)
     }

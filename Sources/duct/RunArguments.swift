@@ -56,13 +56,13 @@ struct RunArguments: ParsableArguments {
   var clobber = false
 
   @Option(
-    name: [.long, .customLong("s-i")],
+    name: [.long, .customLong("s-i")], parsing: .unconditional,
     help: ArgumentHelp(
       "Seconds between two looks at the command's processes. (default: 1.0)", valueName: "seconds"))
   var sampleInterval: Double?
 
   @Option(
-    name: [.long, .customLong("r-i")],
+    name: [.long, .customLong("r-i")], parsing: .unconditional,
     help: ArgumentHelp("Seconds between two lines of usage.jsonl. (default: 60.0)", valueName: "seconds"))
   var reportInterval: Double?
 
@@ -116,6 +116,7 @@ struct RunArguments: ParsableArguments {
   var slurmTag: SlurmTagMode?
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       "Seconds that an answer of Slurm is waited for, at the end all in all. (default: 10.0)",
       valueName: "seconds"))
@@ -131,8 +132,10 @@ struct RunArguments: ParsableArguments {
   var waitJobs = false
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
-      "Seconds that the records may take to be written at the end. (default: 30.0)", valueName: "seconds"))
+      "Seconds that the records may take to be written at the end; 0.2 at least. (default: 30.0)",
+      valueName: "seconds"))
   var finalizeTimeout: Double?
 
   @Argument(
@@ -192,7 +195,7 @@ struct RunArguments: ParsableArguments {
     var words = command[...]
     if words.first == "--" {
       words.removeFirst()
-    } else if let first = words.first, first.hasPrefix("-"), first.count > 1 {
+    } else if let first = words.first, first.utf8.first == UInt8(ascii: "-"), first.utf8.count > 1 {
       throw UsageError("unknown option '\(first)'; see --help")
     }
     return words.map(\.originalBytes)

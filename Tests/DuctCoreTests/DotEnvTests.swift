@@ -21,7 +21,8 @@ import Testing
     "exportA=1", "A=\"x\\qy\"", "A= 'x'", "A=\t\"x\"", "A#B=1", "#A=1\n#\nB=2", "A=é ü", "A=a\t#c", "é=1",
     "A='\\\\'", "A=\"\\\"",
     "A=\"a\\\" b", "A= # c", "A=#c", "A='x'#c", "A=\"x\"\t# c\nB=1", "export A", "export 'A'=1", "A\n=1",
-    "A =\n1",
+    "A =\n1", "A=\u{301}x", "A=\"\u{301}x\"", "A='\u{301}'\u{301}", "A\u{301}=1", "A=${B:-\u{301}}\u{301}",
+    "A=x\r\n\u{301}B=2",
   ]
 
   private let sandbox: Sandbox
@@ -67,7 +68,7 @@ import Testing
   @Test func randomTextsAreReadAsByPythonDotenv() async throws {
     let tokens = [
       "A", "B", "=", "=", "'", "\"", "\n", " ", "#", "\\", "x", "${A}", "${B:-d}", "export ", "\t", "1",
-      "\\n", "\\'", "\\\"",
+      "\\n", "\\'", "\\\"", "\r", "\u{301}",
     ]
     let texts = (0..<1500).map { _ in
       (0..<Int.random(in: 1...14)).map { _ in tokens.randomElement() ?? "" }.joined()

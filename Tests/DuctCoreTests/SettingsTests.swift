@@ -94,6 +94,10 @@ import Testing
     arguments: [
       (["DUCT_SAMPLE_INTERVAL": "x"], "DUCT_SAMPLE_INTERVAL"),
       (["DUCT_SAMPLE_INTERVAL": "0"], "DUCT_SAMPLE_INTERVAL"),
+      (["DUCT_SAMPLE_INTERVAL": "1e-10"], "DUCT_SAMPLE_INTERVAL: 1e-10 s is too short"),
+      (["DUCT_REPORT_INTERVAL": "0.0009"], "DUCT_REPORT_INTERVAL"),
+      (["DUCT_FAIL_TIME": "nan"], "DUCT_FAIL_TIME"), (["DUCT_SLURM_TIMEOUT": "inf"], "DUCT_SLURM_TIMEOUT"),
+      (["DUCT_FINALIZE_TIMEOUT": "-1"], "DUCT_FINALIZE_TIMEOUT: a time cannot be negative"),
       (["DUCT_REPORT_INTERVAL": "nan"], "DUCT_REPORT_INTERVAL"), (["DUCT_FAIL_TIME": ""], "DUCT_FAIL_TIME"),
       (["DUCT_LOG_LEVEL": "loud"], "DUCT_LOG_LEVEL"),
       (["DUCT_CAPTURE_OUTPUTS": "both"], "DUCT_CAPTURE_OUTPUTS"),
@@ -103,6 +107,20 @@ import Testing
     ])
   func refuses(_ environment: [String: String], _ name: String) {
     #expect { try settings(environment) } throws: { "\($0)".contains(name) && !"\($0)".contains("\n") }
+  }
+
+  @Test func timesAtTheirLimits() throws {
+    #expect(try settings(["DUCT_FAIL_TIME": "inf"]).failTime == .infinity)
+    #expect(try settings { $0.failTime = .infinity }.failTime == .infinity)
+    #expect(try settings { $0.sampleInterval = 0.001 }.sampleInterval == 0.001)
+    // On a local disk the records are written within this.
+    #expect(try settings { $0.finalizeTimeout = -0.0 }.finalizeTimeout == 0.2)
+  }
+
+  @Test func anAccentAtTheStartIsNoPartOfWhatStandsBefore() throws {
+    let found = surroundings(["X": "\u{301}", "DUCT_CONFIG_PATHS": "/none:\u{301}/x"])
+    #expect(found.expandHome("~/\u{301}x") == "/home/me/\u{301}x")
+    #expect(expandVariables("${X}\u{301}${Y:-\u{301}}") { found.environment[$0] } == "\u{301}\u{301}\u{301}")
   }
 
   @Test func noCommandIsAnError() {

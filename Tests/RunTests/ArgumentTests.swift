@@ -20,7 +20,8 @@ import Testing
     ["--s-i", "1", "--r-i", "2", "--f-t", "3", "cmd"],
     ["--mode", "current-session", "--campaign", "c", "--slurm", "off", "--slurm-tag", "off", "cmd"],
     ["--slurm-timeout", "3", "--slurm-detect", "tag,session", "--finalize-timeout", "0", "cmd"],
-    ["--summary-format", "{exit_code}", "cmd", "--", "-x"], ["--", "-cmd"], ["-q", "--", "cmd", "--"],
+    ["--fail-time", "inf", "cmd"], ["--summary-format", "{exit_code}", "cmd", "--", "-x"], ["--", "-cmd"],
+    ["-q", "--", "cmd", "--"],
   ])
   func plainLinesAreReadQuicklyAndAlike(_ words: [String]) throws {
     let quick = try #require(QuickRunArguments.parse(words))
@@ -31,6 +32,7 @@ import Testing
     [], ["-q"], ["--help"], ["-h"], ["--version"], ["--nope", "x"], ["-l"], ["-l", "loud", "x"], ["-p"],
     ["-pfoo", "x"], ["--fail-time", "-1", "x"], ["--sample-interval", "fast", "x"], ["-c", "some", "x"],
     ["-m", "-x", "y"], ["--", ""], [""], ["-qx", "y"], ["--quiet=1", "x"], ["-p=foo", "x"],
+    ["--finalize-timeout", "-0.0", "x"], ["-\u{301}", "x"], ["-m", "-\u{301}", "x"],
   ])
   func everythingElseIsLeftToTheParser(_ words: [String]) { #expect(QuickRunArguments.parse(words) == nil) }
 
@@ -38,6 +40,13 @@ import Testing
     // The parser would take the next word in its place.
     #expect(QuickRunArguments.parse(["--message=", "cmd"])?.message == "")
     #expect(QuickRunArguments.parse(["-m", "", "cmd"])?.message == "")
+  }
+
+  @Test(arguments: ["--finalize-timeout", "--slurm-timeout", "--sample-interval", "--report-interval"])
+  func aNegativeNumberIsAValue(_ name: String) { #expect(parsed([name, "-0.5", "x"]) != nil) }
+
+  @Test func anAccentAtTheStartOfAValueIsNoPartOfTheSign() {
+    #expect(QuickRunArguments.parse(["--message=\u{301}x", "cmd"])?.message == "\u{301}x")
   }
 
   @Test func randomLinesAreReadAlike() {

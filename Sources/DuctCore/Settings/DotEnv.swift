@@ -8,12 +8,13 @@ struct DotEnv {
   /// Lines (from 1) where a statement could not be read and was passed over.
   private(set) var malformedLines: [Int] = []
 
-  private let characters: [Character]
+  /// Scalars, as Python's characters are: an accent behind a `=` belongs to the value.
+  private let characters: [Unicode.Scalar]
   private var at = 0
 
   /// - Parameter environment: wins over the file's own earlier values in `${NAME}`.
   init(_ text: String, environment: [String: String]) {
-    characters = Array(text)
+    characters = Self.withPlainLineEnds(text)
     while at < characters.count {
       guard let binding = readBinding() else {
         malformedLines.append(1 + characters[..<at].count(where: \.isLineEnd))
@@ -72,18 +73,18 @@ struct DotEnv {
     if next == "'" {
       guard let end = characters[(at + 1)...].firstIndex(of: "'"), end > at + 1 else { return nil }
       defer { at = end + 1 }
-      return String(characters[(at + 1)..<end])
+      return Self.text(characters[(at + 1)..<end])
     }
     let name = characters[at...].prefix { $0 != "=" && $0 != "#" && !$0.isWhitespace }
     at += name.count
-    return name.isEmpty ? nil : String(name)
+    return name.isEmpty ? nil : Self.text(name)
   }
 
   private mutating func readValue() -> String? {
     switch next {
     case "'": return readQuoted("'") { $0 == "'" || $0 == "\\" ? $0 : nil }
     case "\"":
-      let escapes: [Character: Character] = [
+      let escapes: [Unicode.Scalar: Unicode.Scalar] = [
         "\\": "\\", "'": "'", "\"": "\"", "a": "\u{07}", "b": "\u{08}", "f": "\u{0C}", "n": "\n",
         "r": "\r", "t": "\t", "v": "\u{0B}",
       ]
@@ -94,10 +95,10 @@ struct DotEnv {
 
   /// A quoted value may go over several lines. An escape that is not known stays as it stands.
   private mutating func readQuoted(
-    _ quote: Character, _ escape: (Character) -> Character?
+    _ quote: Unicode.Scalar, _ escape: (Unicode.Scalar) -> Unicode.Scalar?
   ) -> String? {
     guard let end = closingQuote(quote) else { return nil }
-    var value = ""
+    var value: [Unicode.Scalar] = []
     var index = at + 1
     while index < end {
       if characters[index] == "\\", index + 1 < end, let meant = escape(characters[index + 1]) {
@@ -109,11 +110,11 @@ struct DotEnv {
       }
     }
     at = end + 1
-    return value
+    return Self.text(value[...])
   }
 
   /// The next quote that no backslash stands before.
-  private func closingQuote(_ quote: Character) -> Int? {
+  private func closingQuote(_ quote: Unicode.Scalar) -> Int? {
     var index = at + 1
     while index < characters.count, characters[index] != quote {
       index += characters[index] == "\\" ? 2 : 1
@@ -130,20 +131,37 @@ struct DotEnv {
       value = line[..<comment]
     }
     while value.last?.isWhitespace == true { value.removeLast() }
-    return String(value)
+    return Self.text(value)
   }
 
   // MARK: Characters
 
-  private var next: Character? { character(at) }
+  /// As Python reads a text file: `\r\n` and `\r` are `\n`, also in quotes.
+  private static func withPlainLineEnds(_ text: String) -> [Unicode.Scalar] {
+    var scalars = Array(text.unicodeScalars)
+    guard scalars.contains("\r") else { return scalars }
+    scalars = scalars.indices.compactMap { index in
+      guard scalars[index] == "\r" else { return scalars[index] }
+      return index + 1 < scalars.count && scalars[index + 1] == "\n" ? nil : "\n"
+    }
+    return scalars
+  }
 
-  private func character(_ index: Int) -> Character? {
+  private static func text(_ characters: ArraySlice<Unicode.Scalar>) -> String {
+    var text = String.UnicodeScalarView()
+    text.append(contentsOf: characters)
+    return String(text)
+  }
+
+  private var next: Unicode.Scalar? { character(at) }
+
+  private func character(_ index: Int) -> Unicode.Scalar? {
     index < characters.count ? characters[index] : nil
   }
 
-  private func matches(_ word: String) -> Bool { characters[at...].starts(with: word) }
+  private func matches(_ word: String) -> Bool { characters[at...].starts(with: word.unicodeScalars) }
 
-  private mutating func skip(while condition: (Character) -> Bool) {
+  private mutating func skip(while condition: (Unicode.Scalar) -> Bool) {
     while let character = next, condition(character) { at += 1 }
   }
 
@@ -156,8 +174,11 @@ struct DotEnv {
   }
 }
 
-extension Character {
-  fileprivate var isLineEnd: Bool { self == "\n" || self == "\r" || self == "\r\n" }
+extension Unicode.Scalar {
+  fileprivate var isLineEnd: Bool { self == "\n" }
+
+  /// Python's `\s`: Unicode's, and four separators of ASCII that Unicode has as controls.
+  fileprivate var isWhitespace: Bool { properties.isWhitespace || (0x1C...0x1F).contains(value) }
 
   /// White space within a line.
   fileprivate var isBlank: Bool { isWhitespace && !isLineEnd }
@@ -166,28 +187,25 @@ extension Character {
 /// `${NAME}` and `${NAME:-default}` by what `value` knows; what it does not know is empty.
 func expandVariables(_ text: String, value: (String) -> String?) -> String {
   var result = ""
-  var rest = text[...]
-  while let start = rest.firstRange(ofText: "${"), let end = rest[start.upperBound...].firstIndex(of: "}") {
-    result += rest[..<start.lowerBound]
-    let name = rest[start.upperBound..<end]
-    if let mark = name.firstRange(ofText: ":-") {
-      result += value(String(name[..<mark.lowerBound])) ?? String(name[mark.upperBound...])
+  var rest = text.utf8[...]
+  while let start = rest.firstPair("$", "{"), let end = rest[start...].firstIndex(of: UInt8(ascii: "}")) {
+    result += Substring(rest[..<start])
+    let name = rest[rest.index(start, offsetBy: 2)..<end]
+    if let mark = name.firstPair(":", "-") {
+      result += value(String(Substring(name[..<mark]))) ?? String(Substring(name[mark...].dropFirst(2)))
     } else {
-      result += value(String(name)) ?? ""
+      result += value(String(Substring(name))) ?? ""
     }
     rest = rest[rest.index(after: end)...]
   }
-  return result + rest
+  return result + Substring(rest)
 }
 
-extension Substring {
-  /// The first place of a text of two characters.
-  fileprivate func firstRange(ofText text: String) -> Range<Index>? {
-    var start = startIndex
-    while let candidate = self[start...].firstIndex(of: text[text.startIndex]) {
-      if self[candidate...].hasPrefix(text) { return candidate..<index(candidate, offsetBy: text.count) }
-      start = index(after: candidate)
-    }
-    return nil
+extension Substring.UTF8View {
+  /// The first place where two ASCII characters stand side by side.
+  fileprivate func firstPair(_ first: Unicode.Scalar, _ second: Unicode.Scalar) -> Index? {
+    zip(indices, indices.dropFirst()).first { index, next in
+      self[index] == UInt8(ascii: first) && self[next] == UInt8(ascii: second)
+    }?.0
   }
 }

@@ -36,6 +36,11 @@ public struct RunSettings: Sendable {
     public static let finalizeTimeout = 30.0
   }
 
+  /// Below this, looking at /proc and writing of it would use up a core.
+  private static let shortestInterval = 0.001
+  /// What records need on any disk that is not hanging, whatever patience was asked for.
+  private static let shortestFinalizing = 0.2
+
   /// - Throws: `UsageError` for a value that makes no sense, naming the option or the variable.
   public init(_ options: RunOptions, _ surroundings: Surroundings) throws(UsageError) {
     let source = SettingSource(surroundings: surroundings)
@@ -53,10 +58,14 @@ public struct RunSettings: Sendable {
     colors = options.colors || !(surroundings["DUCT_COLORS"] ?? "").isEmpty
     clobber = options.clobber
     sampleInterval = try source.seconds(
-      options.sampleInterval, "--sample-interval", "DUCT_SAMPLE_INTERVAL", Defaults.sampleInterval)
+      options.sampleInterval, "--sample-interval", "DUCT_SAMPLE_INTERVAL", Defaults.sampleInterval,
+      atLeast: Self.shortestInterval)
     reportInterval = try source.seconds(
-      options.reportInterval, "--report-interval", "DUCT_REPORT_INTERVAL", Defaults.reportInterval)
-    failTime = try source.number(options.failTime, "--fail-time", "DUCT_FAIL_TIME", Defaults.failTime)
+      options.reportInterval, "--report-interval", "DUCT_REPORT_INTERVAL", Defaults.reportInterval,
+      atLeast: Self.shortestInterval)
+    // Without end: as -1, and so for con-duct.
+    failTime = try source.number(
+      options.failTime, "--fail-time", "DUCT_FAIL_TIME", Defaults.failTime, allowsInfinity: true)
     captureOutputs = try source.choice(options.captureOutputs, "DUCT_CAPTURE_OUTPUTS", .all)
     outputs = try source.choice(options.outputs, "DUCT_OUTPUTS", .all)
     recordTypes = options.recordTypes ?? .all
@@ -69,8 +78,14 @@ public struct RunSettings: Sendable {
     slurmDetect = try Self.layers(options.slurmDetect ?? surroundings["DUCT_SLURM_DETECT"])
     waitJobs = options.waitJobs
     campaign = options.campaign ?? surroundings["DUCT_CAMPAIGN"]
-    finalizeTimeout = try source.number(
+    let finalizeTimeout = try source.number(
       options.finalizeTimeout, "--finalize-timeout", "DUCT_FINALIZE_TIMEOUT", Defaults.finalizeTimeout)
+    if finalizeTimeout < 0 {
+      throw UsageError(
+        "\(options.finalizeTimeout != nil ? "--finalize-timeout" : "DUCT_FINALIZE_TIMEOUT"): a time cannot be negative"
+      )
+    }
+    self.finalizeTimeout = max(finalizeTimeout, Self.shortestFinalizing)
     command = options.command
     if command.isEmpty { throw UsageError("no command is given; see --help") }
     if reportInterval < sampleInterval {
@@ -78,7 +93,6 @@ public struct RunSettings: Sendable {
         "--report-interval (\(reportInterval)) must be greater than or equal to --sample-interval (\(sampleInterval))"
       )
     }
-    if finalizeTimeout < 0 { throw UsageError("--finalize-timeout: a time cannot be negative") }
   }
 
   private static func logLevel(
@@ -111,27 +125,30 @@ private struct SettingSource {
   let surroundings: Surroundings
 
   func number(
-    _ option: Double?, _ optionName: String, _ variable: String, _ standard: Double
+    _ option: Double?, _ optionName: String, _ variable: String, _ standard: Double,
+    allowsInfinity: Bool = false
   ) throws(UsageError) -> Double {
+    func isAllowed(_ value: Double) -> Bool { value.isFinite || allowsInfinity && value.isInfinite }
     if let option {
-      guard option.isFinite else { throw UsageError("\(optionName): \(option) is no number of seconds") }
+      guard isAllowed(option) else { throw UsageError("\(optionName): \(option) is no number of seconds") }
       return option
     }
     guard let text = surroundings[variable] else { return standard }
-    guard let value = Double(text.trimmed), value.isFinite else {
+    guard let value = Double(text.trimmed), isAllowed(value) else {
       throw UsageError("\(variable): '\(text)' is no number of seconds")
     }
     return value
   }
 
-  /// A number above zero.
+  /// A number above zero, and not below `least`.
   func seconds(
-    _ option: Double?, _ optionName: String, _ variable: String, _ standard: Double
+    _ option: Double?, _ optionName: String, _ variable: String, _ standard: Double, atLeast least: Double = 0
   ) throws(UsageError) -> Double {
     let value = try number(option, optionName, variable, standard)
-    if value <= 0 {
+    if value <= 0 || value < least {
       throw UsageError(
-        "\(option != nil ? optionName : variable): \(value) s is too short; it must be above 0")
+        "\(option != nil ? optionName : variable): \(value) s is too short; it must be \(least > 0 ? "at least \(least)" : "above 0")"
+      )
     }
     return value
   }

@@ -44,9 +44,9 @@ public struct Surroundings: Sendable {
     let search = environment["DUCT_CONFIG_PATHS"] ?? Self.defaultPaths
     notes.append((.debug, "Searching for .env files in: \(search)"))
     // Variables first: a default (`:-`) holds a colon too.
-    let paths = expandVariables(search) { environment[$0] }.split(separator: ":")
+    let paths = expandVariables(search) { environment[$0] }.utf8.split(separator: UInt8(ascii: ":"))
     for path in paths.reversed() {
-      let trimmed = String(path).trimmed
+      let trimmed = String(Substring(path)).trimmed
       if !trimmed.isEmpty { readFile(expandHome(trimmed)) }
     }
   }
@@ -81,13 +81,14 @@ public struct Surroundings: Sendable {
 
   /// `~` and `~name` at the start of a path. Left alone if there is no such home.
   public func expandHome(_ path: String) -> String {
-    guard path.hasPrefix("~") else { return path }
-    let name = path.dropFirst().prefix { $0 != "/" }
+    guard path.utf8.first == UInt8(ascii: "~") else { return path }
+    let rest = path.utf8.dropFirst()
+    let name = String(Substring(rest.prefix { $0 != UInt8(ascii: "/") }))
     let home =
       name.isEmpty
       ? environment["HOME"] ?? homeOfUser(getpwuid(getuid()))
-      : homeOfUser(getpwnam(String(name)))
-    return home.map { $0 + path.dropFirst(1 + name.count) } ?? path
+      : homeOfUser(getpwnam(name))
+    return home.map { $0 + Substring(rest.dropFirst(name.utf8.count)) } ?? path
   }
 }
 
