@@ -113,8 +113,3 @@ extension FileDescriptor {
     if let failure { throw failure }
   }
 }
-
-/// One line on standard error, for programs that are about to end. Nobody can be told if that fails.
-public func complain(_ text: String) {
-  try? FileDescriptor.standardError.writeAll(Array((text + "\n").utf8))
-}

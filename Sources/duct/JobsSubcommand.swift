@@ -2,7 +2,7 @@ import ArgumentParser
 import DuctCore
 import DuctReports
 import SlurmJobs
-import SystemCalls
+import RecordText
 
 /// `con-duct jobs`.
 struct JobsSubcommand: ParsableCommand {

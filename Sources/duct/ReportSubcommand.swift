@@ -1,7 +1,7 @@
 import ArgumentParser
 import DuctCore
 import DuctReports
-import SystemCalls
+import RecordText
 
 extension CampaignReport.Format: ExpressibleByArgument {}
 

@@ -110,6 +110,20 @@ import Testing
     #expect(try sandbox.usage().count == 1)
   }
 
+  @Test func aFailureTakesOnlyRecordsOfThisRun() async throws {
+    try sandbox.write("kept\n", to: "log_stdout")
+    _ = try await duct(["-q", "--clobber", "-c", "stderr", "false"], in: sandbox)
+    _ = try await duct(["-q", "--clobber", "-c", "none", "nosuchprogram"], in: sandbox)
+    #expect(sandbox.names() == ["log_stdout"])
+    #expect(try sandbox.text("log_stdout") == "kept\n")
+  }
+
+  @Test func aDirectoryBesideANewOneIsNoTrouble() async throws {
+    let result = try await duct(["-p", "new/../x_", "sleep", "0.2"], in: sandbox)
+    #expect(!result.stderr.contains("WARNING"))
+    #expect(sandbox.names().count == 5)
+  }
+
   @Test func directoriesOfThePrefixAreMade() async throws {
     _ = try await duct(["-q", "-p", "a b/ü/{pid}_", "sleep", "0.2"], in: sandbox)
     #expect(sandbox.names("a b/ü").count == 4)
@@ -126,6 +140,17 @@ import Testing
     #expect(sandbox.names().contains(name))
     let text = try sandbox.text(name)
     #expect(text.contains(#""command": "printf %s \udcfe\udc80""#))
+  }
+
+  @Test func messagesAndHelpersOfAnyBytes() async throws {
+    let helpers = #"mkdir $'d\xff'; ln -s "$1" $'d\xff/duct-relay'; export DUCT_LIBEXEC_DIR=$PWD/$'d\xff'"#
+    let first = try await run(
+      "bash", ["-c", helpers + #"; "$0" -p $'p\xff' true 2>&1"#, Programs.duct, Programs.relay], in: sandbox)
+    #expect(first.code == 0)
+    #expect(!first.stdout.contains("WARNING"), "its relay was found")
+    let second = try await run("bash", ["-c", #""$0" -p $'p\xff' true 2>&1"#, Programs.duct], in: sandbox)
+    #expect(second.code == 2)
+    #expect(second.stdoutBytes.split(separator: 0xFF).count == 4, "three paths as they are")
   }
 
   @Test func theSummaryIsConDucts() async throws {

@@ -1,4 +1,5 @@
 import Glibc
+internal import RecordText
 internal import SystemCalls
 public import SystemPackage
 
@@ -10,7 +11,7 @@ public struct HelperPrograms: Sendable {
 
   public init(environment: [String: String]) {
     var places: [FilePath] = []
-    if let place = environment["DUCT_LIBEXEC_DIR"], !place.isEmpty { places = [FilePath(place)] }
+    if let place = environment["DUCT_LIBEXEC_DIR"], !place.isEmpty { places = [FilePath(escaped: place)] }
     if places.isEmpty, let own = Self.ownDirectory {
       places = [FilePath(bytes: own.parent.bytes + Array("/libexec/duct".utf8)), own]
     }

@@ -1,4 +1,5 @@
 import Glibc
+internal import RecordText
 internal import SystemCalls
 internal import SystemPackage
 

@@ -11,12 +11,14 @@ struct RunFacts: Sendable {
   let runID: String
   let command: String
   let startTime: Double
+  let startInstant: MonotonicInstant
   let workingDirectory: String
   let message: String
   let campaign: String?
   let parentRunID: String?
   var state = RunState.running
   var endTime: Double?
+  var endInstant: MonotonicInstant?
   var exitCode: Int?
   var cpuSeconds: Double?
   var usage = RunUsage()
@@ -26,7 +28,7 @@ struct RunFacts: Sendable {
   func summary(_ paths: LogPaths) -> ExecutionSummary {
     ExecutionSummary(
       exitCode: exitCode, command: command, logsPrefix: paths.prefix,
-      wallClockTime: (endTime ?? WallTime.now.seconds) - startTime, peakRSS: usage.peaks?.rss,
+      wallClockTime: (endInstant ?? .now).seconds(since: startInstant), peakRSS: usage.peaks?.rss,
       averageRSS: usage.averages.rss, peakVSZ: usage.peaks?.vsz, averageVSZ: usage.averages.vsz,
       peakPmem: usage.peaks?.pmem, averagePmem: usage.averages.pmem, peakPcpu: usage.peaks?.pcpu,
       averagePcpu: usage.averages.pcpu, sampleCount: usage.averages.sampleCount,

@@ -43,6 +43,8 @@ final class RunContext: Sendable {
   let writer: StandardErrorWriter
   let originalMask: SignalSet
   let start: WallTime
+  /// The same moment on a clock that nobody sets.
+  let startInstant = MonotonicInstant.now
   let runID: String
   let paths: LogPaths
   let helpers: HelperPrograms
@@ -117,7 +119,7 @@ final class RunContext: Sendable {
       pid = try launcher(capture, tag: slurm?.tag.tag).start(children)
     } catch {
       capture?.closeWritingEnds()
-      removeRecords()
+      removeRecords(capture)
       log.error("\(error.message)")
       return error.exitCode
     }
@@ -179,9 +181,14 @@ final class RunContext: Sendable {
     settings.command.map { String(escaping: $0) }.joined(separator: " ")
   }
 
-  /// The four files, after a command that could not start or failed at once.
-  func removeRecords() {
-    for path in paths.all {
+  /// The files of this run, after a command that could not start or failed at once.
+  ///
+  /// Not those of an earlier run, which `--clobber` allows to be there: a stream that is not captured has
+  /// no file of this run's.
+  func removeRecords(_ capture: OutputCapture?) {
+    let streams = [paths.stdout, paths.stderr].enumerated()
+      .filter { capture?.isCaptured($0.offset) ?? false }.map(\.element)
+    for path in streams + [paths.usage, paths.info] {
       FilePath(escaped: path).withPlatformString { _ = unlink($0) }
     }
   }
@@ -189,16 +196,20 @@ final class RunContext: Sendable {
 
 /// mkdir -p.
 private func makeDirectories(_ path: FilePath) throws(Errno) {
+  do throws(Errno) { try makeDirectory(path) } catch {
+    guard error == .noSuchFileOrDirectory, path.parent != ".", path.parent != path else { throw error }
+    try makeDirectories(path.parent)
+    try makeDirectory(path)
+  }
+}
+
+/// mkdir(2), where one that is there is as good: `new/..` is, as soon as `new` is, and a run beside this one
+/// may have made it in this moment.
+private func makeDirectory(_ path: FilePath) throws(Errno) {
   do throws(Errno) {
     _ = try valueOrErrno { path.withPlatformString { mkdir($0, 0o777) } }
   } catch {
-    switch error {
-    case .fileExists: return
-    case .noSuchFileOrDirectory where path.parent != "." && path.parent != path:
-      try makeDirectories(path.parent)
-      _ = try valueOrErrno { path.withPlatformString { mkdir($0, 0o777) } }
-    default: throw error
-    }
+    if error != .fileExists { throw error }
   }
 }
 

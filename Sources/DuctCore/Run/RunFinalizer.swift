@@ -13,6 +13,7 @@ final class RunFinalizer: Sendable {
   let exitCode: CInt
   private let watch: RunWatch
   private let end: WallTime
+  private let endInstant: MonotonicInstant
   private let lastStat: ProcessStat?
   private let usage: rusage
   private let patience = Monitor(Patience())
@@ -30,6 +31,7 @@ final class RunFinalizer: Sendable {
   init(_ watch: RunWatch, exit: ChildExit, end: WallTime, lastStat: ProcessStat?) {
     self.watch = watch
     self.end = end
+    endInstant = .now
     self.lastStat = lastStat
     exitCode = exit.shellCode
     usage = exit.usage
@@ -70,12 +72,16 @@ final class RunFinalizer: Sendable {
   /// A deadline `seconds` from now, or now if the user does not want to wait.
   private func deadline(_ seconds: Double) -> MonotonicInstant { .now + (isHurried ? 0.2 : seconds) }
 
+  /// Seconds that the command ran, whatever was done to the wall clock meanwhile.
+  private var elapsed: Double { endInstant.seconds(since: watch.context.startInstant) }
+
   // MARK: The steps
 
   private func finalize() {
     let settings = watch.context.settings
     watch.records?.facts.update { facts in
       facts.endTime = end.seconds
+      facts.endInstant = endInstant
       facts.exitCode = Int(exitCode)
       facts.cpuSeconds = seconds(usage.ru_utime) + seconds(usage.ru_stime)
     }
@@ -92,7 +98,7 @@ final class RunFinalizer: Sendable {
     watch.records?.facts.update { $0.state = .finished }
     if !removes { watch.records?.publishInfo() }
     let unwritten = watch.records?.finish(until: deadline(settings.finalizeTimeout)) ?? []
-    if removes { watch.context.removeRecords() }
+    if removes { watch.context.removeRecords(watch.capture) }
     for path in unwritten where !removes {
       watch.context.log.error("\(path) could not be written to its end")
     }
@@ -147,7 +153,7 @@ final class RunFinalizer: Sendable {
   /// A short command without children, that is no client of Slurm itself, has submitted nothing: then
   /// Slurm need not be asked.
   private func mayHaveSubmitted(_ jobs: JobWatcher) -> Bool {
-    if jobs.mayHaveSubmitted || end.seconds - watch.context.start.seconds > 10 { return true }
+    if jobs.mayHaveSubmitted || elapsed > 10 { return true }
     guard let lastStat else { return true }
     let clients = ["sbatch", "srun", "salloc"].map { Array($0.utf8) }
     return lastStat.childFaults > 0 || lastStat.threads > 1 || clients.contains(lastStat.name)
@@ -155,7 +161,6 @@ final class RunFinalizer: Sendable {
 
   private func removesRecords(_ jobs: [JobRecord]) -> Bool {
     let settings = watch.context.settings
-    let elapsed = end.seconds - watch.context.start.seconds
     guard exitCode != 0, elapsed < settings.failTime || settings.failTime < 0 else { return false }
     if !jobs.isEmpty { return false }
     // It printed an id that Slurm could not confirm: the records may be all that there is.

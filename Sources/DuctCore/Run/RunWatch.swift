@@ -64,6 +64,7 @@ final class RunWatch: Sendable {
   private static func facts(_ context: RunContext) -> RunFacts {
     RunFacts(
       runID: context.runID, command: context.commandText, startTime: context.start.seconds,
+      startInstant: context.startInstant,
       workingDirectory: currentDirectory(), message: context.settings.message,
       campaign: context.settings.campaign,
       parentRunID: JobTag.parentRunID(environment: context.surroundings.environment))
