@@ -22,9 +22,8 @@
 // --- processes ---------------------------------------------------------------------------------
 
 // Sources are moved out of the range of the targets first, so that no dup2 overwrites one that a
-// later dup2 needs. Every source is close-on-exec here; dup2 clears that for the target alone.
-#define FIRST_FREE_NUMBER 64
-
+// later dup2 needs: no further than necessary, for a user's limit on descriptors may be low. Every
+// source is close-on-exec here; dup2 clears that for the target alone.
 int duct_spawn(const struct duct_spawn_request *request, pid_t *pid) {
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
@@ -50,7 +49,7 @@ int duct_spawn(const struct duct_spawn_request *request, pid_t *pid) {
         error = E2BIG;
         break;
       }
-      source = fcntl(source, F_DUPFD_CLOEXEC, FIRST_FREE_NUMBER);
+      source = fcntl(source, F_DUPFD_CLOEXEC, request->descriptor_count);
       if (source < 0) {
         error = errno;
         break;
@@ -79,7 +78,7 @@ int duct_spawn(const struct duct_spawn_request *request, pid_t *pid) {
   return error;
 }
 
-int duct_become_subreaper(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
+int duct_set_subreaper(bool on) { return prctl(PR_SET_CHILD_SUBREAPER, on, 0, 0, 0); }
 
 void duct_name_thread(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
 

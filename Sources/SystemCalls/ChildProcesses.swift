@@ -100,6 +100,17 @@ public final class ChildProcesses: Sendable {
     }
   }
 
+  /// Ends a child started here at once, and waits until it has gone.
+  public func end(_ pid: pid_t) {
+    children.update { known in
+      if case .running? = known[pid] {
+        kill(pid, SIGKILL)
+        while waitpid(pid, nil, 0) < 0, errno == EINTR {}
+      }
+      known[pid] = nil
+    }
+  }
+
   /// Nobody will wait for this child.
   public func forget(_ pid: pid_t) {
     children.withLock { $0[pid] = nil }
@@ -118,5 +129,8 @@ private func reap(_ pid: pid_t) -> ChildExit? {
 
 /// Orphans below this process become its children instead of init's, as long as it lives.
 public func becomeSubreaper() throws(Errno) {
-  try valueOrErrno { duct_become_subreaper() }
+  try valueOrErrno { duct_set_subreaper(true) }
 }
+
+/// Before another program takes this process's place: the attribute would stay with it.
+public func endBeingSubreaper() { _ = duct_set_subreaper(false) }

@@ -92,6 +92,11 @@ extension FileDescriptor {
   /// write(2) of all bytes, going on after short writes. Waits for a reader, also where another
   /// process has made the descriptor non-blocking.
   public func writeAll(_ bytes: UnsafeRawBufferPointer) throws(Errno) {
+    if let error = writeMost(bytes).error { throw error }
+  }
+
+  /// The same, and how many bytes were written before the error, if there was one.
+  public func writeMost(_ bytes: UnsafeRawBufferPointer) -> (count: Int, error: Errno?) {
     var done = 0
     while done < bytes.count {
       do throws(Errno) {
@@ -99,10 +104,11 @@ extension FileDescriptor {
           Glibc.write(rawValue, bytes.baseAddress.map { $0 + done }, bytes.count - done)
         }
       } catch {
-        guard error == .resourceTemporarilyUnavailable else { throw error }
-        _ = try poll(reading: [], writing: self)
+        guard error == .resourceTemporarilyUnavailable else { return (done, error) }
+        do throws(Errno) { _ = try poll(reading: [], writing: self) } catch { return (done, error) }
       }
     }
+    return (done, nil)
   }
 
   public func writeAll(_ bytes: [UInt8]) throws(Errno) {

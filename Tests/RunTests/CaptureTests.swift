@@ -173,6 +173,33 @@ import Testing
     #expect(result.stdout == (try sandbox.text("log_stdout")))
   }
 
+  @Test func outputThatCannotBeShownIsToldOfAndKept() async throws {
+    let script = "\"$0\" -p log_ sh -c 'head -c 3000 /dev/zero; exit 4' >/dev/full"
+    let result = try await run("bash", ["-c", script, Programs.duct], in: sandbox)
+    #expect(result.code == 4)
+    #expect(
+      result.stderr.contains(
+        "[ERROR   ] con-duct: 3000 bytes of the command's stdout could not be shown: No space left on device (ENOSPC); they are in log_stdout"
+      ))
+    #expect(try sandbox.bytes("log_stdout").count == 3000, "also of a command that failed at once")
+  }
+
+  @Test func outputIsShownOnceThereIsRoomForIt() async throws {
+    // A file system of two pages: the echo has to wait until the file beside it is removed.
+    let script = """
+      mkdir disk; mount -t tmpfs -o size=8k none disk || { echo skipped; exit; }
+      head -c 8192 /dev/zero >disk/other; : >disk/shown
+      "$0" -p log_ bash -c 'echo hello; for i in $(seq 400); do [ -e log_stdout -a -s disk/shown ] && break; sleep 0.05; done' >>disk/shown &
+      for i in $(seq 400); do grep -q "trying again" err && break; sleep 0.05; done
+      rm disk/other; wait $!; cat disk/shown; umount disk
+      """
+    let result = try await run(
+      "unshare", ["--mount", "--map-root-user", "bash", "-c", "exec 2>err; " + script, Programs.duct],
+      in: sandbox)
+    #expect(["hello\n", "skipped\n"].contains(result.stdout), "\(result.stderr)")
+    #expect(!(try sandbox.text("err").contains("could not be shown")))
+  }
+
   @Test func theFileSizeLimitOfTheUserDoesNotKillTheRelay() async throws {
     let script =
       "ulimit -f 100; exec \"$0\" -q -p log_ bash -c 'ulimit -f; head -c 1000000 /dev/zero; touch ended'"

@@ -34,8 +34,8 @@ struct duct_spawn_request {
 /// Signal dispositions are those of the caller: ignored stays ignored, caught becomes default.
 int duct_spawn(const struct duct_spawn_request *request, pid_t *pid);
 
-/// prctl(PR_SET_CHILD_SUBREAPER): orphans below this process become its children. 0 or -1.
-int duct_become_subreaper(void);
+/// prctl(PR_SET_CHILD_SUBREAPER): orphans below this process become its children, or no longer. 0 or -1.
+int duct_set_subreaper(bool on);
 /// prctl(PR_SET_NAME) for the calling thread; at most 15 bytes are kept.
 void duct_name_thread(const char *name);
 

@@ -22,6 +22,7 @@ final class OutputCapture: Sendable {
   private struct State: Sendable {
     var relay: pid_t?
     var relaysStarted = 0
+    var isReadHere = false
   }
 
   /// Stream 0 is stdout, 1 is stderr; nil where a stream is not captured.
@@ -44,12 +45,13 @@ final class OutputCapture: Sendable {
     self.children = children
     self.log = log
     var streams: [Stream?] = []
+    let paths = [paths.stdout, paths.stderr]
     do throws(CaptureFailure) {
-      for (index, path) in [paths.stdout, paths.stderr].enumerated() {
+      for (index, path) in paths.enumerated() {
         streams.append(selection.includes(index) ? try Self.open(path, clobber: clobber) : nil)
       }
     } catch {
-      for stream in streams { Self.close(stream) }
+      for (stream, path) in zip(streams, paths) { Self.remove(stream, path) }
       throw error
     }
     self.streams = streams
@@ -57,7 +59,7 @@ final class OutputCapture: Sendable {
       status = try RelayStatus()
       wake = try FileDescriptor.event()
     } catch {
-      for stream in streams { Self.close(stream) }
+      for (stream, path) in zip(streams, paths) { Self.remove(stream, path) }
       throw CaptureFailure(message: "cannot set up the capture of output: \(error.description)")
     }
   }
@@ -73,6 +75,7 @@ final class OutputCapture: Sendable {
         return Stream(reading: pipe.read, writing: pipe.write, file: file)
       } catch {
         file.closeQuietly()
+        FilePath(escaped: path).withPlatformString { _ = unlink($0) }
         throw error
       }
     } catch {
@@ -84,6 +87,13 @@ final class OutputCapture: Sendable {
     stream?.reading.closeQuietly()
     stream?.writing.closeQuietly()
     stream?.file.closeQuietly()
+  }
+
+  /// Of a capture that did not come about nothing is left.
+  private static func remove(_ stream: Stream?, _ path: String) {
+    guard let stream else { return }
+    close(stream)
+    FilePath(escaped: path).withPlatformString { _ = unlink($0) }
   }
 
   func isCaptured(_ index: Int) -> Bool { streams[index] != nil }
@@ -99,10 +109,27 @@ final class OutputCapture: Sendable {
     for stream in streams { stream?.writing.closeQuietly() }
   }
 
+  /// Gives everything up, before the command has started; the files are left, and empty.
+  func abandon() {
+    if let relay = state.update({ state in
+      defer { state.relay = nil }
+      return state.relay
+    }) {
+      children.end(relay)
+    }
+    // A thread in its place goes on waiting for these.
+    if !state.withLock({ $0.isReadHere }) {
+      for stream in streams { Self.close(stream) }
+    }
+  }
+
   // MARK: The relay
 
   /// Starts the relay, or reads the pipes on a thread of this process where that is impossible.
-  func startRelay() {
+  ///
+  /// - Returns: false if neither can be had: then nobody reads.
+  @discardableResult
+  func startRelay() -> Bool {
     let isFirst = state.withLock { $0.relaysStarted == 0 }
     do throws(Errno) {
       guard state.withLock({ $0.relaysStarted < Self.mostRelays }) else { throw Errno(rawValue: EAGAIN) }
@@ -120,13 +147,14 @@ final class OutputCapture: Sendable {
         $0.relaysStarted += 1
       }
       if !isFirst { log.debug("Started another relay, pid \(pid)") }
+      return true
     } catch {
       if isFirst {
         log.warning(
           "Cannot start \(program) (\(error.description)): duct reads the command's output itself, and it would end with duct"
         )
       }
-      relayInThisProcess()
+      return relayInThisProcess()
     }
   }
 
@@ -152,7 +180,7 @@ final class OutputCapture: Sendable {
     }
   }
 
-  private func relayInThisProcess() {
+  private func relayInThisProcess() -> Bool {
     do throws(Errno) {
       _ = try OwnThread("duct relay") { [streams, wake, status, log] in
         var loop = RelayLoop(
@@ -162,8 +190,11 @@ final class OutputCapture: Sendable {
           log.error("Cannot read the command's output any more: \(error.description) (\(error.name))")
         }
       }
+      state.update { $0.isReadHere = true }
+      return true
     } catch {
       log.error("Cannot start a thread to read the command's output: \(error.description)")
+      return false
     }
   }
 

@@ -1,22 +1,137 @@
+internal import Logging
+internal import OutputRelay
 internal import SystemCalls
 internal import SystemPackage
 
 /// Hands a captured stream on to duct's own, as it grows.
-enum OutputEcho {
-  /// A follower that writes to `target` until the reader has gone (EPIPE) or the terminal (EIO).
-  static func follower(
-    stream index: Int, of capture: OutputCapture, to target: FileDescriptor
-  ) throws(Errno) -> OutputFollower? {
+final class OutputEcho: Sendable {
+  let stream: Int
+  private let writer: EchoWriter
+  private let follower: OutputFollower
+  private let hasThread = Monitor(false)
+
+  /// Begins to echo stream `index`; nil where that stream is not captured.
+  init?(stream index: Int, of capture: OutputCapture, path: String, log: Logger) {
     guard let file = capture.file(index) else { return nil }
-    return try OutputFollower(
-      index == 0 ? "duct stdout" : "duct stderr", stream: index, file: file, status: capture.status
-    ) { bytes in
-      do throws(Errno) {
-        try target.writeAll(bytes)
-        return true
-      } catch {
-        return false
-      }
+    let writer = EchoWriter(
+      index == 0 ? .standardOutput : .standardError, name: index == 0 ? "stdout" : "stderr", path: path,
+      log: log)
+    self.writer = writer
+    stream = index
+    follower = OutputFollower(stream: index, file: file, status: capture.status, sink: writer.write)
+    if let error = startThread() {
+      log.warning(
+        "Cannot start a thread to show the command's \(writer.name) (\(error.description)): it is shown at the end"
+      )
     }
+  }
+
+  private func startThread() -> Errno? {
+    do throws(Errno) {
+      try follower.start("duct " + writer.name)
+      hasThread.update { $0 = true }
+      return nil
+    } catch {
+      return error
+    }
+  }
+
+  /// Something that nobody has seen yet is in the file alone: it should be kept.
+  var hasFailed: Bool { writer.hasFailed }
+
+  /// The command has ended, and its stream counts up to `end` bytes.
+  func finish(at end: Int) {
+    writer.finish(at: end)
+    follower.finish(at: end)
+    // What was the command's, of the user's processes, is free now.
+    if !hasThread.withLock({ $0 }) { _ = startThread() }
+  }
+
+  func cancel() {
+    writer.cancel()
+    follower.cancel()
+  }
+
+  /// Waits until everything is shown; false if the deadline passes first. Where there is no thread for it,
+  /// shows everything now.
+  @discardableResult
+  func wait(until deadline: MonotonicInstant?) -> Bool {
+    if !hasThread.update({ state in
+      defer { state = true }
+      return state
+    }) {
+      follower.followHere()
+    }
+    return follower.wait(until: deadline)
+  }
+}
+
+/// Writes what a command printed to duct's own stream.
+///
+/// A reader that has gone (EPIPE), or a terminal (EIO), ends it quietly. Any other failure is told, with
+/// where the output is kept; one that may pass (a full disk) is met by trying again while the command runs.
+private final class EchoWriter: Sendable {
+  private static let pause = 1.0
+
+  private struct State: Sendable {
+    /// The command has ended, and its stream counts so many bytes.
+    var end: Int?
+    var isCancelled = false
+    var hasFailed = false
+    var shown = 0
+  }
+
+  let name: String
+  private let target: FileDescriptor
+  private let path: String
+  private let log: Logger
+  private let state = Monitor(State())
+
+  init(_ target: FileDescriptor, name: String, path: String, log: Logger) {
+    self.target = target
+    self.name = name
+    self.path = path
+    self.log = log
+  }
+
+  var hasFailed: Bool { state.withLock { $0.hasFailed } }
+  func finish(at end: Int) { state.update { $0.end = end } }
+  func cancel() { state.update { $0.isCancelled = true } }
+
+  /// False when there is no sense in writing more.
+  @Sendable func write(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    var rest = bytes
+    while true {
+      let (count, error) = target.writeMost(rest)
+      state.update { $0.shown += count }
+      guard let error else { return true }
+      rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+      if error == .brokenPipe || error == .ioError { return false }
+      guard continues(after: error) else { return false }
+    }
+  }
+
+  /// Tells of a failure, and waits until it may have passed. False if it is final.
+  private func continues(after error: Errno) -> Bool {
+    let (isFirst, end, shown) = state.update { state in
+      defer { state.hasFailed = true }
+      return (!state.hasFailed, state.end, state.shown)
+    }
+    let reason = "\(error.description) (\(error.name))"
+    if let end {
+      log.error(
+        "\(end - shown) bytes of the command's \(name) could not be shown: \(reason); they are in \(path)")
+      return false
+    }
+    let mayPass = [Errno.noSpace, .diskQuotaExceeded, .fileTooLarge].contains(error)
+    if isFirst || !mayPass {
+      let next = mayPass ? "; trying again while the command runs" : ""
+      log.error("Cannot show the command's \(name): \(reason)\(next); all of it is in \(path)")
+    }
+    guard mayPass else { return false }
+    let isCancelled = state.wait(until: .now + Self.pause) { state -> Bool? in
+      state.isCancelled ? true : state.end != nil ? false : nil
+    }
+    return isCancelled != true
   }
 }

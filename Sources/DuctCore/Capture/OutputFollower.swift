@@ -3,7 +3,8 @@ internal import OutputRelay
 internal import SystemCalls
 internal import SystemPackage
 
-/// Follows a captured stream as it grows in its local file, on a thread of its own.
+/// Follows a captured stream as it grows in its local file, on a thread of its own. Where none can be had,
+/// `followHere` does it in one go at the end.
 final class OutputFollower: Sendable {
   private static let largestRead = 256 << 10
 
@@ -24,17 +25,24 @@ final class OutputFollower: Sendable {
   ///   - file: open for reading; read by position, so that it may be shared.
   ///   - sink: takes what has come; false ends the following.
   init(
-    _ name: String, stream: Int, file: FileDescriptor, status: RelayStatus,
+    stream: Int, file: FileDescriptor, status: RelayStatus,
     sink: @escaping @Sendable (UnsafeRawBufferPointer) -> Bool
-  ) throws(Errno) {
+  ) {
     self.stream = stream
     self.file = file
     self.status = status
     self.sink = sink
-    _ = try OwnThread(name) { [self] in
-      follow()
-      state.update { $0.isDone = true }
-    }
+  }
+
+  /// Follows on a thread of its own.
+  func start(_ name: String) throws(Errno) {
+    _ = try OwnThread(name) { [self] in followHere() }
+  }
+
+  /// Follows on the caller's thread, until the end.
+  func followHere() {
+    follow()
+    state.update { $0.isDone = true }
   }
 
   /// The stream counts up to `end` bytes: following stops there.

@@ -8,6 +8,45 @@ struct LaunchFailure: Error, Sendable {
   /// 127 not found, 126 found and not executable.
   var exitCode: CInt
   var message: String
+  /// No further process could be had; the command itself may be fine.
+  var isLackOfProcesses = false
+
+  init(exitCode: CInt, message: String) {
+    self.exitCode = exitCode
+    self.message = message
+  }
+
+  /// What kept `name` from being started.
+  init(_ error: Errno, _ name: [UInt8]) {
+    let shown = String(escaping: name)
+    exitCode = 126
+    message = "\(shown): \(error.description)"
+    isLackOfProcesses = error == .resourceTemporarilyUnavailable || error == .noMemory
+    let isPath = name.contains(UInt8(ascii: "/"))
+    // PATH may lead through directories that the user may not enter: that is no file found either.
+    let isHidden = error == .permissionDenied && !isPath && Self.resolve(name, F_OK) == nil
+    guard error == .noSuchFileOrDirectory || isHidden else { return }
+    exitCode = 127
+    guard isPath else {
+      message = "\(shown): command not found"
+      return
+    }
+    // The kernel says the same of a script whose interpreter is missing.
+    let exists = FilePath(bytes: name).withPlatformString { access($0, F_OK) } == 0
+    if exists { message = "\(shown): its interpreter does not exist" }
+  }
+
+  /// The file that PATH leads to, of those that access(2) grants `mode` on.
+  fileprivate static func resolve(_ name: [UInt8], _ mode: CInt) -> FilePath? {
+    if name.contains(UInt8(ascii: "/")) { return FilePath(bytes: name) }
+    let search = getenv("PATH").map { bytes(ofCString: $0) } ?? Array("/bin:/usr/bin".utf8)
+    for directory in search.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false) {
+      let path = FilePath(
+        bytes: (directory.isEmpty ? [UInt8(ascii: ".")] : Array(directory)) + [UInt8(ascii: "/")] + name)
+      if path.withPlatformString({ access($0, mode) }) == 0 { return path }
+    }
+    return nil
+  }
 }
 
 /// Starts the command so that it finds everything as without duct: standard input, environment,
@@ -34,7 +73,7 @@ struct CommandLauncher {
       return try children.start(program)
     } catch {
       if error.rawValue == ENOEXEC { return try startScript(program, children) }
-      throw Self.failure(error, name)
+      throw LaunchFailure(error, name)
     }
   }
 
@@ -43,7 +82,7 @@ struct CommandLauncher {
     _ program: Program, _ children: ChildProcesses
   ) throws(LaunchFailure) -> pid_t {
     let shown = String(escaping: program.path)
-    guard let path = Self.resolve(program.path), Self.looksLikeText(path) else {
+    guard let path = LaunchFailure.resolve(program.path, X_OK), Self.looksLikeText(path) else {
       throw LaunchFailure(exitCode: 126, message: "\(shown): cannot execute binary file")
     }
     var shell = program
@@ -52,34 +91,8 @@ struct CommandLauncher {
     do throws(Errno) {
       return try children.start(shell)
     } catch {
-      throw Self.failure(error, program.path)
+      throw LaunchFailure(error, program.path)
     }
-  }
-
-  private static func failure(_ error: Errno, _ name: [UInt8]) -> LaunchFailure {
-    let shown = String(escaping: name)
-    guard error == .noSuchFileOrDirectory else {
-      return LaunchFailure(exitCode: 126, message: "\(shown): \(error.description)")
-    }
-    if !name.contains(UInt8(ascii: "/")) {
-      return LaunchFailure(exitCode: 127, message: "\(shown): command not found")
-    }
-    let exists = FilePath(bytes: name).withPlatformString { access($0, F_OK) } == 0
-    // The kernel says the same of a script whose interpreter is missing.
-    let reason = exists ? "its interpreter does not exist" : error.description
-    return LaunchFailure(exitCode: 127, message: "\(shown): \(reason)")
-  }
-
-  /// The file that PATH leads to.
-  private static func resolve(_ name: [UInt8]) -> FilePath? {
-    if name.contains(UInt8(ascii: "/")) { return FilePath(bytes: name) }
-    let search = getenv("PATH").map { bytes(ofCString: $0) } ?? Array("/bin:/usr/bin".utf8)
-    for directory in search.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false) {
-      let path = FilePath(
-        bytes: (directory.isEmpty ? [UInt8(ascii: ".")] : Array(directory)) + [UInt8(ascii: "/")] + name)
-      if path.withPlatformString({ access($0, X_OK) }) == 0 { return path }
-    }
-    return nil
   }
 
   /// Bash's test: no NUL in the first line.

@@ -99,7 +99,7 @@ final class RunContext: Sendable {
     do throws(Errno) { try becomeSubreaper() } catch {
       log.debug("Orphans of the command cannot be followed: \(error.description)")
     }
-    let capture = makeCapture()
+    var capture = makeCapture()
     let slurm = SlurmSetup.find(
       settings, surroundings, runID: runID,
       helper: SlurmHelper(program: helpers.slurm, children: children, signalMask: originalMask),
@@ -110,14 +110,24 @@ final class RunContext: Sendable {
     } catch {
       // Without it duct could not wait for the command; so the command takes duct's place.
       log.critical("Cannot watch the command (signalfd: \(error.description)): running it without duct")
-      return replaceByCommand()
+      return replaceByCommand(capture)
     }
-    capture?.startRelay()
+    // Before the command, so that there is certainly somebody to read what it prints.
+    if let unread = capture, !unread.startRelay() {
+      log.error("The command's output is not kept")
+      unread.abandon()
+      removeRecords(unread)
+      capture = nil
+    }
 
     let pid: pid_t
     do throws(LaunchFailure) {
       pid = try launcher(capture, tag: slurm?.tag.tag).start(children)
     } catch {
+      if error.isLackOfProcesses {
+        log.critical("Cannot start another process (\(error.message)): running the command without duct")
+        return replaceByCommand(capture)
+      }
       capture?.closeWritingEnds()
       removeRecords(capture)
       log.error("\(error.message)")
@@ -169,11 +179,21 @@ final class RunContext: Sendable {
     }
   }
 
-  private func replaceByCommand() -> CInt {
+  /// Where duct cannot do its work, the command takes its place, and finds things as without it.
+  private func replaceByCommand(_ capture: OutputCapture?) -> CInt {
+    capture?.abandon()
+    removeRecords(capture)
+    writer.flush(until: .now + 2)
+    for index in 0..<2 where !settings.outputs.includes(index) {
+      if let null = try? FileDescriptor.opening("/dev/null", .writeOnly) { dup2(null.rawValue, CInt(index)) }
+    }
+    endBeingSubreaper()
     originalMask.setAsMask()
     let arguments = settings.command.map { FilePath(bytes: $0).withPlatformString { strdup($0) } }
     if let name = arguments.first.flatMap({ $0 }) { execvp(name, arguments + [nil]) }
-    return errno == ENOENT ? 127 : 126
+    let failure = LaunchFailure(Errno(rawValue: errno), settings.command.first ?? [])
+    log.error("\(failure.message)")
+    return failure.exitCode
   }
 
   /// con-duct's `command`: the arguments with spaces between them.

@@ -8,8 +8,6 @@ internal import SystemPackage
 /// What is left to do when the command has ended, on a thread of its own: the main thread goes on
 /// serving signals, and each step has a limit but the reader of duct's own output, who is waited for.
 final class RunFinalizer: Sendable {
-  /// Readable when everything is done.
-  let done: FileDescriptor?
   let exitCode: CInt
   private let watch: RunWatch
   private let end: WallTime
@@ -17,6 +15,7 @@ final class RunFinalizer: Sendable {
   private let lastStat: ProcessStat?
   private let usage: rusage
   private let patience = Monitor(Patience())
+  private let done = Monitor(false)
 
   /// What the user has said by signals.
   private struct Patience: Sendable {
@@ -26,6 +25,8 @@ final class RunFinalizer: Sendable {
     var hasEnoughOfJobs = false
     /// How often the user did not want to wait for the rest.
     var hurries = 0
+    /// The main thread itself does this, and can hear of nothing meanwhile.
+    var isAlone = false
   }
 
   init(_ watch: RunWatch, exit: ChildExit, end: WallTime, lastStat: ProcessStat?) {
@@ -36,17 +37,24 @@ final class RunFinalizer: Sendable {
     exitCode = exit.shellCode
     usage = exit.usage
     watch.context.children.forget(exit.pid)
-    done = try? FileDescriptor.event()
     do throws(Errno) {
       _ = try OwnThread("duct finalizer", stackSize: 4 << 20) { [self] in
         finalize()
-        done?.signalEvent()
+        done.update { $0 = true }
+        // Wakes the main thread, which looks whether this was it. No descriptor is needed for it, of which
+        // there may be none left.
+        kill(getpid(), SIGCHLD)
       }
     } catch {
-      watch.context.log.error("Cannot start the last thread: \(error.description); records are as of now")
-      done?.signalEvent()
+      watch.context.log.warning("Cannot start the last thread (\(error.description)): going on without it")
+      patience.update { $0.isAlone = true }
+      finalize()
+      done.update { $0 = true }
     }
   }
+
+  /// Everything is done. The main thread is told by a SIGCHLD.
+  var isDone: Bool { done.withLock { $0 } }
 
   /// The user does not want to wait: first for the jobs, then for anything; the next time, duct leaves
   /// at once, and the exit code is given.
@@ -122,16 +130,15 @@ final class RunFinalizer: Sendable {
           "\(stream.waiting) bytes of output wait for their file: \(error.description) (\(error.name))")
       }
     }
-    for follower in watch.echoes + watch.scanners {
-      follower.finish(at: capture.status[follower.stream].written)
-    }
+    for echo in watch.echoes { echo.finish(at: capture.status[echo.stream].written) }
+    for scanner in watch.scanners { scanner.finish(at: capture.status[scanner.stream].written) }
   }
 
   /// The states of jobs, once more; with `--wait-jobs` not before they are final.
   private func finishJobs() {
     guard let jobs = watch.jobs else { return }
     let settings = watch.context.settings
-    if settings.waitJobs {
+    if settings.waitJobs, !patience.withLock({ $0.isAlone }) {
       let progress = JobProgress(writer: watch.context.writer, isShown: settings.logLevel != .none)
       patience.update { $0.waitsForJobs = true }
       jobs.waitForJobs(
@@ -164,11 +171,16 @@ final class RunFinalizer: Sendable {
     guard exitCode != 0, elapsed < settings.failTime || settings.failTime < 0 else { return false }
     if !jobs.isEmpty { return false }
     // It printed an id that Slurm could not confirm: the records may be all that there is.
-    return watch.jobs?.snapshot.detection.mentionedIDs.isEmpty ?? true
+    if let mentioned = watch.jobs?.snapshot.detection.mentionedIDs, !mentioned.isEmpty { return false }
+    // Nor what could not be shown.
+    for echo in watch.echoes { echo.wait(until: deadline(0.2)) }
+    return !watch.echoes.contains { $0.hasFailed }
   }
 
   /// A reader that is slow gets everything, as without duct; one that has left is noticed by the echo.
   private func waitForReaders() {
+    // Nobody could say that it is enough.
+    patience.update { if $0.isAlone { $0.hurries += 1 } }
     for echo in watch.echoes {
       while !echo.wait(until: .now + 0.5), !isHurried {}
     }

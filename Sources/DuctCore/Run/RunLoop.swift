@@ -23,13 +23,10 @@ struct RunLoop {
     // The command may have ended before its SIGCHLD could be read.
     reap()
     while true {
-      let waiting = [signals.descriptor, finalizer?.done]
-      guard let ready = try? poll(reading: waiting) else { continue }
-      if ready[1].isReadable, let finalizer { return finalizer.exitCode }
-      if ready[0].isReadable {
-        while let signal = signals.next() {
-          if let code = handle(signal) { return code }
-        }
+      if let finalizer, finalizer.isDone { return finalizer.exitCode }
+      guard (try? poll(reading: [signals.descriptor])) != nil else { continue }
+      while let signal = signals.next() {
+        if let code = handle(signal) { return code }
       }
     }
   }

@@ -16,7 +16,7 @@ final class RunWatch: Sendable {
   let records: RunRecords?
   let jobs: JobWatcher?
   /// Hand the captured streams on to duct's own.
-  let echoes: [OutputFollower]
+  let echoes: [OutputEcho]
   /// Look for job ids in the captured streams.
   let scanners: [OutputFollower]
   let sampler: Sampler?
@@ -78,14 +78,11 @@ final class RunWatch: Sendable {
 
   // MARK: Starting
 
-  private static func echoes(_ context: RunContext, _ capture: OutputCapture?) -> [OutputFollower] {
+  private static func echoes(_ context: RunContext, _ capture: OutputCapture?) -> [OutputEcho] {
     guard let capture else { return [] }
-    let targets = [FileDescriptor.standardOutput, .standardError]
-    return targets.enumerated().compactMap { index, target in
+    return [context.paths.stdout, context.paths.stderr].enumerated().compactMap { index, path in
       guard context.settings.outputs.includes(index) else { return nil }
-      return attempt(context, "the echo of output") { () throws(Errno) in
-        try OutputEcho.follower(stream: index, of: capture, to: target)
-      }
+      return OutputEcho(stream: index, of: capture, path: path, log: context.log)
     }
   }
 
@@ -97,11 +94,12 @@ final class RunWatch: Sendable {
       attempt(context, "looking for job ids in output") { () throws(Errno) -> OutputFollower? in
         guard let file = capture.file(index) else { return nil }
         let text = Monitor(SubmissionText())
-        return try OutputFollower("duct scan", stream: index, file: file, status: capture.status) {
-          bytes in
+        let follower = OutputFollower(stream: index, file: file, status: capture.status) { bytes in
           jobs.note(text.withLock { $0.feed(bytes) })
           return true
         }
+        try follower.start("duct scan")
+        return follower
       }
     }
   }
