@@ -100,10 +100,11 @@ int duct_reap(pid_t pid, struct duct_child *child) {
   return 1;
 }
 
-bool duct_has_ended(pid_t pid) {
+int duct_has_ended(pid_t pid) {
   siginfo_t info;
   info.si_pid = 0;
-  return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid;
+  if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0) return errno == ECHILD ? -1 : 0;
+  return info.si_pid == pid;
 }
 
 char **duct_environment(void) { return environ; }
@@ -170,6 +171,15 @@ bool duct_ignores(int number) {
 }
 
 void duct_ignore(int number) { signal(number, SIG_IGN); }
+
+void duct_do_not_ignore(int number) {
+  if (duct_ignores(number)) signal(number, SIG_DFL);
+}
+
+bool duct_is_pending(int number) {
+  sigset_t pending;
+  return sigpending(&pending) == 0 && sigismember(&pending, number) == 1;
+}
 
 // --- memory shared by two processes --------------------------------------------------------------
 

@@ -14,6 +14,12 @@ public struct ChildExit: Sendable {
   /// What it and the children it waited for used, from wait4(2).
   public var usage: rusage
 
+  public init(pid: pid_t, cause: Cause, usage: rusage) {
+    self.pid = pid
+    self.cause = cause
+    self.usage = usage
+  }
+
   /// The code a shell gives: 128 + n for signal n.
   public var shellCode: CInt {
     switch cause {
@@ -44,7 +50,12 @@ public final class ChildProcesses: Sendable {
   private let reaping: Reaping
   private let children = Monitor<[pid_t: Status]>([:])
 
-  public init(reaping: Reaping) { self.reaping = reaping }
+  /// Where SIGCHLD was ignored, it has its default action from now on: else the kernel reaps the children
+  /// itself, and tells nobody how they ended.
+  public init(reaping: Reaping) {
+    self.reaping = reaping
+    duct_do_not_ignore(SIGCHLD)
+  }
 
   /// Starts a program. Its end is kept until `wait(for:)` or `forget(_:)`.
   public func start(_ program: Program) throws(Errno) -> pid_t {
@@ -69,7 +80,10 @@ public final class ChildProcesses: Sendable {
   }
 
   /// Whether a child has ended; it is not reaped by asking, so that /proc still tells of it.
-  public func hasEnded(_ pid: pid_t) -> Bool { duct_has_ended(pid) }
+  public func hasEnded(_ pid: pid_t) -> Bool { duct_has_ended(pid) == 1 }
+
+  /// Whether there is no such child: somebody else has reaped it, and how it ended is not known.
+  public func isGone(_ pid: pid_t) -> Bool { duct_has_ended(pid) == -1 }
 
   /// The children started here that have not been waited for.
   public var known: Set<pid_t> { children.withLock { Set($0.keys) } }

@@ -8,6 +8,8 @@ public func signalName(_ number: CInt) -> String {
     SIGSEGV: "SEGV", SIGUSR2: "USR2", SIGPIPE: "PIPE", SIGALRM: "ALRM", SIGTERM: "TERM",
     SIGCHLD: "CHLD", SIGCONT: "CONT", SIGSTOP: "STOP", SIGTSTP: "TSTP", SIGTTIN: "TTIN",
     SIGTTOU: "TTOU", SIGXCPU: "XCPU", SIGXFSZ: "XFSZ", SIGWINCH: "WINCH",
+    SIGVTALRM: "VTALRM", SIGPROF: "PROF", SIGIO: "IO", SIGPWR: "PWR", SIGSYS: "SYS", SIGURG: "URG",
+    SIGSTKFLT: "STKFLT",
   ]
   return names[number] ?? "\(number)"
 }

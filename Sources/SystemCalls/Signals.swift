@@ -27,6 +27,12 @@ public struct SignalSet: Sendable {
     return before
   }
 
+  /// Lets these signals through in the calling thread.
+  public func unblock() {
+    var set = raw
+    pthread_sigmask(SIG_UNBLOCK, &set, nil)
+  }
+
   /// Makes this the mask of the calling thread.
   public func setAsMask() {
     var set = raw
@@ -65,6 +71,9 @@ public struct SignalFile: Sendable {
 
 /// Whether this process ignores a signal (nohup, or a shell's background job).
 public func isIgnored(_ number: CInt) -> Bool { duct_ignores(number) }
+
+/// Whether a signal has arrived at this process and waits, being blocked.
+public func isPending(_ number: CInt) -> Bool { duct_is_pending(number) }
 
 /// Ignores a signal from now on. Programs started later inherit that.
 public func ignoreSignal(_ number: CInt) { duct_ignore(number) }

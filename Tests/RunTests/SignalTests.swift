@@ -25,6 +25,8 @@ import Testing
 
   @Test(arguments: [
     ("TERM", SIGTERM), ("QUIT", SIGQUIT), ("USR1", SIGUSR1), ("USR2", SIGUSR2), ("WINCH", SIGWINCH),
+    ("ALRM", SIGALRM), ("VTALRM", SIGVTALRM), ("PROF", SIGPROF), ("XCPU", SIGXCPU), ("IO", SIGIO),
+    ("PWR", SIGPWR), ("RTMIN+3", 37),
   ])
   func passedOn(_ name: String, _ signal: Int32) async throws {
     let result = try await duct(
@@ -121,6 +123,57 @@ import Testing
       kill(pid, SIGTERM)
     }
     #expect(result.code == 143)
+  }
+
+  @Test func anAlarmSetBeforeIsTheCommands() async throws {
+    // Timers survive exec: without duct this would end the sleep.
+    for mode in ["new-session", "current-session"] {
+      let result = try await run(
+        "python3",
+        [
+          "-c",
+          "import os, signal, sys; signal.setitimer(signal.ITIMER_REAL, 0.3); os.execv(sys.argv[1], sys.argv[1:])",
+          Programs.duct, "-q", "--clobber", "--mode", mode, "--fail-time", "0", "-p", "log_", "sleep", "60",
+        ], in: sandbox)
+      #expect(result.code == 128 + SIGALRM, "\(mode)")
+      #expect(try sandbox.info()["run_state"] == "finished")
+    }
+  }
+
+  @Test func anIgnoredSIGCHLDDoesNotHideTheEnd() async throws {
+    let start =
+      "import os, signal, sys; signal.signal(17, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"
+    let result = try await run(
+      "python3", ["-c", start, Programs.duct, "-q", "--fail-time", "0", "-p", "log_", "sh", "-c", "exit 3"],
+      in: sandbox)
+    #expect(result.code == 3)
+    #expect(try sandbox.info()["execution_summary"]?["exit_code"] == 3)
+  }
+
+  @Test(arguments: ["new-session", "current-session"])
+  func withoutAShellNothingIsStopped(_ mode: String) async throws {
+    // As `ssh -t host duct …`: duct leads the session of its terminal, and nobody could continue it.
+    let terminal = """
+      import os, pty, sys, time
+      pid, terminal = pty.fork()
+      if pid == 0: os.execv(sys.argv[1], sys.argv[1:])
+      while not os.path.exists("ready"): time.sleep(0.01)
+      os.write(terminal, b"\\x1a")
+      try:
+          while os.read(terminal, 1000): pass
+      except OSError: pass
+      print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+      """
+    let command = "trap 'echo TSTP >> seen' TSTP; touch ready; bash -c 'sleep 0.5; exec sleep 0.5'; exit 6"
+    let result = try await run(
+      "python3",
+      [
+        "-c", terminal, Programs.duct, "-q", "--mode", mode, "-p", "log_", "--fail-time", "0", "bash", "-c",
+        command,
+      ],
+      in: sandbox)
+    #expect(result.stdout == "6\n")
+    #expect(seen() == ["TSTP"], "who wants to know is told")
   }
 
   @Test func aCommandThatHandlesTheStopItself() async throws {

@@ -49,8 +49,8 @@ struct duct_child {
 /// Reaps one ended child without blocking (`pid` -1: any). 1 reaped, 0 none has ended, -1 errno.
 int duct_reap(pid_t pid, struct duct_child *child);
 
-/// Whether a child has ended and waits to be reaped: it stays so.
-bool duct_has_ended(pid_t pid);
+/// Whether a child has ended and waits to be reaped: it stays so. -1 where this process has no such child.
+int duct_has_ended(pid_t pid);
 
 extern char **environ;
 /// The environment of this process, for Swift (a C global is not concurrency-safe there).
@@ -83,6 +83,10 @@ int duct_next_signal(int fd, struct duct_signal *signal);
 bool duct_ignores(int number);
 /// Ignores `number` from now on, for a program that starts no other.
 void duct_ignore(int number);
+/// Gives `number` its default action if it is ignored.
+void duct_do_not_ignore(int number);
+/// Whether `number` has arrived and is blocked.
+bool duct_is_pending(int number);
 
 // --- memory shared by two processes --------------------------------------------------------------
 

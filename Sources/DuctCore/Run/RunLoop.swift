@@ -59,5 +59,11 @@ struct RunLoop {
         watch.capture?.noteEnd(of: exit)
       }
     }
+    if finalizer == nil, watch.context.children.isGone(watch.command) {
+      watch.context.log.error(
+        "The command has ended, but somebody else has taken its exit code: 255 stands for it")
+      let exit = ChildExit(pid: watch.command, cause: .exited(255), usage: rusage())
+      finalizer = RunFinalizer(watch, exit: exit, end: .now, lastStat: nil)
+    }
   }
 }

@@ -7,14 +7,18 @@ internal import SystemPackage
 struct SignalForwarding {
   /// Blocked in every thread of duct, and read from a descriptor or not at all. Dispositions are not
   /// touched: the command shall find them as they were.
-  static let blocked = SignalSet([
-    SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH, SIGTSTP, SIGCONT, SIGCHLD, SIGPIPE,
-    SIGXFSZ, SIGTTOU,
-  ])
+  static let blocked = SignalSet(actedOn + passedQuietly + [SIGPIPE, SIGXFSZ, SIGTTOU])
   /// Those to act on. Of the others only the effect on duct is unwanted.
-  static let read = SignalSet([
+  static let read = SignalSet(actedOn + passedQuietly)
+
+  private static let actedOn = [
     SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH, SIGTSTP, SIGCONT, SIGCHLD,
-  ])
+  ]
+  /// They end a process by default, and mean nothing to duct. A timer among them was set before duct was
+  /// started, for what is now the command: timers survive exec.
+  private static let passedQuietly =
+    [SIGALRM, SIGVTALRM, SIGPROF, SIGXCPU, SIGIO, SIGPWR, SIGSTKFLT]
+    + Array(__libc_current_sigrtmin()...__libc_current_sigrtmax())
 
   enum Effect {
     case none
@@ -46,7 +50,8 @@ struct SignalForwarding {
       pass(signal)
     case SIGTSTP:
       stop(signal)
-    default: break
+    case SIGXCPU where signal.isFromKernel: break  // duct's own time is up, and not the command's.
+    default: kill(target, signal.number)
     }
     return .none
   }
@@ -88,14 +93,21 @@ struct SignalForwarding {
   /// Stops the command and then duct itself, so that a shell's job control works as without duct.
   private func stop(_ signal: ArrivedSignal) {
     if isIgnored(SIGTSTP) { return }
+    if ProcFiles().isOrphaned(group: getpgrp(), session: getsid(0)) {
+      // No shell would continue us (ssh -t host duct …): the kernel stops neither duct nor, without duct, the
+      // command, but it tells a command that wants to know.
+      pass(signal)
+      return
+    }
     if hasOwnGroup { stopGroup() } else { pass(signal) }
     // Sent again and let through, with its default action: the shell sees a job stopped by the terminal.
     kill(getpid(), SIGTSTP)
-    var mask = Self.blocked.raw
-    sigdelset(&mask, SIGTSTP)
-    pthread_sigmask(SIG_SETMASK, &mask, nil)
+    let stop = SignalSet([SIGTSTP])
+    stop.unblock()
     // Stopped here, until SIGCONT, which is then read like any other and passed on.
-    _ = Self.blocked.block()
+    _ = stop.block()
+    // The shell has ended in this moment: then nothing has stopped us, and nobody will continue the command.
+    if !isPending(SIGCONT) { kill(target, SIGCONT) }
   }
 
   /// The kernel does not stop a process of another session than its parent's by SIGTSTP (its group is
@@ -110,11 +122,23 @@ struct SignalForwarding {
 }
 
 extension ProcFiles {
-  /// Whether a process neither ignores nor catches a signal, by /proc/PID/status.
+  /// Whether no process of the group has a parent in another group of the session, which could continue it.
+  /// The kernel does not stop such a group by the terminal's signals. See setpgid(2).
+  fileprivate func isOrphaned(group: Int32, session: Int32) -> Bool {
+    !pids().contains { pid in
+      guard let member = stat(pid), member.processGroup == group, !member.isZombie,
+        let parent = stat(member.parent)
+      else { return false }
+      return parent.session == session && parent.processGroup != group
+    }
+  }
+
+  /// Whether a process neither ignores nor catches nor blocks a signal, by /proc/PID/status.
   func hasDefaultAction(_ pid: Int32, _ signal: CInt) -> Bool {
     guard let bytes = try? readAll(FilePath("/proc/\(pid)/status")) else { return false }
     let text = String(decoding: bytes, as: UTF8.self)
-    for line in text.split(separator: "\n") where line.hasPrefix("SigIgn:") || line.hasPrefix("SigCgt:") {
+    let names = ["SigIgn:", "SigCgt:", "SigBlk:"]
+    for line in text.split(separator: "\n") where names.contains(String(line.prefix(7))) {
       let digits = line.dropFirst(7).filter { !$0.isWhitespace }
       if let mask = UInt64(digits, radix: 16), mask & (1 << UInt64(signal - 1)) != 0 { return false }
     }
