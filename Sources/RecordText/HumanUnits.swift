@@ -16,6 +16,8 @@ public func humanSize(_ bytes: Double) -> String {
 /// A duration in seconds, as con-duct words it: `2h 3m 4.5s`, `3m 4.5s`, `4.50s`.
 public func humanDuration(_ seconds: Double) -> String {
   if seconds < 60 { return fixed(seconds, decimals: 2) + "s" }
+  // NaN, and what no clock has measured.
+  guard seconds < 1e15 else { return "\(seconds)s" }
   let rest = fixed(seconds.truncatingRemainder(dividingBy: 60), decimals: 1) + "s"
   let minutes = Int(seconds / 60)
   return minutes < 60 ? "\(minutes)m \(rest)" : "\(minutes / 60)h \(minutes % 60)m \(rest)"

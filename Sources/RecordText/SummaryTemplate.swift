@@ -21,7 +21,7 @@ public enum TemplateValue: Sendable, Equatable {
     switch self {
     case .none: "None"
     case .integer(let value): String(value)
-    case .number(let value): value.isFinite ? value.description : value.isNaN ? "nan" : "inf"
+    case .number(let value): value.description
     case .text(let value): value
     }
   }

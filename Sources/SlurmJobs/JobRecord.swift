@@ -149,7 +149,8 @@ extension JobRecord {
   /// Seconds from eligible to start.
   public var waitSeconds: Int? {
     guard let startTime, let from = eligibleTime ?? submitTime else { return nil }
-    return max(0, startTime - from)
+    let (wait, isBeyond) = startTime.subtractingReportingOverflow(from)
+    return isBeyond ? nil : max(0, wait)
   }
 
   /// `exit 3`, `signal 9`, or the reason that Slurm gives.

@@ -27,7 +27,9 @@ public enum TresText {
       if let number = Int64(key) {
         guard let amount = UInt64(value), amount < firstUnset else { continue }
         let name = names[number] ?? "tres/\(number)"
-        members[name] = Int64(clamping: amount) * (name == "mem" ? 1 << 20 : 1)
+        let (bytes, isBeyond) = Int64(clamping: amount).multipliedReportingOverflow(
+          by: name == "mem" ? 1 << 20 : 1)
+        if !isBeyond { members[name] = bytes }
       } else if let amount = amount(value, isMemory: key == "mem") {
         members[key] = amount
       }

@@ -16,7 +16,8 @@ public struct WallTime: Sendable, Equatable, Comparable {
 
   /// By strftime(3).
   public func text(format: String) -> String {
-    var whole = time_t(seconds.rounded(.down))
+    // A time read from a record may be any number, and one beyond the calendar has no text.
+    guard var whole = time_t(exactly: seconds.rounded(.down)) else { return "\(seconds)" }
     var parts = tm()
     guard localtime_r(&whole, &parts) != nil else { return "\(seconds)" }
     var buffer = [CChar](repeating: 0, count: 128)
@@ -26,6 +27,7 @@ public struct WallTime: Sendable, Equatable, Comparable {
 
   /// As Python's `datetime.isoformat()`: `2026-11-24T16:56:00.123456+01:00`.
   public var isoText: String {
+    guard time_t(exactly: seconds.rounded(.down)) != nil else { return "\(seconds)" }
     let zone = text(format: "%z")
     let micros = Int((seconds - seconds.rounded(.down)) * 1e6)
     let fraction = String(String(micros + 1_000_000).dropFirst())

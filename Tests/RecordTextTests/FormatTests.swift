@@ -1,3 +1,4 @@
+import SystemCalls
 import Testing
 
 @testable import RecordText
@@ -53,6 +54,18 @@ import Testing
       (1e28, "10000.0 YB"), (-2048.0, "-2.0 kB"), (999_999.0, "1000.0 kB"),
     ])
   func sizes(_ bytes: Double, _ expected: String) { #expect(humanSize(bytes) == expected) }
+
+  @Test(arguments: [1e15, 1e300, .infinity, .nan, -1e300, -.infinity])
+  func whatNoClockHasMeasuredIsStillText(_ value: Double) {
+    #expect(!humanDuration(value).isEmpty && !humanSize(value).isEmpty)
+    #expect(WallTime(seconds: value).text(format: "%Y") != "" && WallTime(seconds: value).isoText != "")
+    for conversion in SummaryTemplate.conversions {
+      #expect(!TemplateColors(isEnabled: true).convert(.number(value), conversion).plainText.isEmpty)
+    }
+  }
+
+  @Test(arguments: [(1.9, 1), (-1.9, -1), (1e300, .max), (-1e300, .min), (0x1p63, .max), (.nan, 0)])
+  func saturating(_ value: Double, _ expected: Int) { #expect(Int(saturating: value) == expected) }
 
   @Test(arguments: [(0.5, "0.50s"), (59.999, "60.00s"), (61.25, "1m 1.2s"), (3725.5, "1h 2m 5.5s")])
   func durations(_ seconds: Double, _ expected: String) { #expect(humanDuration(seconds) == expected) }

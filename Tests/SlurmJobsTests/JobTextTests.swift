@@ -46,6 +46,18 @@ import Testing
   @Test(arguments: [nil, "", "nonsense", "=", "3=18446744073709551615"] as [String?])
   func nothing(_ text: String?) { #expect(TresText.parse(text) == nil) }
 
+  @Test func whatIsBeyondEveryNumberIsNotKnown() {
+    let tres = TresText.parse("1=2,2=8796093022208,4=18446744073709551000")
+    #expect(tres?["cpu"] == 2 && tres?["mem"] == nil && tres?["node"] == .max)
+    #expect(TresText.parse("mem=1e300P") == nil)
+    var job = JobRecord(state: .completed)
+    job.startTime = .max
+    job.eligibleTime = -5
+    #expect(job.waitSeconds == nil)
+    job.eligibleTime = 5
+    #expect(job.waitSeconds == .max - 5)
+  }
+
   @Test func valuesOfStatistics() {
     #expect(TresText.value(2, in: "1=2780,2=120246272,6=1") == 120_246_272)
     #expect(TresText.value(2, in: "1=2780,12=5") == nil)
