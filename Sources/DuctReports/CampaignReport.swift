@@ -52,6 +52,8 @@ public struct CampaignReport: Codable, Sendable {
   var resources: ResourceUse
   /// Jobs whose state could not be asked.
   var staleJobs: Int
+  /// Entries of the records that cannot be read; nil if there are none.
+  var unreadableJobs: Int?
   var problem: String?
 
   enum CodingKeys: String, CodingKey {
@@ -61,6 +63,7 @@ public struct CampaignReport: Codable, Sendable {
     case failedJobs = "failed_jobs"
     case resources
     case staleJobs = "stale_jobs"
+    case unreadableJobs = "unreadable_jobs"
     case problem
   }
 
@@ -85,6 +88,8 @@ public struct CampaignReport: Codable, Sendable {
     }
     resources = ResourceUse(all)
     staleJobs = all.count(where: \.stale)
+    let unreadable = runs.reduce(0) { $0 + $1.unreadableJobs }
+    unreadableJobs = unreadable > 0 ? unreadable : nil
     self.problem = problem
   }
 
@@ -141,17 +146,21 @@ struct ResourceUse: Codable, Sendable {
   }
 
   init(_ jobs: [JobRecord]) {
+    // Sums are made of doubles: a record may hold any number, and whole ones overflow.
     let started = jobs.filter { $0.startTime != nil }
-    elapsedSeconds = started.compactMap(\.elapsedSeconds).reduce(0, +)
+    elapsedSeconds = Int(
+      saturating: started.compactMap(\.elapsedSeconds).reduce(0.0) { $0 + Double($1) })
     longestElapsedSeconds = started.compactMap(\.elapsedSeconds).max()
     let waits = started.compactMap(\.waitSeconds)
-    if !waits.isEmpty { meanWaitSeconds = Double(waits.reduce(0, +)) / Double(waits.count) }
+    if !waits.isEmpty { meanWaitSeconds = waits.reduce(0.0) { $0 + Double($1) } / Double(waits.count) }
     longestWaitSeconds = waits.max()
-    let measured = started.filter { $0.cpuSeconds != nil && $0.cpus != nil && $0.elapsedSeconds != nil }
+    let measured = started.filter {
+      $0.cpuSeconds?.isFinite == true && $0.cpus != nil && $0.elapsedSeconds != nil
+    }
     measuredJobs = measured.count
     if !measured.isEmpty {
       cpuSecondsUsed = measured.reduce(0) { $0 + ($1.cpuSeconds ?? 0) }
-      cpuSecondsAllotted = measured.reduce(0) { $0 + Double(($1.cpus ?? 0) * ($1.elapsedSeconds ?? 0)) }
+      cpuSecondsAllotted = measured.reduce(0) { $0 + Double($1.cpus ?? 0) * Double($1.elapsedSeconds ?? 0) }
     }
     let shares = started.compactMap { job -> (share: Double, id: String)? in
       guard let used = job.maxRSSBytes, let asked = job.memoryRequestedBytes, asked > 0 else { return nil }

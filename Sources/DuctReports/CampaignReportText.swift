@@ -7,9 +7,10 @@ extension CampaignReport {
     case text, markdown, json
   }
 
-  public func text(_ format: Format) throws -> String {
+  /// - Parameter width: of the terminal that tables of text shall fit into.
+  public func text(_ format: Format, width: Int? = nil) throws -> String {
     if format == .json { return try json() }
-    let style = Style(isMarkdown: format == .markdown)
+    let style = Style(isMarkdown: format == .markdown, width: width)
     var parts = [
       style.heading(
         "\(runs.count) \(runs.count == 1 ? "run" : "runs"), \(jobCount) Slurm \(jobCount == 1 ? "job" : "jobs")",
@@ -27,7 +28,10 @@ extension CampaignReport {
     if staleJobs > 0 {
       parts.append("\(staleJobs) of the states may be old: Slurm could not be asked for them.\n")
     }
-    if let problem { parts.append("Slurm did not answer everything: \(problem)\n") }
+    if let unreadableJobs {
+      parts.append("\(unreadableJobs) of the jobs cannot be read from the records.\n")
+    }
+    if let problem { parts.append("Slurm did not answer everything: \(style.plain(problem))\n") }
     return parts.filter { !$0.isEmpty }.joined(separator: "\n")
   }
 
@@ -39,7 +43,7 @@ extension CampaignReport {
     for run in runs {
       table.add([
         run.prefix, run.command.shortened(to: 40), run.state ?? "-",
-        run.exitCode.map(String.init) ?? "-", run.wallClockTime.map { shortDuration(Int($0)) } ?? "-",
+        run.exitCode.map(String.init) ?? "-", run.wallClockTime.map(shortDuration) ?? "-",
         "\(run.jobs)",
       ])
     }
@@ -60,7 +64,7 @@ extension ResourceUse {
     if let longestElapsedSeconds { lines[0] += ", the longest job \(shortDuration(longestElapsedSeconds))" }
     if let meanWaitSeconds, let longestWaitSeconds {
       lines.append(
-        "wait from eligible to start: \(shortDuration(Int(meanWaitSeconds.rounded()))) on average, \(shortDuration(longestWaitSeconds)) at most"
+        "wait from eligible to start: \(shortDuration(meanWaitSeconds.rounded())) on average, \(shortDuration(longestWaitSeconds)) at most"
       )
     }
     if let used = cpuSecondsUsed, let allotted = cpuSecondsAllotted {
@@ -82,6 +86,12 @@ extension ResourceUse {
 /// How the parts of a report look.
 private struct Style {
   let isMarkdown: Bool
+  let width: Int?
+
+  /// Text of others, which must neither move a terminal's cursor nor be taken for Markdown.
+  func plain(_ text: String) -> String {
+    isMarkdown ? text.forDisplay.markdownEscaped : text.forDisplay
+  }
 
   func heading(_ text: String, level: Int) -> String {
     if isMarkdown { return String(repeating: "#", count: level) + " \(text)\n" }
@@ -89,7 +99,7 @@ private struct Style {
   }
 
   func table(_ table: TextTable) -> String {
-    table.isEmpty ? "" : isMarkdown ? table.markdown : table.text
+    table.isEmpty ? "" : isMarkdown ? table.markdown : table.text(width: width)
   }
 
   func list(_ lines: [String]) -> String { lines.map { (isMarkdown ? "- " : "") + $0 + "\n" }.joined() }
@@ -101,9 +111,9 @@ private struct Style {
     if let reason = job.stateReason, reason != job.failureText { facts.append(reason) }
     if let nodes = job.nodeList { facts.append("on \(nodes)") }
     if let elapsed = job.elapsedSeconds { facts.append("after \(shortDuration(elapsed))") }
-    let name = job.name.map { " (\($0.forDisplay))" } ?? ""
+    let name = job.name.map { " (\($0))" } ?? ""
     let title = "job \(job.displayID)\(name): \(facts.joined(separator: ", "))"
-    return heading(title, level: 3) + (isMarkdown ? "\n" : "") + output(failed)
+    return heading(plain(title), level: 3) + (isMarkdown ? "\n" : "") + output(failed)
   }
 
   private func output(_ failed: CampaignReport.FailedJob) -> String {
@@ -111,11 +121,14 @@ private struct Style {
       return indent("no output: the job did not start, or has no file")
     }
     guard !failed.outputEnd.isEmpty else {
-      return indent("\(path.forDisplay): \(failed.outputProblem ?? "no output")")
+      return indent("\(code(path)): \(failed.outputProblem ?? "no output")")
     }
-    let end = failed.outputEnd.joined(separator: "\n")
-    if isMarkdown { return "The end of `\(path.forDisplay)`:\n\n```\n\(end)\n```\n" }
-    return indent("the end of \(path.forDisplay):") + failed.outputEnd.map { "    | \($0)\n" }.joined()
+    if isMarkdown { return "The end of \(code(path)):\n\n" + markdownBlock(failed.outputEnd) }
+    return indent("the end of \(code(path)):") + failed.outputEnd.map { "    | \($0)\n" }.joined()
+  }
+
+  private func code(_ path: String) -> String {
+    isMarkdown ? path.forDisplay.markdownCode : path.forDisplay
   }
 
   private func indent(_ text: String) -> String { (isMarkdown ? "" : "  ") + text + "\n" }

@@ -7,17 +7,21 @@ public struct JobListing: Codable, Sendable {
     public var prefix: String?
     public var runID: String?
     public var jobs: [JobRecord]
+    /// Entries of the record that cannot be read; nil if there are none.
+    public var unreadableJobs: Int?
 
-    public init(prefix: String?, runID: String?, jobs: [JobRecord]) {
+    public init(prefix: String?, runID: String?, jobs: [JobRecord], unreadableJobs: Int = 0) {
       self.prefix = prefix
       self.runID = runID
       self.jobs = jobs
+      self.unreadableJobs = unreadableJobs > 0 ? unreadableJobs : nil
     }
 
     enum CodingKeys: String, CodingKey {
       case prefix
       case runID = "run_id"
       case jobs
+      case unreadableJobs = "unreadable_jobs"
     }
   }
 
@@ -30,11 +34,16 @@ public struct JobListing: Codable, Sendable {
     return String(decoding: JSONWriter.bytes(of: value, indent: 2), as: UTF8.self) + "\n"
   }
 
-  public var text: String {
+  public var text: String { text(width: nil) }
+
+  /// - Parameter width: of the terminal that tables shall fit into.
+  public func text(width: Int?) -> String {
     runs.map { run in
-      let title = run.prefix ?? run.runID.map { "run \($0)" } ?? ""
-      if run.jobs.isEmpty { return "\(title.forDisplay): no Slurm jobs\n" }
-      return "\(title.forDisplay): \(JobSummary.text(run.jobs))\n" + Self.table(run.jobs).text
+      let name = run.prefix ?? run.runID.map { "run \($0)" } ?? ""
+      let unreadable = run.unreadableJobs.map { "\($0) that cannot be read" }
+      if run.jobs.isEmpty { return "\(name): \(unreadable ?? "no Slurm jobs")".forDisplay + "\n" }
+      let title = "\(name): \(JobSummary.text(run.jobs))" + (unreadable.map { ", and \($0)" } ?? "")
+      return title.forDisplay + "\n" + Self.table(run.jobs).text(width: width)
     }.joined(separator: "\n")
   }
 
@@ -48,7 +57,7 @@ public struct JobListing: Codable, Sendable {
       table.add([
         job.displayID, (job.name ?? "").shortened(to: 24), job.partition ?? "", job.stateText,
         job.exitText, duration(job.waitSeconds), duration(job.elapsedSeconds),
-        duration(job.cpuSeconds.map { Int($0.rounded()) }), size(job.maxRSSBytes),
+        job.cpuSeconds.map { shortDuration($0.rounded()) } ?? "-", size(job.maxRSSBytes),
         size(job.memoryRequestedBytes), job.stateReason ?? "",
       ])
     }
@@ -77,8 +86,15 @@ extension JobRecord {
 
 /// `1-02:03:04`, `02:03:04`, `03:04`.
 func shortDuration(_ seconds: Int) -> String {
-  func two(_ value: Int) -> String { (value < 10 ? "0" : "") + String(value) }
+  func two(_ value: UInt) -> String { (value < 10 ? "0" : "") + String(value) }
+  let sign = seconds < 0 ? "-" : ""
+  let seconds = seconds.magnitude
   let tail = two(seconds / 60 % 60) + ":" + two(seconds % 60)
-  if seconds >= 86400 { return "\(seconds / 86400)-" + two(seconds / 3600 % 24) + ":" + tail }
-  return seconds >= 3600 ? two(seconds / 3600) + ":" + tail : tail
+  if seconds >= 86400 { return sign + "\(seconds / 86400)-" + two(seconds / 3600 % 24) + ":" + tail }
+  return sign + (seconds >= 3600 ? two(seconds / 3600) + ":" + tail : tail)
+}
+
+/// The same for whole seconds of a fraction; `-` for what no duration is.
+func shortDuration(_ seconds: Double) -> String {
+  Int(exactly: seconds.rounded(.towardZero)).map { shortDuration($0) } ?? "-"
 }

@@ -107,5 +107,9 @@ public struct JobRefresh: Sendable {
 
 extension RecordedRun {
   /// From when on its jobs can have been submitted, in seconds since 1970.
-  fileprivate var since: Int { Int(summary?["start_time"]?.double ?? 1) - 60 }
+  var since: Int {
+    // A minute earlier, for a controller whose clock is behind. The record may hold any number.
+    let start = (summary?["start_time"]?.double ?? 1) - 60
+    return max(Int(saturating: min(start, WallTime.now.seconds)), 1)
+  }
 }

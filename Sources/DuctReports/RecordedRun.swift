@@ -1,6 +1,5 @@
 public import RecordText
 public import SlurmJobs
-internal import SystemCalls
 public import SystemPackage
 
 /// A run as its info.json tells it: duct's own, or con-duct's.
@@ -11,36 +10,103 @@ public struct RecordedRun: Sendable {
   /// The jobs that it submitted, as recorded.
   public var jobs: [JobRecord]
 
+  /// Entries of its list of jobs that are none, or none of ours: how many, and what is wrong with the
+  /// first.
+  public private(set) var unreadableJobs = 0
+  private var firstJobProblem = ""
+
+  private static let largestRecord = 1 << 30
+
   /// - Throws: `RecordError` if the file cannot be read, or is no info.json.
   public init(reading path: FilePath) throws(RecordError) {
     let bytes: [UInt8]
-    do throws(Errno) {
-      bytes = try readAll(path, limit: 1 << 30)
+    do throws(RegularFile.Problem) {
+      bytes = try RegularFile.open(path).bytes(limit: Self.largestRecord)
     } catch {
-      throw RecordError("cannot read \(path): \(error.description) (\(error.name))")
+      throw RecordError("cannot read \(path): \(error.description)")
     }
+    try self.init(bytes, of: path)
+  }
+
+  init(_ bytes: [UInt8], of path: FilePath) throws(RecordError) {
     do throws(JSONSyntaxError) {
       info = try JSONParser.parse(bytes)
     } catch {
       throw RecordError(bytes.isEmpty ? "\(path) is empty" : "\(path) is no JSON: \(error.description)")
     }
-    guard info["execution_summary"] != nil, info["schema_version"]?.string != nil else {
-      throw RecordError("\(path) is no info.json of duct: it has no execution_summary")
+    for member in ["schema_version", "execution_summary"] where info[member] == nil {
+      throw RecordError("\(path) is no info.json of duct: it has no \(member)")
     }
-    let text = path.escapedText
-    prefix = String(text.dropLast(RunFinder.infoSuffix.count))
-    jobs = (info["slurm"]?["submitted_jobs"]?.array ?? []).compactMap {
-      try? RecordDecoder().decode(JobRecord.self, from: $0)
+    prefix = String(path.escapedText.dropLast(RunFinder.infoSuffix.count))
+    jobs = []
+    switch info["slurm"]?["submitted_jobs"] {
+    case nil, .null?: break
+    case .array(let entries)?: for entry in entries { add(entry) }
+    case _?: noteUnreadable("submitted_jobs is no list")
     }
+  }
+
+  private mutating func add(_ entry: JSONValue) {
+    do {
+      let job = try RecordDecoder().decode(JobRecord.self, from: Self.completed(entry))
+      guard job.jobID != nil || (job.arrayJobID ?? 0) != 0 else {
+        return noteUnreadable("there is no job_id")
+      }
+      jobs.append(job)
+    } catch {
+      noteUnreadable(Self.describe(error))
+    }
+  }
+
+  private mutating func noteUnreadable(_ problem: String) {
+    if unreadableJobs == 0 { firstJobProblem = problem }
+    unreadableJobs += 1
+  }
+
+  /// With what another release of duct may have left out or named otherwise, and a job is known without.
+  private static func completed(_ entry: JSONValue) -> JSONValue {
+    guard case .object(var members) = entry else { return entry }
+    if members["stale"]?.isNull ?? true { members["stale"] = false }
+    if members["state_flags"]?.isNull ?? true { members["state_flags"] = [] }
+    members["detected_by"] = .array(
+      (members["detected_by"]?.array ?? []).filter { JobEvidence(rawValue: $0.string ?? "") != nil })
+    if JobSource(rawValue: members["source"]?.string ?? "") == nil { members["source"] = .null }
+    return .object(members)
+  }
+
+  private static func describe(_ error: any Error) -> String {
+    func name(_ path: [any CodingKey]) -> String { path.map(\.stringValue).joined(separator: ".") }
+    switch error as? DecodingError {
+    case .keyNotFound(let key, _)?: return "there is no \(key.stringValue)"
+    case .typeMismatch(_, let context)?, .valueNotFound(_, let context)?:
+      return context.codingPath.isEmpty
+        ? "it is no object" : "\(name(context.codingPath)) has another type, or is beyond its range"
+    default: return "\(error)"
+    }
+  }
+
+  /// What of the record could not be read; nil if all could.
+  public var problem: RecordError? {
+    if unreadableJobs == 0 { return nil }
+    let count = unreadableJobs == 1 ? "a Slurm job" : "\(unreadableJobs) Slurm jobs"
+    return RecordError("\(prefix)\(RunFinder.infoSuffix): \(count) in it cannot be read: \(firstJobProblem)")
   }
 
   public var runID: String? { info["run_id"]?.string }
   public var state: String? { info["run_state"]?.string }
   public var campaign: String? { info["campaign"]?.string }
-  public var tag: String? { info["slurm"]?["tag"]?.string }
+  /// Nil too for what duct has never set: it goes into a question to the database.
+  public var tag: String? {
+    guard let tag = info["slurm"]?["tag"]?.string, JobTag.runID(of: tag) != nil,
+      tag.unicodeScalars.allSatisfy({
+        $0.isASCII && ($0.properties.isAlphabetic || $0 == "-" || ("0"..."9").contains($0))
+      })
+    else { return nil }
+    return tag
+  }
   public var summary: JSONValue? { info["execution_summary"] }
   public var command: String { info["command"]?.string ?? "" }
-  public var exitCode: Int? { summary?["exit_code"]?.double.map { Int($0) } }
+  public var exitCode: Int? { summary?["exit_code"]?.double.flatMap { Int(exactly: $0) } }
 
   /// A member by its name, at any depth: the last one of that name, as con-duct's `ls` flattens.
   public func field(_ name: String) -> JSONValue? {
@@ -66,5 +132,11 @@ public struct RecordedRun: Sendable {
 /// Why a record cannot be used.
 public struct RecordError: Error, Sendable, CustomStringConvertible {
   public var description: String
-  init(_ description: String) { self.description = description }
+  /// Where a call failed.
+  var errno: Errno?
+
+  init(_ description: String, _ errno: Errno? = nil) {
+    self.description = description
+    self.errno = errno
+  }
 }

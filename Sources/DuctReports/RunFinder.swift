@@ -10,7 +10,7 @@ public struct RunFinder: Sendable {
 
   /// The runs found, in the order of their prefixes.
   public private(set) var runs: [RecordedRun] = []
-  /// What was named and is no record.
+  /// What was named and is no record, and what of a record cannot be read.
   public private(set) var problems: [RecordError] = []
 
   /// - Parameters:
@@ -20,22 +20,36 @@ public struct RunFinder: Sendable {
     let paths: [FilePath]
     if arguments.isEmpty {
       let template = surroundings["DUCT_OUTPUT_PREFIX"] ?? RunSettings.Defaults.outputPrefix
-      paths = Self.matching(start: surroundings.expandHome(String(template.prefix { $0 != "{" })))
+      let start = surroundings.expandHome(String(template.prefix { $0 != "{" }))
+      do throws(RecordError) {
+        paths = try Self.matching(start: start)
+      } catch {
+        // Nobody has named it: where it is not there, there are no records.
+        paths = []
+        if error.errno != .noSuchFileOrDirectory { problems.append(error) }
+      }
     } else {
       paths = arguments.flatMap { argument -> [FilePath] in
-        let found = Self.infoFiles(argument)
-        if found.isEmpty { problems.append(RecordError("\(argument): no record of a run is there")) }
-        return found
+        do throws(RecordError) { return try Self.infoFiles(argument) } catch {
+          problems.append(error)
+          return []
+        }
       }
     }
     var seen: Set<FilePath> = []
     for path in paths where seen.insert(path).inserted {
-      do throws(RecordError) { runs.append(try RecordedRun(reading: path)) } catch { problems.append(error) }
+      do throws(RecordError) {
+        let run = try RecordedRun(reading: path)
+        runs.append(run)
+        if let problem = run.problem { problems.append(problem) }
+      } catch {
+        problems.append(error)
+      }
     }
     runs.sort { $0.prefix < $1.prefix }
   }
 
-  private static func infoFiles(_ argument: String) -> [FilePath] {
+  private static func infoFiles(_ argument: String) throws(RecordError) -> [FilePath] {
     if argument.hasSuffix(infoSuffix) { return [FilePath(escaped: argument)] }
     for suffix in [LogPaths.Suffix.usage, LogPaths.Suffix.stdout, LogPaths.Suffix.stderr]
     where argument.hasSuffix(suffix) {
@@ -45,17 +59,23 @@ public struct RunFinder: Sendable {
     let info = FilePath(escaped: argument + infoSuffix)
     if exists(info) { return [info] }
     let path = FilePath(escaped: argument)
-    return names(in: path).filter { $0.hasSuffix(infoSuffix) }.sorted().map {
-      path.appending(FilePath(escaped: $0).components)
+    let names: [String]
+    do throws(RecordError) { names = try self.names(in: path) } catch {
+      // It is a file, or nothing: what is missing is a record.
+      guard [.notDirectory, .noSuchFileOrDirectory].contains(error.errno) else { throw error }
+      throw RecordError("\(argument): no record of a run is there")
     }
+    let found = names.filter { $0.hasSuffix(infoSuffix) }
+    if found.isEmpty { throw RecordError("\(argument): no record of a run is there") }
+    return found.sorted().map { FilePath(escaped: argument + "/" + $0) }
   }
 
   /// As a shell expands `START*`, with only the info.json files of it.
-  private static func matching(start: String) -> [FilePath] {
+  private static func matching(start: String) throws(RecordError) -> [FilePath] {
     let directory = String(
       start[..<(start.lastIndex(of: "/").map { start.index(after: $0) } ?? start.startIndex)])
     let name = start.dropFirst(directory.count)
-    return names(in: directory.isEmpty ? "." : FilePath(escaped: directory))
+    return try names(in: directory.isEmpty ? "." : FilePath(escaped: directory))
       .filter { $0.hasPrefix(name) && $0.hasSuffix(infoSuffix) && !$0.hasPrefix(".") }
       .sorted().map { FilePath(escaped: directory + $0) }
   }
@@ -64,8 +84,11 @@ public struct RunFinder: Sendable {
     path.withPlatformString { access($0, F_OK) } == 0
   }
 
-  private static func names(in directory: FilePath) -> [String] {
-    guard let stream = directory.withPlatformString({ opendir($0) }) else { return [] }
+  private static func names(in directory: FilePath) throws(RecordError) -> [String] {
+    guard let stream = directory.withPlatformString({ opendir($0) }) else {
+      let error = Errno(rawValue: errno)
+      throw RecordError("cannot list \(directory): \(error.description) (\(error.name))", error)
+    }
     defer { closedir(stream) }
     var names: [String] = []
     while let entry = readdir(stream) {

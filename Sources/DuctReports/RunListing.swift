@@ -18,6 +18,7 @@ public struct RunListing: Sendable {
     "peak_rss": "{value!S}", "peak_vsz": "{value!S}", "start_time": "{value:.2f!N}",
     "wall_clock_time": "{value:.3f} sec",
   ]
+  private static let templates = forms.compactMapValues { try? SummaryTemplate($0, fields: ["value"]) }
 
   /// con-duct's fields, and duct's own at the end.
   public static let fields: [String] =
@@ -35,60 +36,67 @@ public struct RunListing: Sendable {
 
   public init(_ runs: [RecordedRun], fields: [String], sortBy: [String], isReversed: Bool) {
     self.fields = ["prefix"] + fields.filter { $0 != "prefix" }
-    let sorted = runs.sorted { left, right in
-      for field in sortBy + ["prefix"] {
-        switch SortKey.compare(SortKey(left.field(field)), SortKey(right.field(field))) {
+    let keyed = runs.map { run in
+      (run: run, keys: (sortBy + ["prefix"]).map { SortKey(run.field($0)) })
+    }
+    let sorted = keyed.sorted { left, right in
+      for (a, b) in zip(left.keys, right.keys) {
+        switch SortKey.compare(a, b) {
         case ..<0: return true
         case 0: continue
         default: return false
         }
       }
       return false
-    }
+    }.map(\.run)
     self.runs = isReversed ? sorted.reversed() : sorted
   }
 
-  public func text(_ format: Format, colors: Bool) -> String {
+  /// - Parameter width: of the terminal that a table shall fit into.
+  public func text(_ format: Format, colors: Bool, width: Int? = nil) -> String {
     switch format {
-    case .auto, .table, .pyout: return table(colors: colors)
+    case .auto, .table, .pyout: return table(width: width)
     case .summaries: return summaries(colors: colors)
     case .json, .jsonPretty:
-      let rows = JSONValue.array(runs.map { .object(row($0, colors: false)) })
+      let rows = JSONValue.array(runs.map { .object(row($0, isDisplayed: false)) })
       let bytes = JSONWriter.bytes(of: rows, indent: format == .jsonPretty ? 2 : nil)
       return String(decoding: bytes, as: UTF8.self) + "\n"
     }
   }
 
   /// Fields that the run does not have are left out.
-  private func row(_ run: RecordedRun, colors: Bool) -> OrderedDictionary<String, JSONValue> {
+  ///
+  /// - Parameter isDisplayed: for a terminal: what a record holds must not move its cursor.
+  private func row(
+    _ run: RecordedRun, isDisplayed: Bool, colors: Bool = false
+  ) -> OrderedDictionary<String, JSONValue> {
     var row = OrderedDictionary<String, JSONValue>()
     for field in fields {
-      guard let value = run.field(field) else { continue }
+      guard var value = run.field(field) else { continue }
+      if isDisplayed, let text = value.string { value = .string(text.forDisplay) }
       row[field] = Self.formatted(field, value, colors: colors)
     }
     return row
   }
 
   private static func formatted(_ field: String, _ value: JSONValue, colors: Bool) -> JSONValue {
-    guard let form = forms[field], let template = try? SummaryTemplate(form, fields: ["value"]) else {
-      return value
-    }
+    guard let template = templates[field] else { return value }
     return .string(template.render(["value": TemplateValue(value)], colors: colors))
   }
 
-  private func table(colors: Bool) -> String {
+  private func table(width: Int?) -> String {
     // Colors would count as width; the exit code's column says enough.
     var table = TextTable(fields.map { ($0.uppercased(), .left) })
     for run in runs {
-      let row = row(run, colors: false)
+      let row = row(run, isDisplayed: true)
       table.add(fields.map { row[$0]?.plainText ?? "" })
     }
-    return table.isEmpty ? "" : table.text
+    return table.isEmpty ? "" : table.text(width: width)
   }
 
   private func summaries(colors: Bool) -> String {
     runs.map { run in
-      row(run, colors: colors).map { field, value in
+      row(run, isDisplayed: true, colors: colors).map { field, value in
         let title = field.split(separator: "_").map { $0.prefix(1).uppercased() + $0.dropFirst() }
           .joined(separator: " ")
         return (field == "prefix" ? "" : "\t") + "\(title): \(value.plainText)\n"
@@ -138,8 +146,9 @@ private struct SortKey {
       rank = 0
       number = Double(value)
     case .number(let value)?:
+      // NaN is in no order with anything, itself included.
       rank = value.isNaN ? 3 : 0
-      number = value
+      number = value.isNaN ? 0 : value
     case .string(let text)?:
       rank = 1
       pieces = Self.pieces(text)

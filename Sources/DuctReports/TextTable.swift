@@ -15,14 +15,21 @@ public struct TextTable: Sendable {
 
   public var isEmpty: Bool { rows.isEmpty }
 
+  public var text: String { text(width: nil) }
+
   /// Columns two spaces apart, a line a row.
-  public var text: String {
+  ///
+  /// - Parameter width: of the terminal; the widest columns but the first, which names the row, are cut
+  ///   for it. Nil for all that there is.
+  public func text(width: Int?) -> String {
     let all = [columns.map(\.title)] + rows
-    let widths = columns.indices.map { column in
+    var widths = columns.indices.map { column in
       all.map { row in row.indices.contains(column) ? row[column].displayWidth : 0 }.max() ?? 0
     }
+    if let width { Self.fit(&widths, into: width) }
     return all.map { row in
       var line = row.enumerated().map { column, cell in
+        let cell = cell.cut(toWidth: widths[column])
         let space = String(repeating: " ", count: widths[column] - cell.displayWidth)
         return columns[column].alignment == .left ? cell + space : space + cell
       }.joined(separator: "  ")
@@ -31,9 +38,22 @@ public struct TextTable: Sendable {
     }.joined()
   }
 
+  /// Takes from the widest column, down to a width at which it still says something.
+  private static func fit(_ widths: inout [Int], into width: Int) {
+    var excess = widths.reduce(0, +) + 2 * (widths.count - 1) - width
+    while excess > 0,
+      let widest = widths.indices.dropFirst().max(by: { widths[$0] < widths[$1] }),
+      widths[widest] > narrowest
+    {
+      widths[widest] -= 1
+      excess -= 1
+    }
+  }
+  private static let narrowest = 12
+
   public var markdown: String {
     func line(_ cells: [String]) -> String {
-      "| " + cells.map { $0.replacing("|", with: "\\|") }.joined(separator: " | ") + " |\n"
+      "| " + cells.map(\.markdownEscaped).joined(separator: " | ") + " |\n"
     }
     return line(columns.map(\.title)) + line(columns.map { $0.alignment == .left ? "---" : "---:" })
       + rows.map(line).joined()
@@ -54,6 +74,14 @@ extension String {
       ]
       return width + (wide.contains { $0.contains(scalar.value) } ? 2 : 1)
     }
+  }
+
+  /// At most so many columns of a terminal, with a mark where something was cut off.
+  func cut(toWidth width: Int) -> String {
+    if displayWidth <= width { return self }
+    var text = self
+    while !text.isEmpty, text.displayWidth >= width { text.removeLast() }
+    return text + "…"
   }
 
   /// At most so many characters, with a mark where something was cut off.

@@ -76,12 +76,17 @@ extension String {
     return bytes
   }
 
-  /// For people to read: escaped bytes as U+FFFD, control characters as spaces.
+  /// For people to read, on one line: escaped bytes as U+FFFD, control characters and ends of lines as
+  /// spaces.
   public var forDisplay: String {
     String(
       String.UnicodeScalarView(
-        unicodeScalars.map {
-          $0.escapedByte != nil ? "\u{FFFD}" : $0.properties.generalCategory == .control ? " " : $0
+        unicodeScalars.map { scalar in
+          if scalar.escapedByte != nil { return "\u{FFFD}" }
+          switch scalar.properties.generalCategory {
+          case .control, .lineSeparator, .paragraphSeparator: return " "
+          default: return scalar
+          }
         }))
   }
 

@@ -43,8 +43,8 @@ struct JobsSubcommand: ParsableCommand {
   func run() throws {
     let surroundings = Surroundings()
     let (listing, problem) = try runID.map { try byTag($0, surroundings) } ?? byRecords(surroundings)
-    try show(try json ? listing.json() : listing.text)
-    if let problem { complain("con-duct: Slurm did not answer everything: \(problem)") }
+    try show(try json ? listing.json() : listing.text(width: terminalWidth))
+    if let problem { tell("Slurm did not answer everything: \(problem)") }
   }
 
   private func byTag(_ runID: String, _ surroundings: Surroundings) throws -> (JobListing, String?) {
@@ -52,7 +52,7 @@ struct JobsSubcommand: ParsableCommand {
     let jobs = refreshed.jobs.first ?? []
     if jobs.isEmpty {
       let reason = refreshed.problem.map { ": \($0)" } ?? "; the run id is in its info.json, as run_id"
-      complain("con-duct: no jobs with the tag of run \(runID) are known\(reason)")
+      tell("no jobs with the tag of run \(runID) are known\(reason)")
       throw ExitCode(1)
     }
     return (JobListing([.init(prefix: nil, runID: runID, jobs: jobs)]), refreshed.problem)
@@ -61,13 +61,14 @@ struct JobsSubcommand: ParsableCommand {
   private func byRecords(_ surroundings: Surroundings) throws -> (JobListing, String?) {
     let finder = RecordArguments.find(paths, surroundings)
     if finder.runs.isEmpty {
-      if finder.problems.isEmpty { complain("con-duct: there are no records here; name some, or use --run") }
+      if finder.problems.isEmpty { tell("there are no records here; name some, or use --run") }
       throw ExitCode(1)
     }
     let refreshed = refresh ? JobRefresh(finder.runs, surroundings, limit: slurmTimeout) : nil
     let jobs = refreshed?.jobs ?? finder.runs.map(\.jobs)
     let runs = zip(finder.runs, jobs).map { run, jobs in
-      JobListing.Run(prefix: run.prefix, runID: run.runID, jobs: jobs)
+      JobListing.Run(
+        prefix: run.prefix, runID: run.runID, jobs: jobs, unreadableJobs: run.unreadableJobs)
     }
     return (JobListing(runs), refreshed?.problem)
   }

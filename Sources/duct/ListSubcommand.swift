@@ -1,6 +1,7 @@
 import ArgumentParser
 import DuctCore
 import DuctReports
+import RecordText
 import SystemCalls
 
 extension RunListing.Format: ExpressibleByArgument {}
@@ -40,7 +41,8 @@ struct ListSubcommand: ParsableCommand {
   func validate() throws {
     for field in fields + sortBy where !RunListing.fields.contains(field) {
       throw ValidationError(
-        "there is no field '\(field)'; known are: \(RunListing.fields.sorted().joined(separator: ", "))")
+        "there is no field '\(field.forDisplay)'; known are: \(RunListing.fields.sorted().joined(separator: ", "))"
+      )
     }
   }
 
@@ -51,7 +53,9 @@ struct ListSubcommand: ParsableCommand {
       finder.runs, fields: fields.isEmpty ? RunListing.defaultFields : fields, sortBy: sortBy,
       isReversed: reverse)
     let hasColors = colors || !(surroundings["DUCT_COLORS"] ?? "").isEmpty
-    try show(listing.text(format, colors: hasColors))
-    if finder.runs.isEmpty, !finder.problems.isEmpty { throw ExitCode(1) }
+    try show(listing.text(format, colors: hasColors, width: terminalWidth))
+    guard finder.runs.isEmpty else { return }
+    if !finder.problems.isEmpty { throw ExitCode(1) }
+    tell("there are no records here; name some")
   }
 }

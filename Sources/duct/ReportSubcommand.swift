@@ -44,13 +44,13 @@ struct ReportSubcommand: ParsableCommand {
     let runs = finder.runs.filter { campaign == nil || $0.campaign == campaign }
     if runs.isEmpty {
       if finder.problems.isEmpty {
-        complain("con-duct: there are no records of runs here\(campaign.map { " of campaign \($0)" } ?? "")")
+        tell("there are no records of runs here\(campaign.map { " of campaign \($0)" } ?? "")")
       }
       throw ExitCode(1)
     }
     let refreshed = refresh ? JobRefresh(runs, surroundings, limit: slurmTimeout) : nil
     let report = CampaignReport(
       runs, jobs: refreshed?.jobs ?? runs.map(\.jobs), problem: refreshed?.problem, lines: lines)
-    try show(try report.text(format))
+    try show(try report.text(format, width: terminalWidth))
   }
 }

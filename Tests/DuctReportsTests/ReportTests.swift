@@ -1,6 +1,9 @@
 import DuctCore
+import Glibc
 import RecordText
 import SlurmJobs
+import SystemCalls
+import SystemPackage
 import TestSupport
 import Testing
 
@@ -13,6 +16,17 @@ import Testing
     table.add(["日本", "1000"])
     #expect(table.text == "NAME     N\na        1\n日本  1000\n")
     #expect(table.markdown == "| NAME | N |\n| --- | ---: |\n| a | 1 |\n| 日本 | 1000 |\n")
+  }
+
+  @Test func aNarrowTerminalCutsWhatIsWidestButTheName() {
+    var table = TextTable([("NAME", .left), ("COMMAND", .left), ("N", .right)])
+    table.add(["a-name-of-20-columns", "日本 and so on and so on", "1"])
+    #expect(table.text(width: 40).split(separator: "\n").map { String($0).displayWidth } == [40, 40])
+    #expect(
+      table.text(width: 40).contains("a-name-of-20-columns  日本 and so on…  1\n"), "\(table.text(width: 40))")
+    #expect(
+      table.text(width: 5).contains("a-name-of-20-columns  日本 and so…  1\n"), "\(table.text(width: 5))")
+    #expect(table.text(width: 200) == table.text)
   }
 
   @Test func whatBreaksATableIsMadeHarmless() {
@@ -84,6 +98,26 @@ import Testing
     #expect(finder.runs.count == 3)
     #expect(finder.problems.count == 4)
     #expect(finder.problems.allSatisfy { !$0.description.contains("\n") })
+  }
+
+  @Test func onlyRegularFilesAreRead() throws {
+    try valueOrErrno { sandbox["logs/f_info.json"].withPlatformString { mkfifo($0, 0o644) } }
+    try sandbox.makeDirectory("logs/g_info.json")
+    let finder = RunFinder([path("logs")], surroundings)
+    #expect(finder.runs.count == 3)
+    let problems = finder.problems.map(\.description)
+    #expect(problems.count == 2)
+    #expect(problems.contains { $0.contains("f_info.json: it is no regular file") })
+    #expect(problems.contains { $0.contains("g_info.json: ") && $0.contains("EISDIR") })
+  }
+
+  @Test func whyADirectoryCannotBeListed() throws {
+    try valueOrErrno { sandbox["loop"].withPlatformString { symlink($0, $0) } }
+    let problems = RunFinder([path("loop"), path("logs/b_stdout/x"), path("gone")], surroundings).problems
+    #expect(problems.map(\.description.isEmpty) == [false, false, false])
+    #expect(problems.first?.description.contains("cannot list") == true)
+    #expect(problems.first?.description.contains("ELOOP") == true)
+    #expect(problems.last?.description.hasSuffix("gone: no record of a run is there") == true)
   }
 
   private func prefixes(sortBy: [String], reversed: Bool = false) throws -> [String] {

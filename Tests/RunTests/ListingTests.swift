@@ -1,0 +1,76 @@
+import Glibc
+import RecordText
+import SystemCalls
+import TestSupport
+import Testing
+
+/// con-duct's subcommands that read records, where something is the matter.
+@Suite struct ListingTests {
+  private let sandbox: Sandbox
+  init() throws { sandbox = try Sandbox() }
+
+  private func conDuct(_ arguments: String...) async throws -> Finished {
+    try await run(Programs.conDuct, arguments, in: sandbox, limit: 30)
+  }
+
+  private func write(_ name: String, _ members: String = "") throws {
+    try sandbox.write(
+      "{\"schema_version\": \"0.2.3\", \"command\": \"c\", \"execution_summary\": {}\(members)}", to: name)
+  }
+
+  @Test(arguments: ["ls", "jobs", "report"])
+  func aFIFOAmongTheRecordsIsPassedOver(_ subcommand: String) async throws {
+    try valueOrErrno { sandbox["x_info.json"].withPlatformString { mkfifo($0, 0o644) } }
+    try write("y_info.json")
+    let result = try await conDuct(subcommand, ".")
+    #expect(result.code == 0)
+    #expect(result.stdout.contains("y_"))
+    #expect(result.stderr == "con-duct: cannot read ./x_info.json: it is no regular file\n")
+  }
+
+  @Test(arguments: ["ls", "jobs", "report"])
+  func namesOfFilesDoNotReachTheTerminalAsTheyAre(_ subcommand: String) async throws {
+    try sandbox.write("{", to: "\u{1B}[31m\n\u{07}_info.json")
+    let result = try await conDuct(subcommand, ".")
+    #expect(result.code == 1)
+    #expect(result.stderr.hasPrefix("con-duct: ./ [31m  _info.json is no JSON: "))
+    #expect(result.stderr.split(separator: "\n").count == 1)
+  }
+
+  @Test func jobsThatCannotBeReadAreTold() async throws {
+    try write(
+      "y_info.json",
+      ", \"slurm\": {\"submitted_jobs\": [{\"job_id\": 1}, {\"job_id\": 2, \"state\": \"FAILED\"}]}")
+    for arguments in [["ls", "."], ["jobs", "--no-refresh", "."], ["report", "--no-refresh", "."]] {
+      let result = try await run(Programs.conDuct, arguments, in: sandbox)
+      #expect(result.code == 0)
+      #expect(
+        result.stderr == "con-duct: ./y_info.json: a Slurm job in it cannot be read: there is no state\n")
+    }
+  }
+
+  /// As `con-duct ls | head -1`, also where SIGPIPE is ignored.
+  @Test(arguments: ["", "trap '' PIPE; "])
+  func aReaderThatLeavesIsNoError(_ trap: String) async throws {
+    for number in 0..<300 { try write("\(String(repeating: "long", count: 60))\(number)_info.json") }
+    let script = trap + "\"$0\" ls . | head -1; echo ${PIPESTATUS[0]}"
+    let result = try await run("bash", ["-c", script, Programs.conDuct], in: sandbox)
+    #expect(result.stdout.split(separator: "\n").map(String.init).last == "141")
+    #expect(result.stderr == "")
+  }
+
+  @Test func aFullDiskIsAnError() async throws {
+    try write("y_info.json")
+    let result = try await run("bash", ["-c", "\"$0\" ls . > /dev/full", Programs.conDuct], in: sandbox)
+    #expect(result.code == 1)
+    #expect(result.stderr == "con-duct: cannot write to standard output: No space left on device (ENOSPC)\n")
+  }
+
+  @Test(arguments: ["ls", "jobs", "report"])
+  func whereThereAreNoRecordsThatIsSaid(_ subcommand: String) async throws {
+    let result = try await conDuct(subcommand)
+    #expect(result.code == (subcommand == "ls" ? 0 : 1))
+    #expect(result.stdout == "")
+    #expect(result.stderr.hasPrefix("con-duct: there are no records "))
+  }
+}
