@@ -3,18 +3,21 @@ import Glibc
 internal import RecordText
 public import SlurmJobs
 internal import SystemCalls
-internal import SystemPackage
 
 /// Brings the jobs of recorded runs up to date: one question to slurmctld for all of them, one to
-/// slurmdbd for what slurmctld has forgotten.
+/// slurmdbd by the tag of each run, and one for what slurmctld has forgotten.
 public struct JobRefresh: Sendable {
+  /// Of the runs that are over with all their jobs, so many are asked for by tag: a question a run.
+  static let mostSettled = 10
+  /// Of the time left: the questions by tag leave some of it for those by id.
+  private static let shareOfTags = 0.7
+
   /// The runs' jobs, in the order of the runs.
   public private(set) var jobs: [[JobRecord]]
   /// Why not everything is up to date; nil if it is.
   public private(set) var problem: String?
 
-  private let helper: SlurmHelper
-  private let deadline: MonotonicInstant
+  private let slurm: SlurmInquiry
 
   /// Asks for the jobs of `runs`, within `limit` seconds all in all.
   ///
@@ -22,29 +25,30 @@ public struct JobRefresh: Sendable {
   /// have submitted them since, or the record may be older than they are.
   public init(_ runs: [RecordedRun], _ surroundings: Surroundings, limit: Double) {
     jobs = runs.map(\.jobs)
-    helper = Self.helper(surroundings)
-    deadline = .now + limit
+    slurm = SlurmInquiry(surroundings, limit: limit)
+    let start = WallTime.now.seconds
     let tags = runs.map { $0.tag }
     guard jobs.contains(where: { !$0.isEmpty }) || tags.contains(where: { $0 != nil }) else { return }
 
     var ledgers = jobs.map { JobLedger($0) }
     let controller = ask(.jobsOfUser(uid: getuid()))
     if let controller { Self.apply(controller, .slurmctld, tags, &ledgers) }
-    for (index, run) in runs.enumerated() where run.state == "running" || run.state == "interrupted" {
-      guard let tag = run.tag, let answer = ask(.accountingOfUser(uid: getuid(), since: run.since, tag: tag))
-      else { continue }
-      Self.apply(answer, .slurmdbd, [tag], &ledgers, at: index)
+    let end = MonotonicInstant.now + slurm.secondsLeft * Self.shareOfTags
+    for index in Self.askedByTag(runs) {
+      let request = SlurmRequest.accountingOfUser(
+        uid: getuid(), since: runs[index].since, tag: tags[index])
+      if let answer = ask(request, limit: end.seconds(since: .now)) {
+        Self.apply(answer, .slurmdbd, [tags[index]], &ledgers, at: index)
+      }
     }
     lookUp(controller, tags, &ledgers)
-    let start = WallTime.now.seconds - limit
     for index in ledgers.indices { ledgers[index].markStale(notSeenSince: start) }
     jobs = ledgers.map(\.jobs)
   }
 
   /// The jobs of a run by its tag alone, from slurmctld and slurmdbd.
   public init(runID: String, _ surroundings: Surroundings, limit: Double) {
-    helper = Self.helper(surroundings)
-    deadline = .now + limit
+    slurm = SlurmInquiry(surroundings, limit: limit)
     jobs = []
     let tag = runID.hasPrefix(JobTag.prefix) ? runID : JobTag.tag(ofRun: runID)
     var ledgers = [JobLedger()]
@@ -57,10 +61,14 @@ public struct JobRefresh: Sendable {
     jobs = ledgers.map(\.jobs)
   }
 
-  private static func helper(_ surroundings: Surroundings) -> SlurmHelper {
-    SlurmHelper(
-      program: HelperPrograms(environment: surroundings.environment).slurm,
-      children: ChildProcesses(reaping: .byWaiters))
+  /// The runs that accounting is asked for by tag, those first that have most likely submitted since.
+  ///
+  /// Whatever of a run goes on can submit jobs after its record was written: jobs that had not ended
+  /// then, the command of a duct that was killed. Where all was over only a process that the command has
+  /// left behind can, so of many such runs the latest are asked for.
+  static func askedByTag(_ runs: [RecordedRun]) -> [Int] {
+    let tagged = runs.indices.filter { runs[$0].tag != nil }.sorted { runs[$0].since > runs[$1].since }
+    return tagged.filter { !runs[$0].isSettled } + tagged.filter { runs[$0].isSettled }.prefix(mostSettled)
   }
 
   private mutating func lookUp(
@@ -93,11 +101,9 @@ public struct JobRefresh: Sendable {
     }
   }
 
-  private mutating func ask(_ request: SlurmRequest) -> SlurmAnswer? {
-    let limit = deadline.seconds(since: .now)
+  private mutating func ask(_ request: SlurmRequest, limit: Double = .infinity) -> SlurmAnswer? {
     do throws(SlurmFailure) {
-      if limit <= 0 { throw SlurmFailure(.timeout, "no time was left to ask for \(request.name)") }
-      return try helper.ask(request, limit: limit)
+      return try slurm.ask(request, limit: limit)
     } catch {
       problem = problem ?? error.message
       return nil
@@ -111,5 +117,10 @@ extension RecordedRun {
     // A minute earlier, for a controller whose clock is behind. The record may hold any number.
     let start = (summary?["start_time"]?.double ?? 1) - 60
     return max(Int(saturating: min(start, WallTime.now.seconds)), 1)
+  }
+
+  /// The run was over when the record was written, all jobs that it knew had ended, and it knew them all.
+  fileprivate var isSettled: Bool {
+    state == "finished" && jobs.allSatisfy(\.hasEnded) && (info["slurm"]?["problem"]?.isNull ?? true)
   }
 }

@@ -132,6 +132,24 @@ extension OnSlurm {
       }
     }
 
+    @Test func jobsOfAFinishedRunsJobsAreFoundByTheirTagAlone() async throws {
+      let run = try await fixture.run(
+        "sbatch -J outer --wrap 'until [ -e go ]; do sleep 0.1; done; sbatch -J inner --wrap true'", [])
+      #expect(run.info["run_state"] == "finished")
+      #expect(run.jobs.count == 1)
+      let tag = try #require(run.info["slurm"]?["tag"]?.string)
+      try fixture.sandbox.write("", to: "go")
+      try await eventually(60) {
+        try await fixture.tool("sacct", "-nXP", "-W", tag, "-o", "jobname,state").trimmed
+          .split(separator: "\n").sorted() == ["inner|COMPLETED", "outer|COMPLETED"]
+      }
+      // As long after their end as MinJobAge, it is the same as if slurmctld were not there.
+      try await fixture.testbed.control("stop", "slurmctld", in: fixture.sandbox)
+      let result = try await conDuct("jobs", "log_", "--slurm-timeout", "30")
+      try await fixture.testbed.restore(in: fixture.sandbox)
+      #expect(result.stdout.contains("2 submitted: 2 COMPLETED"), "\(result.stdout)\(result.stderr)")
+    }
+
     @Test func listingsShowTheJobs() async throws {
       _ = try await fixture.run("sbatch -J one --wrap true")
       let table = try await conDuct("ls", "-F", "exit_code", "jobs", "run_state", "--", "log_info.json")

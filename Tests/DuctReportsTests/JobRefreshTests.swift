@@ -1,0 +1,58 @@
+import RecordText
+import SlurmJobs
+import SystemCalls
+import TestSupport
+import Testing
+
+@testable import DuctCore
+@testable import DuctReports
+
+/// What a refresh makes of records where Slurm does not answer. SlurmTests has those where it does.
+@Suite struct JobRefreshTests {
+  private let unreadable = Surroundings(
+    entries: ["SLURM_CONF=/nonexistent/slurm.conf", "DUCT_CONFIG_PATHS=/nonexistent"].map { Array($0.utf8) })
+
+  private func active(seenBefore seconds: Double) throws -> RecordedRun {
+    var run = try run(record())
+    run.jobs[0].state = .running
+    run.jobs[0].lastSeen = WallTime.now.seconds - seconds
+    return run
+  }
+
+  @Test func anUnreadableConfigurationIsSaidAtOnce() throws {
+    let refresh = JobRefresh([try active(seenBefore: 1000)], unreadable, limit: 20)
+    #expect(refresh.problem?.hasPrefix("cannot read /nonexistent/slurm.conf: ") == true)
+    let byTag = JobRefresh(runID: "x", unreadable, limit: 20)
+    #expect(byTag.problem?.hasPrefix("cannot read /nonexistent/slurm.conf: ") == true)
+  }
+
+  @Test func whatWasSeenBeforeTheRefreshIsOldHoweverLongItMayTake() throws {
+    let refresh = JobRefresh([try active(seenBefore: 5)], unreadable, limit: 20)
+    #expect(refresh.jobs.map { $0.map(\.stale) } == [[true]])
+  }
+
+  private func tagged(_ start: Int, _ state: String, job: JobState = .completed) throws -> RecordedRun {
+    var run = try run(
+      record(
+        summary: ", \"start_time\": \(start)", members: ", \"run_state\": \"\(state)\""))
+    run.jobs[0].state = job
+    return run
+  }
+
+  @Test func everyRunWithATagIsAskedForUnlessTooManyAreOver() throws {
+    #expect(JobRefresh.askedByTag([try tagged(1000, "finished")]) == [0])
+    let over = try (1...20).map { try tagged($0 * 1000, "finished") }
+    #expect(JobRefresh.askedByTag(over) == Array(10..<20).reversed(), "the latest")
+    let going = try [
+      tagged(100, "running"), tagged(300, "interrupted"), tagged(200, "finished", job: .running),
+    ]
+    #expect(JobRefresh.askedByTag(going + over).prefix(3) == [1, 2, 0])
+    #expect(JobRefresh.askedByTag(going + over).count == 13)
+  }
+
+  @Test(arguments: ["null", "\"x'; --\"", "\"wckey\"", "\"duct-a,b\"", "7"])
+  func whatIsNoTagIsNotAskedFor(_ tag: String) throws {
+    let text = "{\"schema_version\": \"0\", \"execution_summary\": {}, \"slurm\": {\"tag\": \(tag)}}"
+    #expect(JobRefresh.askedByTag([try run(text)]) == [])
+  }
+}
