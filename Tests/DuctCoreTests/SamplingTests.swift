@@ -99,6 +99,62 @@ import Testing
   }
 }
 
+@Suite struct ProcessTreeTests {
+  private func stat(_ pid: Int32, parent: Int32, name: String = "x", start: Int = 9) throws -> ProcessStat {
+    let line = "\(pid) (\(name)) S \(parent) 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 \(start) 0 0"
+    return try #require(Array(line.utf8).withUnsafeBytes { ProcessStat($0) })
+  }
+
+  @Test func aChainOfParentsMayBeOfAnyLength() throws {
+    // More than a stack could hold; the pids are none of real processes.
+    let (root, last): (Int32, Int32) = (5_000_000, 5_100_000)
+    var stats: [Int32: ProcessStat] = [:]
+    for pid in root...last { stats[pid] = try stat(pid, parent: pid - 1) }
+    let deepest = try #require(stats[last])
+    let below = Monitor<[Bool]?>(nil)
+    _ = try OwnThread("chain", stackSize: 64 << 10) { [stats] in
+      let answers = [root, 99_999_999].map { root in
+        var memo: [Int32: Bool] = [:]
+        let tree = ProcessTree(root: root, session: root, sessionIsShared: false)
+        let answer = tree.isDescendant(deepest, stats, &memo)
+        return answer && memo.count == stats.count && memo.values.allSatisfy { $0 }
+      }
+      below.update { $0 = answers }
+    }
+    #expect(below.wait(until: .now + 60) { $0 } == [true, false])
+  }
+
+  @Test func pidsThatFormARingEnd() throws {
+    let stats: [Int32: ProcessStat] = try [
+      5: stat(5, parent: 6), 6: stat(6, parent: 7), 7: stat(7, parent: 5),
+    ]
+    let tree = ProcessTree(root: 1000, session: 1000, sessionIsShared: false)
+    var memo: [Int32: Bool] = [:]
+    #expect(!tree.isDescendant(try #require(stats[5]), stats, &memo))
+    #expect(memo == [5: false, 6: false, 7: false])
+  }
+
+  @Test func anSbatchIsNewOnce() throws {
+    var tree = ProcessTree(root: 1, session: 1, sessionIsShared: false)
+    func look(_ processes: (pid: Int32, start: Int, isDescendant: Bool)...) throws -> Bool {
+      let members = try processes.map { process in
+        let stat = try stat(process.pid, parent: 1, name: "sbatch", start: process.start)
+        return ProcessTree.Member(stat: stat, isDescendant: process.isDescendant)
+      }
+      return tree.hasNewSbatch(members)
+    }
+    #expect(try !look())
+    #expect(try look((7, 10, true)))
+    // sbatch --wait stays for as long as its job.
+    #expect(try !look((7, 10, true)))
+    #expect(try look((7, 10, true), (8, 20, true)))
+    #expect(try !look((8, 20, true)))
+    #expect(try !look((8, 20, true), (9, 20, false)))
+    // The pid is used again.
+    #expect(try look((8, 30, true)))
+  }
+}
+
 @Suite struct PollScheduleTests {
   private let now = MonotonicInstant.now
 

@@ -21,6 +21,8 @@ struct ProcessTree {
   /// need not be looked at again; one whose number has gone in between is looked at anew.
   private var strangers: Set<Int32> = [0]
   private var sightings: [Int32: SessionSighting] = [:]
+  /// The processes named sbatch below the command, by the last look.
+  private var submitters: Set<ProcessIdentity> = []
 
   init(root: Int32, session: Int32, sessionIsShared: Bool) {
     self.root = root
@@ -63,18 +65,32 @@ struct ProcessTree {
     return members
   }
 
-  private func isDescendant(
+  /// Whether a process is below the command. A loop, not a recursion: anyone on the host can make a chain
+  /// of parents that is deeper than a thread's stack.
+  ///
+  /// - Parameter memo: what is known already, by pid; every process on the way up is added.
+  func isDescendant(
     _ stat: ProcessStat, _ stats: [Int32: ProcessStat], _ memo: inout [Int32: Bool]
   ) -> Bool {
-    if let answer = memo[stat.pid] { return answer }
-    // Kept once it was seen below the command, whoever is its parent now; and an orphan whose parents
-    // came and went between two looks is a child of duct.
-    var answer = stat.pid == root || known.contains(ProcessIdentity(stat)) || stat.parent == own
-    if !answer, let parent = stats[stat.parent], stat.parent != stat.pid {
-      memo[stat.pid] = false  // no endless loop, should pids be used again meanwhile
-      answer = isDescendant(parent, stats, &memo)
+    var path: [Int32] = []
+    var next: ProcessStat? = stat
+    var answer = false
+    while let current = next {
+      if let known = memo[current.pid] {
+        answer = known
+        break
+      }
+      memo[current.pid] = false  // no endless loop, should pids be used again meanwhile
+      path.append(current.pid)
+      // Kept once it was seen below the command, whoever is its parent now; and an orphan whose parents
+      // came and went between two looks is a child of duct.
+      if current.pid == root || known.contains(ProcessIdentity(current)) || current.parent == own {
+        answer = true
+        break
+      }
+      next = stats[current.parent]
     }
-    memo[stat.pid] = answer
+    for pid in path { memo[pid] = answer }
     return answer
   }
 
@@ -107,6 +123,16 @@ struct ProcessTree {
       sighting.goneBy = sighting.goneBy ?? now
       return sighting
     }
+  }
+
+  /// Whether an sbatch is among the members that was not there at the look before. `sbatch --wait` stays
+  /// as long as its job, and submits once.
+  mutating func hasNewSbatch(_ members: [Member]) -> Bool {
+    let name = Array("sbatch".utf8)
+    let present = Set(
+      members.lazy.filter { $0.isDescendant && $0.stat.name == name }.map { ProcessIdentity($0.stat) })
+    defer { submitters = present }
+    return !present.isSubset(of: submitters)
   }
 
   /// Grows, shrinks or changes when a child came or went, also between two looks.

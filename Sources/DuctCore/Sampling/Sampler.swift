@@ -8,8 +8,8 @@ struct TreeNews: Sendable {
   var sessions: [SessionSighting]
   /// A child came or went since the last look.
   var hasChanged: Bool
-  /// A process of that name was below the command.
-  var hasSbatch: Bool
+  /// A process of that name is below the command that was not there at the look before.
+  var hasNewSbatch: Bool
 }
 
 /// Looks at the run's processes at every sample interval, on a thread of its own.
@@ -73,7 +73,7 @@ private struct SamplingLoop {
     let isOver = stop.wait(until: start + min(Self.firstLook, intervals.sample)) { $0 ? true : nil }
     if isOver != nil {
       // No time for a look, and yet the command may have submitted something from its session.
-      handlers.tree(TreeNews(sessions: tree.sessionsAtEnd, hasChanged: false, hasSbatch: false))
+      handlers.tree(TreeNews(sessions: tree.sessionsAtEnd, hasChanged: false, hasNewSbatch: false))
       return
     }
     var next = start
@@ -108,7 +108,7 @@ private struct SamplingLoop {
     handlers.tree(
       TreeNews(
         sessions: tree.sessions, hasChanged: activity != self.activity,
-        hasSbatch: members.contains { $0.isDescendant && $0.stat.name == Array("sbatch".utf8) }))
+        hasNewSbatch: tree.hasNewSbatch(members)))
     self.activity = activity
   }
 

@@ -63,7 +63,7 @@ final class JobWatcher: Sendable {
   func note(_ news: TreeNews) {
     state.update { state in
       for session in news.sessions { state.detection.note(session) }
-      if news.hasSbatch {
+      if news.hasNewSbatch {
         state.detection.hasSeenSbatch = true
         state.schedule.noteSubmission(.now)
       }
