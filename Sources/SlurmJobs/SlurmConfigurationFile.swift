@@ -10,6 +10,8 @@ public struct SlurmConfigurationFile: Sendable, Equatable {
   public var tracksWckeys = false
 
   private static let deepestInclude = 8
+  /// In bytes. Of a larger file nothing is believed: what says that wckeys are tracked may stand at its end.
+  private static let largestFile = 1 << 20
 
   public init() {}
 
@@ -27,17 +29,23 @@ public struct SlurmConfigurationFile: Sendable, Equatable {
   }
 
   /// Reads a file and what it includes.
+  ///
+  /// - Throws: also when one of them is too large to be read as a whole.
   public init(reading path: FilePath) throws(Errno) {
     try read(path, depth: 0)
   }
 
   private mutating func read(_ path: FilePath, depth: Int) throws(Errno) {
-    let text = String(decoding: try readAll(path), as: UTF8.self)
+    let bytes = try readAll(path, limit: Self.largestFile + 1)
+    if bytes.count > Self.largestFile { throw .fileTooLarge }
+    let text = String(decoding: bytes, as: UTF8.self)
     var continued = ""
-    for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+    // "\r\n" is one character to Swift.
+    let lines = text.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }
+    for line in lines {
       let content = Self.withoutComment(line)
-      if content.hasSuffix("\\") {
-        continued += content.dropLast()
+      if let start = Self.beforeContinuation(content) {
+        continued += start
         continue
       }
       try parse(continued + content, in: path, depth: depth)
@@ -47,7 +55,7 @@ public struct SlurmConfigurationFile: Sendable, Equatable {
   }
 
   private mutating func parse(_ line: String, in path: FilePath, depth: Int) throws(Errno) {
-    let words = line.split { $0 == " " || $0 == "\t" || $0 == "\r" }
+    let words = line.split(whereSeparator: \.isWhitespace)
     if words.count == 2, words[0].lowercased() == "include" {
       guard depth < Self.deepestInclude else { return }
       let included = FilePath(String(words[1]))
@@ -56,21 +64,60 @@ public struct SlurmConfigurationFile: Sendable, Equatable {
         depth: depth + 1)
       return
     }
-    for word in words {
-      let parts = word.split(separator: "=", maxSplits: 1)
-      guard parts.count == 2 else { continue }
-      let value = parts[1].filter { $0 != "\"" }
-      switch parts[0].lowercased() {
+    for (key, value) in Self.settings(in: line) {
+      switch key.lowercased() {
       case "clustername": clusterName = value.lowercased()
       case "trackwckey":
         if ["yes", "up", "true", "1"].contains(value.lowercased()) { tracksWckeys = true }
       case "accountingstorageenforce":
         // `all` contains wckeys.
-        let limits = value.lowercased().split(separator: ",")
+        let limits = value.lowercased().split(separator: ",").map { $0.filter { !$0.isWhitespace } }
         if limits.contains("wckeys") || limits.contains("all") { tracksWckeys = true }
       default: break
       }
     }
+  }
+
+  /// The settings of a line as Slurm's own pattern finds them: a key, `=` with spaces around it or none,
+  /// perhaps an operator before it, and a value in quotes or up to the next space.
+  private static func settings(in line: String) -> [(key: Substring, value: String)] {
+    var settings: [(Substring, String)] = []
+    var rest = line[...]
+    while true {
+      rest = rest.drop { $0.isWhitespace }
+      if rest.isEmpty { return settings }
+      if let (key, value, after) = setting(at: rest) {
+        settings.append((key, value))
+        rest = after
+      } else {
+        rest = rest.drop { !$0.isWhitespace }
+      }
+    }
+  }
+
+  private static func setting(at text: Substring) -> (key: Substring, value: String, rest: Substring)? {
+    let key = text.prefix { $0.isLetter || $0.isNumber || $0 == "_" || $0 == "." }
+    var rest = text[key.endIndex...].drop { $0.isWhitespace }
+    if let first = rest.first, "-*+/".contains(first) { rest.removeFirst() }
+    guard !key.isEmpty, rest.first == "=" else { return nil }
+    rest = rest.dropFirst().drop { $0.isWhitespace }
+    if rest.first == "\"" {
+      let quoted = rest.dropFirst().prefix { $0 != "\"" }
+      let after = rest[quoted.endIndex...].dropFirst()
+      if quoted.endIndex < rest.endIndex, after.first?.isWhitespace ?? true {
+        return (key, String(quoted), after)
+      }
+    }
+    let plain = rest.prefix { !$0.isWhitespace }
+    return plain.isEmpty ? nil : (key, plain.filter { $0 != "\"" }, rest[plain.endIndex...])
+  }
+
+  /// What stands before a backslash at the end of a line, spaces behind it aside; nil if there is none.
+  private static func beforeContinuation(_ line: String) -> Substring? {
+    var start = line[...]
+    while let last = start.last, last.isWhitespace { start.removeLast() }
+    let backslashes = start.reversed().prefix { $0 == "\\" }.count
+    return backslashes % 2 == 1 ? start.dropLast() : nil
   }
 
   /// A `#` starts a comment unless a backslash stands before it.

@@ -23,12 +23,29 @@ import Testing
   @Test(arguments: [
     "TrackWCKey=Yes", "trackwckey=1", "AccountingStorageEnforce=limits,wckeys",
     "AccountingStorageEnforce=ALL",
-    "Foo=bar \\\nTrackWCKey=yes",
+    "Foo=bar \\\nTrackWCKey=yes", "Foo=bar \\  \nTrackWCKey=yes",
+    "TrackWCKey = Yes", "TrackWCKey\t=\tyes", "TrackWCKey= yes", "TrackWCKey =yes", "TrackWCKey=\"yes\"",
+    "Foo=\"a b\" TrackWCKey=yes", "Foo = \"a b\"  TrackWCKey = \"Yes\" Bar=1", "Foo+=1 TrackWCKey=yes",
+    "AccountingStorageEnforce = \"limits, wckeys\"", "ClusterName=a\r\n# c\r\nTrackWCKey=yes\r\n",
+    "nonsense TrackWCKey=yes",
   ])
   func wckeysAreTracked(_ line: String) throws { #expect(try read(line).tracksWckeys) }
 
-  @Test(arguments: ["", "TrackWCKey=no", "AccountingStorageEnforce=associations,limits", "#TrackWCKey=yes"])
+  @Test(arguments: [
+    "", "TrackWCKey=no", "AccountingStorageEnforce=associations,limits", "#TrackWCKey=yes",
+    "TrackWCKey = no", "Foo=\"TrackWCKey=yes\"", "Foo = \"a TrackWCKey=yes b\"", "TrackWCKey", "TrackWCKey =",
+    "= TrackWCKey yes",
+  ])
   func wckeysAreFree(_ line: String) throws { #expect(try !read(line).tracksWckeys) }
+
+  @Test func spacesAroundTheMark() throws {
+    #expect(try read("ClusterName = \"Deep\" SlurmctldHost = host\n").clusterName == "deep")
+  }
+
+  @Test func aFileThatIsTooLargeIsNotBelieved() throws {
+    let filling = String(repeating: "# filling\n", count: 120_000)
+    #expect(throws: Errno.fileTooLarge) { try read("ClusterName=a\n" + filling + "TrackWCKey=yes\n") }
+  }
 
   @Test func includesAreFollowed() throws {
     try sandbox.makeDirectory("conf.d")
