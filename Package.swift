@@ -73,7 +73,7 @@ let package = Package(
     .systemLibrary(name: "CSlurm", providers: [.apt(["libslurm-dev"])]),
     .target(
       name: "DuctSlurm",
-      dependencies: ["CSlurm", "SlurmJobs", "RecordText", "SystemCalls", collections],
+      dependencies: ["CSlurm", "SlurmJobs", "RecordText", "SystemCalls", collections, system],
       swiftSettings: strict),
     .executableTarget(
       name: "duct-slurm",

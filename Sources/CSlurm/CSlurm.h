@@ -198,14 +198,17 @@ static inline void duct_slurm_accounting_close(void *connection) {
   slurmdb_connection_close(&connection);
 }
 
-/// Jobs by id, with their steps. NULL with errno in `error` on failure. Lists stay the caller's.
-static inline List duct_slurm_accounting_jobs(void *connection, List jobs, List clusters, int *error) {
+/// Jobs by id, with their steps; `users` (ids as text) may be NULL. NULL with errno in `error` on failure.
+/// Lists stay the caller's.
+static inline List duct_slurm_accounting_jobs(void *connection, List jobs, List users, List clusters,
+                                              int *error) {
   slurmdb_job_cond_t condition;
   memset(&condition, 0, sizeof condition);
   condition.db_flags = SLURMDB_JOB_FLAG_NOTSET;
   // Earlier runs of requeued jobs too: their number is the number of restarts.
   condition.flags = JOBCOND_FLAG_DUP | JOBCOND_FLAG_NO_TRUNC;
   condition.step_list = jobs;
+  condition.userid_list = users;
   condition.cluster_list = clusters;
   errno = 0;
   List result = slurmdb_jobs_get(connection, &condition);

@@ -4,10 +4,12 @@ internal import SlurmJobs
 
 /// Questions to slurmdbd.
 enum AccountingQueries {
-  /// Jobs by id, whole arrays and heterogeneous jobs by the id of their first.
-  static func jobs(ids: [UInt32], cluster: String?) throws(SlurmFailure) -> SlurmAnswer {
+  /// Jobs by id, whole arrays and heterogeneous jobs by the id of their first; all or those of a user.
+  static func jobs(ids: [UInt32], cluster: String?, uid: UInt32?) throws(SlurmFailure) -> SlurmAnswer {
+    // Without an id, slurmdbd would tell of all jobs.
+    if ids.isEmpty { return SlurmAnswer() }
     let connection = try AccountingConnection()
-    return try jobs(ids, connection, cluster ?? LocalCluster.name)
+    return try jobs(ids, connection, cluster ?? LocalCluster.name, uid: uid)
   }
 
   /// Jobs of a user that had not ended at `since`; all or those with a tag.
@@ -26,16 +28,18 @@ enum AccountingQueries {
     let records: [UnsafeMutablePointer<slurmdb_job_rec_t>] = elements(found)
     let ids = Set(records.map(\.pointee.jobid)).sorted()
     slurm_list_destroy(found)
-    return ids.isEmpty ? SlurmAnswer() : try jobs(ids, connection, cluster)
+    return ids.isEmpty ? SlurmAnswer() : try jobs(ids, connection, cluster, uid: uid)
   }
 
   private static func jobs(
-    _ ids: [UInt32], _ connection: AccountingConnection, _ cluster: String?
+    _ ids: [UInt32], _ connection: AccountingConnection, _ cluster: String?, uid: UInt32?
   ) throws(SlurmFailure) -> SlurmAnswer {
-    let (selected, clusters) = (jobList(ids), textList(cluster))
-    defer { for list in [selected, clusters] where list != nil { slurm_list_destroy(list) } }
+    let (selected, users, clusters) = (jobList(ids), textList(uid.map { "\($0)" }), textList(cluster))
+    defer { for list in [selected, users, clusters] where list != nil { slurm_list_destroy(list) } }
     var error: CInt = 0
-    guard let found = duct_slurm_accounting_jobs(connection.handle, selected, clusters, &error) else {
+    guard
+      let found = duct_slurm_accounting_jobs(connection.handle, selected, users, clusters, &error)
+    else {
       throw AccountingConnection.failure("slurmdb_jobs_get", error)
     }
     defer { slurm_list_destroy(found) }

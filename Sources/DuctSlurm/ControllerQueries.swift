@@ -18,7 +18,7 @@ enum ControllerQueries {
         return try answer("slurm_load_job") { slurm_load_job($0, ids[0], flags) }
       } catch  where error.code == Int(ESLURM_INVALID_JOB_ID.rawValue) {
         // It has left the controller, or never was: that is an answer.
-        return emptyAnswer()
+        return SlurmAnswer()
       }
     }
     var all = try answer("slurm_load_jobs") { slurm_load_jobs(0, $0, flags) }
@@ -43,7 +43,7 @@ enum ControllerQueries {
     configuration.tracksWckeys = settings.tracks_wckeys
     configuration.minJobAge = Int(settings.min_job_age)
     configuration.controllerIsUp = true
-    var answer = emptyAnswer()
+    var answer = SlurmAnswer()
     answer.configuration = configuration
     return answer
   }
@@ -53,7 +53,7 @@ enum ControllerQueries {
     var configuration = ClusterConfiguration()
     configuration.libraryVersion = libraryVersion
     configuration.controllerIsUp = true
-    var answer = emptyAnswer()
+    var answer = SlurmAnswer()
     answer.configuration = configuration
     return answer
   }
@@ -77,7 +77,7 @@ enum ControllerQueries {
     defer { slurm_free_job_info_msg(loaded) }
     let now = Int(loaded.pointee.last_update)
     var conversion = JobConversion(cluster: LocalCluster.name, now: now)
-    var answer = emptyAnswer()
+    var answer = SlurmAnswer()
     answer.controllerTime = now
     for index in 0..<Int(loaded.pointee.record_count) {
       guard let job = loaded.pointee.job_array.map({ $0 + index }) else { break }
@@ -121,12 +121,6 @@ enum ControllerQueries {
     let stdout = slurmText(buffer)
     slurm_get_job_stderr(&buffer, CInt(buffer.count), job)
     return (stdout, slurmText(buffer))
-  }
-
-  private static func emptyAnswer() -> SlurmAnswer {
-    var answer = SlurmAnswer()
-    answer.hostNames = HostNames.local
-    return answer
   }
 
   /// libslurm gives 0, -1 with errno, or (slurm_load_job) the error itself; errno may be 0.

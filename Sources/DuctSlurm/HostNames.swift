@@ -1,15 +1,38 @@
 import Glibc
+internal import SystemCalls
+internal import SystemPackage
 
 /// Names by which slurmctld may know this host: it looks the address of a client up in reverse and cuts
 /// the name at the first dot, so `alloc_node` need not be the hostname.
 enum HostNames {
-  static let local: [String] = names()
+  /// The names of this host's addresses, as many as the name service tells in time: with a name server
+  /// that is down, each takes seconds. They are looked up side by side; what hangs ends with the process.
+  static func local(within seconds: Double) -> [String] {
+    let addresses = self.addresses()
+    let found = Monitor<(names: Set<String>, done: Int)>(([], 0))
+    for address in addresses {
+      do throws(Errno) {
+        _ = try OwnThread("host name") {
+          let name = name(of: address)
+          found.update { found in
+            if let name { found.names.insert(name) }
+            found.done += 1
+          }
+        }
+      } catch {
+        found.update { $0.done += 1 }
+      }
+    }
+    _ = found.wait(until: .now + seconds) { $0.done == addresses.count ? true : nil }
+    return found.withLock { $0.names.sorted() }
+  }
 
-  private static func names() -> [String] {
-    var found: Set<String> = []
+  /// Socket addresses, as bytes.
+  private static func addresses() -> [[UInt8]] {
     var first: UnsafeMutablePointer<ifaddrs>?
     guard getifaddrs(&first) == 0 else { return [] }
     defer { freeifaddrs(first) }
+    var addresses: [[UInt8]] = []
     var next = first
     while let interface = next {
       next = interface.pointee.ifa_next
@@ -20,13 +43,22 @@ enum HostNames {
       case AF_INET6: length = MemoryLayout<sockaddr_in6>.size
       default: continue
       }
-      var name = [CChar](repeating: 0, count: 1025)
-      let result = getnameinfo(
-        address, socklen_t(length), &name, socklen_t(name.count), nil, 0, NI_NAMEREQD)
-      if result == 0, let text = slurmText(name), let short = text.split(separator: ".").first {
-        found.insert(short.lowercased())
-      }
+      addresses.append(Array(UnsafeRawBufferPointer(start: address, count: length)))
     }
-    return found.sorted()
+    return addresses
+  }
+
+  private static func name(of address: [UInt8]) -> String? {
+    var name = [CChar](repeating: 0, count: 1025)
+    let result = address.withUnsafeBytes { bytes -> CInt in
+      guard let start = bytes.baseAddress else { return EAI_FAIL }
+      return getnameinfo(
+        start.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count), &name, socklen_t(name.count),
+        nil, 0, NI_NAMEREQD)
+    }
+    guard result == 0, let text = slurmText(name), let short = text.split(separator: ".").first else {
+      return nil
+    }
+    return short.lowercased()
   }
 }

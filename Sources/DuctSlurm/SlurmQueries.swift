@@ -5,6 +5,11 @@ public import SlurmJobs
 /// Carries out one request with libslurm. This process may end in it: see docs/architecture.md.
 public enum SlurmQueries {
   public static func answer(_ request: SlurmRequest) -> SlurmAnswer {
+    if request == .hostNames {
+      var answer = SlurmAnswer()
+      answer.hostNames = HostNames.local(within: 2)
+      return answer
+    }
     // Else libslurm cuts the expression of an array's tasks at 64 characters.
     setenv("SLURM_BITSTR_LEN", "0", 1)
     slurm_init(nil)
@@ -12,12 +17,13 @@ public enum SlurmQueries {
       switch request {
       case .jobsOfUser(let uid): return try ControllerQueries.jobsOfUser(uid)
       case .jobs(let ids): return try ControllerQueries.jobs(ids)
-      case .accountingJobs(let ids, let cluster):
-        return try AccountingQueries.jobs(ids: ids, cluster: cluster)
+      case .accountingJobs(let ids, let cluster, let uid):
+        return try AccountingQueries.jobs(ids: ids, cluster: cluster, uid: uid)
       case .accountingOfUser(let uid, let since, let tag):
         return try AccountingQueries.jobs(ofUser: uid, since: since, tag: tag)
       case .configuration: return try ControllerQueries.configuration()
       case .ping: return try ControllerQueries.ping()
+      case .hostNames: return SlurmAnswer()
       }
     } catch {
       var answer = SlurmAnswer()

@@ -27,43 +27,53 @@ public struct JobDetection: Sendable {
     case gone
   }
 
-  /// Slack for clocks and for Slurm's whole seconds.
-  private static let tolerance = 2.0
-  private static let mostMentions = 20_000
+  /// Seconds of slack for clocks and for Slurm's whole seconds.
+  public static let tolerance = 2.0
 
   public let uid: UInt32
   /// Seconds since 1970.
   public let runStart: Double
   public let tag: String?
   public let layers: Set<JobEvidence>
+  /// A session that the command shares with others: a job from it can be anyone's.
+  private let sharedSession: UInt32?
   private var sessions: [UInt32: [SessionSighting]] = [:]
-  private var mentions: [UInt32: (mention: JobMention, time: Double)] = [:]
+  private var mentions = JobMentions()
   /// A process named sbatch was seen below the command: then a bare number may be an id.
   public var hasSeenSbatch = false
   private var hostNames: Set<String>
 
+  /// - Parameter sharedSession: the session of the command, where it is not the command's alone.
   public init(
-    uid: UInt32, runStart: Double, tag: String?, layers: Set<JobEvidence>, hostName: String
+    uid: UInt32, runStart: Double, tag: String?, layers: Set<JobEvidence>, hostName: String,
+    sharedSession: UInt32? = nil
   ) {
     self.uid = uid
     self.runStart = runStart
     self.tag = tag
     self.layers = layers
+    self.sharedSession = sharedSession
     hostNames = ["localhost", hostName.lowercased()]
   }
 
-  /// What the command printed, or its processes were seen to do, makes new jobs likely.
-  public var mentionedIDs: [UInt32] {
-    mentions.values.filter { isBelievable($0.mention) }.map(\.mention.jobID).sorted()
+  /// Ids that the command printed and that may be those of its jobs: sentences before bare numbers, the
+  /// newest of each first.
+  public var hints: [JobMention] { mentions.latestFirst.filter(isBelievable) }
+
+  /// Their ids.
+  public var mentionedIDs: [UInt32] { hints.map(\.jobID).sorted() }
+
+  /// Whether a job of this run's time was submitted on a host whose name may or may not be one of ours.
+  ///
+  /// - Parameter skew: seconds that the controller's clock is ahead of ours.
+  public func isFromUnknownHost(_ job: SubmittedJob, skew: Double) -> Bool {
+    guard job.uid == nil || job.uid == uid, let node = job.allocNode?.lowercased(),
+      let submit = job.record.submitTime
+    else { return false }
+    return !hostNames.contains(node) && Double(submit) - skew >= runStart - Self.tolerance
   }
 
-  /// Ids that were printed with the name of a cluster.
-  public var mentionedClusters: [String: [UInt32]] {
-    Dictionary(grouping: mentions.values.compactMap { $0.mention.cluster == nil ? nil : $0.mention }) {
-      $0.cluster ?? ""
-    }.mapValues { $0.map(\.jobID).sorted() }
-  }
-
+  /// Takes in names by which slurmctld may know this host.
   public mutating func add(_ names: [String]) { hostNames.formUnion(names.map { $0.lowercased() }) }
 
   public mutating func note(_ sighting: SessionSighting) {
@@ -77,18 +87,17 @@ public struct JobDetection: Sendable {
   }
 
   public mutating func note(_ mention: JobMention, at time: Double) {
-    guard mentions.count < Self.mostMentions else { return }
-    if let known = mentions[mention.jobID], known.mention.form == .sentence { return }
-    mentions[mention.jobID] = (mention, time)
+    mentions.note(mention, at: time)
   }
 
   /// The layers by which the job is the command's; empty if it is not.
   ///
   /// - Parameters:
   ///   - skew: seconds that the controller's clock is ahead of ours.
-  ///   - owner: looks for a session leader that was not seen in a sample.
+  ///   - owner: looks for a session leader that was not seen in a sample; gets the session and the time of
+  ///     the submission by our clock.
   public func evidence(
-    for job: SubmittedJob, skew: Double, owner: (UInt32) -> SessionOwner
+    for job: SubmittedJob, skew: Double, owner: (UInt32, Double) -> SessionOwner
   ) -> Set<JobEvidence> {
     guard job.uid == nil || job.uid == uid else { return [] }
     var found: Set<JobEvidence> = []
@@ -108,13 +117,14 @@ public struct JobDetection: Sendable {
 
   /// Why a job that the command named is not taken for one that it submitted.
   public func doubt(
-    about job: SubmittedJob, skew: Double, owner: (UInt32) -> SessionOwner
+    about job: SubmittedJob, skew: Double, owner: (UInt32, Double) -> SessionOwner
   ) -> String? {
-    let ids = [job.record.jobID, job.record.arrayJobID, job.record.hetJobID].compactMap { $0 }
-    guard ids.contains(where: { mentions[$0] != nil }) else { return nil }
+    let times = believableMentions(of: job).map(\.time)
+    guard let latest = times.max() else { return nil }
     if let uid = job.uid, uid != self.uid { return "it is the job of another user" }
     guard let submit = job.record.submitTime.map({ Double($0) - skew }) else { return nil }
     if submit < runStart - Self.tolerance { return "it was submitted before this run" }
+    if submit > latest + Self.tolerance { return "it was submitted after its id was printed" }
     if let run = JobTag.runID(of: job.wckey) { return "it carries the tag of run \(run)" }
     switch origin(of: job, submit: submit, owner: owner) {
     case .other: return "session \(job.allocSID ?? 0) that submitted it is not of this command"
@@ -132,16 +142,17 @@ public struct JobDetection: Sendable {
   private enum Origin { case command, other, unknown, otherHost }
 
   private func origin(
-    of job: SubmittedJob, submit: Double, owner: (UInt32) -> SessionOwner
+    of job: SubmittedJob, submit: Double, owner: (UInt32, Double) -> SessionOwner
   ) -> Origin {
     guard let sid = job.allocSID else { return .unknown }
     if let node = job.allocNode?.lowercased(), !hostNames.contains(node) { return .otherHost }
+    if sid == sharedSession { return .unknown }
     let isOurs = (sessions[sid] ?? []).contains { session in
       submit >= session.firstSeen.rounded(.down) - Self.tolerance
         && submit <= (session.goneBy ?? .infinity) + Self.tolerance
     }
     if isOurs { return .command }
-    switch owner(sid) {
+    switch owner(sid, submit) {
     case .command: return .command
     case .other: return .other
     case .gone: return .unknown
@@ -152,17 +163,13 @@ public struct JobDetection: Sendable {
     mention.form == .sentence || hasSeenSbatch
   }
 
-  private func isMentioned(_ job: SubmittedJob, submit: Double) -> Bool {
+  private func believableMentions(of job: SubmittedJob) -> [JobMentions.Noted] {
     let ids = [job.record.jobID, job.record.arrayJobID, job.record.hetJobID].compactMap { $0 }
-    return ids.contains { id in
-      guard let (mention, time) = mentions[id], isBelievable(mention) else { return false }
-      if let cluster = mention.cluster, let own = job.record.cluster,
-        cluster.lowercased() != own.lowercased()
-      {
-        return false
-      }
-      return submit <= time + Self.tolerance
-    }
+    return ids.flatMap { mentions[$0, job.record.cluster] }.filter { isBelievable($0.mention) }
+  }
+
+  private func isMentioned(_ job: SubmittedJob, submit: Double) -> Bool {
+    believableMentions(of: job).contains { submit <= $0.time + Self.tolerance }
   }
 
   /// Whether something speaks for a submission by another than the command.

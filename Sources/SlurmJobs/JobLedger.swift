@@ -15,6 +15,15 @@ public struct JobLedger: Sendable {
   /// Jobs that the command named but did not submit, by id, with the reason for thinking so.
   public private(set) var doubts: OrderedDictionary<UInt32, String> = [:]
   private static let mostDoubts = 100
+  /// Submit times of jobs that slurmctld has spoken against, by id. slurmdbd does not know sessions, so
+  /// that nothing would speak against them there.
+  private var refuted: [UInt32: Int] = [:]
+  /// Since when, and how often, slurmctld has answered without a job that slurmdbd did not tell of either.
+  private var absences: [Key: (since: Double, times: Int)] = [:]
+  private var lastAbsence: Double?
+  private static let mostAbsences = 3
+  /// Seconds.
+  private static let longestAbsence = 10.0
 
   public init() {}
 
@@ -36,6 +45,14 @@ public struct JobLedger: Sendable {
 
   public var isEmpty: Bool { entries.isEmpty }
 
+  /// The job has left slurmctld, and slurmdbd cannot tell what became of it: this will not change by waiting.
+  public func isLost(_ record: JobRecord) -> Bool {
+    guard !record.hasEnded, let key = Self.key(of: record), let absence = absences[key],
+      let last = lastAbsence
+    else { return false }
+    return absence.times >= Self.mostAbsences && last - absence.since >= Self.longestAbsence
+  }
+
   /// Some job has not ended as far as is known.
   public var hasActiveJobs: Bool { entries.values.contains { !$0.hasEnded } }
 
@@ -52,8 +69,12 @@ public struct JobLedger: Sendable {
     var hasChanged = false
     for job in answer.jobs {
       guard let key = Self.key(of: job.record), !isDivided(job.record) else { continue }
-      let found = evidence(job)
-      if let known = entries[key], Self.isSameJob(known, job.record) {
+      var found = evidence(job)
+      if source == .slurmdbd, found == [.output], isRefuted(job.record) { found = [] }
+      if let known = entries[key], Self.isOlder(job.record, than: known) {
+        // Of an earlier run of a requeued job, or of another job that had the id before.
+        continue
+      } else if let known = entries[key], Self.isSameJob(known, job.record) {
         let merged = Self.merge(known, job.record, from: source, at: time, found)
         if !Self.isEqual(known, merged) { hasChanged = true }
         entries[key] = merged
@@ -63,11 +84,10 @@ public struct JobLedger: Sendable {
         record.lastSeen = time
         record.detectedBy = found.sorted()
         entries[key] = record
+        dropDoubts(of: record)
         hasChanged = true
-      } else if let id = job.record.jobID ?? job.record.arrayJobID, doubts[id] == nil,
-        doubts.count < Self.mostDoubts, let reason = doubt(job)
-      {
-        doubts[id] = reason
+      } else if entries[key] == nil, let reason = doubt(job), !isClaimed(job.record) {
+        note(reason, against: job.record, from: source)
       }
     }
     if source == .slurmctld { removeSplitRecords(answer) }
@@ -103,6 +123,54 @@ public struct JobLedger: Sendable {
     return hasChanged
   }
 
+  /// Notes which jobs slurmctld has answered without, when slurmdbd has not told of them either.
+  ///
+  /// - Parameters:
+  ///   - answer: all jobs of the user that slurmctld knows.
+  ///   - cluster: slurmctld's own; nil if it is not known.
+  ///   - start: when the questions began: what was seen since is not absent.
+  ///   - time: now. Both in seconds since 1970.
+  public mutating func noteAbsences(
+    from answer: SlurmAnswer, cluster: String?, askedAt start: Double, at time: Double
+  ) {
+    let listed = Set(answer.jobs.compactMap { Self.key(of: $0.record) })
+    lastAbsence = time
+    for (key, record) in entries where cluster == nil || key.cluster == nil || key.cluster == cluster {
+      if record.hasEnded || listed.contains(key) || (record.lastSeen ?? 0) >= start {
+        absences[key] = nil
+      } else {
+        let before = absences[key] ?? (since: time, times: 0)
+        absences[key] = (before.since, before.times + 1)
+      }
+    }
+  }
+
+  // MARK: Doubts
+
+  private mutating func note(_ reason: String, against record: JobRecord, from source: JobSource) {
+    guard let id = record.jobID ?? record.arrayJobID else { return }
+    if source == .slurmctld, let submit = record.submitTime { refuted[id] = submit }
+    if doubts[id] == nil, doubts.count < Self.mostDoubts { doubts[id] = reason }
+  }
+
+  private func isRefuted(_ record: JobRecord) -> Bool {
+    guard let id = record.jobID ?? record.arrayJobID, let submit = refuted[id] else { return false }
+    return submit == record.submitTime
+  }
+
+  /// Some job, task or component of that id is the command's.
+  private func isClaimed(_ record: JobRecord) -> Bool {
+    guard let id = record.jobID ?? record.arrayJobID else { return false }
+    return entries.values.contains { [$0.jobID, $0.arrayJobID, $0.hetJobID].contains(id) }
+  }
+
+  private mutating func dropDoubts(of record: JobRecord) {
+    for id in [record.jobID, record.arrayJobID, record.hetJobID].compactMap({ $0 }) {
+      doubts[id] = nil
+      refuted[id] = nil
+    }
+  }
+
   // MARK: Identity
 
   private static func key(of record: JobRecord) -> Key? {
@@ -112,14 +180,17 @@ public struct JobLedger: Sendable {
     return record.jobID.map { Key(cluster: record.cluster, id: $0, task: nil) }
   }
 
+  private static func isOlder(_ new: JobRecord, than known: JobRecord) -> Bool {
+    guard let knownSubmit = known.submitTime, let newSubmit = new.submitTime else { return false }
+    return newSubmit < knownSubmit
+  }
+
   private static func isSameJob(_ known: JobRecord, _ new: JobRecord) -> Bool {
     guard let knownSubmit = known.submitTime, let newSubmit = new.submitTime else { return true }
     if knownSubmit == newSubmit { return true }
-    if newSubmit > knownSubmit {
-      // slurmdbd does not count restarts: a job that has not ended and goes on later was requeued.
-      return (new.restarts ?? 0) > (known.restarts ?? 0) || (new.restarts == nil && !known.hasEnded)
-    }
-    return false
+    // slurmdbd does not count restarts: a job that has not ended and goes on later was requeued.
+    return newSubmit > knownSubmit
+      && ((new.restarts ?? 0) > (known.restarts ?? 0) || (new.restarts == nil && !known.hasEnded))
   }
 
   /// Accounting has one record for the waiting tasks of an array; the controller has told them apart.
@@ -144,12 +215,16 @@ public struct JobLedger: Sendable {
   ) -> JobRecord {
     // The controller's last word on how a job ended is more exact than the database's: there a
     // cancelled or timed-out job has exit code 0.
-    let keepsState = source == .slurmdbd && known.source == .slurmctld && known.hasEnded
-    let isRequeued = (new.restarts ?? 0) > (known.restarts ?? 0)
+    let isRequeued =
+      (new.restarts ?? 0) > (known.restarts ?? 0) || isOlder(known, than: new)
+    let keepsState =
+      source == .slurmdbd && known.source == .slurmctld && known.hasEnded && !isRequeued
     var merged = keepsState ? known : new
     let other = keepsState ? new : known
     if !isRequeued { merged.fillTimes(from: other, statesAgree: known.state == new.state) }
     merged.fillDescription(from: other)
+    // slurmdbd counts the runs that it has been told of, which can be late.
+    merged.restarts = [known.restarts, new.restarts].compactMap { $0 }.max()
     merged.source = keepsState ? known.source : source
     merged.lastSeen = time
     merged.stale = false
@@ -199,7 +274,6 @@ extension JobRecord {
     account = account ?? other.account
     partition = partition ?? other.partition
     qos = qos ?? other.qos
-    restarts = restarts ?? other.restarts
     timeLimitSeconds = timeLimitSeconds ?? other.timeLimitSeconds
     nodeCount = nodeCount ?? other.nodeCount
     cpus = cpus ?? other.cpus

@@ -131,8 +131,10 @@ public enum JobSource: String, Codable, Sendable {
 }
 
 extension JobRecord {
-  /// Ended, and its processes are gone.
-  public var hasEnded: Bool { !state.isActive && !stateFlags.contains(JobStateFlag.completing) }
+  /// Ended, its processes are gone, and it is not about to be put into the queue again.
+  public var hasEnded: Bool {
+    !state.isActive && stateFlags.allSatisfy { !JobStateFlag.goingOn.contains($0) }
+  }
 
   /// It waits for a dependency that failed: it will never start by itself.
   public var canNeverStart: Bool {

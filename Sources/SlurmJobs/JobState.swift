@@ -58,6 +58,9 @@ public enum JobStateFlag {
 
   public static let completing = "COMPLETING"
 
+  /// With one of these, a job that has ended goes on: its processes are not gone, or it will run again.
+  public static let goingOn: Set<String> = [completing, "REQUEUE", "REQUEUE_HOLD", "REQUEUE_FED"]
+
   public static func names(in state: UInt32) -> [String] {
     names.filter { state & (1 << $0.bit) != 0 }.map(\.name)
   }

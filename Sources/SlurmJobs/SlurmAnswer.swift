@@ -5,7 +5,7 @@ public struct SlurmAnswer: Codable, Sendable, Equatable {
   /// slurmctld's clock when it answered, seconds since 1970: it may run ahead of ours or behind.
   public var controllerTime: Int?
   public var configuration: ClusterConfiguration?
-  /// Names by which this host may be known as `alloc_node`.
+  /// Names by which this host may be known as `alloc_node`, where they were asked for.
   public var hostNames: [String] = []
   public var failure: SlurmFailure?
 

@@ -4,14 +4,16 @@ public enum SlurmRequest: Sendable, Equatable {
   case jobsOfUser(uid: UInt32)
   /// Jobs by id from slurmctld (slurm_load_job for one, else slurm_load_jobs).
   case jobs(ids: [UInt32])
-  /// Jobs by id from slurmdbd, with their steps.
-  case accountingJobs(ids: [UInt32], cluster: String?)
+  /// Jobs by id from slurmdbd, with their steps; all or those of a user.
+  case accountingJobs(ids: [UInt32], cluster: String?, uid: UInt32? = nil)
   /// A user's jobs from slurmdbd that existed since a time, with their steps; all or those with a tag.
   case accountingOfUser(uid: UInt32, since: Int, tag: String?)
   /// Cluster name, versions and settings, from slurmctld (slurm_load_ctl_conf).
   case configuration
   /// Whether slurmctld answers (slurm_ping).
   case ping
+  /// Names by which slurmctld may know this host, from the name service. Slurm itself is not asked.
+  case hostNames
 
   /// A short name for records and messages.
   public var name: String {
@@ -22,6 +24,7 @@ public enum SlurmRequest: Sendable, Equatable {
     case .accountingOfUser: "accounting_of_user"
     case .configuration: "configuration"
     case .ping: "ping"
+    case .hostNames: "host_names"
     }
   }
 }
@@ -37,7 +40,8 @@ extension SlurmRequest: Codable {
     case "accounting_jobs":
       self = .accountingJobs(
         ids: try values.decode([UInt32].self, forKey: .ids),
-        cluster: try values.decodeIfPresent(String.self, forKey: .cluster))
+        cluster: try values.decodeIfPresent(String.self, forKey: .cluster),
+        uid: try values.decodeIfPresent(UInt32.self, forKey: .uid))
     case "accounting_of_user":
       self = .accountingOfUser(
         uid: try values.decode(UInt32.self, forKey: .uid),
@@ -45,6 +49,7 @@ extension SlurmRequest: Codable {
         tag: try values.decodeIfPresent(String.self, forKey: .tag))
     case "configuration": self = .configuration
     case "ping": self = .ping
+    case "host_names": self = .hostNames
     case let other:
       throw DecodingError.dataCorruptedError(
         forKey: .query, in: values, debugDescription: "unknown query \(other)")
@@ -57,14 +62,15 @@ extension SlurmRequest: Codable {
     switch self {
     case .jobsOfUser(let uid): try values.encode(uid, forKey: .uid)
     case .jobs(let ids): try values.encode(ids, forKey: .ids)
-    case .accountingJobs(let ids, let cluster):
+    case .accountingJobs(let ids, let cluster, let uid):
       try values.encode(ids, forKey: .ids)
       try values.encode(cluster, forKey: .cluster)
+      try values.encodeIfPresent(uid, forKey: .uid)
     case .accountingOfUser(let uid, let since, let tag):
       try values.encode(uid, forKey: .uid)
       try values.encode(since, forKey: .since)
       try values.encode(tag, forKey: .tag)
-    case .configuration, .ping: break
+    case .configuration, .ping, .hostNames: break
     }
   }
 }

@@ -177,7 +177,8 @@ import Testing
     #expect(seconds(schedule) == 0.5)
     for step in 1...20 { schedule.noteSubmission(now + Double(step) * 0.01) }
     #expect(seconds(schedule) == 0.5)
-    schedule.notePoll(now + 0.5, hasChanged: true, hasActiveJobs: true)
+    schedule.noteStart(now + 0.5)
+    schedule.notePoll(now + 0.5, isAnswered: true, hasChanged: true, expectsMore: true)
     #expect(seconds(schedule) == 5.5)
     schedule.noteSubmission(now + 0.6)
     #expect(seconds(schedule) == 2.5, "not again within two seconds")
@@ -188,16 +189,104 @@ import Testing
     var time = now
     var pauses: [Double] = []
     for _ in 0..<8 {
-      schedule.notePoll(time, hasChanged: false, hasActiveJobs: true)
+      schedule.noteStart(time)
+      schedule.notePoll(time, isAnswered: true, hasChanged: false, expectsMore: true)
       guard let next = schedule.next else { break }
       pauses.append(next.seconds(since: time).rounded())
       time = next
     }
     #expect(pauses == [4, 8, 16, 32, 60, 60, 60, 60])
-    schedule.notePoll(time, hasChanged: true, hasActiveJobs: true)
+    schedule.noteStart(time)
+    schedule.notePoll(time, isAnswered: true, hasChanged: true, expectsMore: true)
     #expect(schedule.next?.seconds(since: time).rounded() == 5)
-    schedule.notePoll(time, hasChanged: true, hasActiveJobs: false)
+    schedule.noteStart(time)
+    schedule.notePoll(time, isAnswered: true, hasChanged: true, expectsMore: false)
     #expect(schedule.next == nil)
+  }
+}
+
+extension PollScheduleTests {
+  @Test func whatIsSeenDuringAQuestionIsAskedForAfterwards() {
+    var schedule = PollSchedule()
+    schedule.noteSubmission(now)
+    schedule.noteStart(now + 0.5)
+    #expect(schedule.next == nil)
+    schedule.noteSubmission(now + 0.6)
+    schedule.notePoll(now + 0.7, isAnswered: true, hasChanged: true, expectsMore: true)
+    #expect(seconds(schedule) == 2.5, "sooner than the five seconds after a change")
+    schedule.noteStart(now + 2.5)
+    schedule.noteActivity(now + 2.6)
+    schedule.notePoll(now + 2.7, isAnswered: true, hasChanged: false, expectsMore: false)
+    #expect(seconds(schedule) == 7.6)
+    schedule.noteStart(now + 7.6)
+    schedule.notePoll(now + 7.7, isAnswered: true, hasChanged: false, expectsMore: false)
+    #expect(schedule.next == nil)
+  }
+
+  @Test func aQuestionThatIsNotAnsweredIsAskedAgainLaterAndLater() {
+    var schedule = PollSchedule()
+    var time = now
+    var pauses: [Double] = []
+    for _ in 0..<7 {
+      schedule.noteStart(time)
+      schedule.noteSubmission(time)
+      schedule.noteActivity(time)
+      schedule.notePoll(time, isAnswered: false, hasChanged: false, expectsMore: false)
+      guard let next = schedule.next else { break }
+      pauses.append(next.seconds(since: time).rounded())
+      time = next
+      if pauses.count == 1 { continue }
+    }
+    #expect(pauses == [4, 4, 4, 4, 4, 4, 4], "each submission is a reason to ask soon, but not at once")
+    pauses = []
+    for _ in 0..<6 {
+      schedule.noteStart(time)
+      schedule.notePoll(time, isAnswered: false, hasChanged: false, expectsMore: false)
+      guard let next = schedule.next else { break }
+      pauses.append(next.seconds(since: time).rounded())
+      time = next
+    }
+    #expect(pauses == [8, 16, 32, 60, 60, 60])
+  }
+
+  @Test func whoWaitsForJobsAsksAtOnceAlsoDuringAQuestion() {
+    var schedule = PollSchedule()
+    schedule.noteSubmission(now)
+    schedule.noteStart(now + 0.5)
+    schedule.hurry(now + 1, longestPause: 15)
+    schedule.notePoll(now + 2, isAnswered: true, hasChanged: false, expectsMore: false)
+    #expect(seconds(schedule) == 1)
+  }
+}
+
+@Suite struct SessionOwnersTests {
+  /// A child that waits to be killed.
+  private func child(startsSession: Bool) throws -> pid_t {
+    var program = Program(path: Array("sleep".utf8), arguments: ["sleep", "600"].map { Array($0.utf8) })
+    program.searchesPath = true
+    program.startsSession = startsSession
+    return try program.start()
+  }
+
+  private func end(_ pid: pid_t) {
+    kill(pid, SIGKILL)
+    waitpid(pid, nil, 0)
+  }
+
+  @Test func onlyALeaderThatWasThereAtTheTimeOwnsASession() throws {
+    let (leader, other) = (try child(startsSession: true), try child(startsSession: false))
+    defer { for pid in [leader, other] { end(pid) } }
+    let now = WallTime.now.seconds
+    let owners = SessionOwners(root: leader)
+    #expect(owners.owner(of: UInt32(leader), submit: now) == .command)
+    // duct's other children are the command's orphans.
+    #expect(SessionOwners(root: 1).owner(of: UInt32(leader), submit: now) == .command)
+    // The pid was another's when the job was submitted.
+    #expect(owners.owner(of: UInt32(leader), submit: now - 60) == .gone)
+    // A pid that leads no session is not the one that the job was submitted from.
+    #expect(owners.owner(of: UInt32(other), submit: now) == .gone)
+    #expect(owners.owner(of: UInt32(getsid(0)), submit: now) == .other)
+    #expect(owners.owner(of: .max, submit: now) == .gone)
   }
 }
 

@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct JobDetectionTests {
   private let start = 1_000_000.0
-  private let gone: (UInt32) -> JobDetection.SessionOwner = { _ in .gone }
+  private let gone: (UInt32, Double) -> JobDetection.SessionOwner = { _, _ in .gone }
 
   private func detection(
     tag: String? = "duct-me", layers: Set<JobEvidence> = Set(JobEvidence.allCases)
@@ -29,7 +29,7 @@ import Testing
 
   private func evidence(
     _ detection: JobDetection, _ job: SubmittedJob, skew: Double = 0,
-    owner: ((UInt32) -> JobDetection.SessionOwner)? = nil
+    owner: ((UInt32, Double) -> JobDetection.SessionOwner)? = nil
   ) -> Set<JobEvidence> {
     detection.evidence(for: job, skew: skew, owner: owner ?? gone)
   }
@@ -80,8 +80,8 @@ import Testing
   }
 
   @Test func aSessionThatNoSampleSawIsLookedFor() {
-    #expect(evidence(detection(), job(), owner: { $0 == 77 ? .command : .gone }) == [.session])
-    #expect(evidence(detection(), job(), owner: { _ in .other }) == [])
+    #expect(evidence(detection(), job(), owner: { sid, _ in sid == 77 ? .command : .gone }) == [.session])
+    #expect(evidence(detection(), job(), owner: { _, _ in .other }) == [])
   }
 
   @Test func theControllersClockMayBeWrong() {
@@ -124,14 +124,15 @@ import Testing
 
   @Test func printedButSubmittedByAnother() {
     // From a session that is alive and not below the command.
-    #expect(evidence(mentioning(), job(), owner: { _ in .other }) == [])
+    #expect(evidence(mentioning(), job(), owner: { _, _ in .other }) == [])
     // With the tag of another run.
     #expect(evidence(mentioning(), job(wckey: "duct-other")) == [])
     // Without our tag, though all that the command starts here inherits it.
     #expect(evidence(mentioning(tag: "duct-me"), job()) == [])
     let why = mentioning(tag: "duct-me").doubt(about: job(), skew: 0, owner: gone)
     #expect(why == "it lacks the tag of this run")
-    #expect(mentioning().doubt(about: job(), skew: 0, owner: { _ in .other })?.contains("session 77") == true)
+    #expect(
+      mentioning().doubt(about: job(), skew: 0, owner: { _, _ in .other })?.contains("session 77") == true)
     #expect(mentioning().doubt(about: job(6), skew: 0, owner: gone) == nil)
   }
 
@@ -151,5 +152,90 @@ import Testing
     component.record.hetJobID = 5
     component.record.hetJobOffset = 1
     #expect(evidence(mentioning(), component) == [.output])
+  }
+
+  // MARK: A session that is shared with others
+
+  @Test func aSharedSessionSpeaksNeitherForNorAgainst() {
+    func shared(tag: String?) -> JobDetection {
+      var detection = JobDetection(
+        uid: 1000, runStart: start, tag: tag, layers: Set(JobEvidence.allCases), hostName: "login1",
+        sharedSession: 77)
+      detection.note(JobMention(jobID: 5, cluster: nil, form: .sentence), at: start + 11)
+      return detection
+    }
+    // The leader of the terminal's session is a shell above duct.
+    #expect(evidence(shared(tag: nil), job(), owner: { _, _ in .other }) == [.output])
+    #expect(evidence(shared(tag: nil), job(6), owner: { _, _ in .other }) == [])
+    #expect(
+      evidence(shared(tag: "duct-me"), job(wckey: "duct-me"), owner: { _, _ in .other }) == [.output, .tag])
+    #expect(evidence(shared(tag: "duct-me"), job(), owner: { _, _ in .other }) == [])
+    #expect(evidence(shared(tag: nil), job(sid: 78), owner: { _, _ in .other }) == [], "of another session")
+  }
+
+  @Test func theOwnerIsAskedForTheTimeOfTheSubmissionByOurClock() {
+    var asked: [Double] = []
+    _ = detection().evidence(for: job(after: 310), skew: 300) { _, submit in
+      asked.append(submit)
+      return .gone
+    }
+    #expect(asked == [start + 10])
+  }
+
+  // MARK: Much output
+
+  @Test func numbersDoNotKeepSentencesOut() {
+    var detection = detection(tag: nil)
+    for id in 1...50_000 {
+      detection.note(JobMention(jobID: UInt32(1_000_000 + id), cluster: nil, form: .number), at: start + 5)
+    }
+    detection.note(JobMention(jobID: 5, cluster: nil, form: .sentence), at: start + 11)
+    #expect(evidence(detection, job()) == [.output])
+    #expect(detection.mentionedIDs == [5])
+    detection.hasSeenSbatch = true
+    #expect(detection.hints.prefix(3).map(\.jobID) == [5, 1_050_000, 1_049_999])
+    #expect(detection.hints.count < 20_001, "the oldest are forgotten")
+  }
+
+  @Test func theNewestOfVeryManySentencesStay() {
+    var detection = detection(tag: nil)
+    for id in 10...150_000 {
+      detection.note(JobMention(jobID: UInt32(id), cluster: nil, form: .sentence), at: start + 5)
+    }
+    detection.note(JobMention(jobID: 5, cluster: nil, form: .sentence), at: start + 11)
+    #expect(evidence(detection, job()) == [.output])
+    #expect(detection.hints.prefix(2).map(\.jobID) == [5, 150_000])
+  }
+
+  @Test func oneIdOfTwoClusters() {
+    var detection = detection(tag: nil)
+    for cluster in ["two", "One"] {
+      detection.note(JobMention(jobID: 5, cluster: cluster, form: .sentence), at: start + 11)
+    }
+    #expect(evidence(detection, job()) == [.output])
+    #expect(detection.hints.map(\.cluster) == ["One", "two"])
+  }
+
+  // MARK: Doubts
+
+  @Test func aNumberThatNobodyBelievesRaisesNoDoubt() {
+    var detection = mentioning(.number, tag: "duct-me")
+    #expect(detection.doubt(about: job(), skew: 0, owner: gone) == nil)
+    detection.hasSeenSbatch = true
+    #expect(detection.doubt(about: job(), skew: 0, owner: gone) != nil)
+    #expect(mentioning(cluster: "two").doubt(about: job(after: 60), skew: 0, owner: gone) == nil)
+    #expect(
+      mentioning().doubt(about: job(after: 60), skew: 0, owner: gone)
+        == "it was submitted after its id was printed")
+  }
+
+  @Test func namesOfThisHostAreAskedForOnlyWhereTheyMatter() {
+    #expect(!detection().isFromUnknownHost(job(), skew: 0))
+    #expect(detection().isFromUnknownHost(job(node: "vpn-name"), skew: 0))
+    #expect(!detection().isFromUnknownHost(job(after: -5, node: "vpn-name"), skew: 0))
+    #expect(detection().isFromUnknownHost(job(after: -5, node: "vpn-name"), skew: -10))
+    var others = job(node: "vpn-name")
+    others.uid = 1001
+    #expect(!detection().isFromUnknownHost(others, skew: 0))
   }
 }

@@ -177,4 +177,93 @@ import Testing
     #expect(ledger.jobs.map(\.cluster) == ["one", "two"])
     #expect(ledger.idsToLookUp(notIn: nil, cluster: "two", withUsage: false) == [1])
   }
+
+  // MARK: Requeued jobs
+
+  @Test mutating func anOlderRecordOfAccountingDoesNotReplaceTheControllers() {
+    apply([job(1, .running, submit: 100)])
+    apply([job(1, .running, submit: 200) { $0.restarts = 1 }])
+    // slurmdbd has not been told of the second run yet; the tag is in the first one's record too.
+    let isNews = apply([job(1, .pending, submit: 100) { $0.stateFlags = ["REQUEUE"] }], .slurmdbd, at: 9)
+    #expect(!isNews)
+    #expect(ledger.jobs.map(\.submitTime) == [200])
+    #expect(ledger.jobs.map(\.state) == [.running])
+    #expect(ledger.jobs.map(\.lastSeen) == [1])
+  }
+
+  @Test mutating func restartsDoNotGoDown() {
+    apply([job(1, .running, submit: 200) { $0.restarts = 2 }])
+    apply([job(1, .completed, submit: 200) { $0.restarts = 1 }], .slurmdbd)
+    #expect(ledger.jobs.map(\.restarts) == [2])
+    #expect(ledger.jobs.map(\.state) == [.completed])
+  }
+
+  @Test mutating func theLastWordOfTheControllerIsNoneForAJobThatRunsAgain() {
+    // Seen at the moment at which it was put back into the queue.
+    apply([job(1, .nodeFail) { $0.stateFlags = ["REQUEUE"] }])
+    #expect(!ledger.jobs[0].hasEnded && ledger.hasActiveJobs)
+    apply([job(1, .completed)], .slurmdbd)
+    #expect(ledger.jobs.map(\.state) == [.completed])
+    // Ended for slurmctld, and requeued by hand before it was looked at again.
+    apply([job(2, .failed)])
+    apply([job(2, .completed, submit: 300) { $0.restarts = 1 }], .slurmdbd)
+    #expect(ledger.jobs[1].state == .completed && ledger.jobs[1].submitTime == 300)
+  }
+
+  // MARK: Doubts
+
+  private mutating func doubt(_ jobs: [SubmittedJob], _ source: JobSource = .slurmctld) {
+    ledger.apply(answer(jobs), from: source, at: 1, evidence: { _ in [] }, doubt: { _ in "odd" })
+  }
+
+  @Test mutating func aJobThatIsClaimedIsNotDoubted() {
+    doubt([job(1, .pending)])
+    #expect(ledger.doubts.count == 1)
+    apply([job(1, .running)], evidence: [.session])
+    #expect(ledger.doubts.isEmpty && ledger.jobs.count == 1, "it is in one list, not in both")
+    apply([job(3, .running) { $0.hetJobID = 2 }])
+    doubt([job(2, .running)])
+    #expect(ledger.doubts.isEmpty, "a component of it is the command's")
+    // The id was another's before.
+    doubt([job(1, .completed, submit: 5)], .slurmdbd)
+    #expect(ledger.doubts.isEmpty)
+  }
+
+  @Test mutating func whatTheControllerSpokeAgainstIsNotClaimedForWhatAccountingDoesNotKnow() {
+    doubt([job(1, .pending), job(2, .pending)])
+    // slurmdbd knows no sessions: nothing speaks against the printed id there.
+    apply([job(1, .completed)], .slurmdbd, evidence: [.output])
+    #expect(ledger.isEmpty && ledger.doubts[1] == "odd")
+    apply([job(1, .completed)], .slurmdbd, evidence: [.tag])
+    #expect(ledger.jobs.map(\.jobID) == [1])
+    // Of that id, but not that job.
+    apply([job(2, .completed, submit: 300)], .slurmdbd, evidence: [.output])
+    #expect(ledger.jobs.map(\.jobID) == [1, 2])
+  }
+
+  // MARK: Jobs that Slurm has lost
+
+  @Test mutating func aJobThatNobodyTellsOfIsLostAfterSomeTime() {
+    apply([job(1, .running), job(2, .running), job(3, .completed)])
+    let listed = answer([job(2, .running)])
+    for time in [10.0, 14, 19] {
+      apply([job(2, .running)], at: time)
+      ledger.noteAbsences(from: listed, cluster: "one", askedAt: time, at: time)
+      #expect(ledger.jobs.allSatisfy { !ledger.isLost($0) }, "not within ten seconds")
+    }
+    ledger.noteAbsences(from: listed, cluster: "one", askedAt: 21, at: 21)
+    #expect(ledger.jobs.map { ledger.isLost($0) } == [true, false, false])
+    // Accounting is back.
+    apply([job(1, .running)], .slurmdbd, at: 30)
+    ledger.noteAbsences(from: listed, cluster: "one", askedAt: 30, at: 31)
+    #expect(ledger.jobs.allSatisfy { !ledger.isLost($0) })
+  }
+
+  @Test mutating func jobsOfOtherClustersAreNotTheControllersToLose() {
+    apply([job(1, .running) { $0.cluster = "two" }])
+    for time in [10.0, 20, 30, 40] {
+      ledger.noteAbsences(from: answer([]), cluster: "one", askedAt: time, at: time)
+    }
+    #expect(!ledger.isLost(ledger.jobs[0]))
+  }
 }

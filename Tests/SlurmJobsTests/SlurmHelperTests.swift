@@ -97,7 +97,8 @@ import Testing
   @Test func requestsSurviveJSON() throws {
     let requests: [SlurmRequest] = [
       .jobsOfUser(uid: 7), .jobs(ids: [1, 2]), .accountingJobs(ids: [3], cluster: nil),
-      .accountingOfUser(uid: 7, since: 5, tag: "duct-x"), .configuration, .ping,
+      .accountingJobs(ids: [3], cluster: "c", uid: 7),
+      .accountingOfUser(uid: 7, since: 5, tag: "duct-x"), .configuration, .ping, .hostNames,
     ]
     for request in requests {
       let line = try RecordEncoder().line(request)

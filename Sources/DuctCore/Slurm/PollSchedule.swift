@@ -27,11 +27,29 @@ struct PollSchedule: Sendable {
     if next == nil { next = now + pause }
   }
 
-  /// An answer has come, or none.
-  mutating func notePoll(_ now: MonotonicInstant, hasChanged: Bool, hasActiveJobs: Bool) {
+  /// A question is asked. What is noted from now on may not be in its answer.
+  mutating func noteStart(_ now: MonotonicInstant) {
+    next = nil
+    lastPoll = now
+  }
+
+  /// It has ended.
+  ///
+  /// - Parameters:
+  ///   - isAnswered: by slurmctld; else it is asked again, later and later.
+  ///   - expectsMore: jobs have not ended, or one that was named has not been found yet.
+  mutating func notePoll(
+    _ now: MonotonicInstant, isAnswered: Bool, hasChanged: Bool, expectsMore: Bool
+  ) {
     lastPoll = now
     pause = hasChanged ? min(Self.pauseAfterChange, longestPause) : min(pause * 2, longestPause)
-    next = hasActiveJobs ? now + pause : nil
+    let planned = expectsMore || !isAnswered ? now + pause : nil
+    // What was noted in between is asked for at its own time, unless nobody answers.
+    guard isAnswered, let noted = next else {
+      next = planned
+      return
+    }
+    next = planned.map { min($0, noted) } ?? noted
   }
 
   /// Someone waits for the jobs to end.
