@@ -39,7 +39,8 @@ struct duct_slurm_job {
       *std_out;
 };
 
-static inline struct duct_slurm_job duct_slurm_controller_job(const slurm_job_info_t *job) {
+/// `now` is the controller's time at its answer.
+static inline struct duct_slurm_job duct_slurm_controller_job(const slurm_job_info_t *job, int64_t now) {
   struct duct_slurm_job out;
   memset(&out, 0, sizeof out);
   out.job_id = job->job_id;
@@ -58,12 +59,13 @@ static inline struct duct_slurm_job duct_slurm_controller_job(const slurm_job_in
   out.end_time = job->end_time;
   out.suspended_seconds = 0;
   out.elapsed = -1;
-  // After a suspension, pre_sus_time is the time that it ran before.
+  // As squeue counts: pre_sus_time is the time that it ran before suspend_time, which is when it was
+  // suspended or resumed last. The end_time of a job that runs is its limit.
   if (job->suspend_time != 0 && job->start_time != 0) {
-    int64_t end = (job->job_state & 0xff) == JOB_SUSPENDED ? job->suspend_time : job->end_time;
-    out.elapsed = (job->job_state & 0xff) == JOB_SUSPENDED
-                      ? (int64_t)job->pre_sus_time
-                      : (int64_t)job->pre_sus_time + (end - (int64_t)job->suspend_time);
+    uint32_t base = job->job_state & 0xff;
+    int64_t end = base == JOB_RUNNING || job->end_time == 0 ? now : (int64_t)job->end_time;
+    int64_t since = end - (int64_t)job->suspend_time;
+    out.elapsed = (int64_t)job->pre_sus_time + (base == JOB_SUSPENDED || since < 0 ? 0 : since);
   }
   out.time_limit_minutes = job->time_limit;
   out.node_count = job->num_nodes;

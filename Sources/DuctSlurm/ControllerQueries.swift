@@ -89,7 +89,7 @@ enum ControllerQueries {
   private static func submittedJobs(
     _ job: UnsafeMutablePointer<slurm_job_info_t>, _ conversion: inout JobConversion
   ) -> [SubmittedJob] {
-    let flat = duct_slurm_controller_job(job)
+    let flat = duct_slurm_controller_job(job, Int64(conversion.now))
     if conversion.userNames[flat.user_id] == nil {
       conversion.userNames[flat.user_id] = userName(flat.user_id)
     }

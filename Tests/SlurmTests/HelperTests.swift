@@ -108,6 +108,23 @@ extension OnSlurm {
       #expect(try await ask(.accountingJobs(ids: [], cluster: nil)).jobs == [], "no id is not all jobs")
     }
 
+    @Test func theTimeThatAResumedJobHasRun() async throws {
+      let id = try await submit("-J resumed", "-t", "5", "--wrap", "sleep 100")
+      func record() async throws -> JobRecord? { try await ask(.jobs(ids: [id])).jobs.first?.record }
+      try await eventually(30) { try await record()?.state == .running }
+      _ = try await fixture.tool("scontrol", "suspend", "\(id)")
+      try await eventually(30) { try await record()?.state == .suspended }
+      _ = try await fixture.tool("scontrol", "resume", "\(id)")
+      try await eventually(30) { try await record()?.state == .running }
+      let elapsed = try #require(try await record()?.elapsedSeconds)
+      #expect(elapsed < 100, "its end_time is its limit, 300 s from its start")
+      // squeue's own word: minutes and seconds.
+      let shown = try await fixture.tool("squeue", "-h", "-j", "\(id)", "-o", "%M").trimmed
+      let parts = shown.split(separator: ":").compactMap { Int($0) }
+      #expect(parts.count == 2 && abs(parts[0] * 60 + parts[1] - elapsed) <= 2, "\(shown), \(elapsed)")
+      _ = try await fixture.tool("scancel", "\(id)")
+    }
+
     @Test func accountingOfAJobThatNeverCouldStart() async throws {
       let begin = time(nil)
       let failing = try await submit("--wrap", "exit 1")
