@@ -56,6 +56,22 @@ extension OnSlurm {
       #expect(seen.jobs.map(\.detectedBy) == [[.output]])
     }
 
+    @Test func theLastLineNeedNotEnd() async throws {
+      let run = try await fixture.run(
+        "printf %s \"$(sbatch -J unfinished --wrap true)\"", ["--wait-jobs", "--slurm-detect", "output"])
+      #expect(run.finished.stdout.last?.isNumber == true)
+      #expect(run.jobs.map(\.name) == ["unfinished"])
+    }
+
+    @Test("In the terminal's session, which is shared with others", arguments: ["auto", "off"])
+    func currentSession(_ tag: String) async throws {
+      let run = try await fixture.run(
+        "sbatch -J shared --wrap true; sleep 1",
+        ["--wait-jobs", "--mode", "current-session", "--slurm-tag", tag])
+      #expect(try run.job("shared").detectedBy == (tag == "off" ? [.output] : [.output, .tag]))
+      #expect(run.slurm["mentioned_jobs"]?.array?.isEmpty == true)
+    }
+
     @Test func aStrangersJobIsNeverClaimed() async throws {
       let fixture = self.fixture
       // Same user, same folder, same time; its id is printed as sbatch would, its session is alive.

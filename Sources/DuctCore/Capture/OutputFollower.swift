@@ -20,18 +20,22 @@ final class OutputFollower: Sendable {
   private let file: FileDescriptor
   private let status: RelayStatus
   private let sink: @Sendable (UnsafeRawBufferPointer) -> Bool
+  private let atEnd: @Sendable () -> Void
 
   /// - Parameters:
   ///   - file: open for reading; read by position, so that it may be shared.
   ///   - sink: takes what has come; false ends the following.
+  ///   - atEnd: called when the following has ended, on its thread.
   init(
     stream: Int, file: FileDescriptor, status: RelayStatus,
-    sink: @escaping @Sendable (UnsafeRawBufferPointer) -> Bool
+    sink: @escaping @Sendable (UnsafeRawBufferPointer) -> Bool,
+    atEnd: @escaping @Sendable () -> Void = {}
   ) {
     self.stream = stream
     self.file = file
     self.status = status
     self.sink = sink
+    self.atEnd = atEnd
   }
 
   /// Follows on a thread of its own.
@@ -42,6 +46,7 @@ final class OutputFollower: Sendable {
   /// Follows on the caller's thread, until the end.
   func followHere() {
     follow()
+    atEnd()
     state.update { $0.isDone = true }
   }
 

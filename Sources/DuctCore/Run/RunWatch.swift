@@ -95,10 +95,14 @@ final class RunWatch: Sendable {
       attempt(context, "looking for job ids in output") { () throws(Errno) -> OutputFollower? in
         guard let file = capture.file(index) else { return nil }
         let text = Monitor(SubmissionText())
-        let follower = OutputFollower(stream: index, file: file, status: capture.status) { bytes in
-          jobs.note(text.withLock { $0.feed(bytes) })
-          return true
-        }
+        let follower = OutputFollower(
+          stream: index, file: file, status: capture.status,
+          sink: { bytes in
+            jobs.note(text.withLock { $0.feed(bytes) })
+            return true
+          },
+          // The last line need not end in a newline.
+          atEnd: { jobs.note(text.withLock { $0.finish() }) })
         try follower.start("duct scan")
         return follower
       }
