@@ -46,7 +46,7 @@ public struct SlurmHelper: Sendable {
       process.errors.closeQuietly()
     }
     let question: [UInt8]
-    do { question = try RecordEncoder().line(request) } catch {
+    do { question = try RecordEncoder().line(SlurmQuestion(request, limit: limit)) } catch {
       throw SlurmFailure(.rubbish, "cannot encode the request: \(error)")
     }
     // A request fits into the pipe's buffer unless it names thousands of jobs.

@@ -74,3 +74,29 @@ extension SlurmRequest: Codable {
     }
   }
 }
+
+/// What `duct-slurm` is sent: a request, and for how long somebody waits for its answer.
+public struct SlurmQuestion: Codable, Sendable, Equatable {
+  public var request: SlurmRequest
+  /// Seconds from the start of the helper; nil where nobody keeps a limit.
+  public var limit: Double?
+
+  public init(_ request: SlurmRequest, limit: Double? = nil) {
+    self.request = request
+    self.limit = limit
+  }
+
+  private enum CodingKeys: String, CodingKey { case limit }
+
+  /// The limit stands among the members of the request.
+  public init(from decoder: any Decoder) throws {
+    request = try SlurmRequest(from: decoder)
+    limit = try decoder.container(keyedBy: CodingKeys.self).decodeIfPresent(Double.self, forKey: .limit)
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    try request.encode(to: encoder)
+    var values = encoder.container(keyedBy: CodingKeys.self)
+    try values.encodeIfPresent(limit, forKey: .limit)
+  }
+}

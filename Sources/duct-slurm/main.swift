@@ -1,7 +1,8 @@
 // duct-slurm: one request as a line of JSON on standard input, one answer as JSON on standard output.
 //
 // The only program of duct that loads libslurm, so that the library's exits, hangs and messages stay
-// in a process of their own. duct starts it for each question and ends it when it takes too long.
+// in a process of their own. duct starts it for each question and ends it when it takes too long; should
+// duct be gone itself, it ends alone.
 
 import DuctSlurm
 import Glibc
@@ -16,13 +17,14 @@ guard let line = readLine() else {
 }
 
 do {
-  let request = try RecordDecoder().decode(SlurmRequest.self, from: Array(line.utf8))
-  let answer = try RecordEncoder().line(SlurmQueries.answer(request))
+  let question = try RecordDecoder().decode(SlurmQuestion.self, from: Array(line.utf8))
+  try AskerWatch.start(limit: question.limit)
+  let answer = try RecordEncoder().line(SlurmQueries.answer(question.request))
   try FileDescriptor.standardOutput.writeAll(answer)
   // Not exit(): the answer is out, and what libslurm would still clean up ends with the process.
   _exit(0)
 } catch let error as Errno {
-  complain("duct-slurm: cannot write the answer: \(error.description)")
+  complain("duct-slurm: cannot answer: \(error.description)")
   exit(1)
 } catch {
   complain("duct-slurm: this is no request: \(line.prefix(200)): \(error)")

@@ -103,6 +103,10 @@ import Testing
     for request in requests {
       let line = try RecordEncoder().line(request)
       #expect(try RecordDecoder().decode(SlurmRequest.self, from: line) == request)
+      for question in [SlurmQuestion(request), SlurmQuestion(request, limit: 2.5)] {
+        let line = try RecordEncoder().line(question)
+        #expect(try RecordDecoder().decode(SlurmQuestion.self, from: line) == question)
+      }
     }
     #expect(throws: (any Error).self) {
       try RecordDecoder().decode(SlurmRequest.self, from: Array(#"{"query": "delete_all"}"#.utf8))

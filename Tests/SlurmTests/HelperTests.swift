@@ -145,6 +145,41 @@ extension OnSlurm {
       #expect(failure?.code != nil)
     }
 
+    /// The helper with a question that libslurm takes a minute for, and our end of its standard input.
+    private func hangingHelper(_ children: ChildProcesses, limit: Double) throws -> (pid_t, FileDescriptor) {
+      let (own, other) = try FileDescriptor.closeOnExecSocketPair()
+      defer { other.closeQuietly() }
+      let path = Array(Programs.slurmHelper.utf8)
+      var program = Program(path: path, arguments: [path])
+      program.descriptors = [.duplicate(of: other)]
+      program.environment = [Array("SLURM_CONF=\(fixture.sandbox["no-such.conf"].string)".utf8)]
+      // A limit must hold also where signals are blocked.
+      program.signalMask = SignalSet([SIGALRM, SIGTERM])
+      let pid = try children.start(program)
+      try own.writeAll(RecordEncoder().line(SlurmQuestion(.ping, limit: limit)))
+      return (pid, own)
+    }
+
+    @Test func theHelperEndsWithWhoeverAskedIt() throws {
+      let children = ChildProcesses(reaping: .byWaiters)
+      let (pid, end) = try hangingHelper(children, limit: 600)
+      #expect(children.wait(for: pid, until: .now + 0.5) == nil, "it hangs")
+      // As when duct is killed.
+      end.closeQuietly()
+      let exit = children.wait(for: pid, until: .now + 10)
+      #expect(exit?.cause == .exited(1))
+      if exit == nil { kill(pid, SIGKILL) }
+    }
+
+    @Test func theHelperKeepsALimitOfItsOwn() throws {
+      let children = ChildProcesses(reaping: .byWaiters)
+      let (pid, end) = try hangingHelper(children, limit: 0.1)
+      defer { end.closeQuietly() }
+      let exit = children.wait(for: pid, until: .now + 20)
+      #expect(exit?.cause == .exited(1))
+      if exit == nil { kill(pid, SIGKILL) }
+    }
+
     @Test(arguments: ["", "rubbish\n", "{\"query\": \"drop\"}\n", "[]\n"])
     func whatIsNoRequestIsRefused(_ input: String) async throws {
       let result = try await run(
