@@ -22,7 +22,7 @@ import Testing
     "A='\\\\'", "A=\"\\\"",
     "A=\"a\\\" b", "A= # c", "A=#c", "A='x'#c", "A=\"x\"\t# c\nB=1", "export A", "export 'A'=1", "A\n=1",
     "A =\n1", "A=\u{301}x", "A=\"\u{301}x\"", "A='\u{301}'\u{301}", "A\u{301}=1", "A=${B:-\u{301}}\u{301}",
-    "A=x\r\n\u{301}B=2",
+    "A=x\r\n\u{301}B=2", "B\nA=${B:-d}", "B\nA=${B}", "B=1\nB\nA=${B:-d}", "HOME_X\nA=${HOME_X:-d}",
   ]
 
   private let sandbox: Sandbox

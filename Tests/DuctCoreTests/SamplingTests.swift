@@ -273,9 +273,22 @@ extension PollScheduleTests {
     waitpid(pid, nil, 0)
   }
 
-  @Test func onlyALeaderThatWasThereAtTheTimeOwnsASession() throws {
+  /// A leader of a session that is no descendant of this process: its parent has left it to whoever adopts
+  /// orphans here. The sandbox ends it.
+  private func foreignLeader(in sandbox: Sandbox) async throws -> pid_t {
+    let started = try await run(
+      "sh", ["-c", "setsid sleep 600 </dev/null >/dev/null 2>&1 & echo $!"], in: sandbox)
+    let pid = try #require(pid_t(started.stdout.dropLast()), "\(started)")
+    try await eventually { getsid(pid) == pid }
+    return pid
+  }
+
+  @Test func onlyALeaderThatWasThereAtTheTimeOwnsASession() async throws {
     let (leader, other) = (try child(startsSession: true), try child(startsSession: false))
     defer { for pid in [leader, other] { end(pid) } }
+    let sandbox = try Sandbox()
+    let foreign = try await foreignLeader(in: sandbox)
+    defer { sandbox.killProcesses() }
     let now = WallTime.now.seconds
     let owners = SessionOwners(root: leader)
     #expect(owners.owner(of: UInt32(leader), submit: now) == .command)
@@ -285,7 +298,7 @@ extension PollScheduleTests {
     #expect(owners.owner(of: UInt32(leader), submit: now - 60) == .gone)
     // A pid that leads no session is not the one that the job was submitted from.
     #expect(owners.owner(of: UInt32(other), submit: now) == .gone)
-    #expect(owners.owner(of: UInt32(getsid(0)), submit: now) == .other)
+    #expect(owners.owner(of: UInt32(foreign), submit: now) == .other)
     #expect(owners.owner(of: .max, submit: now) == .gone)
   }
 }

@@ -170,7 +170,10 @@ struct DotEnv {
   private static func interpolate(
     _ value: String, _ earlier: OrderedDictionary<String, String?>, _ environment: [String: String]
   ) -> String {
-    expandVariables(value) { environment[$0] ?? earlier[$0] ?? nil }
+    expandVariables(value) { name in
+      // A name that stands without `=` is known, and empty: no default takes its place.
+      environment[name] ?? earlier[name].map { $0 ?? "" }
+    }
   }
 }
 
