@@ -46,8 +46,9 @@ demo: build
 	@$(TESTBED) run --dir "$${TMPDIR:-/tmp}/duct-demo-slurm" -- contrib/demo/run $(abspath $(DEBUG))
 
 test: lint
-	@contrib/install-dependencies build slurm yardstick
+	@contrib/install-dependencies build slurm yardstick faults
 	$(SWIFT) build --build-tests
+	@Tests/FaultFileSystem/build $(DEBUG)/fault-fs
 	@ln -sf duct $(DEBUG)/con-duct
 	TESTBED_MIN_JOB_AGE=300 SWIFT=$(SWIFT) $(TESTBED) run --dir "$${TMPDIR:-/tmp}/duct-test-slurm" -- \
 	  contrib/run-tests
