@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -78,6 +79,8 @@ int duct_spawn(const struct duct_spawn_request *request, pid_t *pid) {
   return error;
 }
 
+int duct_open_process(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
+
 int duct_set_subreaper(bool on) { return prctl(PR_SET_CHILD_SUBREAPER, on, 0, 0, 0); }
 
 void duct_name_thread(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
@@ -126,6 +129,22 @@ int duct_memory_file(const char *name, size_t size) {
   }
   return fd;
 }
+
+int duct_punch_hole(int fd, uint64_t offset, uint64_t length) {
+  return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)length);
+}
+
+int duct_allocate(int fd, size_t size) { return posix_fallocate(fd, 0, (off_t)size); }
+
+int duct_lock(int fd) { return flock(fd, LOCK_EX | LOCK_NB); }
+
+int duct_rename_new(const char *from, const char *to) {
+  if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) return 0;
+  if (errno != EINVAL && errno != ENOSYS) return -1;
+  return link(from, to) != 0 ? -1 : unlink(from);
+}
+
+int duct_set_inherited(int fd, bool inherited) { return fcntl(fd, F_SETFD, inherited ? 0 : FD_CLOEXEC); }
 
 int duct_event_descriptor(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
 

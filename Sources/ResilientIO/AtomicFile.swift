@@ -25,24 +25,34 @@ public struct IOFailure: Error, Sendable, CustomStringConvertible {
 public enum AtomicFile {
   private static let counter = Atomic<Int>(0)
 
+  public enum Durability: Sendable {
+    /// With fsync: it outlives the host.
+    case host
+    /// Without: it outlives this process, which is enough for a spool.
+    case process
+  }
+
   /// Writes a temporary file beside `path`, makes it durable, and renames it to `path`.
   ///
   /// The temporary file is made with O_EXCL and not with O_TMPFILE, which NFS does not have. Its name
   /// (`.NAME.HOST.PID.N.tmp`) tells whose it is.
-  public static func replace(_ path: FilePath, with bytes: [UInt8]) throws(IOFailure) {
+  ///
+  /// - Returns: the file that is there now.
+  @discardableResult
+  public static func replace(
+    _ path: FilePath, with bytes: [UInt8], durability: Durability = .host
+  ) throws(IOFailure) -> FileIdentity {
     let temporary = temporaryPath(for: path)
+    let identity: FileIdentity
     do throws(IOFailure) {
-      try write(bytes, to: temporary)
-      try attempt("rename", temporary) { () throws(Errno) in
-        _ = try valueOrErrno {
-          temporary.withPlatformString { from in path.withPlatformString { rename(from, $0) } }
-        }
-      }
+      identity = try write(bytes, to: temporary, for: path, durability)
+      try attempt("rename", path) { () throws(Errno) in try FileCalls.rename(temporary, path) }
     } catch {
-      temporary.withPlatformString { _ = unlink($0) }
+      try? FileCalls.unlink(temporary)
       throw error
     }
-    syncDirectory(of: path)
+    if durability == .host { syncDirectory(of: path) }
+    return identity
   }
 
   private static func temporaryPath(for path: FilePath) -> FilePath {
@@ -51,24 +61,27 @@ public enum AtomicFile {
     let tail = Array(".\(hostName()).\(getpid()).\(number).tmp".utf8)
     // 255 bytes is the longest name of the common file systems.
     let stem = [UInt8(ascii: ".")] + name.prefix(254 - tail.count) + tail
-    return FilePath(bytes: path.parent.bytes + [UInt8(ascii: "/")] + stem)
+    return path.parent.appending(bytes: stem)
   }
 
-  private static func write(_ bytes: [UInt8], to path: FilePath) throws(IOFailure) {
+  private static func write(
+    _ bytes: [UInt8], to temporary: FilePath, for path: FilePath, _ durability: Durability
+  ) throws(IOFailure) -> FileIdentity {
     let file = try attempt("create", path) { () throws(Errno) in
-      try FileDescriptor.opening(path, .writeOnly, options: [.create, .exclusiveCreate])
+      try FileCalls.open(temporary, .writeOnly, [.create, .exclusiveCreate])
     }
+    let identity: FileIdentity
     do throws(IOFailure) {
       try attempt("write", path) { () throws(Errno) in try file.writeAll(bytes, at: 0) }
-      try attempt("fsync", path) { () throws(Errno) in try valueOrErrno { fsync(file.rawValue) } }
+      if durability == .host { try attempt("fsync", path) { () throws(Errno) in try FileCalls.fsync(file) } }
+      identity = try attempt("stat", path) { () throws(Errno) in try FileCalls.status(file) }
     } catch {
       file.closeQuietly()
       throw error
     }
     // An error that NFS kept back may come at close.
-    try attempt("close", path) { () throws(Errno) in
-      try valueOrErrno(retryOnInterrupt: false) { Glibc.close(file.rawValue) }
-    }
+    try attempt("close", path) { () throws(Errno) in try FileCalls.close(file) }
+    return identity
   }
 
   /// Makes a rename durable. Not every file system lets one fsync a directory: then it is in order.
@@ -79,6 +92,29 @@ public enum AtomicFile {
     _ = fsync(directory.rawValue)
     directory.closeQuietly()
   }
+
+  /// Removes temporary files beside `path` that a process of this host has left which is no more.
+  public static func removeStale(beside path: FilePath) {
+    let name = path.bytes.split(separator: UInt8(ascii: "/")).last.map { Array($0) } ?? []
+    let start = [UInt8(ascii: ".")] + name + Array(".\(hostName()).".utf8)
+    for entry in (try? directoryEntries(path.parent)) ?? [] where entry.starts(with: start) {
+      let rest = String(decoding: entry.dropFirst(start.count), as: UTF8.self).split(separator: ".")
+      guard rest.count == 3, rest[2] == "tmp", let pid = pid_t(rest[0]), pid != getpid() else { continue }
+      if kill(pid, 0) != 0, errno == ESRCH { try? FileCalls.unlink(path.parent.appending(bytes: entry)) }
+    }
+  }
+}
+
+/// The names in a directory, without `.` and `..`.
+func directoryEntries(_ path: FilePath) throws(Errno) -> [[UInt8]] {
+  guard let stream = path.withPlatformString({ opendir($0) }) else { throw Errno(rawValue: errno) }
+  defer { closedir(stream) }
+  var names: [[UInt8]] = []
+  while let entry = readdir(stream) {
+    let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in bytes.prefix { $0 != 0 }.map { $0 } }
+    if name != [0x2E], name != [0x2E, 0x2E] { names.append(name) }
+  }
+  return names
 }
 
 /// The host's name up to the first dot.
@@ -104,14 +140,18 @@ func attempt<Result>(
 extension FileDescriptor {
   /// pwrite(2) of all bytes, going on after short writes.
   func writeAll(_ bytes: [UInt8], at offset: Int) throws(Errno) {
+    var failure: Errno?
+    bytes.withUnsafeBytes { buffer in
+      do throws(Errno) { try writeAll(buffer, at: offset) } catch { failure = error }
+    }
+    if let failure { throw failure }
+  }
+
+  func writeAll(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(Errno) {
     var done = 0
     while done < bytes.count {
-      let written = try valueOrErrno {
-        bytes.withUnsafeBytes { buffer in
-          Glibc.pwrite(
-            rawValue, buffer.baseAddress.map { $0 + done }, buffer.count - done, offset + done)
-        }
-      }
+      let written = try FileCalls.pwrite(
+        self, UnsafeRawBufferPointer(rebasing: bytes[done...]), offset + done)
       // A regular file that takes nothing, and says so without an error, will not take it next time.
       if written == 0 { throw .ioError }
       done += written

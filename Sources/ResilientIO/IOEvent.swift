@@ -1,5 +1,3 @@
-public import SystemPackage
-
 /// An episode of failures on one path, from the first to the success that ended it.
 public struct IOEvent: Codable, Sendable, Equatable {
   public enum Outcome: String, Codable, Sendable {
@@ -32,13 +30,5 @@ public struct IOEvent: Codable, Sendable, Equatable {
     case tries
     case bytesWaiting = "bytes_waiting"
     case outcome
-  }
-}
-
-extension Errno {
-  /// Whether the cause may be an expired Kerberos ticket: then a new one is the cure.
-  public var isAboutCredentials: Bool {
-    // EKEYEXPIRED 127, EKEYREVOKED 128, EKEYREJECTED 129, ENOKEY 126 have no names in Errno.
-    [Errno.permissionDenied, .notPermitted].contains(self) || (126...129).contains(rawValue)
   }
 }

@@ -22,6 +22,11 @@ extension FileDescriptor {
     FileDescriptor(rawValue: try valueOrErrno { duct_event_descriptor() })
   }
 
+  /// A file in memory, without a name in any directory.
+  public static func memory(_ name: String) throws(Errno) -> FileDescriptor {
+    FileDescriptor(rawValue: try valueOrErrno { duct_memory_file(name, 0) })
+  }
+
   public func signalEvent() {
     var one: UInt64 = 1
     _ = Glibc.write(rawValue, &one, 8)

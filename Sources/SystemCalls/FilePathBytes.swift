@@ -20,3 +20,16 @@ extension FilePath {
     return slash == 0 ? "/" : FilePath(bytes: Array(bytes[..<slash]))
   }
 }
+
+extension FilePath {
+  /// The path of an entry of this directory.
+  public func appending(bytes name: [UInt8]) -> FilePath {
+    let own = bytes
+    return FilePath(bytes: own + (own.last == UInt8(ascii: "/") ? [] : [UInt8(ascii: "/")]) + name)
+  }
+
+  public func appending(name: String) -> FilePath { appending(bytes: Array(name.utf8)) }
+
+  /// The last component's bytes.
+  public var nameBytes: [UInt8] { bytes.split(separator: UInt8(ascii: "/")).last.map { Array($0) } ?? [] }
+}

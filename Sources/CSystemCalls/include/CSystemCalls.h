@@ -61,6 +61,14 @@ char **duct_environment(void);
 int duct_pipe(int ends[2]);         ///< pipe2(O_CLOEXEC)
 int duct_socket_pair(int ends[2]);  ///< socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC)
 int duct_memory_file(const char *name, size_t size);  ///< memfd_create + ftruncate
+/// fallocate(PUNCH_HOLE): gives the blocks of a range back, and keeps the length.
+int duct_punch_hole(int fd, uint64_t offset, uint64_t length);
+/// posix_fallocate: 0, or the errno.
+int duct_allocate(int fd, size_t size);
+int duct_lock(int fd);              ///< flock(LOCK_EX | LOCK_NB)
+/// renameat2(RENAME_NOREPLACE), or link(2) and unlink(2) where the file system has no such rename.
+int duct_rename_new(const char *from, const char *to);
+int duct_set_inherited(int fd, bool inherited);       ///< clears or sets FD_CLOEXEC
 int duct_event_descriptor(void);    ///< eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)
 int duct_set_pipe_size(int pipe, int bytes);          ///< fcntl(F_SETPIPE_SZ)
 int duct_bytes_readable(int fd);    ///< ioctl(FIONREAD); -1 errno
@@ -120,6 +128,9 @@ struct duct_relay_status {
   uint32_t unused;
   struct duct_relay_stream streams[2];
 };
+
+/// pidfd_open(2). A descriptor, or -1.
+int duct_open_process(pid_t pid);
 
 // --- text ----------------------------------------------------------------------------------------
 

@@ -1,0 +1,117 @@
+import Glibc
+internal import SystemCalls
+public import SystemPackage
+
+/// The kind of file system under a path: whether this host alone answers for it.
+public enum Filesystem: String, Sendable, Equatable {
+  /// A disk or memory of this host.
+  case local
+  /// A network, a FUSE daemon, or something unknown: it may hang, expire or go away.
+  case remote
+
+  /// By the type of the mount that the path leads to, or will lead to once it exists.
+  ///
+  /// Never asks a file system that is not local: statfs(2) would, and hang with it. Symbolic links are
+  /// followed as far as they lie on local file systems.
+  public static func kind(of path: FilePath) -> Filesystem { table.kind(of: path) }
+
+  /// As it was when it was first asked for: a run decides at its start.
+  private static let table = MountTable()
+}
+
+/// The mounts of this process, from /proc/self/mountinfo (see proc(5)).
+struct MountTable {
+  private static let mostLinks = 40
+  /// Types whose data are on this host. What is not among them counts as remote.
+  private static let localTypes: Set<String> = [
+    "ext2", "ext3", "ext4", "xfs", "btrfs", "tmpfs", "ramfs", "rootfs", "overlay", "aufs", "zfs", "f2fs",
+    "jfs", "reiserfs", "bcachefs", "nilfs2", "vfat", "exfat", "ntfs3", "hfsplus", "udf", "iso9660",
+    "squashfs", "erofs", "devtmpfs", "devpts", "proc", "sysfs", "mqueue", "hugetlbfs", "cgroup", "cgroup2",
+  ]
+
+  private var types: [[UInt8]: String] = [:]
+
+  init() { self.init((try? readAll("/proc/self/mountinfo", limit: 16 << 20)) ?? []) }
+
+  init(_ text: [UInt8]) {
+    for line in text.split(separator: UInt8(ascii: "\n")) {
+      let words = line.split(separator: UInt8(ascii: " "))
+      guard let dash = words.firstIndex(where: { $0.elementsEqual("-".utf8) }), words.count > dash + 1,
+        words.count > 5
+      else { continue }
+      // A later mount on the same point hides the earlier one.
+      types[Self.unescaped(words[4])] = String(decoding: words[dash + 1], as: UTF8.self)
+    }
+  }
+
+  func kind(of path: FilePath) -> Filesystem {
+    guard var rest = absolute(path.bytes) else { return .remote }
+    var done: [UInt8] = []
+    var links = 0
+    while true {
+      if !isLocal(done.isEmpty ? [UInt8(ascii: "/")] : done) { return .remote }
+      guard let name = rest.first else { return .local }
+      rest.removeFirst()
+      if name.elementsEqual("..".utf8) {
+        done = done.lastIndex(of: UInt8(ascii: "/")).map { Array(done[..<$0]) } ?? []
+        continue
+      }
+      let next = done + [UInt8(ascii: "/")] + name
+      // A mount point is no link, and may not answer.
+      guard types[next] == nil, let target = linkTarget(next) else {
+        done = next
+        continue
+      }
+      links += 1
+      if links > Self.mostLinks { return .remote }
+      let parts = Self.components(target)
+      if target.first == UInt8(ascii: "/") { done = [] }
+      rest = parts + rest
+    }
+  }
+
+  private func absolute(_ bytes: [UInt8]) -> [[UInt8]]? {
+    if bytes.first == UInt8(ascii: "/") { return Self.components(bytes) }
+    guard let folder = getcwd(nil, 0) else { return nil }
+    defer { free(folder) }
+    return Self.components(SystemCalls.bytes(ofCString: folder) + [UInt8(ascii: "/")] + bytes)
+  }
+
+  private static func components(_ path: [UInt8]) -> [[UInt8]] {
+    path.split(separator: UInt8(ascii: "/")).map { Array($0) }.filter { !$0.elementsEqual(".".utf8) }
+  }
+
+  /// By the mount point nearest above.
+  private func isLocal(_ path: [UInt8]) -> Bool {
+    var path = path
+    while true {
+      if let type = types[path] { return Self.localTypes.contains(type) }
+      guard let slash = path.lastIndex(of: UInt8(ascii: "/")), path.count > 1 else { return false }
+      path = slash == 0 ? [UInt8(ascii: "/")] : Array(path[..<slash])
+    }
+  }
+
+  private func linkTarget(_ path: [UInt8]) -> [UInt8]? {
+    var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+    let count = FilePath(bytes: path).withPlatformString { readlink($0, &buffer, buffer.count) }
+    return count > 0 ? buffer[..<count].map { UInt8(bitPattern: $0) } : nil
+  }
+
+  /// Spaces and the like are written as `\040`.
+  private static func unescaped(_ word: ArraySlice<UInt8>) -> [UInt8] {
+    var result: [UInt8] = []
+    var rest = word
+    while let byte = rest.first {
+      rest = rest.dropFirst()
+      if byte == UInt8(ascii: "\\"), rest.count >= 3,
+        let code = UInt8(String(decoding: rest.prefix(3), as: UTF8.self), radix: 8)
+      {
+        result.append(code)
+        rest = rest.dropFirst(3)
+      } else {
+        result.append(byte)
+      }
+    }
+    return result
+  }
+}
