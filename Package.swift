@@ -48,7 +48,7 @@ let package = Package(
     .target(
       name: "DuctCore",
       dependencies: [
-        "OutputRelay", "ResilientIO", "SlurmJobs", "RecordText", "SystemCalls",
+        "OutputRelay", "ResilientIO", "SlurmJobs", "RecordText", "SystemCalls", "CSystemCalls",
         collections, logging, system,
       ],
       swiftSettings: strict),
@@ -61,7 +61,8 @@ let package = Package(
 
     // Files that survive their file system. Knows nothing of duct.
     .target(
-      name: "ResilientIO", dependencies: ["SystemCalls", collections, system], swiftSettings: strict),
+      name: "ResilientIO", dependencies: ["SystemCalls", "CSystemCalls", collections, system],
+      swiftSettings: strict),
 
     // The loop that keeps the command's pipes read, for the relay and for duct in its place.
     .target(
@@ -111,6 +112,11 @@ let package = Package(
       dependencies: [
         "TestSupport", "DuctCore", "RecordText", "SystemCalls", "duct", "duct-relay", argumentParser,
         collections, system,
+      ]),
+    .testTarget(
+      name: "ReliabilityTests",
+      dependencies: [
+        "TestSupport", "RecordText", "SystemCalls", "duct", "duct-relay", system,
       ]),
     .testTarget(
       name: "SlurmTests",

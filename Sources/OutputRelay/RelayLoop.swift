@@ -1,3 +1,4 @@
+import Glibc
 internal import SystemCalls
 public import SystemPackage
 
@@ -5,41 +6,62 @@ public import SystemPackage
 ///
 /// The same loop runs in `duct-relay` and, when that cannot be run, on a thread of duct.
 public struct RelayLoop {
+  /// How often, in bytes, the free space of the spool's disk is looked at.
+  private static let lookEvery = 4 << 20
+  /// This part of its blocks stays free.
+  private static let reserve = 20
+
   private var streams: [RelayStream]
   private let status: RelayStatus
   private let wake: FileDescriptor
+  private var lastLook = 0
+  private var watch: CommandWatch
 
   /// - Parameters:
-  ///   - pipes: reading ends; nil where a stream is not captured.
-  ///   - files: the local files, in the same order, at the position to go on from.
-  ///   - wake: an eventfd that duct signals after `RelayStatus.requestSync()`.
+  ///   - pipes: nil where a stream is not captured.
+  ///   - stores: in the same order.
+  ///   - wake: an eventfd that duct signals after a request on `status`.
+  ///   - life: reads as ended once duct has gone; nil for duct itself.
   public init(
-    pipes: [FileDescriptor?], files: [FileDescriptor?], wake: FileDescriptor, status: RelayStatus
+    pipes: [CommandPipe?], stores: [OutputStores?], wake: FileDescriptor, status: RelayStatus,
+    life: FileDescriptor? = nil
   ) {
+    watch = CommandWatch(life: life, status: status)
     self.status = status
     self.wake = wake
-    streams = zip(pipes, files).enumerated().compactMap { index, stream in
-      guard let pipe = stream.0, let file = stream.1 else { return nil }
-      return RelayStream(index: index, pipe: pipe, file: file, status: status)
+    streams = zip(pipes, stores).enumerated().compactMap { index, stream in
+      guard let pipe = stream.0, let stores = stream.1 else { return nil }
+      return RelayStream(index: index, pipe: pipe, stores: stores, status: status)
     }
   }
 
-  /// Returns once every pipe is at its end and all its bytes are in the file.
-  ///
-  /// - Parameter shouldStop: asked after each wake-up; true leaves at once.
-  public mutating func run(shouldStop: () -> Bool = { false }) throws(Errno) {
+  /// Returns once every pipe is at its end.
+  public mutating func run() throws(Errno) {
+    for index in streams.indices { streams[index].finishTransit() }
     while !streams.allSatisfy(\.isDone) {
-      let pipes = streams.map { $0.hasEnded ? nil : $0.pipe }
-      let ready = try poll(reading: pipes + [wake], until: streams.compactMap(\.nextTry).min())
-      if shouldStop() { return }
-      for index in streams.indices {
-        if ready[index].isReadable { _ = streams[index].move() }
-        if let nextTry = streams[index].nextTry, nextTry <= .now { streams[index].retry() }
+      let pipes = streams.map { $0.isDone ? nil : $0.pipe }
+      let ready = try poll(reading: pipes + [wake, watch.descriptor])
+      if ready[streams.count + 1].isReadable { watch.look() }
+      for index in streams.indices where ready[index].isReadable { _ = streams[index].move() }
+      if ready[streams.count].isReadable {
+        wake.clearEvent()
+        for index in streams.indices { streams[index].serveRequests() }
       }
-      if ready[streams.count].isReadable { wake.clearEvent() }
+      keepLimits()
       if let request = status.waitingSync { sync(request) }
     }
     if let request = status.waitingSync { status.noteSynced(request) }
+  }
+
+  /// Waits until duct has gone, and the command too if duct was killed.
+  public mutating func outlive() throws(Errno) {
+    while !watch.isOver {
+      // While duct lives it may ask for something.
+      let ready = try poll(reading: [watch.descriptor, wake])
+      if ready[0].isReadable { watch.look() }
+      if ready[1].isReadable { wake.clearEvent() }
+      if let request = status.waitingSync { status.noteSynced(request) }
+    }
   }
 
   /// Moves what the pipes hold now. What arrives meanwhile is for later: a daemon may never stop.
@@ -51,8 +73,36 @@ public struct RelayLoop {
         if moved == 0 { break }
         left -= moved
       }
-      streams[index].retry()
     }
     status.noteSynced(request)
+  }
+
+  // MARK: Limits
+
+  private mutating func keepLimits() {
+    for index in streams.indices { streams[index].keepLimit() }
+    keep(status.memoryLimit, of: .memory)
+    if let limit = status.spoolLimit { keep(limit, of: .spool) }
+    let total = streams.map(\.writtenBytes).reduce(0, +)
+    guard total - lastLook >= Self.lookEvery else { return }
+    lastLook = total
+    for index in streams.indices {
+      if let file = streams[index].spoolFile, isNearlyFull(file) { streams[index].limit(.spool) }
+    }
+  }
+
+  /// Where the streams together hold too much, the larger one begins to let go.
+  private mutating func keep(_ limit: Int, of kind: OutputStores.Kind) {
+    let held = streams.map { $0.held(in: kind) }
+    guard held.reduce(0, +) > limit, let largest = held.indices.max(by: { held[$0] < held[$1] }) else {
+      return
+    }
+    streams[largest].limit(kind)
+  }
+
+  private func isNearlyFull(_ file: FileDescriptor) -> Bool {
+    var information = statvfs()
+    guard fstatvfs(file.rawValue, &information) == 0 else { return false }
+    return information.f_bavail < information.f_blocks / UInt(Self.reserve)
   }
 }

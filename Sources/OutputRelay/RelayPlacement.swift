@@ -1,3 +1,4 @@
+internal import CSystemCalls
 internal import Glibc
 public import SystemCalls
 public import SystemPackage
@@ -6,36 +7,87 @@ public import SystemPackage
 public enum RelayPlacement {
   private static let status = 3
   private static let wake = 4
-  private static let pipes = [5, 7]
-  private static let files = [6, 8]
+  /// The reading end of a pipe that duct alone can write to: it ends with duct.
+  private static let life = 5
+  /// The lock of the run's spool, held as long as anyone has it open.
+  private static let lock = 6
+  /// duct itself, where the file may become unreadable.
+  private static let program = 7
+  private static let pipes = [8, 9]
+  private static let stores = [[10, 11, 12], [13, 14, 15]]
+  private static let transits = [(reading: 16, writing: 17), (reading: 18, writing: 19)]
+  private static let count = 20
+
+  /// What a relay is given.
+  public struct Parts: Sendable {
+    public var pipes: [CommandPipe?]
+    public var stores: [OutputStores?]
+    public var wake: FileDescriptor
+    public var status: RelayStatus
+    public var life: FileDescriptor?
+    public var lock: FileDescriptor?
+    public var program: FileDescriptor?
+
+    public init(
+      pipes: [CommandPipe?], stores: [OutputStores?], wake: FileDescriptor, status: RelayStatus,
+      life: FileDescriptor? = nil, lock: FileDescriptor? = nil, program: FileDescriptor? = nil
+    ) {
+      self.pipes = pipes
+      self.stores = stores
+      self.wake = wake
+      self.status = status
+      self.life = life
+      self.lock = lock
+      self.program = program
+    }
+  }
 
   /// The descriptors of a relay to be started, from number 0 on.
-  public static func sources(
-    pipes: [FileDescriptor?], files: [FileDescriptor?], wake: FileDescriptor, status: RelayStatus,
-    null: FileDescriptor
-  ) -> [Program.Source] {
-    var sources = [Program.Source](repeating: .closed, count: 9)
+  public static func sources(_ parts: Parts, null: FileDescriptor) -> [Program.Source] {
+    var sources = [Program.Source](repeating: .closed, count: count)
     for standard in 0..<3 { sources[standard] = .duplicate(of: null) }
-    sources[Self.status] = .duplicate(of: status.descriptor)
-    sources[Self.wake] = .duplicate(of: wake)
-    for (index, (pipe, file)) in zip(pipes, files).enumerated() {
-      if let pipe, let file {
-        sources[Self.pipes[index]] = .duplicate(of: pipe)
-        sources[Self.files[index]] = .duplicate(of: file)
-      }
+    func place(_ descriptor: FileDescriptor?, at number: Int) {
+      if let descriptor { sources[number] = .duplicate(of: descriptor) }
+    }
+    place(parts.status.descriptor, at: status)
+    place(parts.wake, at: wake)
+    place(parts.life, at: life)
+    place(parts.lock, at: lock)
+    place(parts.program, at: program)
+    for (index, (pipe, files)) in zip(parts.pipes, parts.stores).enumerated() {
+      guard let pipe, let files else { continue }
+      place(pipe.reading, at: pipes[index])
+      place(pipe.transit?.reading, at: transits[index].reading)
+      place(pipe.transit?.writing, at: transits[index].writing)
+      for (file, number) in zip(files.files, stores[index]) { place(file, at: number) }
     }
     return sources
   }
 
-  /// The loop of this process, which was started with those descriptors.
-  public static func loop() throws(Errno) -> RelayLoop {
+  /// What this process was given, when it was started with those descriptors.
+  public static func parts() throws(Errno) -> Parts {
     func open(_ number: Int) -> FileDescriptor? {
       let descriptor = FileDescriptor(rawValue: CInt(number))
-      return descriptor.isOpen ? descriptor : nil
+      guard descriptor.isOpen else { return nil }
+      _ = duct_set_inherited(descriptor.rawValue, false)
+      return descriptor
     }
     guard let statusPage = open(status), let wakeEvent = open(wake) else { throw .badFileDescriptor }
-    return RelayLoop(
-      pipes: pipes.map(open), files: files.map(open), wake: wakeEvent,
-      status: try RelayStatus(mapping: statusPage))
+    let files = stores.map { numbers -> OutputStores? in
+      let stores = OutputStores(log: open(numbers[0]), spool: open(numbers[1]), memory: open(numbers[2]))
+      return stores.files.contains { $0 != nil } ? stores : nil
+    }
+    let commandPipes = zip(pipes, transits).map { number, transit -> CommandPipe? in
+      guard let reading = open(number) else { return nil }
+      var pipe = CommandPipe(reading: reading, transit: nil)
+      if let reading = open(transit.reading), let writing = open(transit.writing) {
+        pipe.transit = CommandPipe.Transit(reading: reading, writing: writing)
+      }
+      return pipe
+    }
+    return Parts(
+      pipes: commandPipes, stores: files, wake: wakeEvent,
+      status: try RelayStatus(mapping: statusPage), life: open(life), lock: open(lock),
+      program: open(program))
   }
 }

@@ -1,7 +1,10 @@
-// duct-relay: keeps a command's pipes read into local files until their end.
+// duct-relay [DUCT SPOOL]: keeps a command's pipes read into local files until their end.
 //
-// Started by duct, in a session of its own, with descriptors at fixed numbers (see RelayPlacement). It
-// has no options: what it does not find open there, it does without.
+// Where no pipe is captured it only waits for the end of duct and of the command.
+//
+// Started by duct, in a session of its own, with descriptors at fixed numbers (see RelayPlacement): what
+// it does not find open there, it does without. If duct does not live to see the end of the pipes, it
+// has DUCT finish the run's records from what is in the folder SPOOL.
 
 import Glibc
 import OutputRelay
@@ -13,9 +16,23 @@ for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGXFSZ, SIGTSTP, SIGU
   ignoreSignal(signal)
 }
 
+// The user's limit for files is the command's; the relay takes what it may.
+var limit = rlimit()
+if getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0 {
+  limit.rlim_cur = limit.rlim_max
+  setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
+}
+
 do {
-  var loop = try RelayPlacement.loop()
+  let parts = try RelayPlacement.parts()
+  var loop = RelayLoop(
+    pipes: parts.pipes, stores: parts.stores, wake: parts.wake, status: parts.status,
+    life: parts.life)
   try loop.run()
+  try loop.outlive()
+  if CommandLine.arguments.count == 3 {
+    Inheritance(parts).take(duct: CommandLine.arguments[1], spool: CommandLine.arguments[2])
+  }
 } catch {
   exit(1)
 }

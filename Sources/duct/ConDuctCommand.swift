@@ -9,6 +9,7 @@ struct ConDuctCommand: ParsableCommand {
     version: "con-duct \(Versions.duct)",
     subcommands: [
       RunSubcommand.self, ListSubcommand.self, JobsSubcommand.self, ReportSubcommand.self,
+      RecoverSubcommand.self,
     ])
 }
 

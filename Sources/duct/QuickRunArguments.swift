@@ -71,6 +71,9 @@ enum QuickRunArguments {
     case "--slurm-timeout": return assign(&options.slurmTimeout, Double(value))
     case "--slurm-detect": return assign(&options.slurmDetect, value)
     case "--finalize-timeout": return assign(&options.finalizeTimeout, Double(value))
+    case "--local-first": return assign(&options.localFirst, LocalFirst(rawValue: value))
+    case "--spool-dir": return assign(&options.spoolDirectory, value)
+    case "--spool-limit": return assign(&options.spoolLimit, ByteCount(rawValue: value))
     default: return false
     }
   }

@@ -7,6 +7,8 @@ extension RecordTypes: ExpressibleByArgument {}
 extension SessionMode: ExpressibleByArgument {}
 extension SlurmMode: ExpressibleByArgument {}
 extension SlurmTagMode: ExpressibleByArgument {}
+extension LocalFirst: ExpressibleByArgument {}
+extension ByteCount: ExpressibleByArgument {}
 extension LogLevel: ExpressibleByArgument {
   public init?(argument: String) { self.init(rawValue: argument.uppercased()) }
 }
@@ -22,7 +24,7 @@ struct RunArguments: ParsableArguments {
     Options have environment variables (DUCT_LOG_LEVEL, DUCT_OUTPUT_PREFIX, DUCT_SUMMARY_FORMAT, \
     DUCT_COLORS, DUCT_SAMPLE_INTERVAL, DUCT_REPORT_INTERVAL, DUCT_FAIL_TIME, DUCT_CAPTURE_OUTPUTS, \
     DUCT_OUTPUTS, DUCT_MESSAGE, DUCT_CAMPAIGN, DUCT_SLURM, DUCT_SLURM_TAG, DUCT_SLURM_TIMEOUT, \
-    DUCT_SLURM_DETECT, DUCT_FINALIZE_TIMEOUT), which can also be set in .env files: /etc/duct/.env, \
+    DUCT_SLURM_DETECT, DUCT_FINALIZE_TIMEOUT, DUCT_LOCAL_FIRST, DUCT_SPOOL_DIR, DUCT_SPOOL_LIMIT), which can also be set in .env files: /etc/duct/.env, \
     ${XDG_CONFIG_HOME:-~/.config}/duct/.env and .duct/.env, or those of DUCT_CONFIG_PATHS (with colons \
     between them). The command line wins over the environment, the environment over .env files, later files \
     over earlier ones.
@@ -138,6 +140,24 @@ struct RunArguments: ParsableArguments {
       valueName: "seconds"))
   var finalizeTimeout: Double?
 
+  @Option(
+    help:
+      "Whether output and records are written to local disk first and carried to the log directory from there: auto (where that is on a network or unknown file system), always or never. (default: auto)"
+  )
+  var localFirst: LocalFirst?
+
+  @Option(
+    help: ArgumentHelp(
+      "A local folder for what cannot be in the log directory yet. (default: the first of $TMPDIR, /var/tmp and /tmp that will do)",
+      valueName: "directory"))
+  var spoolDir: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Output that may wait on local disk, such as 500M or 2G; beyond that its middle is let go. (default: none, but the last 5 % of the disk stay free)",
+      valueName: "size"))
+  var spoolLimit: ByteCount?
+
   @Argument(
     parsing: .captureForPassthrough,
     help: ArgumentHelp("The command to run, with its arguments.", valueName: "command"))
@@ -186,6 +206,9 @@ struct RunArguments: ParsableArguments {
     options.slurmDetect = slurmDetect
     options.waitJobs = waitJobs
     options.finalizeTimeout = finalizeTimeout
+    options.localFirst = localFirst
+    options.spoolDirectory = spoolDir
+    options.spoolLimit = spoolLimit
     options.command = try rawCommand()
     return options
   }

@@ -6,65 +6,123 @@ import Testing
 
 @testable import ResilientIO
 
+/// A source in memory.
+final class MemorySource: GrowingSource {
+  private let state: Monitor<(bytes: [UInt8], isComplete: Bool, published: Int)>
+
+  init(_ text: String = "") { state = Monitor((Array(text.utf8), false, 0)) }
+
+  func add(_ text: String) { state.update { $0.bytes += Array(text.utf8) } }
+  func complete() { state.update { $0.isComplete = true } }
+  var published: Int { state.withLock { $0.published } }
+  var text: String { state.withLock { String(decoding: $0.bytes, as: UTF8.self) } }
+
+  var readableLength: Int { state.withLock { $0.bytes.count } }
+  var isComplete: Bool { state.withLock { $0.isComplete } }
+  func notePublished(_ length: Int) { state.update { $0.published = length } }
+
+  func read(_ buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> Int {
+    state.withLock { state in
+      let part = state.bytes.dropFirst(offset).prefix(buffer.count)
+      part.withUnsafeBytes { buffer.copyMemory(from: $0) }
+      return part.count
+    }
+  }
+}
+
 @Suite struct PublisherTests {
   private let sandbox: Sandbox
   private let notices = Monitor<[String]>([])
 
   init() throws { sandbox = try Sandbox() }
 
-  private func publisher() throws -> Publisher {
-    try Publisher { [notices] notice in
+  private func publisher(makesDirectories: Bool = false, credentials: CredentialCache? = nil) throws
+    -> Publisher
+  {
+    try Publisher(label: "run", credentials: credentials, makesDirectories: makesDirectories) {
+      [notices] notice in
       notices.update {
         switch notice {
         case .began(let failure): $0.append("began \(failure.operation) \(failure.errno.name)")
-        case .ended(_, let tries): $0.append("ended \(tries > 0)")
+        case .ended(let tries, _): $0.append("ended \(tries > 0)")
+        case .displaced: $0.append("displaced")
+        case .restored(_, let missing): $0.append("restored \(missing)")
+        case .eventsHaveChanged: break
         }
       }
     }
   }
 
-  @Test func appendsInOrderAndReplaces() throws {
+  private var told: [String] { notices.withLock { $0 } }
+
+  @Test func carriesWhatGrowsAndReplaces() throws {
     let publisher = try publisher()
-    for index in 0..<500 { publisher.append(Array("\(index)\n".utf8), to: sandbox["log"]) }
+    let source = MemorySource()
+    for index in 0..<500 {
+      source.add("\(index)\n")
+      publisher.carry(source, to: sandbox["log"])
+    }
     publisher.replace(sandbox["info"]) { Array("last".utf8) }
     #expect(publisher.finish(until: .now + 20) == [])
-    #expect(try sandbox.text("log") == (0..<500).map { "\($0)\n" }.joined())
+    #expect(try sandbox.text("log") == source.text)
     #expect(try sandbox.text("info") == "last")
-    #expect(publisher.events.isEmpty)
+    #expect(source.published == source.readableLength)
+    #expect(publisher.events.isEmpty && told.isEmpty)
   }
 
-  @Test func aFileThatWasThereIsCutToWhatIsOurs() throws {
-    try sandbox.write("what another run has left, which is long", to: "log")
-    let publisher = try publisher()
-    publisher.append(Array("ours\n".utf8), to: sandbox["log"])
+  @Test func anEmptySourceStillHasItsFile() throws {
+    let publisher = try publisher(makesDirectories: true)
+    publisher.carry(MemorySource(), to: sandbox["deep/er/log"])
     #expect(publisher.finish(until: .now + 20) == [])
-    #expect(try sandbox.text("log") == "ours\n")
+    #expect(try sandbox.text("deep/er/log") == "")
+  }
+
+  @Test func aFileOfAnotherIsLeftAlone() throws {
+    try sandbox.write("another's", to: "log")
+    try sandbox.write("another's too", to: "info")
+    let publisher = try publisher()
+    publisher.carry(MemorySource("ours\n"), to: sandbox["log"])
+    publisher.replace(sandbox["info"]) { Array("our info".utf8) }
+    #expect(publisher.finish(until: .now + 20) == [])
+    #expect(try sandbox.text("log") == "another's")
+    #expect(try sandbox.text("log.run") == "ours\n")
+    #expect(try sandbox.text("info") == "another's too")
+    #expect(try sandbox.text("info.run") == "our info")
+    #expect(publisher.place(of: sandbox["log"]) == sandbox["log.run"])
+    #expect(told == ["displaced", "displaced"])
   }
 
   @Test func whatCannotBeWrittenIsKeptAndDeliveredLater() async throws {
     let publisher = try publisher()
-    publisher.append(Array("one\n".utf8), to: sandbox["later/log"])
+    let source = MemorySource("one\n")
+    publisher.carry(source, to: sandbox["later/log"])
     publisher.replace(sandbox["later/info"]) { Array("info".utf8) }
-    try await eventually { notices.withLock { $0.count == 2 } }
-    publisher.append(Array("two\n".utf8), to: sandbox["later/log"])
+    try await eventually { publisher.events.count == 2 }
+    source.add("two\n")
+    publisher.carry(source, to: sandbox["later/log"])
     try sandbox.makeDirectory("later")
-    try await eventually { notices.withLock { $0.filter { $0 == "ended true" }.count == 2 } }
+    try await eventually { told.last == "ended true" }
     #expect(publisher.finish(until: .now + 20) == [])
     #expect(try sandbox.text("later/log") == "one\ntwo\n")
     #expect(try sandbox.text("later/info") == "info")
     let events = publisher.events
     #expect(events.map(\.outcome) == [.delivered, .delivered])
     #expect(events.allSatisfy { $0.errnoName == "ENOENT" && $0.tries >= 3 && $0.bytesWaiting == 0 })
+    // One word when it begins and one when it ends, whatever the number of files.
+    #expect(told.count == 2 && told[0].hasPrefix("began "))
   }
 
   @Test func theEndNamesWhatIsLeft() throws {
     let publisher = try publisher()
-    publisher.append(Array("lost\n".utf8), to: sandbox["never/log"])
-    #expect(publisher.finish(until: .now + 20) == [sandbox["never/log"]])
-    let event = try #require(publisher.events.first)
-    #expect(event.outcome == .undelivered)
-    #expect(event.bytesWaiting == 5)
-    #expect(notices.withLock { $0 } == ["began open ENOENT"])
+    publisher.carry(MemorySource("lost\n"), to: sandbox["never/log"])
+    publisher.replace(sandbox["never/info"]) { [] }
+    let leftovers = publisher.finish(until: .now + 20)
+    #expect(leftovers.map(\.path) == [sandbox["never/log"], sandbox["never/info"]])
+    #expect(leftovers.map(\.bytes) == [5, 0])
+    #expect(leftovers.allSatisfy { $0.failure?.contains("ENOENT") == true })
+    #expect(publisher.events.map(\.outcome) == [.undelivered, .undelivered])
+    #expect(publisher.events.first?.bytesWaiting == 5)
+    #expect(told == ["began create ENOENT"])
   }
 
   @Test func aDeadlineIsKept() throws {
@@ -74,10 +132,36 @@ import Testing
       _ = gate.wait(until: .now + 20) { $0 ? true : nil }
       return []
     }
-    publisher.append([1], to: sandbox["behind"])
+    publisher.carry(MemorySource("x"), to: sandbox["behind"])
     let start = MonotonicInstant.now
-    #expect(publisher.finish(until: .now + 0.05) == [sandbox["behind"]])
+    let leftovers = publisher.finish(until: .now + 0.05)
+    #expect(!leftovers.isEmpty)
+    #expect(leftovers.allSatisfy { $0.failure == "it does not answer" || $0.path == sandbox["behind"] })
     #expect(MonotonicInstant.now.seconds(since: start) < 10)
     gate.update { $0 = true }
+  }
+
+  @Test func aNewTicketEndsThePause() async throws {
+    try sandbox.write("old", to: "cache")
+    let cache = CredentialCache(name: Array("FILE:\(sandbox["cache"])".utf8))
+    let isExpired = Monitor(true)
+    try FaultDriver.use({ operation, path in
+      guard operation == "open", path?.string.hasSuffix("/log") == true else { return nil }
+      return isExpired.withLock { $0 } ? Errno(rawValue: EKEYEXPIRED) : nil
+    }) {
+      let publisher = try publisher(credentials: cache)
+      publisher.carry(MemorySource("x"), to: sandbox["log"])
+      // Four failures: the pause is 8 s by now.
+      while (publisher.events.first?.tries ?? 0) < 9 { usleep(10_000) }
+      isExpired.update { $0 = false }
+      let renewed = MonotonicInstant.now
+      try sandbox.write("new ticket", to: "cache")
+      while publisher.events.first?.outcome != .delivered, MonotonicInstant.now.seconds(since: renewed) < 10 {
+        usleep(10_000)
+      }
+      #expect(MonotonicInstant.now.seconds(since: renewed) < 2.5)
+      #expect(publisher.finish(until: .now + 20) == [])
+    }
+    #expect(told == ["began create EKEYEXPIRED", "ended true"])
   }
 }

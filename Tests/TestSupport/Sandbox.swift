@@ -9,6 +9,8 @@ public import SystemPackage
 /// parent nor session in common with the test.
 public final class Sandbox: Sendable {
   public let path: FilePath
+  /// Where what cannot be in a log directory waits: beside the folder, and not in it.
+  public let spool: FilePath
   private let mark: String
 
   public init() throws {
@@ -16,18 +18,31 @@ public final class Sandbox: Sendable {
     guard mkdtemp(&template) != nil else { throw Errno(rawValue: errno) }
     path = FilePath(platformString: template)
     mark = path.lastComponent?.string ?? ""
+    spool = FilePath(path.string + "-spool")
+    try valueOrErrno { spool.withPlatformString { mkdir($0, 0o700) } }
+    // Tests run programs as other users too.
+    spool.withPlatformString { _ = chmod($0, 0o1777) }
   }
 
   deinit {
     killProcesses()
     _ = try? remove(path)
+    _ = try? remove(spool)
   }
 
   /// A file or folder in it; the name may hold escaped bytes.
   public subscript(name: String) -> FilePath { FilePath(bytes: path.bytes + [0x2F] + name.originalBytes) }
 
   /// What the environment of everything that this test starts must hold.
-  public var environment: [String: String] { ["DUCT_TEST_MARK": mark] }
+  public var environment: [String: String] {
+    ["DUCT_TEST_MARK": mark, "DUCT_SPOOL_DIR": spool.string]
+  }
+
+  /// The folders of runs in the spool.
+  public func spooledRuns() -> [FilePath] {
+    let base = spool.appending("duct-\(geteuid())")
+    return names(of: base).map { base.appending($0) }
+  }
 
   /// Processes that the test started and that are still there.
   public func processes() -> [(pid: Int32, name: String)] {
@@ -73,7 +88,10 @@ public final class Sandbox: Sendable {
 
   /// Names in a folder, without `.` and `..`, in order.
   public func names(_ folder: String = "") -> [String] {
-    let path = folder.isEmpty ? self.path : self[folder]
+    names(of: folder.isEmpty ? path : self[folder])
+  }
+
+  private func names(of path: FilePath) -> [String] {
     guard let stream = path.withPlatformString({ opendir($0) }) else { return [] }
     defer { closedir(stream) }
     var names: [String] = []

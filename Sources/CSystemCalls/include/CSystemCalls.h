@@ -111,21 +111,49 @@ int duct_wait32(const uint32_t *p, uint32_t expected, int64_t nanoseconds);
 /// FUTEX_WAKE of all waiters.
 void duct_wake32(const uint32_t *p);
 
-/// What a relay tells about one stream.
-struct duct_relay_stream {
-  uint64_t written; ///< bytes of the stream that are in its file
-  uint64_t waiting; ///< bytes kept in the relay's memory, since the file cannot be written
-  uint64_t lost;    ///< bytes let go, since that memory was full
-  uint32_t error;   ///< errno of the last try to write, 0 while all is well
-  uint32_t ended;   ///< 1 once the pipe has reached end of file
+static inline void duct_store64(uint64_t *p, uint64_t n) { __atomic_store_n(p, n, __ATOMIC_RELEASE); }
+
+/// Where a stream's bytes can be: its log file, a file in the spool, memory.
+#define DUCT_RELAY_STORES 3
+/// A store that holds nothing yet.
+#define DUCT_RELAY_UNUSED UINT64_MAX
+/// Gaps that are remembered; the last one stays open until the end.
+#define DUCT_RELAY_GAPS 16
+
+/// Bytes `start` to `end` of a stream, which were let go for lack of space.
+struct duct_relay_gap {
+  uint64_t start;
+  uint64_t end;
 };
 
-/// The page that a relay and its duct share.
+/// What a relay tells about one stream. Bytes are counted from the start of the run.
+struct duct_relay_stream {
+  uint64_t written;    ///< bytes taken from the pipe: each is in a store or in a gap
+  uint64_t published;  ///< bytes that are proven to be in the log directory (set by duct)
+  uint64_t released;   ///< bytes that no store must keep any more (set by duct)
+  uint64_t needed;     ///< bytes from here on are read by others still (set by duct); the largest: none
+  uint64_t starts[DUCT_RELAY_STORES];  ///< the first byte of each store
+  struct duct_relay_gap gaps[DUCT_RELAY_GAPS];
+  uint32_t gap_count;
+  uint32_t gap_is_open; ///< the end of the last gap still moves
+  uint32_t close_gap;   ///< duct asks for its end to be fixed
+  uint32_t leave_log;   ///< duct asks for the log file to be left: it is not ours any more
+  uint32_t error;       ///< errno that made the relay leave a store last, 0 while all is well
+  uint32_t ended;       ///< 1 once the pipe has reached end of file
+};
+
+/// The page that a relay and its duct share. In a spool it is a file, and tells `recover` what it needs.
 struct duct_relay_status {
+  uint32_t version;
   uint32_t sequence;        ///< grows with every change: the word to wait on
   uint32_t sync_requested;  ///< duct asks: move all that is in the pipes by now
   uint32_t sync_done;       ///< the last such request that was carried out
-  uint32_t unused;
+  uint64_t spool_limit;     ///< bytes that the stores of a run may hold on disk; 0: no limit
+  uint64_t memory_limit;    ///< bytes in memory
+  uint32_t ending;          ///< how duct has ended, see RelayStatus.Ending
+  uint32_t command_pid;     ///< 0: not started yet
+  uint64_t command_start;   ///< ticks from boot to its start, to know it again
+  uint64_t command_end;     ///< milliseconds since 1970, where the relay saw it; else 0
   struct duct_relay_stream streams[2];
 };
 

@@ -2,6 +2,7 @@ import Glibc
 internal import Logging
 internal import OutputRelay
 internal import RecordText
+internal import ResilientIO
 internal import SystemCalls
 internal import SystemPackage
 
@@ -14,9 +15,9 @@ final class OutputCapture: Sendable {
   private static let mostRelays = 3
 
   private struct Stream: Sendable {
-    var reading: FileDescriptor
+    var pipe: CommandPipe
     var writing: FileDescriptor
-    var file: FileDescriptor
+    var stores: OutputStores
   }
 
   private struct State: Sendable {
@@ -28,72 +29,52 @@ final class OutputCapture: Sendable {
   /// Stream 0 is stdout, 1 is stderr; nil where a stream is not captured.
   private let streams: [Stream?]
   let status: RelayStatus
-  private let wake: FileDescriptor
-  private let program: FilePath
+  let wake: FileDescriptor
+  /// Its writing end is open in this process alone: the relay sees us end by it.
+  private let life: (read: FileDescriptor, write: FileDescriptor)
+  private let lock: FileDescriptor?
+  private let spool: FilePath?
+  private let programs: HelperPrograms
   private let children: ChildProcesses
   private let log: Logger
   private let state = Monitor(State())
 
-  /// Makes the files and the pipes.
+  /// Makes the pipes.
   ///
-  /// - Throws: which file cannot be made, and why.
+  /// - Parameters:
+  ///   - stores: where each stream goes to; nil where it is not captured.
+  ///   - spool: what the relay finishes should duct be killed.
   init(
-    paths: LogPaths, selection: StreamSelection, clobber: Bool, program: FilePath,
+    _ stores: [OutputStores?], spool: RunSpool, wake: FileDescriptor, programs: HelperPrograms,
     children: ChildProcesses, log: Logger
   ) throws(CaptureFailure) {
-    self.program = program
+    self.programs = programs
     self.children = children
     self.log = log
-    var streams: [Stream?] = []
-    let paths = [paths.stdout, paths.stderr]
-    do throws(CaptureFailure) {
-      for (index, path) in paths.enumerated() {
-        streams.append(selection.includes(index) ? try Self.open(path, clobber: clobber) : nil)
-      }
-    } catch {
-      for (stream, path) in zip(streams, paths) { Self.remove(stream, path) }
-      throw error
-    }
-    self.streams = streams
+    self.wake = wake
+    status = spool.status
+    lock = spool.folder?.lock
+    self.spool = spool.folder?.path
+    var opened: [FileDescriptor] = []
     do throws(Errno) {
-      status = try RelayStatus()
-      wake = try FileDescriptor.event()
-    } catch {
-      for (stream, path) in zip(streams, paths) { Self.remove(stream, path) }
-      throw CaptureFailure(message: "cannot set up the capture of output: \(error.description)")
-    }
-  }
-
-  private static func open(_ path: String, clobber: Bool) throws(CaptureFailure) -> Stream {
-    do throws(Errno) {
-      let file = try FileDescriptor.opening(
-        FilePath(escaped: path), .readWrite,
-        options: clobber ? [.create, .truncate] : [.create, .exclusiveCreate])
-      do throws(Errno) {
-        let pipe = try FileDescriptor.closeOnExecPipe()
-        pipe.write.setPipeSize(pipeSize)
-        return Stream(reading: pipe.read, writing: pipe.write, file: file)
-      } catch {
-        file.closeQuietly()
-        FilePath(escaped: path).withPlatformString { _ = unlink($0) }
-        throw error
+      life = try FileDescriptor.closeOnExecPipe()
+      opened += [life.read, life.write]
+      var streams: [Stream?] = []
+      for stores in stores {
+        guard let stores else {
+          streams.append(nil)
+          continue
+        }
+        let (pipe, writing) = try CommandPipe.make(size: Self.pipeSize)
+        opened += pipe.ends + [writing]
+        streams.append(Stream(pipe: pipe, writing: writing, stores: stores))
       }
+      self.streams = streams
     } catch {
-      throw CaptureFailure(message: "cannot create \(path): \(error.description) (\(error.name))")
+      for descriptor in opened { descriptor.closeQuietly() }
+      throw CaptureFailure(
+        message: "cannot set up the capture of output: \(error.description) (\(error.name))")
     }
-  }
-
-  private static func close(_ stream: Stream?) {
-    stream?.reading.closeQuietly()
-    stream?.writing.closeQuietly()
-    stream?.file.closeQuietly()
-  }
-
-  /// Of a capture that did not come about nothing is left.
-  private static func remove(_ stream: Stream?, _ path: String) {
-    guard let stream else { return }
-    close(stream)
-    FilePath(escaped: path).withPlatformString { _ = unlink($0) }
   }
 
   func isCaptured(_ index: Int) -> Bool { streams[index] != nil }
@@ -102,7 +83,7 @@ final class OutputCapture: Sendable {
   func writingEnd(_ index: Int) -> FileDescriptor? { streams[index]?.writing }
 
   /// To read by position what has been captured.
-  func file(_ index: Int) -> FileDescriptor? { streams[index]?.file }
+  func stores(_ index: Int) -> OutputStores? { streams[index]?.stores }
 
   /// After the command has started: only it, and what it starts, holds the writing ends.
   func closeWritingEnds() {
@@ -119,7 +100,11 @@ final class OutputCapture: Sendable {
     }
     // A thread in its place goes on waiting for these.
     if !state.withLock({ $0.isReadHere }) {
-      for stream in streams { Self.close(stream) }
+      for stream in streams {
+        guard let stream else { continue }
+        for end in stream.pipe.ends + [stream.writing] { end.closeQuietly() }
+        stream.stores.closeAll()
+      }
     }
   }
 
@@ -135,10 +120,9 @@ final class OutputCapture: Sendable {
       guard state.withLock({ $0.relaysStarted < Self.mostRelays }) else { throw Errno(rawValue: EAGAIN) }
       let null = try FileDescriptor.opening("/dev/null", .readWrite)
       defer { null.closeQuietly() }
-      var relay = Program(path: program.bytes, arguments: [Array("duct-relay".utf8)])
-      relay.descriptors = RelayPlacement.sources(
-        pipes: streams.map { $0?.reading }, files: streams.map { $0?.file }, wake: wake,
-        status: status, null: null)
+      var relay = Program(path: programs.relay.bytes, arguments: [Array("duct-relay".utf8)])
+      if let spool { relay.arguments += [programs.duct.bytes, spool.bytes] }
+      relay.descriptors = RelayPlacement.sources(parts, null: null)
       relay.closesOthers = true
       relay.startsSession = true
       let pid = try children.start(relay)
@@ -149,9 +133,15 @@ final class OutputCapture: Sendable {
       if !isFirst { log.debug("Started another relay, pid \(pid)") }
       return true
     } catch {
+      if hasEnded {
+        log.debug(
+          "Cannot start \(programs.relay) (\(error.description)): nobody looks after the records of a killed duct"
+        )
+        return true
+      }
       if isFirst {
         log.warning(
-          "Cannot start \(program) (\(error.description)): duct reads the command's output itself, and it would end with duct"
+          "Cannot start \(programs.relay) (\(error.description)): duct reads the command's output itself, and it would end with duct"
         )
       }
       return relayInThisProcess()
@@ -167,9 +157,10 @@ final class OutputCapture: Sendable {
     }
     guard wasRelay else { return }
     children.forget(exit.pid)
-    if hasEnded { return }
-    log.warning(
-      "The relay of the command's output has ended (\(describe(exit.cause))): going on in its place")
+    if !hasEnded {
+      log.warning(
+        "The relay of the command's output has ended (\(describe(exit.cause))): going on in its place")
+    }
     startRelay()
   }
 
@@ -180,12 +171,23 @@ final class OutputCapture: Sendable {
     }
   }
 
+  private var parts: RelayPlacement.Parts {
+    RelayPlacement.Parts(
+      pipes: streams.map { $0?.pipe }, stores: streams.map { $0?.stores }, wake: wake, status: status,
+      life: life.read, lock: lock, program: ownProgram)
+  }
+
+  /// For a relay that outlives duct, where duct's file may not.
+  private var ownProgram: FileDescriptor? {
+    OwnProgram.isCopy ? try? FileDescriptor.opening("/proc/self/exe", .readOnly) : nil
+  }
+
   private func relayInThisProcess() -> Bool {
     do throws(Errno) {
-      _ = try OwnThread("duct relay") { [streams, wake, status, log] in
+      let parts = self.parts
+      _ = try OwnThread("duct relay") { [log] in
         var loop = RelayLoop(
-          pipes: streams.map { $0?.reading }, files: streams.map { $0?.file }, wake: wake,
-          status: status)
+          pipes: parts.pipes, stores: parts.stores, wake: parts.wake, status: parts.status)
         do throws(Errno) { try loop.run() } catch {
           log.error("Cannot read the command's output any more: \(error.description) (\(error.name))")
         }
@@ -210,8 +212,25 @@ final class OutputCapture: Sendable {
   }
 
   /// Every pipe was at its end: there is nothing to wait for, and no relay either.
-  private var hasEnded: Bool {
-    streams.indices.allSatisfy { streams[$0] == nil || status[$0].hasEnded && status[$0].waiting == 0 }
+  var hasEnded: Bool { streams.indices.allSatisfy { streams[$0] == nil || status[$0].hasEnded } }
+
+  // MARK: Log files
+
+  /// Looks whether the log files that the relay writes itself are still what their paths lead to. The rest
+  /// of one that is not goes to the spool. Touches a local file system only.
+  func checkLogFiles(_ paths: LogPaths) {
+    var hasLeft = false
+    for (index, stream) in streams.enumerated() {
+      guard let log = stream?.stores[.log], !status.hasLeftLog(stream: index) else { continue }
+      let path = FilePath(escaped: paths.stream(index))
+      if FileIdentity(of: log).map({ ours in FileIdentity(at: path)?.isSameFile(as: ours) ?? false }) ?? true
+      {
+        continue
+      }
+      status.requestLeavingLog(stream: index)
+      hasLeft = true
+    }
+    if hasLeft { wake.signalEvent() }
   }
 }
 

@@ -12,13 +12,14 @@ final class OutputEcho: Sendable {
 
   /// Begins to echo stream `index`; nil where that stream is not captured.
   init?(stream index: Int, of capture: OutputCapture, path: String, log: Logger) {
-    guard let file = capture.file(index) else { return nil }
+    guard let stores = capture.stores(index) else { return nil }
     let writer = EchoWriter(
       index == 0 ? .standardOutput : .standardError, name: index == 0 ? "stdout" : "stderr", path: path,
       log: log)
     self.writer = writer
     stream = index
-    follower = OutputFollower(stream: index, file: file, status: capture.status, sink: writer.write)
+    follower = OutputFollower(
+      stream: index, stores: stores, status: capture.status, holdsBack: true, sink: writer.write)
     if let error = startThread() {
       log.warning(
         "Cannot start a thread to show the command's \(writer.name) (\(error.description)): it is shown at the end"

@@ -3,8 +3,8 @@ internal import OutputRelay
 internal import SystemCalls
 internal import SystemPackage
 
-/// Follows a captured stream as it grows in its local file, on a thread of its own. Where none can be had,
-/// `followHere` does it in one go at the end.
+/// Follows a captured stream as it grows, on a thread of its own. Where none can be had, `followHere` does
+/// it in one go at the end.
 final class OutputFollower: Sendable {
   private static let largestRead = 256 << 10
 
@@ -17,25 +17,29 @@ final class OutputFollower: Sendable {
 
   private let state = Monitor(State())
   let stream: Int
-  private let file: FileDescriptor
+  private let reader: OutputReader
   private let status: RelayStatus
+  private let holdsBack: Bool
   private let sink: @Sendable (UnsafeRawBufferPointer) -> Bool
   private let atEnd: @Sendable () -> Void
 
   /// - Parameters:
-  ///   - file: open for reading; read by position, so that it may be shared.
+  ///   - stores: read by position, so that they may be shared.
+  ///   - holdsBack: what it has not read yet must be kept.
   ///   - sink: takes what has come; false ends the following.
   ///   - atEnd: called when the following has ended, on its thread.
   init(
-    stream: Int, file: FileDescriptor, status: RelayStatus,
+    stream: Int, stores: OutputStores, status: RelayStatus, holdsBack: Bool = false,
     sink: @escaping @Sendable (UnsafeRawBufferPointer) -> Bool,
     atEnd: @escaping @Sendable () -> Void = {}
   ) {
     self.stream = stream
-    self.file = file
     self.status = status
+    self.holdsBack = holdsBack
     self.sink = sink
     self.atEnd = atEnd
+    reader = OutputReader(stream: stream, stores: stores, status: status)
+    if holdsBack { status.noteNeeded(0, stream: stream) }
   }
 
   /// Follows on a thread of its own.
@@ -47,6 +51,7 @@ final class OutputFollower: Sendable {
   func followHere() {
     follow()
     atEnd()
+    if holdsBack { status.noteNeeded(.max, stream: stream) }
     state.update { $0.isDone = true }
   }
 
@@ -75,28 +80,28 @@ final class OutputFollower: Sendable {
       let sequence = status.sequence
       let (end, isCancelled) = state.withLock { ($0.end, $0.isCancelled) }
       if isCancelled { return }
-      let limit = min(status[stream].written, end ?? .max)
-      if offset < limit {
-        let got = read(buffer, at: offset, atMost: limit - offset)
-        if got > 0 {
-          if !sink(UnsafeRawBufferPointer(rebasing: buffer[..<got])) { return }
-          offset += got
-          continue
-        }
+      if let end, offset >= end { return }
+      let part = UnsafeMutableRawBufferPointer(
+        rebasing: buffer[..<min(buffer.count, (end ?? .max) - offset)])
+      switch reader.read(part, at: offset) {
+      case .bytes(let count):
+        if !sink(UnsafeRawBufferPointer(rebasing: part[..<count])) { return }
+        offset += count
+      case .gap(let next), .openGap(let next):
+        let missing = next - offset
+        if missing > 0, !gapMark(missing).withUnsafeBytes(sink) { return }
+        offset = next
+        if missing == 0 { status.waitForChange(from: sequence, until: .now + 1) }
+      case .nothing:
+        status.waitForChange(from: sequence)
+        continue
+      case .unreadable:
         // Somebody has shortened the file: what is gone cannot be followed.
         if end != nil { return }
         status.waitForChange(from: sequence, until: .now + 1)
         continue
       }
-      if let end, offset >= end { return }
-      status.waitForChange(from: sequence)
+      if holdsBack { status.noteNeeded(offset, stream: stream) }
     }
-  }
-
-  private func read(_ buffer: UnsafeMutableRawBufferPointer, at offset: Int, atMost count: Int) -> Int {
-    let result = try? valueOrErrno {
-      pread(file.rawValue, buffer.baseAddress, min(count, buffer.count), offset)
-    }
-    return result ?? 0
   }
 }

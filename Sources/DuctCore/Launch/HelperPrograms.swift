@@ -8,11 +8,13 @@ public import SystemPackage
 public struct HelperPrograms: Sendable {
   public let relay: FilePath
   public let slurm: FilePath
+  /// duct itself.
+  public let duct: FilePath
 
   public init(environment: [String: String]) {
     var places: [FilePath] = []
     if let place = environment["DUCT_LIBEXEC_DIR"], !place.isEmpty { places = [FilePath(escaped: place)] }
-    if places.isEmpty, let own = Self.ownDirectory {
+    if places.isEmpty, case let own = OwnProgram.path.parent {
       places = [FilePath(bytes: own.parent.bytes + Array("/libexec/duct".utf8)), own]
     }
     func locate(_ name: String) -> FilePath {
@@ -20,18 +22,8 @@ public struct HelperPrograms: Sendable {
       return candidates.first { path in path.withPlatformString { access($0, X_OK) } == 0 }
         ?? candidates.last ?? FilePath(name)
     }
-    relay = locate("duct-relay")
-    slurm = locate("duct-slurm")
-  }
-
-  private static var ownDirectory: FilePath? {
-    var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
-    let length = buffer.withUnsafeMutableBytes { buffer in
-      buffer.withMemoryRebound(to: CChar.self) { characters in
-        characters.baseAddress.map { readlink("/proc/self/exe", $0, characters.count) } ?? -1
-      }
-    }
-    guard length > 0 else { return nil }
-    return FilePath(bytes: Array(buffer[..<length])).parent
+    duct = OwnProgram.executable
+    relay = OwnProgram.helper(locate("duct-relay"))
+    slurm = OwnProgram.helper(locate("duct-slurm"))
   }
 }

@@ -42,25 +42,28 @@ final class RunRecords: Sendable {
   let paths: LogPaths
   let facts: Monitor<RunFacts>
   private let types: RecordTypes
-  private let publisher: Publisher
+  private let writer: RecordWriter
+  private let setup: LogSetup
   private let slurm: Monitor<(@Sendable () -> SlurmSection)?> = Monitor(nil)
   private let environment: [String: String]
 
   init(
-    _ facts: RunFacts, paths: LogPaths, types: RecordTypes, environment: [String: String], log: Logger
+    _ facts: RunFacts, setup: LogSetup, paths: LogPaths, types: RecordTypes,
+    environment: [String: String], log: Logger
   ) throws(Errno) {
     self.facts = Monitor(facts)
     self.environment = environment
     self.paths = paths
     self.types = types
-    publisher = try Publisher { notice in
-      switch notice {
-      case .began(let failure):
-        let hint =
-          failure.errno.isAboutCredentials ? "; if it is on Kerberos NFS, renew the ticket (kinit)" : ""
-        log.warning("\(failure): what is to be written is kept and tried again\(hint)")
-      case .ended(let path, let tries):
-        log.info("\(path) is written again, after \(tries) tries")
+    self.setup = setup
+    writer = try RecordWriter(
+      setup.spool.folder, journal: setup.journal, carrier: setup.carrier, log: log
+    ) {
+      let count = setup.spool.earlierRuns()
+      if count > 0 {
+        log.info(
+          "\(count) earlier \(count == 1 ? "run has" : "runs have") left something on this host that is not delivered yet: see con-duct recover --list"
+        )
       }
     }
   }
@@ -75,10 +78,12 @@ final class RunRecords: Sendable {
   /// - Parameter start: when to begin, if not at once.
   func publishInfo(after start: MonotonicInstant? = nil) {
     guard types.hasSystemSummary else { return }
-    publisher.replace(FilePath(escaped: paths.info), after: start) { [self] in
-      // No member can fail to encode: strings, numbers and lists of them.
-      (try? RecordEncoder().line(document())) ?? []
-    }
+    writer.publishInfo(after: start) { [self] in line() }
+  }
+
+  private func line() -> [UInt8] {
+    // No member can fail to encode: strings, numbers and lists of them.
+    (try? RecordEncoder().line(document())) ?? []
   }
 
   func add(_ sample: UsageSample) { facts.update { $0.usage.add(sample) } }
@@ -86,13 +91,22 @@ final class RunRecords: Sendable {
   func add(_ report: UsageReport) {
     facts.update { $0.usage.reportCount += 1 }
     if let line = try? RecordEncoder().line(report) {
-      publisher.append(line, to: FilePath(escaped: paths.usage))
+      writer.append(line)
     }
     publishInfo()
   }
 
-  /// Waits until everything is written. Returns what could not be.
-  func finish(until deadline: MonotonicInstant) -> [FilePath] { publisher.finish(until: deadline) }
+  /// Waits until everything is written. Returns what could not be delivered to the log directory.
+  func finish(until deadline: MonotonicInstant) -> [Publisher.Leftover] {
+    _ = writer.finish(until: deadline)
+    let leftovers = setup.carrier.finish(until: deadline)
+    if !leftovers.isEmpty, types.hasSystemSummary, let folder = setup.spool.folder {
+      // With what is known of the failure, for `recover`.
+      _ = try? AtomicFile.replace(
+        folder.file(RunSpool.FileName.info), with: line(), durability: .process)
+    }
+    return leftovers
+  }
 
   private func document() -> InfoDocument {
     let host = self.facts.withLock { $0.host } ?? HostDescription(environment: environment)
@@ -105,6 +119,6 @@ final class RunRecords: Sendable {
       executionSummary: facts.summary(paths), outputPaths: paths,
       workingDirectory: facts.workingDirectory, message: facts.message, runState: facts.state,
       runID: facts.runID, campaign: facts.campaign, parentRunID: facts.parentRunID,
-      ioEvents: publisher.events, slurm: slurm.withLock { $0 }?())
+      ioEvents: setup.carrier.events, slurm: slurm.withLock { $0 }?())
   }
 }

@@ -26,7 +26,7 @@ public struct Run {
     defer { writer.flush(until: .now + 2) }
     do throws(UsageError) {
       let context = try RunContext(settings, surroundings, log: log, writer: writer, mask: originalMask)
-      return context.run()
+      return try context.run()
     } catch {
       // What was said before stays before it.
       writer.flush(until: .now + 2)
@@ -68,38 +68,16 @@ final class RunContext: Sendable {
     paths = try LogPrefix.paths(
       template: settings.outputPrefix, start: start, host: fullHostName(),
       environment: surroundings.environment)
-    try prepareDirectory()
-  }
-
-  /// Refuses to write over records, and makes the directory for them.
-  private func prepareDirectory() throws(UsageError) {
-    let existing = paths.all.filter { path in
-      FilePath(escaped: path).withPlatformString { access($0, F_OK) } == 0
-    }
-    if !existing.isEmpty, !settings.clobber {
-      throw UsageError(
-        "records exist already: \(existing.joined(separator: ", ")); use --clobber to replace them, or another --output-prefix"
-      )
-    }
-    do throws(Errno) {
-      try makeDirectories(paths.directory)
-    } catch {
-      log.warning(
-        "Cannot create the directory \(paths.directory) for records: \(error.description) (\(error.name))")
-    }
-    // Replaced by rename or begun anew; a usage.jsonl of a run that wrote none would be another's.
-    for path in existing where path == paths.usage || path == paths.info {
-      FilePath(escaped: path).withPlatformString { _ = unlink($0) }
-    }
   }
 
   // MARK: From start to end
 
-  func run() -> CInt {
+  func run() throws(UsageError) -> CInt {
     do throws(Errno) { try becomeSubreaper() } catch {
       log.debug("Orphans of the command cannot be followed: \(error.description)")
     }
-    var capture = makeCapture()
+    guard let setup = try LogSetup.make(self) else { return replaceByCommand(nil, nil) }
+    var capture = makeCapture(setup)
     let slurm = SlurmSetup.find(
       settings, surroundings, runID: runID,
       helper: SlurmHelper(program: helpers.slurm, children: children, signalMask: originalMask),
@@ -110,13 +88,13 @@ final class RunContext: Sendable {
     } catch {
       // Without it duct could not wait for the command; so the command takes duct's place.
       log.critical("Cannot watch the command (signalfd: \(error.description)): running it without duct")
-      return replaceByCommand(capture)
+      return replaceByCommand(capture, setup)
     }
     // Before the command, so that there is certainly somebody to read what it prints.
     if let unread = capture, !unread.startRelay() {
       log.error("The command's output is not kept")
       unread.abandon()
-      removeRecords(unread)
+      removeLogFiles(setup)
       capture = nil
     }
 
@@ -126,36 +104,56 @@ final class RunContext: Sendable {
     } catch {
       if error.isLackOfProcesses {
         log.critical("Cannot start another process (\(error.message)): running the command without duct")
-        return replaceByCommand(capture)
+        return replaceByCommand(capture, setup)
       }
       capture?.closeWritingEnds()
-      removeRecords(capture)
+      discardRecords(setup)
       log.error("\(error.message)")
       return error.exitCode
     }
     capture?.closeWritingEnds()
+    if let command = CommandIdentity(of: pid) { setup.spool.status.noteCommand(command) }
     log.info("duct \(Versions.duct) is executing \(commandText.pythonRepresentation)...")
     log.info("Log files will be written to \(paths.prefix)")
-    let watch = RunWatch(self, command: pid, capture: capture, slurm: slurm)
+    let watch = RunWatch(self, command: pid, setup: setup, capture: capture, slurm: slurm)
     var loop = RunLoop(watch, signals: signals)
     return loop.run()
   }
 
-  private func makeCapture() -> OutputCapture? {
-    guard settings.captureOutputs != .none else { return nil }
+  private func makeCapture(_ setup: LogSetup) -> OutputCapture? {
+    // Also where no stream is captured the relay finishes the records should duct be killed.
+    guard settings.captureOutputs != .none || setup.spool.folder != nil else { return nil }
     do throws(CaptureFailure) {
       return try OutputCapture(
-        paths: paths, selection: settings.captureOutputs, clobber: settings.clobber,
-        program: helpers.relay, children: children, log: log)
+        setup.stores, spool: setup.spool, wake: setup.wake, programs: helpers, children: children, log: log)
     } catch {
-      log.warning(
-        "\(error.message): the command runs, and its output is not kept; another --output-prefix may do")
+      log.warning("\(error.message): the command runs, and its output is not kept")
+      removeLogFiles(setup)
+      // Those who write the records can do with the descriptors.
+      for stores in setup.stores { stores?.closeAll() }
       return nil
     }
   }
 
+  /// Nothing is left of this run.
+  private func discardRecords(_ setup: LogSetup) {
+    setup.carrier.discard(until: .now + settings.finalizeTimeout)
+    removeLogFiles(setup)
+    setup.spool.status.noteEnding(.done)
+    setup.spool.remove()
+  }
+
+  /// Those that the relay was to write itself.
+  func removeLogFiles(_ setup: LogSetup) {
+    guard setup.isDirect else { return }
+    for index in 0..<2 where setup.stores[index]?[.log] != nil {
+      FilePath(escaped: paths.stream(index)).withPlatformString { _ = unlink($0) }
+    }
+  }
+
   private func launcher(_ capture: OutputCapture?, tag: String?) -> CommandLauncher {
-    var environment: [[UInt8]]?
+    // The surroundings' entries lack what is duct's alone.
+    var environment: [[UInt8]]? = OwnProgram.isCopy ? surroundings.entries : nil
     if let tag {
       let names = JobTag.variables.map { Array(($0 + "=").utf8) }
       environment =
@@ -180,14 +178,15 @@ final class RunContext: Sendable {
   }
 
   /// Where duct cannot do its work, the command takes its place, and finds things as without it.
-  private func replaceByCommand(_ capture: OutputCapture?) -> CInt {
+  private func replaceByCommand(_ capture: OutputCapture?, _ setup: LogSetup?) -> CInt {
     capture?.abandon()
-    removeRecords(capture)
+    if let setup { discardRecords(setup) }
     writer.flush(until: .now + 2)
     for index in 0..<2 where !settings.outputs.includes(index) {
       if let null = try? FileDescriptor.opening("/dev/null", .writeOnly) { dup2(null.rawValue, CInt(index)) }
     }
     endBeingSubreaper()
+    unsetenv(OwnProgram.variable)
     originalMask.setAsMask()
     let arguments = settings.command.map { FilePath(bytes: $0).withPlatformString { strdup($0) } }
     if let name = arguments.first.flatMap({ $0 }) { execvp(name, arguments + [nil]) }
@@ -199,37 +198,6 @@ final class RunContext: Sendable {
   /// con-duct's `command`: the arguments with spaces between them.
   var commandText: String {
     settings.command.map { String(escaping: $0) }.joined(separator: " ")
-  }
-
-  /// The files of this run, after a command that could not start or failed at once.
-  ///
-  /// Not those of an earlier run, which `--clobber` allows to be there: a stream that is not captured has
-  /// no file of this run's.
-  func removeRecords(_ capture: OutputCapture?) {
-    let streams = [paths.stdout, paths.stderr].enumerated()
-      .filter { capture?.isCaptured($0.offset) ?? false }.map(\.element)
-    for path in streams + [paths.usage, paths.info] {
-      FilePath(escaped: path).withPlatformString { _ = unlink($0) }
-    }
-  }
-}
-
-/// mkdir -p.
-private func makeDirectories(_ path: FilePath) throws(Errno) {
-  do throws(Errno) { try makeDirectory(path) } catch {
-    guard error == .noSuchFileOrDirectory, path.parent != ".", path.parent != path else { throw error }
-    try makeDirectories(path.parent)
-    try makeDirectory(path)
-  }
-}
-
-/// mkdir(2), where one that is there is as good: `new/..` is, as soon as `new` is, and a run beside this one
-/// may have made it in this moment.
-private func makeDirectory(_ path: FilePath) throws(Errno) {
-  do throws(Errno) {
-    _ = try valueOrErrno { path.withPlatformString { mkdir($0, 0o777) } }
-  } catch {
-    if error != .fileExists { throw error }
   }
 }
 

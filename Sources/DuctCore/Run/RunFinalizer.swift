@@ -1,6 +1,7 @@
 import Glibc
 internal import Logging
 internal import RecordText
+internal import ResilientIO
 internal import SlurmJobs
 internal import SystemCalls
 internal import SystemPackage
@@ -105,33 +106,66 @@ final class RunFinalizer: Sendable {
     let removes = removesRecords(jobs)
     watch.records?.facts.update { $0.state = .finished }
     if !removes { watch.records?.publishInfo() }
-    let unwritten = watch.records?.finish(until: deadline(settings.finalizeTimeout)) ?? []
-    if removes { watch.context.removeRecords(watch.capture) }
-    for path in unwritten where !removes {
-      watch.context.log.error("\(path) could not be written to its end")
-    }
+    watch.carrying?.finish(until: deadline(settings.finalizeTimeout))
+    let leftovers = deliver(removes: removes)
     waitForReaders()
     conclude(jobs, removed: removes)
+    if !leftovers.isEmpty { name(leftovers) }
     waitWhileLogging()
   }
 
   /// Everything that the command has printed is in the files, and the followers know where it ends.
   private func syncOutput() {
     guard let capture = watch.capture else { return }
+    if watch.setup.isDirect { capture.checkLogFiles(watch.context.paths) }
     if !capture.sync(until: deadline(watch.context.settings.finalizeTimeout)) {
       watch.context.log.warning("The last output of the command could not be taken from its pipe in time")
     }
-    for index in 0..<2 where capture.isCaptured(index) {
-      let stream = capture.status[index]
-      if stream.lost > 0 {
-        watch.context.log.error("\(stream.lost) bytes of output were lost: its file could not be written")
-      } else if let error = stream.error {
-        watch.context.log.error(
-          "\(stream.waiting) bytes of output wait for their file: \(error.description) (\(error.name))")
-      }
-    }
     for echo in watch.echoes { echo.finish(at: capture.status[echo.stream].written) }
     for scanner in watch.scanners { scanner.finish(at: capture.status[scanner.stream].written) }
+  }
+
+  // MARK: Delivery
+
+  /// Everything to the log directory, or away from it. Returns what could not be delivered.
+  private func deliver(removes: Bool) -> [Publisher.Leftover] {
+    let (setup, limit) = (watch.setup, deadline(watch.context.settings.finalizeTimeout))
+    if removes {
+      setup.carrier.discard(until: limit)
+      watch.context.removeLogFiles(setup)
+    }
+    let leftovers = removes ? [] : watch.records?.finish(until: limit) ?? []
+    // Daemons of the command may go on printing: then the relay has what comes, and the spool stays.
+    let hasEnded = watch.capture?.hasEnded ?? true
+    if !hasEnded {
+      setup.spool.status.noteEnding(.leftToRelay)
+    } else if leftovers.isEmpty {
+      setup.spool.status.noteEnding(.done)
+      setup.spool.remove()
+    } else {
+      setup.spool.status.noteEnding(.told)
+    }
+    return leftovers
+  }
+
+  /// Says what waits where, and how to bring it home: also under --quiet, since nobody could find it.
+  private func name(_ leftovers: [Publisher.Leftover]) {
+    let writer = watch.context.writer
+    guard let folder = watch.setup.spool.folder else {
+      writer.write(
+        "con-duct: could not be delivered, and no local disk could keep it: "
+          + leftovers.map { "\($0.path)" }.joined(separator: ", ") + "\n")
+      return
+    }
+    var text =
+      "con-duct: not everything could be written to the log directory. On \(hostName()) waits in \(folder.path):\n"
+    for leftover in leftovers {
+      let size = leftover.bytes > 0 ? ", \(leftover.bytes) bytes" : ""
+      text += "  for \(leftover.path)\(size)\(leftover.failure.map { ": \($0)" } ?? "")\n"
+    }
+    text +=
+      "To deliver it, once the log directory can be written, run there:\n  con-duct recover \(folder.path)\n"
+    writer.write(text)
   }
 
   /// The states of jobs, once more; with `--wait-jobs` not before they are final.

@@ -22,13 +22,26 @@ final class RunWatch: Sendable {
   let sampler: Sampler?
   private let gpus: OwnThread?
 
-  init(_ context: RunContext, command: pid_t, capture: OutputCapture?, slurm: SlurmSetup?) {
+  let setup: LogSetup
+  /// Has output carried that the relay does not write into the log files itself.
+  let carrying: StreamCarrying?
+
+  init(
+    _ context: RunContext, command: pid_t, setup: LogSetup, capture: OutputCapture?, slurm: SlurmSetup?
+  ) {
     self.context = context
     self.command = command
     self.capture = capture
+    self.setup = setup
+    carrying = capture.flatMap { capture in
+      guard (0..<2).contains(where: capture.isCaptured) else { return nil }
+      return Self.attempt(context, "the carrying of output") { () throws(Errno) in
+        try StreamCarrying(capture, setup: setup, paths: context.paths)
+      }
+    }
     let records = Self.attempt(context, "the records") { () throws(Errno) in
       try RunRecords(
-        Self.facts(context), paths: context.paths, types: context.settings.recordTypes,
+        Self.facts(context), setup: setup, paths: context.paths, types: context.settings.recordTypes,
         environment: context.surroundings.environment, log: context.log)
     }
     self.records = records
@@ -43,7 +56,7 @@ final class RunWatch: Sendable {
     self.jobs = jobs
     echoes = Self.echoes(context, capture)
     scanners = jobs.map { Self.scanners(context, capture, $0) } ?? []
-    sampler = Self.sampler(context, command, records, jobs)
+    sampler = Self.sampler(context, command, records, jobs, capture, setup)
     Self.reportSlurm(context, records, jobs, slurm)
     records?.publishInfo(after: .now + Self.firstInfo)
     gpus = Self.describeGPUs(context, records)
@@ -93,10 +106,10 @@ final class RunWatch: Sendable {
     guard let capture, context.settings.slurmDetect.contains(.output) else { return [] }
     return (0..<2).compactMap { index in
       attempt(context, "looking for job ids in output") { () throws(Errno) -> OutputFollower? in
-        guard let file = capture.file(index) else { return nil }
+        guard let stores = capture.stores(index) else { return nil }
         let text = Monitor(SubmissionText())
         let follower = OutputFollower(
-          stream: index, file: file, status: capture.status,
+          stream: index, stores: stores, status: capture.status,
           sink: { bytes in
             jobs.note(text.withLock { $0.feed(bytes) })
             return true
@@ -110,7 +123,8 @@ final class RunWatch: Sendable {
   }
 
   private static func sampler(
-    _ context: RunContext, _ command: pid_t, _ records: RunRecords?, _ jobs: JobWatcher?
+    _ context: RunContext, _ command: pid_t, _ records: RunRecords?, _ jobs: JobWatcher?,
+    _ capture: OutputCapture?, _ setup: LogSetup
   ) -> Sampler? {
     let settings = context.settings
     let isShared = settings.mode == .currentSession
@@ -124,7 +138,11 @@ final class RunWatch: Sendable {
         intervals: .init(sample: settings.sampleInterval, report: settings.reportInterval),
         handlers: .init(
           sample: { if keepsSamples { records?.add($0) } },
-          report: { if keepsSamples { records?.add($0) } },
+          report: {
+            if keepsSamples { records?.add($0) }
+            // A local file system, and nothing that could be waited for.
+            if let capture, setup.isDirect { capture.checkLogFiles(context.paths) }
+          },
           tree: { jobs?.note($0) },
           helpers: { children.known.subtracting([command]) }))
     }
@@ -174,10 +192,4 @@ final class RunWatch: Sendable {
       mentionedJobs: state.ledger.doubts.map { MentionedJob(jobID: $0.key, reason: $0.value) },
       queries: Array(state.queries.values))
   }
-}
-
-private func currentDirectory() -> String {
-  guard let path = getcwd(nil, 0) else { return "" }
-  defer { free(path) }
-  return String(escaping: bytes(ofCString: path))
 }

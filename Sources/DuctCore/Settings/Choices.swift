@@ -47,3 +47,36 @@ public enum LogLevel: String, Sendable, CaseIterable {
   case info = "INFO"
   case debug = "DEBUG"
 }
+
+/// Whether output and records go to local disk first, and are carried to the log directory from there.
+public enum LocalFirst: String, Sendable, CaseIterable {
+  /// Where the log directory is not on a local file system.
+  case auto
+  case always
+  case never
+}
+
+/// A number of bytes, as people write it: `500M`, `2G`, `1.5GiB`, `100kB`.
+public struct ByteCount: RawRepresentable, Sendable, Equatable {
+  public var bytes: Int
+  public let rawValue: String
+
+  public init?(rawValue: String) {
+    let digits = rawValue.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
+    guard let number = Double(digits), number > 0 else { return nil }
+    var unit = rawValue.dropFirst(digits.count).uppercased()
+    var base = 1024.0
+    if unit.hasSuffix("IB") {
+      unit.removeLast(2)
+    } else if unit.hasSuffix("B") {
+      unit.removeLast()
+      if !unit.isEmpty { base = 1000 }
+    }
+    guard let power = ["", "K", "M", "G", "T", "P"].firstIndex(of: unit) else { return nil }
+    var value = number
+    for _ in 0..<power { value *= base }
+    guard value >= 1, value < 9e18 else { return nil }
+    bytes = Int(value)
+    self.rawValue = rawValue
+  }
+}

@@ -21,6 +21,9 @@ public struct RunOptions: Sendable, Equatable {
   public var waitJobs = false
   public var campaign: String?
   public var finalizeTimeout: Double?
+  public var localFirst: LocalFirst?
+  public var spoolDirectory: String?
+  public var spoolLimit: ByteCount?
   /// The command and its arguments, byte for byte.
   public var command: [[UInt8]] = []
 

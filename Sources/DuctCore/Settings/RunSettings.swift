@@ -25,6 +25,10 @@ public struct RunSettings: Sendable {
   public var waitJobs: Bool
   public var campaign: String?
   public var finalizeTimeout: Double
+  public var localFirst: LocalFirst
+  public var spoolDirectory: String?
+  /// Bytes; nil: no limit but that of the disk.
+  public var spoolLimit: Int?
   public var command: [[UInt8]]
 
   public enum Defaults {
@@ -86,6 +90,9 @@ public struct RunSettings: Sendable {
       )
     }
     self.finalizeTimeout = max(finalizeTimeout, Self.shortestFinalizing)
+    localFirst = try source.choice(options.localFirst, "DUCT_LOCAL_FIRST", .auto)
+    spoolDirectory = options.spoolDirectory ?? surroundings["DUCT_SPOOL_DIR"]
+    spoolLimit = try source.bytes(options.spoolLimit, "DUCT_SPOOL_LIMIT")
     command = options.command
     if command.isEmpty { throw UsageError("no command is given; see --help") }
     if reportInterval < sampleInterval {
@@ -151,6 +158,15 @@ private struct SettingSource {
       )
     }
     return value
+  }
+
+  func bytes(_ option: ByteCount?, _ variable: String) throws(UsageError) -> Int? {
+    if let option { return option.bytes }
+    guard let text = surroundings[variable], !text.isEmpty else { return nil }
+    guard let count = ByteCount(rawValue: text) else {
+      throw UsageError("\(variable): '\(text)' is no size such as 500M or 2G")
+    }
+    return count.bytes
   }
 
   func choice<Choice: RawRepresentable<String> & CaseIterable>(

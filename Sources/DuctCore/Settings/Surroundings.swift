@@ -21,7 +21,8 @@ public struct Surroundings: Sendable {
 
   /// Reads the environment and the .env files of $DUCT_CONFIG_PATHS or the three default places.
   public init() {
-    self.init(entries: environmentEntries())
+    let own = Array("\(OwnProgram.variable)=".utf8)
+    self.init(entries: environmentEntries().filter { !$0.starts(with: own) })
   }
 
   init(entries: [[UInt8]]) {

@@ -1,0 +1,112 @@
+import Glibc
+internal import RecordText
+internal import ResilientIO
+internal import SystemCalls
+internal import SystemPackage
+
+/// What duct tells the process that carries its files to a remote log directory: a letter, the length of
+/// what follows, and that.
+enum CarrierCommand: UInt8 {
+  /// Refuse what exists, or remove it; make the directory.
+  case prepare = 0x70  // p
+  case replacePrepared = 0x63  // c
+  case stdoutHasGrown = 0x6F  // o
+  case stderrHasGrown = 0x65  // e
+  case usageHasGrown = 0x75  // u
+  /// The whole of info.json follows.
+  case info = 0x69  // i
+  case finish = 0x66  // f
+  /// Remove what has been put there.
+  case discard = 0x64  // d
+
+  func message(_ payload: [UInt8] = []) -> [UInt8] {
+    var bytes = [rawValue]
+    withUnsafeBytes(of: UInt32(payload.count).littleEndian) { bytes.append(contentsOf: $0) }
+    return bytes + payload
+  }
+
+  /// Reads the next one. Nil at the end: the other side has gone.
+  static func next(from socket: FileDescriptor) -> (CarrierCommand, [UInt8])? {
+    guard let head = read(5, from: socket), let command = CarrierCommand(rawValue: head[0]) else {
+      return nil
+    }
+    let length = head[1...].reversed().reduce(0) { $0 << 8 | Int($1) }
+    guard let payload = read(length, from: socket) else { return nil }
+    return (command, payload)
+  }
+
+  private static func read(_ count: Int, from socket: FileDescriptor) -> [UInt8]? {
+    var bytes = [UInt8](repeating: 0, count: count)
+    var done = 0
+    while done < count {
+      let got = try? valueOrErrno {
+        bytes.withUnsafeMutableBytes {
+          Glibc.read(socket.rawValue, $0.baseAddress.map { $0 + done }, count - done)
+        }
+      }
+      guard let got, got > 0 else { return nil }
+      done += got
+    }
+    return bytes
+  }
+}
+
+/// What that process answers, a line of JSON each.
+struct CarrierReply: Codable, Sendable {
+  /// Records that exist and were not to be replaced.
+  var existing: [String]?
+  var notice: CarrierNotice?
+  var events: [IOEvent]?
+  var leftovers: [CarriedLeftover]?
+}
+
+struct CarriedLeftover: Codable, Sendable, Equatable {
+  var path: String
+  var bytes: Int
+  var failure: String?
+
+  init(_ leftover: Publisher.Leftover) {
+    path = String(escaping: leftover.path.bytes)
+    bytes = leftover.bytes
+    failure = leftover.failure
+  }
+
+  var leftover: Publisher.Leftover { .init(path: FilePath(escaped: path), bytes: bytes, failure: failure) }
+}
+
+/// Descriptors of that process.
+enum CarrierPlacement {
+  static let socket: CInt = 0
+  static let status: CInt = 3
+  static let stores: [[CInt]] = [[4, 5], [6, 7]]
+  static let usage: [CInt] = [8, 9]
+  /// The eventfd that makes the relay look at requests.
+  static let wake: CInt = 10
+  static let count = 11
+
+  static func sources(
+    _ spool: RunSpool, socket: FileDescriptor, wake: FileDescriptor, null: FileDescriptor
+  ) -> [Program.Source] {
+    var sources = [Program.Source](repeating: .closed, count: count)
+    func place(_ descriptor: FileDescriptor?, at number: CInt) {
+      if let descriptor { sources[Int(number)] = .duplicate(of: descriptor) }
+    }
+    place(socket, at: Self.socket)
+    place(null, at: 1)
+    place(null, at: 2)
+    place(spool.status.descriptor, at: status)
+    for (stores, numbers) in zip(spool.stores, Self.stores) {
+      place(stores?[.spool], at: numbers[0])
+      place(stores?[.memory], at: numbers[1])
+    }
+    place(wake, at: Self.wake)
+    place(spool.usageFile, at: usage[0])
+    place(spool.usageMemory, at: usage[1])
+    return sources
+  }
+
+  static func open(_ number: CInt) -> FileDescriptor? {
+    let descriptor = FileDescriptor(rawValue: number)
+    return descriptor.isOpen ? descriptor : nil
+  }
+}

@@ -1,0 +1,28 @@
+import Glibc
+internal import RecordText
+internal import ResilientIO
+internal import SystemCalls
+internal import SystemPackage
+
+/// What is looked at in a log directory before a run. Blocks as long as the directory does.
+enum LogDirectory {
+  /// Records of these paths that are there already.
+  static func existing(_ paths: LogPaths) -> [String] {
+    paths.all.filter { path in
+      var information = stat()
+      return FilePath(escaped: path).withPlatformString { lstat($0, &information) } == 0
+    }
+  }
+
+  /// Those of them that a run replaces: a stream that it does not capture has no file of its own.
+  static func replaced(_ existing: [String], _ paths: LogPaths, captured: [Bool]) -> [String] {
+    existing.filter { path in
+      (0..<2).allSatisfy { captured[$0] || path != paths.stream($0) }
+    }
+  }
+
+  /// Makes way for new ones. A run that still writes into the old ones keeps them, beside the new.
+  static func remove(_ paths: [String]) {
+    for path in paths { FilePath(escaped: path).withPlatformString { _ = unlink($0) } }
+  }
+}

@@ -1,0 +1,179 @@
+import Glibc
+internal import Logging
+internal import OutputRelay
+internal import RecordText
+internal import ResilientIO
+internal import SystemCalls
+internal import SystemPackage
+
+/// Where the files of a run go, decided before the command starts.
+struct LogSetup: Sendable {
+  let spool: RunSpool
+  /// Of the captured streams.
+  let stores: [OutputStores?]
+  let carrier: any LogCarrier
+  let journal: UsageJournal
+  /// An eventfd that makes the relay look at requests.
+  let wake: FileDescriptor
+  /// The relay writes the log files itself.
+  let isDirect: Bool
+
+  /// - Returns: nil if the system has no descriptors or threads left for it.
+  /// - Throws: when records exist that are not to be replaced.
+  static func make(_ context: RunContext) throws(UsageError) -> LogSetup? {
+    let parts: (spool: RunSpool, wake: FileDescriptor)
+    do throws(Errno) {
+      parts = (
+        try RunSpool(context.settings, context.surroundings, runID: context.runID, log: context.log),
+        try FileDescriptor.event()
+      )
+    } catch {
+      context.log.error("Cannot set up the records: \(error.description) (\(error.name))")
+      return nil
+    }
+    let builder = LogSetupBuilder(context: context, spool: parts.spool, wake: parts.wake)
+    do throws(UsageError) { return try builder.build() } catch {
+      parts.spool.remove()
+      throw error
+    }
+  }
+}
+
+/// Makes a `LogSetup`.
+private struct LogSetupBuilder {
+  /// Seconds that a remote log directory may take to say what it holds; the command waits no longer.
+  private static let patience = 5.0
+
+  let context: RunContext
+  let spool: RunSpool
+  let wake: FileDescriptor
+
+  private var settings: RunSettings { context.settings }
+  private var paths: LogPaths { context.paths }
+  private var log: Logger { context.log }
+
+  func build() throws(UsageError) -> LogSetup? {
+    let kind = Filesystem.kind(of: paths.directory)
+    let isDirect =
+      switch settings.localFirst {
+      case .auto: kind == .local
+      case .always: false
+      case .never: true
+      }
+    if !isDirect, kind == .remote, let folder = spool.folder {
+      return try remote(folder)
+    }
+    return try local(isDirect: isDirect)
+  }
+
+  private var captured: [Bool] { (0..<2).map { settings.captureOutputs.includes($0) } }
+
+  private var notices: CarrierNotices {
+    CarrierNotices(
+      log: log, keptIn: spool.folder.map { "\($0.path) on \(hostName())" } ?? "memory")
+  }
+
+  private func writeManifest(isDirect: Bool) {
+    guard let folder = spool.folder else { return }
+    let manifest = RunManifest(
+      runID: context.runID, host: hostName(), pid: getpid(), bootID: RunManifest.currentBootID,
+      startTime: context.start.seconds, command: context.commandText,
+      workingDirectory: currentDirectory(), prefix: paths.prefix,
+      paths: paths.absolute(in: currentDirectory()),
+      captured: captured, isDirect: isDirect)
+    do throws(IOFailure) { try manifest.write(to: folder) } catch {
+      log.warning("\(error): `con-duct recover` will not find this run")
+    }
+  }
+
+  // MARK: On a local file system
+
+  private func local(isDirect: Bool) throws(UsageError) -> LogSetup? {
+    let existing = LogDirectory.existing(paths)
+    if !existing.isEmpty, !settings.clobber { throw refusal(existing) }
+    LogDirectory.remove(LogDirectory.replaced(existing, paths, captured: captured))
+    var isMade = false
+    do throws(IOFailure) {
+      try makeDirectories(paths.directory)
+      isMade = true
+    } catch {
+      log.debug("\(error)")
+    }
+    writeManifest(isDirect: isDirect)
+    let stores = (0..<2).map { index -> OutputStores? in
+      guard var stores = spool.stores[index] else { return nil }
+      if isDirect { stores.files[OutputStores.Kind.log.rawValue] = newLogFile(index) }
+      return stores
+    }
+    let (sources, journal) = sources(stores)
+    do throws(Errno) {
+      let notices = self.notices
+      let carrier = try ThreadCarrier(
+        sources, to: paths, label: context.runID,
+        credentials: context.surroundings.environment["KRB5CCNAME"]?.originalBytes,
+        makesDirectories: !isMade
+      ) { notice in CarrierNotice(notice).map(notices.tell) }
+      return LogSetup(
+        spool: spool, stores: stores, carrier: carrier, journal: journal, wake: wake, isDirect: isDirect)
+    } catch {
+      log.error("Cannot start the thread that writes the records: \(error.description) (\(error.name))")
+      return nil
+    }
+  }
+
+  /// Nil where it cannot be made: then the stream goes to the spool, and the carrier says why.
+  private func newLogFile(_ index: Int) -> FileDescriptor? {
+    try? FileDescriptor.opening(
+      FilePath(escaped: paths.stream(index)), .readWrite, options: [.create, .exclusiveCreate])
+  }
+
+  private func sources(_ stores: [OutputStores?]) -> (CarriedSources, UsageJournal) {
+    let journal = UsageJournal(disk: spool.usageFile, memory: spool.usageMemory)
+    let (status, wake) = (spool.status, self.wake)
+    let streams = stores.enumerated().map { index, stores in
+      stores.map { RenderedOutput(stream: index, stores: $0, status: status, wake: { wake.signalEvent() }) }
+    }
+    return (CarriedSources(streams: streams, usage: journal), journal)
+  }
+
+  private func refusal(_ existing: [String]) -> UsageError {
+    UsageError(
+      "records exist already: \(existing.joined(separator: ", ")); use --clobber to replace them, or another --output-prefix"
+    )
+  }
+
+  // MARK: On a remote one
+
+  private func remote(_ folder: SpoolFolder) throws(UsageError) -> LogSetup? {
+    writeManifest(isDirect: false)
+    let carrier: CarrierProcess
+    do throws(Errno) {
+      carrier = try CarrierProcess(
+        spool, folder: folder.path, paths: paths.absolute(in: currentDirectory()),
+        program: context.helpers.duct, wake: wake, children: context.children,
+        mask: context.originalMask, notices: notices)
+    } catch {
+      log.error(
+        "Cannot start the process that carries files to the log directory: \(error.description) (\(error.name))"
+      )
+      return nil
+    }
+    let answer = carrier.prepare(replacing: settings.clobber, until: .now + Self.patience)
+    if let existing = answer, !existing.isEmpty { throw refusal(existing) }
+    if answer == nil {
+      log.warning(
+        "\(paths.directory) does not answer: the command starts all the same, and its output and records are kept in \(notices.keptIn)"
+      )
+    }
+    let (_, journal) = sources(spool.stores)
+    return LogSetup(
+      spool: spool, stores: spool.stores, carrier: carrier, journal: journal, wake: wake, isDirect: false)
+  }
+}
+
+/// getcwd(3), with escaped bytes.
+func currentDirectory() -> String {
+  guard let path = getcwd(nil, 0) else { return "" }
+  defer { free(path) }
+  return String(escaping: bytes(ofCString: path))
+}

@@ -1,0 +1,163 @@
+import Glibc
+internal import OutputRelay
+internal import RecordText
+internal import ResilientIO
+internal import SlurmJobs
+internal import SystemCalls
+internal import SystemPackage
+
+/// One run that is brought home from its folder in the spool.
+struct RecoveredRun {
+  private let folder: SpoolFolder
+  private let manifest: RunManifest
+  private let credentials: [UInt8]?
+  /// The log directory has moved: info.json shall say where the files are now.
+  private let hasMoved: Bool
+  /// Nil where the relay's page is missing or broken: then the streams are not known.
+  private let status: RelayStatus?
+
+  init(_ folder: SpoolFolder, _ manifest: RunManifest, _ credentials: [UInt8]?, hasMoved: Bool) {
+    self.hasMoved = hasMoved
+    self.folder = folder
+    self.manifest = manifest
+    self.credentials = credentials
+    let page = try? FileDescriptor.opening(folder.file(RunSpool.FileName.status), .readWrite)
+    status = page.flatMap { try? RelayStatus(mapping: $0) }
+  }
+
+  func deliver(jobs: Recovery.JobSource, limit: Double) throws(Errno) -> [Publisher.Leftover] {
+    let deadline = MonotonicInstant.now + limit
+    let streams = (0..<2).map(stream)
+    let usage = WrittenUsage(
+      disk: open(RunSpool.FileName.usage), memory: nil, isComplete: true)
+    let carrier = try ThreadCarrier(
+      CarriedSources(streams: streams, usage: usage), to: manifest.paths, label: manifest.runID,
+      credentials: credentials, notify: { _ in })
+    for (index, stream) in streams.enumerated() {
+      guard let stream, let status else { continue }
+      let known = max(status.published(stream: index), status.firstCarried(stream: index) ?? 0)
+      carrier.adoptStream(index, proven: stream.position(of: known), identity: nil)
+      carrier.carryStream(index)
+    }
+    if usage.readableLength > 0 {
+      carrier.adoptUsage()
+      carrier.carryUsage()
+    }
+    if let info = finishedInfo(jobs) {
+      carrier.adoptInfo(runID: manifest.runID)
+      carrier.replaceInfo(info)
+    }
+    return carrier.finish(until: deadline)
+  }
+
+  private func open(_ name: String) -> FileDescriptor? {
+    try? FileDescriptor.opening(folder.file(name), .readOnly)
+  }
+
+  /// A stream with something to carry. Nil where all of it is in its log file already.
+  private func stream(_ index: Int) -> RenderedOutput? {
+    guard manifest.captured[index], let status else { return nil }
+    if manifest.isDirect, !status.hasLeftLog(stream: index) { return nil }
+    let file = open(RunSpool.FileName.stream(index))
+    // Nobody writes any more: what the relay could not note before it was killed counts too.
+    var information = stat()
+    let size = file.map { fstat($0.rawValue, &information) == 0 ? Int(information.st_size) : 0 } ?? 0
+    status.noteAbandoned(stream: index, spoolSize: size)
+    let head = open(RunSpool.FileName.head(index))
+    let log =
+      !manifest.isDirect
+      ? nil
+      : head
+        ?? (try? FileDescriptor.opening(FilePath(escaped: manifest.paths.stream(index)), .readOnly))
+    return RenderedOutput(
+      stream: index, stores: OutputStores(log: log, spool: file, memory: nil), status: status, wake: {})
+  }
+
+  // MARK: info.json
+
+  /// The last info.json that is known of the run, finished if its duct could not do so. Nil where the run
+  /// has none.
+  private func finishedInfo(_ jobs: Recovery.JobSource) -> [UInt8]? {
+    let own = folder.file(RunSpool.FileName.info)
+    let published = FilePath(escaped: manifest.paths.info)
+    for path in [own, published] {
+      guard let bytes = try? readAll(path, limit: 1 << 28), let value = try? JSONParser.parse(bytes),
+        value["run_id"]?.string == manifest.runID,
+        var info = try? RecordDecoder().decode(InfoDocument.self, from: value)
+      else { continue }
+      if info.runState == .finished, !hasMoved { return path == own ? bytes : nil }
+      if info.runState != .finished { finish(&info, jobs(path)) }
+      if hasMoved {
+        info.outputPaths = manifest.paths
+        info.executionSummary.logsPrefix = manifest.paths.prefix
+      }
+      guard let line = try? RecordEncoder().line(info) else { return bytes }
+      _ = try? AtomicFile.replace(own, with: line, durability: .process)
+      return line
+    }
+    return begun(jobs)
+  }
+
+  /// Of a run that was killed before it had written anything.
+  private func begun(_ jobs: Recovery.JobSource) -> [UInt8]? {
+    var info = InfoDocument(
+      command: manifest.command,
+      executionSummary: ExecutionSummary(
+        command: manifest.command, logsPrefix: manifest.paths.prefix, wallClockTime: 0, sampleCount: 0,
+        reportCount: 0, startTime: manifest.startTime, workingDirectory: manifest.workingDirectory),
+      outputPaths: manifest.paths, workingDirectory: manifest.workingDirectory, message: "",
+      runState: .interrupted, runID: manifest.runID, ioEvents: [])
+    addEnd(&info.executionSummary)
+    return try? RecordEncoder().line(info)
+  }
+
+  private func finish(_ info: inout InfoDocument, _ jobs: [JobRecord]?) {
+    info.runState = .interrupted
+    if let jobs { info.slurm?.submittedJobs = jobs }
+    for index in info.ioEvents.indices where info.ioEvents[index].outcome == .waiting {
+      info.ioEvents[index].outcome = .delivered
+    }
+    addUsage(&info.executionSummary)
+    addEnd(&info.executionSummary)
+  }
+
+  /// Where the relay has seen the command end.
+  private func addEnd(_ summary: inout ExecutionSummary) {
+    guard summary.endTime == nil, let end = status?.commandEnd else { return }
+    summary.endTime = end
+    summary.wallClockTime = max(end - summary.startTime, 0)
+  }
+
+  /// The last lines of usage.jsonl may be newer than info.json.
+  private func addUsage(_ summary: inout ExecutionSummary) {
+    guard let bytes = try? readAll(folder.file(RunSpool.FileName.usage), limit: 1 << 30) else { return }
+    let lines = bytes.split(separator: UInt8(ascii: "\n"))
+    guard lines.count > summary.reportCount else { return }
+    for line in lines.dropFirst(summary.reportCount) {
+      guard let value = try? JSONParser.parse(Array(line)),
+        let report = try? RecordDecoder().decode(UsageReport.self, from: value)
+      else { continue }
+      let totals = report.totals
+      summary.peakRSS = max(summary.peakRSS ?? 0, totals.rss)
+      summary.peakVSZ = max(summary.peakVSZ ?? 0, totals.vsz)
+      summary.peakPmem = max(summary.peakPmem ?? 0, totals.pmem)
+      summary.peakPcpu = max(summary.peakPcpu ?? 0, totals.pcpu)
+    }
+    summary.reportCount = lines.count
+  }
+}
+
+extension ThreadCarrier {
+  /// usage.jsonl may be there in part: it is ours if it begins as ours does.
+  func adoptUsage() { publisher.adopt(FilePath(escaped: paths.usage), proven: 0, identity: nil) }
+
+  /// info.json is there already, if it names this run.
+  func adoptInfo(runID: String) {
+    let path = FilePath(escaped: paths.info)
+    AtomicFile.removeStale(beside: path)
+    guard let bytes = try? readAll(path, limit: 1 << 28), let value = try? JSONParser.parse(bytes),
+      value["run_id"]?.string == runID, let identity = FileIdentity(at: path)
+    else { return }
+    publisher.adopt(path, proven: 0, identity: identity)
+  }
+}

@@ -1,0 +1,8 @@
+public import OutputRelay
+public import ResilientIO
+
+// The relay's room knows nothing of publishing, and the publisher's nothing of streams.
+extension RenderedOutput: GrowingSource {
+  public var readableLength: Int { length }
+  public var isComplete: Bool { hasEnded }
+}

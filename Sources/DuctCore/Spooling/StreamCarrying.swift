@@ -1,0 +1,104 @@
+import Glibc
+internal import OutputRelay
+internal import RecordText
+internal import ResilientIO
+internal import SystemCalls
+internal import SystemPackage
+
+/// Has captured streams carried to the log directory as they grow, as far as the relay does not write
+/// the log files itself. On a thread of its own, which sleeps while nothing is printed.
+final class StreamCarrying: Sendable {
+  /// Output is carried so often, in seconds, and not line by line: each time costs an fsync.
+  private static let pause = 0.2
+
+  private struct State: Sendable {
+    var isStopped = false
+    var isDone = false
+  }
+
+  private let capture: OutputCapture
+  private let carrier: any LogCarrier
+  private let state = Monitor(State())
+
+  private let paths: LogPaths
+  private let folder: SpoolFolder?
+
+  init(_ capture: OutputCapture, setup: LogSetup, paths: LogPaths) throws(Errno) {
+    self.capture = capture
+    carrier = setup.carrier
+    folder = setup.spool.folder
+    self.paths = paths
+    _ = try OwnThread("duct carry") { [self] in
+      run()
+      state.update { $0.isDone = true }
+    }
+  }
+
+  /// Has everything carried that there is, and ends the thread.
+  func finish(until deadline: MonotonicInstant) {
+    state.update { $0.isStopped = true }
+    capture.status.wakeAll()
+    _ = state.wait(until: deadline) { $0.isDone ? true : nil }
+  }
+
+  private func run() {
+    var told = [-1, -1]
+    var adopted = [false, false]
+    while true {
+      let sequence = capture.status.sequence
+      let isStopped = state.withLock { $0.isStopped }
+      for index in 0..<2 where capture.isCaptured(index) && isCarried(index) {
+        if !adopted[index] { adopt(index) }
+        adopted[index] = true
+        let stream = capture.status[index]
+        // The end counts as growth: then the file gets its exact length. A gap that is closed does too.
+        let gaps = capture.status.gaps(stream: index)
+        let extent = stream.written + (stream.hasEnded ? 1 : 0) + gaps.gaps.count - (gaps.lastIsOpen ? 1 : 0)
+        if extent != told[index] || isStopped { carrier.carryStream(index) }
+        told[index] = extent
+      }
+      if isStopped { return }
+      capture.status.waitForChange(from: sequence)
+      // An end of the run is not held up by this pause.
+      _ = state.wait(until: .now + Self.pause) { $0.isStopped ? true : nil }
+    }
+  }
+
+  private func path(_ index: Int) -> FilePath { FilePath(escaped: paths.stream(index)) }
+
+  /// What is in a log file that has no name any more would be gone with the last descriptor.
+  private func keepHead(_ index: Int, _ log: FileDescriptor, _ length: Int) {
+    guard let folder else { return }
+    let name = folder.file(RunSpool.FileName.head(index))
+    guard
+      let copy = try? FileDescriptor.opening(
+        name, .writeOnly, options: [.create, .truncate], permissions: .ownerReadWrite)
+    else { return }
+    defer { copy.closeQuietly() }
+    var offset = 0
+    var buffer = [UInt8](repeating: 0, count: 1 << 18)
+    while offset < length {
+      let count = min(buffer.count, length - offset)
+      let got =
+        (try? valueOrErrno {
+          buffer.withUnsafeMutableBytes { pread(log.rawValue, $0.baseAddress, count, offset) }
+        }) ?? 0
+      guard got > 0, (try? copy.writeAll(Array(buffer[..<got]))) != nil else { return }
+      offset += got
+    }
+  }
+
+  private func isCarried(_ index: Int) -> Bool {
+    capture.stores(index)?[.log] == nil || capture.status.hasLeftLog(stream: index)
+  }
+
+  /// The relay has written the beginning of the log file.
+  private func adopt(_ index: Int) {
+    guard let log = capture.stores(index)?[.log], let carrier = carrier as? ThreadCarrier,
+      let identity = FileIdentity(of: log)
+    else { return }
+    let start = capture.status.firstCarried(stream: index) ?? 0
+    if FileIdentity(at: path(index))?.isSameFile(as: identity) != true { keepHead(index, log, start) }
+    carrier.adoptStream(index, proven: start, identity: identity)
+  }
+}

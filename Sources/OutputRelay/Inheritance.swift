@@ -1,0 +1,35 @@
+internal import CSystemCalls
+internal import Glibc
+internal import SystemCalls
+internal import SystemPackage
+
+/// What a relay does when the pipes have ended and duct has gone: it finishes the run in duct's place, if
+/// that was killed.
+public struct Inheritance {
+  private let parts: RelayPlacement.Parts
+
+  public init(_ parts: RelayPlacement.Parts) { self.parts = parts }
+
+  /// Becomes `duct recover` for the spool of the run, unless duct has ended as it should. The lock of the
+  /// spool goes on with it.
+  public func take(duct: String, spool: String) {
+    switch parts.status.ending {
+    case .done, .told: return
+    case .none, .leftToRelay: break
+    }
+    var path = duct
+    if let program = parts.program {
+      _ = duct_set_inherited(program.rawValue, true)
+      path = "/proc/self/fd/\(program.rawValue)"
+    }
+    var arguments = ["con-duct", "recover", "--inherited"]
+    if let lock = parts.lock {
+      _ = duct_set_inherited(lock.rawValue, true)
+      arguments += ["--lock", "\(lock.rawValue)"]
+    }
+    arguments.append(spool)
+    var pointers = arguments.map { strdup($0) }
+    pointers.append(nil)
+    execv(path, pointers)
+  }
+}

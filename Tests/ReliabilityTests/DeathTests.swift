@@ -1,0 +1,200 @@
+import Glibc
+import RecordText
+import SystemCalls
+import SystemPackage
+import TestSupport
+import Testing
+
+extension OnFaults {
+  /// duct is killed, or lies on the file system that fails.
+  @Suite struct DeathTests {
+    private let fixture: FaultFixture
+    init() throws { fixture = try FaultFixture() }
+
+    private static let script =
+      "for i in $(seq 60); do echo line $i; echo err $i >&2; sleep 0.005; done; touch ended; exit 3"
+
+    /// Kills at a random moment what `choose` gives, a hundred times; local and remote by turns.
+    private func killAtRandom(
+      _ isKilled: @Sendable @escaping (pid_t) -> [pid_t], _ check: (String, Finished) async throws -> Void
+    )
+      async throws
+    {
+      for number in 0..<100 {
+        let prefix = number % 2 == 0 ? "remote/k\(number)_" : "k\(number)_"
+        let result = try await TestSupport.run(
+          Programs.duct, FaultFixture.quick + ["-q", "-p", prefix, "bash", "-c", Self.script],
+          in: fixture.sandbox
+        ) { pid in
+          try await Task.sleep(for: .milliseconds(Int.random(in: 0...400)))
+          for victim in isKilled(pid) { kill(victim, SIGKILL) }
+        }
+        try await check(prefix, result)
+        unlink(fixture.sandbox["ended"].string)
+      }
+    }
+
+    private static let out = (1...60).map { "line \($0)\n" }.joined()
+    private static let err = (1...60).map { "err \($0)\n" }.joined()
+
+    @Test func ductIsKilledAtAnyMoment() async throws {
+      var (unstarted, withoutEnd) = (0, 0)
+      let sandbox = fixture.sandbox
+      try await killAtRandom({ [$0] }) { prefix, result in
+        // The relay goes on, and finishes the run when the command has ended.
+        try await eventually { sandbox.processes().isEmpty }
+        guard sandbox.exists("ended") else {
+          // It was killed before the command had started: then there is nothing to be told.
+          unstarted += 1
+          return
+        }
+        // A process that becomes another has no environment for a moment, by which it could be told.
+        let wanted = result.signal == SIGKILL ? ["interrupted", "finished"] : ["finished"]
+        try? await eventually(10) {
+          wanted.contains(try sandbox.info(prefix + "info.json")["run_state"]?.string ?? "")
+        }
+        #expect(try sandbox.text(prefix + "stdout") == Self.out, "\(prefix)")
+        #expect(try sandbox.text(prefix + "stderr") == Self.err, "\(prefix)")
+        let info = try sandbox.info(prefix + "info.json")
+        let state = info["run_state"]?.string
+        #expect(wanted.contains(state ?? ""), "\(prefix) \(info)")
+        if state == "interrupted" {
+          #expect(info["execution_summary"]?["exit_code"] == JSONValue.null)
+          // The relay has seen it, unless the command ended in the same moment.
+          if let end = info["execution_summary"]?["end_time"]?.double {
+            let start = try #require(info["execution_summary"]?["start_time"]?.double)
+            let elapsed = try #require(info["execution_summary"]?["wall_clock_time"]?.double)
+            #expect(start < end && abs(elapsed - (end - start)) < 0.01)
+          } else {
+            withoutEnd += 1
+          }
+        }
+      }
+      #expect(unstarted < 60 && withoutEnd < 40)
+      #expect(!sandbox.names().contains { $0.hasSuffix(".tmp") }, "temporary files are left")
+      // Of those that were killed before the command had started.
+      #expect(try await fixture.recover().code == 0)
+      #expect(fixture.sandbox.spooledRuns().isEmpty)
+    }
+
+    @Test func withoutCaptureTheRecordsOfAKilledDuctAreFinishedToo() async throws {
+      let sandbox = fixture.sandbox
+      let result = try await fixture.run(
+        "touch a; until [ -e b ]; do sleep 0.02; done; date +%s.%N > ended", ["-c", "none"]
+      ) { duct in
+        try await eventually { sandbox.exists("a") && sandbox.exists("remote-backing/log_info.json") }
+        kill(duct, SIGKILL)
+        try await Task.sleep(for: .milliseconds(300))
+        #expect(try fixture.info()["run_state"] == "running", "it is: the command goes on")
+        try sandbox.write("", to: "b")
+      }
+      #expect(result.signal == SIGKILL)
+      try await eventually { try fixture.info()["run_state"] == "interrupted" }
+      let ended = try #require(Double(try sandbox.text("ended").dropLast()))
+      let known = try #require(try fixture.info()["execution_summary"]?["end_time"]?.double)
+      #expect(abs(ended - known) < 0.5)
+      try await eventually { sandbox.processes().isEmpty && sandbox.spooledRuns().isEmpty }
+    }
+
+    @Test func theRelayIsKilledAtAnyMoment() async throws {
+      try await killAtRandom({ pid in Proc.children(of: pid).filter { Proc.name($0) == "duct-relay" } }) {
+        prefix, result async throws in
+        #expect(result.code == 3, "\(prefix)")
+        #expect(result.stdout == Self.out, "\(prefix)")
+        #expect(try fixture.sandbox.text(prefix + "stdout") == Self.out, "\(prefix)")
+        #expect(try fixture.sandbox.text(prefix + "stderr") == Self.err, "\(prefix)")
+        #expect(try fixture.sandbox.info(prefix + "info.json")["run_state"] == "finished", "\(prefix)")
+      }
+      try await eventually { fixture.sandbox.processes().isEmpty }
+      #expect(fixture.sandbox.spooledRuns().isEmpty)
+    }
+
+    @Test(arguments: [1, 5])
+    func theCarrierIsKilled(_ times: Int) async throws {
+      let sandbox = fixture.sandbox
+      let result = try await fixture.run(
+        "seq 1000; touch a; until [ -e b ]; do sleep 0.02; done; seq 1001 2000; exit 4"
+      ) { pid in
+        try await eventually { sandbox.exists("a") }
+        try await eventually { sandbox.exists("remote-backing/log_info.json") }
+        var killed: Set<Int32> = []
+        for _ in 0..<times {
+          try await eventually { Self.carriers(of: pid).contains { !killed.contains($0) } }
+          for carrier in Self.carriers(of: pid) where killed.insert(carrier).inserted {
+            kill(carrier, SIGKILL)
+          }
+        }
+        try sandbox.write("", to: "b")
+      }
+      #expect(result.code == 4)
+      if times < 5 {
+        #expect(result.stderr.contains("starting another"))
+        #expect(!result.stderr.contains("con-duct recover"))
+      } else {
+        #expect(result.stderr.contains("con-duct recover"))
+        #expect(try await fixture.recover().code == 0)
+      }
+      #expect(sandbox.spooledRuns().isEmpty)
+      #expect(try fixture.logText("log_stdout") == (1...2000).map { "\($0)\n" }.joined())
+      #expect(try fixture.info()["execution_summary"]?["exit_code"] == 4)
+      try fixture.expectWholeUsage()
+    }
+
+    private static func carriers(of duct: pid_t) -> [Int32] {
+      Proc.children(of: duct).filter { child in
+        let words = (try? readAll(FilePath("/proc/\(child)/cmdline")))?.split(separator: 0) ?? []
+        return words.dropFirst().first.map { $0.starts(with: "carry".utf8) } ?? false
+      }
+    }
+
+    @Test func daemonsAreHeardToTheirEnd() async throws {
+      let sandbox = fixture.sandbox
+      let result = try await fixture.run(
+        "(setsid bash -c 'for i in 1 2 3 4 5; do echo daemon $i; sleep 0.2; done' &); echo main")
+      #expect(result.code == 0)
+      try await eventually { sandbox.processes().isEmpty }
+      let text = try fixture.logText("log_stdout")
+      #expect(text.contains("main\n") && text.hasSuffix("daemon 5\n"))
+      #expect(try fixture.info()["run_state"] == "finished")
+      #expect(sandbox.spooledRuns().isEmpty)
+    }
+
+    @Test(arguments: [false, true])
+    func ductItselfLiesOnTheFailingFileSystem(_ isKilled: Bool) async throws {
+      let (sandbox, remote) = (fixture.sandbox, fixture.remote)
+      for name in ["duct", "duct-relay"] {
+        try sandbox.write(readAll(Programs.folder.appending(name), limit: 1 << 30), to: "remote/\(name)")
+        _ = chmod(sandbox["remote/\(name)"].string, 0o755)
+      }
+      let result = try await fixture.run(
+        "env | grep -c DUCT_EXECUTABLE; touch a; until [ -e b ]; do sleep 0.02; done; seq 3000; exit 9",
+        program: remote.mount.appending("duct").string
+      ) { pid in
+        try await eventually { sandbox.exists("a") }
+        try remote.tell("fail any EKEYEXPIRED")
+        // The pages of programs are to be read anew.
+        sync()
+        let caches = try FileDescriptor.opening("/proc/sys/vm/drop_caches", .writeOnly)
+        try caches.writeAll(Array("1".utf8))
+        caches.closeQuietly()
+        if isKilled { kill(pid, SIGKILL) }
+        // A relay that is killed must be replaced from its copy.
+        for child in Proc.children(of: pid) where Proc.name(child) != "bash" && !isKilled {
+          if (try? readAll(FilePath("/proc/\(child)/cmdline")))?.starts(with: Array("duct-relay".utf8))
+            == true
+          {
+            kill(child, SIGKILL)
+          }
+        }
+        try sandbox.write("", to: "b")
+        try await Task.sleep(for: .milliseconds(500))
+        try remote.tell("clear")
+      }
+      #expect(isKilled ? result.signal == SIGKILL : result.code == 9)
+      try await eventually { sandbox.processes().isEmpty }
+      if !sandbox.spooledRuns().isEmpty { #expect(try await fixture.recover().code == 0) }
+      #expect(try fixture.logText("log_stdout") == "0\n" + (1...3000).map { "\($0)\n" }.joined())
+      #expect(try fixture.info()["run_state"]?.string == (isKilled ? "interrupted" : "finished"))
+    }
+  }
+}

@@ -1,0 +1,126 @@
+import Glibc
+import RecordText
+import SystemCalls
+import SystemPackage
+import TestSupport
+import Testing
+
+extension OnFaults {
+  /// Log directories that hang, lie, or are tampered with.
+  @Suite struct FaultTests {
+    private let fixture: FaultFixture
+    init() throws { fixture = try FaultFixture() }
+
+    @Test func aDirectoryThatHangsHoldsUpNothing() async throws {
+      let fixture = self.fixture
+      let start = MonotonicInstant.now
+      let result = try await fixture.run(
+        "for i in $(seq 20); do echo line $i; sleep 0.05; done; touch ended; exit 4",
+        ["--finalize-timeout", "1"]
+      ) { _ in
+        try await eventually { ((try? fixture.logText("log_stdout")) ?? "").contains("line 2\n") }
+        try fixture.remote.tell("hang any")
+        try await eventually { fixture.sandbox.exists("ended") }
+      }
+      let lines = (1...20).map { "line \($0)\n" }.joined()
+      #expect(result.code == 4 && result.stdout == lines)
+      #expect(MonotonicInstant.now.seconds(since: start) < 15)
+      #expect(result.stderr.contains("does not answer"))
+      // Samples went on meanwhile: they are in the spool.
+      let spool = try #require(fixture.sandbox.spooledRuns().first)
+      let info = try JSONParser.parse(readAll(spool.appending("info.json")))
+      #expect(try #require(info["execution_summary"]?["num_samples"]?.double) >= 10)
+      let busy = try await fixture.recover(spool.string)
+      #expect(busy.stderr.contains("is in use"), "what hangs may go on writing")
+      try fixture.remote.tell("clear")
+      try await eventually { try await fixture.recover().code == 0 && fixture.sandbox.spooledRuns().isEmpty }
+      #expect(try fixture.logText("log_stdout") == lines)
+      #expect(try fixture.info()["run_state"] == "finished")
+    }
+
+    @Test func aDirectoryThatHangsFromTheStartHoldsUpNothing() async throws {
+      let fixture = self.fixture
+      try fixture.remote.tell("hang any")
+      // Records of more bytes than any socket or pipe would hold until someone reads them.
+      let result = try await fixture.run(
+        "echo ran; sleep 2; exit 4",
+        ["--finalize-timeout", "0.5", "--message", String(repeating: "m", count: 60_000)])
+      #expect(result.code == 4 && result.stdout == "ran\n")
+      #expect(result.stderr.contains("does not answer: the command starts all the same"))
+      try fixture.remote.tell("clear")
+      try await eventually { try await fixture.recover().code == 0 && fixture.sandbox.spooledRuns().isEmpty }
+      #expect(try fixture.logText("log_stdout") == "ran\n")
+    }
+
+    @Test(
+      "A server that loses what it has taken",
+      arguments: ["fsync EIO", "fsync EACCES", "flush EKEYEXPIRED", "fsync,flush ENOSPC"])
+    func droppedData(_ place: String) async throws {
+      let fixture = self.fixture
+      let result = try await fixture.run(
+        "for i in $(seq 2000); do echo line $i; done; touch a; until [ -e b ]; do sleep 0.02; done; for i in $(seq 2001 4000); do echo line $i; sleep 0.0002; done"
+      ) { _ in
+        try await eventually { fixture.sandbox.exists("a") }
+        try fixture.remote.tell("drop at \(place) times 300 path log_")
+        try fixture.sandbox.write("", to: "b")
+      }
+      #expect(result.code == 0)
+      if !fixture.sandbox.spooledRuns().isEmpty {
+        try fixture.remote.tell("clear")
+        #expect(try await fixture.recover().code == 0)
+      }
+      #expect(try fixture.logText("log_stdout") == (1...4000).map { "line \($0)\n" }.joined())
+      try fixture.expectWholeUsage()
+    }
+
+    @Test func shortWrites() async throws {
+      try fixture.remote.tell("short 7")
+      let result = try await fixture.run("seq 20000; seq 100 >&2; sleep 0.2")
+      #expect(result.code == 0)
+      #expect(try fixture.logText("log_stdout") == (1...20000).map { "\($0)\n" }.joined())
+      #expect(try fixture.logText("log_stderr") == (1...100).map { "\($0)\n" }.joined())
+      try fixture.expectWholeUsage()
+    }
+
+    @Test(arguments: [0, 100, 4096])
+    func silentTruncation(_ length: Int) async throws {
+      let fixture = self.fixture
+      let result = try await fixture.run(
+        "seq 3000; touch a; until [ -e b ]; do sleep 0.02; done; seq 3001 6000"
+      ) { _ in
+        try await eventually { ((try? fixture.logText("log_stdout")) ?? "").hasSuffix("\n3000\n") }
+        try await eventually { fixture.sandbox.exists("remote-backing/log_usage.jsonl") }
+        // Shortened to a length beyond its end, it would be made longer.
+        try await eventually { try fixture.log("log_usage.jsonl").count >= length }
+        try fixture.remote.tell("truncate log_stdout \(length)")
+        try fixture.remote.tell("truncate log_usage.jsonl \(length)")
+        try fixture.sandbox.write("", to: "b")
+      }
+      #expect(result.code == 0)
+      #expect(try fixture.logText("log_stdout") == (1...6000).map { "\($0)\n" }.joined())
+      try fixture.expectWholeUsage()
+      #expect(result.stderr.contains("it is whole again"))
+    }
+
+    @Test func filesThatAreReplacedOrRemovedThere() async throws {
+      let fixture = self.fixture
+      let result = try await fixture.run(
+        "seq 3000; seq 50 >&2; touch a; until [ -e b ]; do sleep 0.02; done; seq 3001 6000; seq 51 100 >&2; sleep 0.3"
+      ) { _ in
+        try await eventually { ((try? fixture.logText("log_stdout")) ?? "").hasSuffix("\n3000\n") }
+        try await eventually { ((try? fixture.logText("log_stderr")) ?? "").hasSuffix("\n50\n") }
+        try fixture.sandbox.write("another's", to: "remote/new")
+        _ = rename(fixture.sandbox["remote/new"].string, fixture.sandbox["remote/log_stdout"].string)
+        unlink(fixture.sandbox["remote/log_stderr"].string)
+        try fixture.sandbox.write("", to: "b")
+      }
+      #expect(result.code == 0)
+      #expect(try fixture.logText("log_stdout") == "another's")
+      let beside = try #require(
+        fixture.sandbox.names("remote-backing").first { $0.hasPrefix("log_stdout.") })
+      #expect(try fixture.logText(beside) == (1...6000).map { "\($0)\n" }.joined())
+      #expect(try fixture.logText("log_stderr") == (1...100).map { "\($0)\n" }.joined())
+      #expect(result.stderr.contains("log_stdout has been replaced by another: this run goes on in "))
+    }
+  }
+}

@@ -1,0 +1,54 @@
+import Glibc
+import RecordText
+import SystemCalls
+import SystemPackage
+import TestSupport
+import Testing
+
+/// What becomes of runs whose log directory fails. One after another: some watch the clock of a back-off.
+@Suite(.serialized) struct OnFaults {}
+
+/// A sandbox with a file system that can be made to fail, and duct with its logs on it.
+struct FaultFixture: Sendable {
+  let sandbox: Sandbox
+  let remote: FaultFileSystem
+
+  init() throws {
+    sandbox = try Sandbox()
+    remote = try FaultFileSystem(in: sandbox)
+  }
+
+  /// Options of runs that are over quickly and keep their records.
+  static let quick = ["--slurm", "off", "--fail-time", "0", "--s-i", "0.05", "--r-i", "0.1"]
+
+  /// Wraps a bash script, with its logs at `remote/NAME_…`.
+  func run(
+    _ script: String, name: String = "log", _ options: [String] = [], program: String = Programs.duct,
+    environment: [String: String?] = [:], limit: Double = 60,
+    while body: @escaping @Sendable (pid_t) async throws -> Void = { _ in }
+  ) async throws -> Finished {
+    try await TestSupport.run(
+      program, Self.quick + ["-p", "remote/\(name)_"] + options + ["bash", "-c", script], in: sandbox,
+      environment: environment, limit: limit, while: body)
+  }
+
+  func recover(_ arguments: String...) async throws -> Finished {
+    try await TestSupport.run(Programs.conDuct, ["recover"] + arguments, in: sandbox)
+  }
+
+  /// What really stands in the log directory.
+  func log(_ name: String) throws -> [UInt8] { try sandbox.bytes("remote-backing/\(name)") }
+  func logText(_ name: String) throws -> String { String(decoding: try log(name), as: UTF8.self) }
+  func info(_ name: String = "log") throws -> JSONValue {
+    try sandbox.info("remote-backing/\(name)_info.json")
+  }
+
+  /// Every line is a whole JSON document, and their numbers of samples add up to that of info.json.
+  func expectWholeUsage(_ name: String = "log") throws {
+    let lines = try sandbox.usage("remote-backing/\(name)_usage.jsonl")
+    #expect(!lines.isEmpty)
+    let samples = lines.compactMap { $0["num_samples"]?.double }.reduce(0, +)
+    #expect(samples == (try info(name)["execution_summary"]?["num_samples"]?.double))
+    #expect(Double(lines.count) == (try info(name)["execution_summary"]?["num_reports"]?.double))
+  }
+}

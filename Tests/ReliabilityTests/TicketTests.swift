@@ -1,0 +1,119 @@
+import Glibc
+import RecordText
+import SystemCalls
+import SystemPackage
+import TestSupport
+import Testing
+
+extension OnFaults {
+  /// The reason why duct exists: logs on Kerberos NFS, and the ticket ends.
+  @Suite struct TicketTests {
+    private let fixture: FaultFixture
+    init() throws { fixture = try FaultFixture() }
+
+    /// Prints some megabytes before, in and after the outage, to both streams; what it printed is in `copy`
+    /// and `copy-err`.
+    private let script = """
+      say() { for i in $(seq $2); do echo "$1 line $i of stdout, and some more"; done | tee -a copy; }
+      cry() { for i in $(seq $2); do echo "$1 line $i of stderr"; done | tee -a copy-err >&2; }
+      say before 30000; cry before 1000; touch before
+      until [ -e expired ]; do sleep 0.02; done
+      for k in 1 2 3 4; do say during$k 20000; cry during$k 1000; sleep 0.1; done; touch during
+      until [ -e renewed ]; do sleep 0.02; done
+      say after 30000; cry after 1000
+      exit 3
+      """
+
+    private func expectEverything(_ result: Finished) throws {
+      let (out, err) = (try fixture.sandbox.bytes("copy"), try fixture.sandbox.bytes("copy-err"))
+      #expect(result.code == 3)
+      #expect(result.stdoutBytes == out)
+      #expect(try fixture.log("log_stdout") == out)
+      #expect(try fixture.log("log_stderr") == err)
+      let info = try fixture.info()
+      #expect(info["run_state"] == "finished")
+      #expect(info["execution_summary"]?["exit_code"] == 3)
+      try fixture.expectWholeUsage()
+      #expect(fixture.sandbox.spooledRuns().isEmpty)
+      #expect(try Documentation.unexplained(in: info) == [])
+    }
+
+    @Test(arguments: ["EKEYEXPIRED", "EACCES"])
+    func renewedBeforeTheEnd(_ errno: String) async throws {
+      let fixture = self.fixture
+      try fixture.sandbox.write("old", to: "cache")
+      let result = try await fixture.run(
+        script, environment: ["KRB5CCNAME": "FILE:\(fixture.sandbox["cache"])"]
+      ) { _ in
+        try await eventually { fixture.sandbox.exists("before") }
+        try fixture.remote.tell("fail any \(errno)")
+        try fixture.sandbox.write("", to: "expired")
+        try await eventually { fixture.sandbox.exists("during") }
+        try await Task.sleep(for: .seconds(3))
+        try fixture.remote.tell("clear")
+        try fixture.sandbox.write("new ticket", to: "cache")
+        // Delivered within two seconds, while the run goes on.
+        let renewed = MonotonicInstant.now
+        let during = try fixture.sandbox.bytes("copy").count
+        try await eventually(5) { try fixture.log("log_stdout").count == during }
+        #expect(MonotonicInstant.now.seconds(since: renewed) < 2.5)
+        try fixture.sandbox.write("", to: "renewed")
+      }
+      try expectEverything(result)
+      let warnings = result.stderr.split(separator: "\n").filter { $0.contains("[WARNING ]") }
+      #expect(warnings.count == 2, "\(warnings)")
+      #expect(warnings.first?.contains("(\(errno))") == true && warnings.first?.contains("kinit") == true)
+      #expect(warnings.last?.contains("can be written again") == true)
+      let events = try #require(try fixture.info()["io_events"]?.array)
+      #expect(!events.isEmpty)
+      for event in events {
+        #expect(
+          event["errno"]?.string == errno && event["outcome"] == "delivered" && event["bytes_waiting"] == 0)
+      }
+    }
+
+    @Test func neverRenewed() async throws {
+      let fixture = self.fixture
+      let result = try await fixture.run(script, ["--finalize-timeout", "5"]) { _ in
+        try await eventually { fixture.sandbox.exists("before") }
+        try fixture.remote.tell("fail any EKEYEXPIRED")
+        try fixture.sandbox.write("", to: "expired")
+        try await eventually { fixture.sandbox.exists("during") }
+        try fixture.sandbox.write("", to: "renewed")
+      }
+      #expect(result.code == 3)
+      #expect(result.stdoutBytes == (try fixture.sandbox.bytes("copy")))
+      #expect(result.stderr.contains("Exit Code: 3"), "the summary is there in any case")
+      let spool = try #require(fixture.sandbox.spooledRuns().first)
+      #expect(result.stderr.contains("waits in \(spool)"))
+      #expect(result.stderr.contains("con-duct recover \(spool)"))
+      #expect(result.stderr.contains("Key has expired (EKEYEXPIRED)"))
+
+      // The info.json that is in the log directory is old, and whole.
+      #expect(try fixture.info()["run_state"] == "running")
+      let listed = try await fixture.recover("--list")
+      #expect(listed.stdout.contains("waiting") && listed.stdout.contains("remote/log_"))
+      let early = try await fixture.recover("remote/log_")
+      #expect(early.code == 1 && early.stderr.contains("EKEYEXPIRED"))
+
+      try fixture.remote.tell("clear")
+      let recovered = try await fixture.recover()
+      #expect(recovered.code == 0 && recovered.stdout == "Delivered: \(fixture.remote.mount)/log_\n")
+      try expectEverything(result)
+      #expect(try await fixture.recover().stdout == "Nothing waits on this host\n")
+    }
+
+    @Test func aNewRunTellsOfOlderOnes() async throws {
+      let fixture = self.fixture
+      _ = try await fixture.run("echo one", name: "first", ["--finalize-timeout", "1"]) { _ in
+        try fixture.remote.tell("fail any EACCES")
+      }
+      #expect(fixture.sandbox.spooledRuns().count == 1)
+      try fixture.remote.tell("clear")
+      let second = try await fixture.run("echo two; sleep 0.2", name: "second")
+      let notes = second.stderr.split(separator: "\n").filter { $0.contains("con-duct recover") }
+      #expect(notes.count == 1, "\(second.stderr)")
+      #expect(try await fixture.recover("remote/first_").code == 0)
+    }
+  }
+}

@@ -1,0 +1,93 @@
+import Glibc
+import SystemCalls
+import SystemPackage
+import TestSupport
+import Testing
+
+@testable import ResilientIO
+
+/// What no file system can be made to do: each call of a publisher fails, by each errno, at each place.
+@Suite(.serialized) struct ErrnoTests {
+  private static let names: [(String, CInt)] = [
+    ("EACCES", EACCES), ("EPERM", EPERM), ("EKEYEXPIRED", EKEYEXPIRED), ("EKEYREVOKED", EKEYREVOKED),
+    ("EKEYREJECTED", EKEYREJECTED), ("ENOKEY", ENOKEY), ("ESTALE", ESTALE), ("EBADF", EBADF),
+    ("EIO", EIO), ("ETIMEDOUT", ETIMEDOUT), ("EHOSTDOWN", EHOSTDOWN), ("ENETUNREACH", ENETUNREACH),
+    ("ENOSPC", ENOSPC), ("EDQUOT", EDQUOT), ("EFBIG", EFBIG), ("EROFS", EROFS), ("EINVAL", EINVAL),
+    ("ENAMETOOLONG", ENAMETOOLONG), ("ENOTDIR", ENOTDIR), ("ENOENT", ENOENT), ("ELOOP", ELOOP),
+  ]
+
+  @Test(
+    "A call that fails some times",
+    arguments: ["open", "write", "fsync", "truncate", "stat", "rename", "close"])
+  func fails(_ operation: String) throws {
+    for (name, number) in Self.names {
+      // At the first call of its kind, at a later one; once, and more often than is tried at once.
+      for (skipped, times) in [(0, 1), (1, 1), (3, 1), (0, 7)] {
+        let sandbox = try Sandbox()
+        let counter = Monitor(0)
+        try FaultDriver.use({ call, path in
+          guard call == operation, path?.string.contains("duct-test") ?? true else { return nil }
+          return counter.update { count -> Errno? in
+            count += 1
+            return count > skipped && count <= skipped + times ? Errno(rawValue: number) : nil
+          }
+        }) {
+          let publisher = try Publisher(label: "run", makesDirectories: true) { _ in }
+          let source = MemorySource()
+          for index in 0..<5 {
+            source.add("line \(index)\n")
+            publisher.carry(source, to: sandbox["dir/log"])
+            publisher.replace(sandbox["dir/info"]) { Array("info \(index)".utf8) }
+            usleep(300)
+          }
+          source.complete()
+          publisher.carry(source, to: sandbox["dir/log"])
+          // The last try of all, and what a later `recover` does: again.
+          var leftovers = publisher.finish(until: .now + 20)
+          for _ in 0..<8 where !leftovers.isEmpty {
+            let again = try Publisher(label: "run", makesDirectories: true) { _ in }
+            again.adopt(sandbox["dir/log"], proven: source.published, identity: nil)
+            again.carry(source, to: sandbox["dir/log"])
+            if let identity = FileIdentity(at: sandbox["dir/info"]) {
+              again.adopt(sandbox["dir/info"], proven: 0, identity: identity)
+            }
+            again.replace(sandbox["dir/info"]) { Array("info 4".utf8) }
+            leftovers = again.finish(until: .now + 20)
+          }
+          let what: Comment = "\(operation) \(name) \(skipped) \(times)"
+          #expect(leftovers == [], what)
+          #expect(try wholeText(sandbox, "log") == source.text, what)
+          #expect(try wholeText(sandbox, "info") == "info 4", what)
+        }
+      }
+    }
+  }
+
+  /// In its place, or beside it: a failing call may have been carried out, and then the file is no longer
+  /// known for ours.
+  private func wholeText(_ sandbox: Sandbox, _ name: String) throws -> String {
+    try sandbox.text(sandbox.exists("dir/\(name).run") ? "dir/\(name).run" : "dir/\(name)")
+  }
+
+  @Test func theMeaningOfEachErrno() {
+    let kinds = Dictionary(uniqueKeysWithValues: Self.names.map { ($0.0, Errno(rawValue: $0.1).failureKind) })
+    for name in ["EACCES", "EPERM", "EKEYEXPIRED", "EKEYREVOKED", "EKEYREJECTED", "ENOKEY"] {
+      #expect(kinds[name] == .credential)
+    }
+    for name in ["ESTALE", "EBADF", "ENOENT"] { #expect(kinds[name] == .handle) }
+    for name in ["EIO", "ETIMEDOUT", "EHOSTDOWN", "ENETUNREACH"] { #expect(kinds[name] == .server) }
+    for name in ["ENOSPC", "EDQUOT", "EFBIG"] { #expect(kinds[name] == .space) }
+    for name in ["EROFS", "EINVAL", "ENAMETOOLONG", "ENOTDIR"] { #expect(kinds[name] == .permanent) }
+  }
+
+  @Test func pausesGrowToAMinute() {
+    var pause = Backoff(.credential)
+    var lengths: [Double] = []
+    for _ in 0..<9 {
+      lengths.append(pause.length)
+      pause.grow()
+    }
+    #expect(lengths == [1, 2, 4, 8, 16, 32, 60, 60, 60])
+    #expect(Backoff(.space).length > Backoff(.server).length)
+  }
+}
