@@ -4,6 +4,7 @@
 #   make test      all tests, on that Slurm
 #   make install PREFIX=DIR    a release build, with man pages and completions (default /usr/local)
 #   make bench     speed, beside con-duct in the same run
+#   make soak      an hour's worth of output into a log directory that comes and goes
 #   make format    the project's style; make lint says where it is not kept
 #   make clean     away with what was built
 #
@@ -25,7 +26,7 @@ RELEASE_FLAGS := -c release --static-swift-stdlib -Xlinker -L$(CURDIR)/$(STATIC)
   -Xswiftc -Xclang-linker -Xswiftc -static-libgcc -Xswiftc -Xclang-linker -Xswiftc -no-pie \
   -Xswiftc -use-ld=lld
 
-.PHONY: all build release demo test install bench format lint clean
+.PHONY: all build release demo test install bench soak format lint clean
 
 all: build
 
@@ -49,6 +50,7 @@ test: lint
 	@contrib/install-dependencies build slurm yardstick faults
 	$(SWIFT) build --build-tests
 	@Tests/FaultFileSystem/build $(DEBUG)/fault-fs
+	@Tests/FaultFileSystem/check $(DEBUG)/fault-fs
 	@ln -sf duct $(DEBUG)/con-duct
 	TESTBED_MIN_JOB_AGE=300 SWIFT=$(SWIFT) $(TESTBED) run --dir "$${TMPDIR:-/tmp}/duct-test-slurm" -- \
 	  contrib/run-tests
@@ -56,6 +58,11 @@ test: lint
 bench: release
 	@contrib/install-dependencies slurm yardstick bench
 	@Benchmarks/run $(abspath $(RELEASE)) $(abspath .build/yardstick/bin)
+
+soak: release
+	@contrib/install-dependencies faults
+	@Tests/FaultFileSystem/build $(RELEASE)/fault-fs
+	@Benchmarks/soak $(abspath $(RELEASE))
 
 install: release
 	@PREFIX="$(PREFIX)" contrib/install $(RELEASE)

@@ -52,7 +52,7 @@ struct RecoverSubcommand: ParsableCommand {
   func validate() throws {
     if list, to != nil { throw ValidationError("--to delivers; it does not go with --list") }
     if json, !list { throw ValidationError("--json goes with --list") }
-    if !(slurmTimeout > 0), !(timeout > 0) { throw ValidationError("a time-out must be above 0") }
+    guard slurmTimeout > 0, timeout > 0 else { throw ValidationError("a time-out must be above 0") }
   }
 
   func run() throws {
@@ -65,12 +65,18 @@ struct RecoverSubcommand: ParsableCommand {
     let folders = try selected(recovery)
     if list { return try printList(recovery, folders) }
     var leftovers = false
+    var busy = 0
     for folder in folders {
       let descriptor = lock.map { FileDescriptor(rawValue: $0) }
       let outcome = recovery.deliver(
         folder, to: to.map { FilePath(escaped: surroundings.expandHome($0)) }, lock: descriptor,
         limit: timeout)
       leftovers = tell(outcome, folder) || leftovers
+      if case .busy = outcome { busy += 1 }
+    }
+    if runs.isEmpty, busy > 0 {
+      print(
+        "\(busy) \(busy == 1 ? "run goes" : "runs go") on, or \(busy == 1 ? "is" : "are") being recovered")
     }
     if leftovers { throw ExitCode(1) }
   }
@@ -84,7 +90,9 @@ struct RecoverSubcommand: ParsableCommand {
     }
     var found: [FilePath] = []
     for word in runs {
-      let meant = known.filter { recovery.isMeant($0, by: word) }
+      var meant = known.filter { recovery.isMeant($0, by: word) }
+      // A folder in a spool of another place, as the message of its run names it.
+      if meant.isEmpty, recovery.run(in: FilePath(escaped: word)) != nil { meant = [FilePath(escaped: word)] }
       if meant.isEmpty {
         complain("con-duct: nothing waits for \(word) on this host; see con-duct recover --list")
         throw ExitCode(1)
@@ -121,8 +129,10 @@ struct RecoverSubcommand: ParsableCommand {
       return false
     case .empty: return false
     case .busy:
-      if !runs.isEmpty { complain("con-duct: \(folder) is in use: its run goes on, or is being recovered") }
-      return false
+      // Who asks for all does not ask for those that need nothing.
+      if runs.isEmpty { return false }
+      complain("con-duct: \(folder) is in use: its run goes on, or is being recovered")
+      return true
     case .waiting(let prefix, let reasons):
       complain("con-duct: not everything could be delivered to \(prefix): \(reasons.joined(separator: "; "))")
       return true

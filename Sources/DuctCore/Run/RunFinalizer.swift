@@ -164,7 +164,7 @@ final class RunFinalizer: Sendable {
       text += "  for \(leftover.path)\(size)\(leftover.failure.map { ": \($0)" } ?? "")\n"
     }
     text +=
-      "To deliver it, once the log directory can be written, run there:\n  con-duct recover \(folder.path)\n"
+      "To deliver it, once the log directory can be written, run there:\n  con-duct recover \(shellWord(folder.path.string))\n"
     writer.write(text)
   }
 
@@ -243,4 +243,14 @@ final class RunFinalizer: Sendable {
   }
 
   private func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }
+}
+
+/// A word as a shell reads it.
+private func shellWord(_ text: String) -> String {
+  let isPlain = text.unicodeScalars.allSatisfy {
+    $0.properties.isAlphabetic || ("0"..."9").contains($0) || "/._-+,:@%".unicodeScalars.contains($0)
+  }
+  return isPlain && !text.isEmpty
+    ? text
+    : "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
 }
