@@ -73,6 +73,43 @@ extension OnFaults {
       #expect(sandbox.spooledRuns().isEmpty)
     }
 
+    private func shell(_ script: String) async throws -> Finished {
+      try await TestSupport.run("sh", ["-ec", "PATH=$PATH:/usr/sbin:/sbin; " + script], in: sandbox)
+    }
+
+    /// What a kernel does with a disk that it cannot trust any more: every open file gets EROFS.
+    @Test(.enabled(if: access("/dev/loop-control", F_OK) == 0, "needs loop devices"))
+    func aDiskThatIsMadeReadOnlyInMidRun() async throws {
+      let sandbox = self.sandbox
+      try sandbox.makeDirectory("logs")
+      let made = try await shell(
+        "truncate -s 16M disk; mkfs.ext4 -qF disk; mount -o loop,errors=remount-ro disk logs; findmnt -no SOURCE logs"
+      )
+      try #require(made.code == 0, "\(made.stderr)")
+      defer { umount2(sandbox["logs"].string, CInt(MNT_DETACH)) }
+      let device = made.stdout.dropLast().split(separator: "/").last ?? ""
+      let result = try await run(
+        "seq 1000; sync; touch a; until [ -e b ]; do sleep 0.02; done; seq 1001 2000; exit 4",
+        prefix: "logs/x_", ["--finalize-timeout", "1"]
+      ) { _ in
+        try await eventually { sandbox.exists("a") }
+        let failed = try await self.shell("sync; echo 1 > /sys/fs/ext4/\(device)/trigger_fs_error")
+        #expect(failed.code == 0, "\(failed.stderr)")
+        try sandbox.write("", to: "b")
+      }
+      #expect(result.code == 4 && result.stdout == lines(1...2000))
+      #expect(result.stderr.contains("(EROFS)") && result.stderr.contains("con-duct recover"))
+      // Repaired, as an administrator would.
+      let repaired = try await shell(
+        "umount logs; fsck.ext4 -fp disk || [ $? -le 1 ]; mount -o loop disk logs")
+      #expect(repaired.code == 0, "\(repaired.stderr)")
+      let recovered = try await TestSupport.run(Programs.conDuct, ["recover"], in: sandbox)
+      #expect(recovered.code == 0, "\(recovered.stderr)")
+      #expect(try sandbox.text("logs/x_stdout") == result.stdout)
+      #expect(try sandbox.info("logs/x_info.json")["execution_summary"]?["exit_code"] == 4)
+      #expect(sandbox.spooledRuns().isEmpty)
+    }
+
     @Test(arguments: [true, false])
     func aDirectoryThatIsRemovedInMidRun(_ comesBack: Bool) async throws {
       let sandbox = self.sandbox

@@ -103,6 +103,31 @@ extension OnFaults {
       #expect(try await fixture.recover().stdout == "Nothing waits on this host\n")
     }
 
+    @Test func recoverMayBeKilledAndRunTwiceAtOnce() async throws {
+      let (sandbox, remote) = (fixture.sandbox, fixture.remote)
+      _ = try await fixture.run("touch a; until [ -e b ]; do sleep 0.02; done; seq 1000000; exit 4") { _ in
+        try await eventually { sandbox.exists("a") }
+        try remote.tell("fail any EACCES")
+        try sandbox.write("", to: "b")
+      }
+      try remote.tell("clear")
+      try remote.tell("slow write 20")
+      for pause in [50, 150, 300] {
+        let killed = try await run(Programs.conDuct, ["recover"], in: sandbox) { recover in
+          try await Task.sleep(for: .milliseconds(pause))
+          kill(recover, SIGKILL)
+        }
+        #expect(killed.signal == SIGKILL || killed.code == 0)
+      }
+      async let one = fixture.recover()
+      async let other = fixture.recover()
+      #expect(try await [one.code, other.code] == [0, 0])
+      try await eventually { try await fixture.recover().code == 0 && sandbox.spooledRuns().isEmpty }
+      #expect(try fixture.logText("log_stdout") == (1...1_000_000).map { "\($0)\n" }.joined())
+      #expect(try fixture.info()["execution_summary"]?["exit_code"] == 4)
+      try fixture.expectWholeUsage()
+    }
+
     @Test func aNewRunTellsOfOlderOnes() async throws {
       let fixture = self.fixture
       _ = try await fixture.run("echo one", name: "first", ["--finalize-timeout", "1"]) { _ in
