@@ -24,6 +24,8 @@ public struct IOFailure: Error, Sendable, CustomStringConvertible {
 /// after a loss of power.
 public enum AtomicFile {
   private static let counter = Atomic<Int>(0)
+  /// Temporary files of this process that could not be removed when they had failed.
+  private static let remaining = Mutex<[FilePath]>([])
 
   public enum Durability: Sendable {
     /// With fsync: it outlives the host.
@@ -48,11 +50,24 @@ public enum AtomicFile {
       identity = try write(bytes, to: temporary, for: path, durability)
       try attempt("rename", path) { () throws(Errno) in try FileCalls.rename(temporary, path) }
     } catch {
-      try? FileCalls.unlink(temporary)
+      removeOrRemember(temporary)
       throw error
     }
     if durability == .host { syncDirectory(of: path) }
+    // Where a replacement succeeds, a removal does too.
+    let remaining = Self.remaining.withLock { list in
+      defer { list.removeAll { $0.parent == path.parent } }
+      return list.filter { $0.parent == path.parent }
+    }
+    for old in remaining { removeOrRemember(old) }
     return identity
+  }
+
+  private static func removeOrRemember(_ temporary: FilePath) {
+    do throws(Errno) { try FileCalls.unlink(temporary) } catch {
+      // Over NFS a call that was answered by an error may have been carried out before.
+      if error != .noSuchFileOrDirectory { remaining.withLock { $0.append(temporary) } }
+    }
   }
 
   private static func temporaryPath(for path: FilePath) -> FilePath {

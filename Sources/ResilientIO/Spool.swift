@@ -79,15 +79,36 @@ public struct SpoolFolder: Sendable {
   /// Makes the folder of a new run.
   public static func create(_ spool: Spool, name: String) throws(IOFailure) -> SpoolFolder {
     let path = spool.base.appending(name: name)
-    try attempt("mkdir", path) { () throws(Errno) in try FileCalls.makeDirectory(path, 0o700) }
-    do throws(IOFailure) { return try SpoolFolder(path, options: [.create, .exclusiveCreate]) } catch {
-      path.withPlatformString { _ = rmdir($0) }
+    // Under a name that nobody looks at: a folder that is seen has a lock, and one that is held.
+    let hidden = spool.base.appending(name: "." + name)
+    try attempt("mkdir", path) { () throws(Errno) in try FileCalls.makeDirectory(hidden, 0o700) }
+    do throws(IOFailure) {
+      let folder = try SpoolFolder(hidden, options: [.create, .exclusiveCreate])
+      do throws(IOFailure) {
+        try attempt("rename", path) { () throws(Errno) in try FileCalls.rename(hidden, path) }
+        return SpoolFolder(path, inheriting: folder.lock)
+      } catch {
+        folder.lock.closeQuietly()
+        throw error
+      }
+    } catch {
+      hidden.appending(name: Self.lockName).withPlatformString { _ = unlink($0) }
+      hidden.withPlatformString { _ = rmdir($0) }
       throw error
     }
   }
 
   /// Opens one that is there. Nil while another process has it.
   public static func open(_ path: FilePath) throws(IOFailure) -> SpoolFolder? {
+    do throws(IOFailure) { return try SpoolFolder(path, options: []) } catch {
+      if error.errno == .wouldBlock { return nil }
+      guard error.errno == .noSuchFileOrDirectory else { throw error }
+    }
+    // The lock is the last to go: who made it again would keep the folder from being removed.
+    if (try? directoryEntries(path))?.isEmpty ?? true {
+      path.withPlatformString { _ = rmdir($0) }
+      return nil
+    }
     do throws(IOFailure) { return try SpoolFolder(path, options: [.create]) } catch {
       if error.errno == .wouldBlock { return nil }
       throw error

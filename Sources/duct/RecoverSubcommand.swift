@@ -70,7 +70,8 @@ struct RecoverSubcommand: ParsableCommand {
       let descriptor = lock.map { FileDescriptor(rawValue: $0) }
       let outcome = recovery.deliver(
         folder, to: to.map { FilePath(escaped: surroundings.expandHome($0)) }, lock: descriptor,
-        limit: timeout)
+        // Who names a run wants it now; of all of them some may be running.
+        patience: runs.isEmpty ? 1 : 5, limit: timeout)
       leftovers = tell(outcome, folder) || leftovers
       if case .busy = outcome { busy += 1 }
     }

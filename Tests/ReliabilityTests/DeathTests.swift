@@ -12,7 +12,7 @@ extension OnFaults {
     init() throws { fixture = try FaultFixture() }
 
     private static let script =
-      "for i in $(seq 60); do echo line $i; echo err $i >&2; sleep 0.005; done; touch ended; exit 3"
+      "for i in $(seq 60); do echo line $i; echo err $i >&2; sleep 0.005; done; touch ended-$RUN; exit 3"
 
     /// Kills at a random moment what `choose` gives, a hundred times; local and remote by turns.
     private func killAtRandom(
@@ -24,13 +24,12 @@ extension OnFaults {
         let prefix = number % 2 == 0 ? "remote/k\(number)_" : "k\(number)_"
         let result = try await TestSupport.run(
           Programs.duct, FaultFixture.quick + ["-q", "-p", prefix, "bash", "-c", Self.script],
-          in: fixture.sandbox
+          in: fixture.sandbox, environment: ["RUN": "\(number)"]
         ) { pid in
           try await Task.sleep(for: .milliseconds(Int.random(in: 0...400)))
           for victim in isKilled(pid) { kill(victim, SIGKILL) }
         }
         try await check(prefix, result)
-        unlink(fixture.sandbox["ended"].string)
       }
     }
 
@@ -42,13 +41,20 @@ extension OnFaults {
       let sandbox = fixture.sandbox
       try await killAtRandom({ [$0] }) { prefix, result in
         // The relay goes on, and finishes the run when the command has ended.
-        try await eventually { sandbox.processes().isEmpty }
-        guard sandbox.exists("ended") else {
+        // A process that becomes another has no environment for a moment, by which it could be told.
+        try await eventually {
+          for _ in 0..<3 {
+            if !sandbox.processes().isEmpty { return false }
+            try await Task.sleep(for: .milliseconds(10))
+          }
+          return true
+        }
+        let number = prefix.filter(\.isNumber)
+        guard sandbox.exists("ended-\(number)") else {
           // It was killed before the command had started: then there is nothing to be told.
           unstarted += 1
           return
         }
-        // A process that becomes another has no environment for a moment, by which it could be told.
         let wanted = result.signal == SIGKILL ? ["interrupted", "finished"] : ["finished"]
         try? await eventually(10) {
           wanted.contains(try sandbox.info(prefix + "info.json")["run_state"]?.string ?? "")

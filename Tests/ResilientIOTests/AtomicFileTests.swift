@@ -1,3 +1,4 @@
+import Glibc
 import SystemCalls
 import SystemPackage
 import TestSupport
@@ -27,6 +28,18 @@ import Testing
     let missing = #expect(throws: IOFailure.self) { try AtomicFile.replace(sandbox["no/file"], with: [1]) }
     #expect(missing?.errno == .noSuchFileOrDirectory)
     #expect(missing?.operation == "create")
+  }
+
+  @Test func aTemporaryFileThatCouldNotBeRemovedGoesWithTheNextSuccess() throws {
+    let sandbox = try Sandbox()
+    _ = try FaultDriver.use({ call, path in
+      path?.parent == sandbox.path && ["rename", "unlink"].contains(call) ? Errno(rawValue: EACCES) : nil
+    }) {
+      #expect(throws: IOFailure.self) { try AtomicFile.replace(sandbox["file"], with: [1]) }
+    }
+    #expect(sandbox.names().count == 1)
+    try AtomicFile.replace(sandbox["file"], with: [2])
+    #expect(sandbox.names() == ["file"])
   }
 
   @Test func aReaderNeverSeesAPart() throws {

@@ -117,8 +117,8 @@ public struct Recovery: Sendable {
   // MARK: Bringing home
 
   /// The processes of a run that has just ended may need a moment to go.
-  private static func open(_ folder: FilePath) throws(IOFailure) -> SpoolFolder? {
-    let deadline = MonotonicInstant.now + 1
+  private static func open(_ folder: FilePath, patience: Double) throws(IOFailure) -> SpoolFolder? {
+    let deadline = MonotonicInstant.now + patience
     while true {
       if let found = try SpoolFolder.open(folder) { return found }
       if deadline < .now { return nil }
@@ -131,23 +131,27 @@ public struct Recovery: Sendable {
   /// - Parameters:
   ///   - directory: where to, if not to the log directory of the run.
   ///   - lock: the folder's lock, where this process has inherited it.
+  ///   - patience: seconds to wait for others who have it in use.
   ///   - limit: seconds for it.
   public func deliver(
-    _ folder: FilePath, to directory: FilePath? = nil, lock: FileDescriptor? = nil, limit: Double
+    _ folder: FilePath, to directory: FilePath? = nil, lock: FileDescriptor? = nil, patience: Double = 1,
+    limit: Double
   ) -> Outcome {
     let opened: SpoolFolder
     if let lock {
       opened = SpoolFolder(folder, inheriting: lock)
     } else {
       do throws(IOFailure) {
-        guard let found = try Self.open(folder) else { return .busy }
+        guard let found = try Self.open(folder, patience: patience) else { return .busy }
         opened = found
       } catch {
         return .unreadable(error.description)
       }
     }
     defer { if lock == nil { opened.lock.closeQuietly() } }
-    guard let carrying = opened.lockCarrying(until: .now + (lock == nil ? 1 : limit)) else { return .busy }
+    guard let carrying = opened.lockCarrying(until: .now + (lock == nil ? patience : limit)) else {
+      return .busy
+    }
     defer { carrying.closeQuietly() }
     guard var manifest = RunManifest.read(folder) else {
       if Self.holdsNothing(folder) {
