@@ -116,7 +116,7 @@ extension OnSlurm {
       _ = try await duct(
         [
           "-q", "bash", "-c",
-          "sbatch -J first --wrap true; until [ -e go ]; do sleep 0.05; done; sbatch -J second --wrap true; touch ended",
+          "sbatch -J first --wrap true; until [ -e go ]; do sleep 0.05; done; sbatch -W -J second --wrap true; touch ended",
         ],
         in: fixture.sandbox, environment: fixture.testbed.environment
       ) { pid in
@@ -124,8 +124,12 @@ extension OnSlurm {
         kill(pid, SIGKILL)
         try fixture.sandbox.write("", to: "go")
       }
-      try await eventually { fixture.sandbox.exists("ended") }
-      #expect(try SlurmFixture.jobs(fixture.sandbox.info()).count == 1)
+      try await eventually(60) { fixture.sandbox.exists("ended") }
+      // By the relay, without anyone asking.
+      try await eventually(30) { try fixture.sandbox.info()["run_state"] == "interrupted" }
+      let jobs = try SlurmFixture.jobs(fixture.sandbox.info())
+      #expect(jobs.map(\.name).sorted { ($0 ?? "") < ($1 ?? "") } == ["first", "second"])
+      #expect(jobs.allSatisfy { $0.state == .completed })
       try await eventually(30) {
         let result = try await conDuct("jobs", "log_")
         return result.stdout.contains("2 submitted: 2 COMPLETED")
