@@ -34,15 +34,15 @@ import Testing
     func log(event: LogEvent) { lines.all.update { $0.append("\(event.message)") } }
   }
 
-  /// Each kind of question is answered with the file of its name, and fails while there is none. A file
-  /// NAME.delay holds seconds to wait, before it is looked at.
+  /// Each kind of question is answered with the file of its name, and fails while there is none. Where
+  /// a FIFO NAME.gate is, that is before a line has been read from it.
   private let standIn = """
     #!/bin/bash
     cd "${0%/*}"
     read -r question
     name=${question#*'"query": "'}; name=${name%%'"'*}
     echo "$question" >> asked
-    [ -e "$name.delay" ] && sleep "$(cat "$name.delay")"
+    [ -p "$name.gate" ] && read -r _ < "$name.gate"
     if [ -e "$name" ]; then cat "$name"; else echo "no $name" >&2; exit 3; fi
     """
 
@@ -81,6 +81,20 @@ import Testing
     }
   }
 
+  /// From here on a kind of question is not answered.
+  private func holdBack(_ name: String) throws {
+    try valueOrErrno { sandbox[name + ".gate"].withPlatformString { mkfifo($0, 0o600) } }
+  }
+
+  /// Lets the one be answered that waits.
+  private func letOneGo(_ name: String) throws { try sandbox.write("\n", to: name + ".gate") }
+
+  /// Lets the one be answered that waits, and all that follow.
+  private func letGo(_ name: String) throws {
+    try letOneGo(name)
+    forget(name + ".gate")
+  }
+
   private func forget(_ name: String) { _ = sandbox[name].withPlatformString { unlink($0) } }
 
   /// The questions so far.
@@ -94,9 +108,11 @@ import Testing
   }
 
   /// Waits as `--wait-jobs` does; false if it took longer than `seconds`.
-  private func waitForJobs(_ watcher: JobWatcher, within seconds: Double = 60) -> Bool {
+  private func waitForJobs(
+    _ watcher: JobWatcher, within seconds: Double = 60, look: () -> Void = {}
+  ) -> Bool {
     let deadline = MonotonicInstant.now + seconds
-    watcher.waitForJobs(progress: { _ in }, isCancelled: { deadline <= .now })
+    watcher.waitForJobs(progress: { _ in look() }, isCancelled: { deadline <= .now })
     return MonotonicInstant.now < deadline
   }
 
@@ -122,16 +138,19 @@ import Testing
 
   @Test func anAnswerToAnEarlierQuestionDoesNotEndTheWait() async throws {
     try answer("jobs_of_user")
-    try sandbox.write("2", to: "jobs_of_user.delay")
+    try holdBack("jobs_of_user")
     let watcher = try watcher()
     defer { watcher.cancel() }
     watcher.note([sentence(7)])
     try await eventually { asked("jobs_of_user").count == 1 }
     // The question is on its way, and its answer holds no job; one was submitted since.
-    let waiting = Task { waitForJobs(watcher) }
-    try await Task.sleep(for: .milliseconds(200))
-    try await eventually { watcher.snapshot.lastAnswered != nil || asked("jobs_of_user").count == 2 }
+    let hasBegun = Monitor(false)
+    let waiting = Task { waitForJobs(watcher) { hasBegun.update { $0 = true } } }
+    try await eventually { hasBegun.withLock { $0 } }
+    try letOneGo("jobs_of_user")
+    try await eventually { asked("jobs_of_user").count == 2 }
     try answer("jobs_of_user", [job(7, .completed)])
+    try letGo("jobs_of_user")
     #expect(await waiting.value)
     #expect(asked("jobs_of_user").count >= 2)
     #expect(watcher.snapshot.ledger.jobs.map(\.jobID) == [7])
@@ -157,13 +176,14 @@ import Testing
   @Test func whatIsSubmittedDuringAQuestionIsFound() async throws {
     try answer("jobs_of_user")
     try answer("accounting_jobs")
-    try sandbox.write("1", to: "jobs_of_user.delay")
+    try holdBack("jobs_of_user")
     let watcher = try watcher()
     defer { watcher.cancel() }
     watcher.note(TreeNews(sessions: [], hasChanged: false, hasNewSbatch: true))
     try await eventually { asked("jobs_of_user").count == 1 }
     // The controller's answer is out already.
     watcher.note(TreeNews(sessions: [], hasChanged: false, hasNewSbatch: true))
+    try letGo("jobs_of_user")
     try await eventually { asked("jobs_of_user").count == 2 }
   }
 

@@ -41,14 +41,7 @@ extension OnFaults {
       let sandbox = fixture.sandbox
       try await killAtRandom({ [$0] }) { prefix, result in
         // The relay goes on, and finishes the run when the command has ended.
-        // A process that becomes another has no environment for a moment, by which it could be told.
-        try await eventually {
-          for _ in 0..<3 {
-            if !sandbox.processes().isEmpty { return false }
-            try await Task.sleep(for: .milliseconds(10))
-          }
-          return true
-        }
+        try await eventually { sandbox.spooledRunsAreOver() }
         let number = prefix.filter(\.isNumber)
         guard sandbox.exists("ended-\(number)") else {
           // It was killed before the command had started: then there is nothing to be told.
@@ -56,9 +49,6 @@ extension OnFaults {
           return
         }
         let wanted = result.signal == SIGKILL ? ["interrupted", "finished"] : ["finished"]
-        try? await eventually(10) {
-          wanted.contains(try sandbox.info(prefix + "info.json")["run_state"]?.string ?? "")
-        }
         #expect(try sandbox.text(prefix + "stdout") == Self.out, "\(prefix)")
         #expect(try sandbox.text(prefix + "stderr") == Self.err, "\(prefix)")
         let info = try sandbox.info(prefix + "info.json")
@@ -89,8 +79,10 @@ extension OnFaults {
         "touch a; until [ -e b ]; do sleep 0.02; done; date +%s.%N > ended", ["-c", "none"]
       ) { duct in
         try await eventually { sandbox.exists("a") && sandbox.exists("remote-backing/log_info.json") }
+        let relay = try #require(Proc.children(of: duct).first { Proc.name($0) == "duct-relay" })
         kill(duct, SIGKILL)
-        try await Task.sleep(for: .milliseconds(300))
+        // The relay has seen that, and looks for the end of the command.
+        try await eventually { Proc.files(relay).contains("anon_inode:[pidfd]") }
         #expect(try fixture.info()["run_state"] == "running", "it is: the command goes on")
         try sandbox.write("", to: "b")
       }
@@ -193,7 +185,8 @@ extension OnFaults {
           }
         }
         try sandbox.write("", to: "b")
-        try await Task.sleep(for: .milliseconds(500))
+        // To the end of whoever is left: what they need they have in memory.
+        try await eventually { sandbox.spooledRunsAreOver() }
         try remote.tell("clear")
       }
       #expect(isKilled ? result.signal == SIGKILL : result.code == 9)

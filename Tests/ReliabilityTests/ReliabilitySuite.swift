@@ -43,6 +43,12 @@ struct FaultFixture: Sendable {
     try sandbox.info("remote-backing/\(name)_info.json")
   }
 
+  /// What the run in the spool tells of failures.
+  func spooledEvents() throws -> [JSONValue] {
+    guard let run = sandbox.spooledRuns().first else { return [] }
+    return try JSONParser.parse(readAll(run.appending("info.json"), limit: 1 << 28))["io_events"]?.array ?? []
+  }
+
   /// Every line is a whole JSON document, and their numbers of samples add up to that of info.json.
   func expectWholeUsage(_ name: String = "log") throws {
     let lines = try sandbox.usage("remote-backing/\(name)_usage.jsonl")

@@ -38,8 +38,11 @@ extension OnFaults {
       #expect(fixture.sandbox.spooledRuns().isEmpty)
     }
 
-    private static let script =
-      "echo start; echo oops >&2; sleep 0.12; echo middle; sleep 0.12; printf end; exit 7"
+    /// Runs for some reports, and waits at the place that $GATE names.
+    private static let script = """
+      gate() { [ "$GATE" != "$1" ] || { : > "$RUN-at"; until [ -e "$RUN-on" ]; do sleep 0.01; done; }; }
+      echo start; echo oops >&2; sleep 0.12; gate middle; echo middle; sleep 0.12; gate end; printf end; exit 7
+      """
 
     private static func one(
       _ operation: String, _ errno: String, _ moment: Moment, _ name: String, _ fixture: FaultFixture
@@ -50,17 +53,16 @@ extension OnFaults {
       let scope = "path \(name)"
       let id = Monitor<String?>(nil)
       if moment == .start { try fixture.remote.tell("\(rule) for 0.15 \(scope)") }
-      let result = try await fixture.run(script, name: "\(name)/log", ["--finalize-timeout", "5"]) { _ in
-        switch moment {
-        case .start: break
-        case .middle:
-          try await Task.sleep(for: .milliseconds(100))
-          try fixture.remote.tell("\(rule) for 0.1 \(scope)")
-        case .end:
-          try await Task.sleep(for: .milliseconds(150))
-          let answer = try fixture.remote.tell("\(rule) \(scope)")
-          id.update { $0 = answer }
-        }
+      let result = try await fixture.run(
+        script, name: "\(name)/log", ["--finalize-timeout", "5"],
+        environment: ["RUN": name, "GATE": moment.rawValue]
+      ) { _ in
+        if moment == .start { return }
+        try await eventually { fixture.sandbox.exists("\(name)-at") }
+        let duration = moment == .middle ? "for 0.1 " : ""
+        let answer = try fixture.remote.tell("\(rule) \(duration)\(scope)")
+        if moment == .end { id.update { $0 = answer } }
+        try fixture.sandbox.write("", to: "\(name)-on")
       }
       #expect(result.code == 7, "\(what): \(result.stderr)")
       #expect(result.stdout == "start\nmiddle\nend", "\(what)")

@@ -32,13 +32,17 @@ import Testing
             return count > skipped && count <= skipped + times ? Errno(rawValue: number) : nil
           }
         }) {
-          let publisher = try Publisher(label: "run", makesDirectories: true) { _ in }
           let source = MemorySource()
+          let publisher = try Publisher(label: "run", makesDirectories: true) { notice in
+            if case .eventsHaveChanged = notice { source.noteFailure() }
+          }
           for index in 0..<5 {
+            let failures = source.failures
             source.add("line \(index)\n")
             publisher.carry(source, to: sandbox["dir/log"])
             publisher.replace(sandbox["dir/info"]) { Array("info \(index)".utf8) }
-            usleep(300)
+            // Each line by itself, unless the publisher pauses after a failure.
+            if failures == 0 { #expect(source.waitForPublisher(beyond: 0)) }
           }
           source.complete()
           publisher.carry(source, to: sandbox["dir/log"])

@@ -8,9 +8,9 @@ import Testing
 
 /// A source in memory.
 final class MemorySource: GrowingSource {
-  private let state: Monitor<(bytes: [UInt8], isComplete: Bool, published: Int)>
+  private let state: Monitor<(bytes: [UInt8], isComplete: Bool, published: Int, failures: Int)>
 
-  init(_ text: String = "") { state = Monitor((Array(text.utf8), false, 0)) }
+  init(_ text: String = "") { state = Monitor((Array(text.utf8), false, 0, 0)) }
 
   func add(_ text: String) { state.update { $0.bytes += Array(text.utf8) } }
   func complete() { state.update { $0.isComplete = true } }
@@ -20,6 +20,16 @@ final class MemorySource: GrowingSource {
   var readableLength: Int { state.withLock { $0.bytes.count } }
   var isComplete: Bool { state.withLock { $0.isComplete } }
   func notePublished(_ length: Int) { state.update { $0.published = length } }
+  /// What it was carried for could not be written: its publisher pauses.
+  func noteFailure() { state.update { $0.failures += 1 } }
+  var failures: Int { state.withLock { $0.failures } }
+
+  /// Waits until all of it is published, or there are more than `known` failures.
+  func waitForPublisher(beyond known: Int) -> Bool {
+    state.wait(until: .now + 20) { state -> Bool? in
+      state.published == state.bytes.count || state.failures > known ? true : nil
+    } ?? false
+  }
 
   func read(_ buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> Int {
     state.withLock { state in
@@ -145,20 +155,20 @@ final class MemorySource: GrowingSource {
     try sandbox.write("old", to: "cache")
     let cache = CredentialCache(name: Array("FILE:\(sandbox["cache"])".utf8))
     let isExpired = Monitor(true)
+    let tries = Monitor(0)
     try FaultDriver.use({ operation, path in
       guard operation == "open", path?.string.hasSuffix("/log") == true else { return nil }
+      tries.update { $0 += 1 }
       return isExpired.withLock { $0 } ? Errno(rawValue: EKEYEXPIRED) : nil
     }) {
       let publisher = try publisher(credentials: cache)
       publisher.carry(MemorySource("x"), to: sandbox["log"])
-      // Four failures: the pause is 8 s by now.
-      while (publisher.events.first?.tries ?? 0) < 9 { usleep(10_000) }
+      // Three rounds: the pause is 4 s by now.
+      #expect(tries.wait(until: .now + 20) { $0 >= 9 ? true : nil } == true)
       isExpired.update { $0 = false }
       let renewed = MonotonicInstant.now
       try sandbox.write("new ticket", to: "cache")
-      while publisher.events.first?.outcome != .delivered, MonotonicInstant.now.seconds(since: renewed) < 10 {
-        usleep(10_000)
-      }
+      #expect(notices.wait(until: .now + 10) { $0.last == "ended true" ? true : nil } == true)
       #expect(MonotonicInstant.now.seconds(since: renewed) < 2.5)
       #expect(publisher.finish(until: .now + 20) == [])
     }

@@ -147,14 +147,18 @@ import Testing
 
   @Test func aRelayThatIsKilledIsReplaced() async throws {
     let script =
-      "for i in $(seq 3000); do echo line $i; done; sleep 0.5; for i in $(seq 3001 6000); do echo line $i; done"
+      "for i in $(seq 3000); do echo line $i; done; until [ -e go ]; do sleep 0.02; done; for i in $(seq 3001 6000); do echo line $i; done"
     let result = try await duct(["bash", "-c", script], in: sandbox) { [sandbox] pid in
+      var killed: Set<Int32> = []
+      let relays = { Proc.children(of: pid).filter { Proc.name($0) == "duct-relay" && !killed.contains($0) } }
       for _ in 0..<3 {
-        try await eventually { Proc.children(of: pid).contains { Proc.name($0) == "duct-relay" } }
-        for child in Proc.children(of: pid) where Proc.name(child) == "duct-relay" { kill(child, SIGKILL) }
-        try await Task.sleep(for: .milliseconds(20))
+        try await eventually { !relays().isEmpty }
+        for relay in relays() {
+          killed.insert(relay)
+          kill(relay, SIGKILL)
+        }
       }
-      _ = sandbox
+      try sandbox.write("", to: "go")
     }
     let expected = (1...6000).map { "line \($0)\n" }.joined()
     #expect(result.stdout == expected)

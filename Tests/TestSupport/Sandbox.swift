@@ -44,6 +44,15 @@ public final class Sandbox: Sendable {
     return names(of: base).map { base.appending($0) }
   }
 
+  /// Nobody holds the lock of any of them: their ducts have gone, and the relays that outlive them.
+  public func spooledRunsAreOver() -> Bool {
+    spooledRuns().allSatisfy { folder in
+      guard let lock = try? FileDescriptor.opening(folder.appending("lock"), .readWrite) else { return true }
+      defer { lock.closeQuietly() }
+      return flock(lock.rawValue, LOCK_EX | LOCK_NB) == 0
+    }
+  }
+
   /// Processes that the test started and that are still there.
   public func processes() -> [(pid: Int32, name: String)] {
     let needle = Array("DUCT_TEST_MARK=\(mark)".utf8)
@@ -147,6 +156,30 @@ public enum Proc {
     let text = String(escaping: bytes)
     guard let close = text.lastIndex(of: ")") else { return nil }
     return text[text.index(close, offsetBy: 2)]
+  }
+
+  /// Whether a signal waits for the process to take it.
+  public static func isPending(_ signal: Int32, _ pid: Int32) -> Bool {
+    let lines = String(decoding: (try? readAll(FilePath("/proc/\(pid)/status"))) ?? [], as: UTF8.self)
+    return lines.split(separator: "\n").contains { line in
+      guard line.hasPrefix("SigPnd:") || line.hasPrefix("ShdPnd:") else { return false }
+      let mask = line.split(separator: "\t").last.flatMap { UInt64($0, radix: 16) } ?? 0
+      return mask & 1 << UInt64(signal - 1) != 0
+    }
+  }
+
+  /// What the descriptors of a process lead to.
+  public static func files(_ pid: Int32) -> [String] {
+    guard let directory = opendir("/proc/\(pid)/fd") else { return [] }
+    defer { closedir(directory) }
+    var targets: [String] = []
+    while let entry = readdir(directory) {
+      let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(escapingUpToNUL: $0) }
+      var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+      let length = readlink("/proc/\(pid)/fd/\(name)", &buffer, buffer.count)
+      if length > 0 { targets.append(String(escaping: buffer.prefix(length).map { UInt8(bitPattern: $0) })) }
+    }
+    return targets
   }
 
   public static func children(of pid: Int32) -> [Int32] {
