@@ -259,53 +259,46 @@ struct TargetFile {
     return file
   }
 
-  /// Writes the first `length` bytes anew: from the source as far as it has them, from the old file's
-  /// descriptor where that can still be read.
+  /// Writes the first `length` bytes anew, and returns how many of them nobody has any more.
   @discardableResult
   private mutating func fill(
     _ file: FileDescriptor, _ old: FileDescriptor?, upTo length: Int, _ source: any GrowingSource
   ) throws(IOFailure) -> Int {
     proven = 0
     mustBeCut = true
-    var missing = 0
-    var offset = 0
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
-    defer { buffer.deallocate() }
-    while offset < length {
-      let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(buffer.count, length - offset)])
-      var got = source.read(part, at: offset)
-      if got == 0, let old { got = (try? FileCalls.pread(old, part, offset)) ?? 0 }
-      if got == 0 {
-        // A hole: to the next byte that there is.
-        offset += 4096 - offset % 4096
-        missing += 4096
-        continue
-      }
-      try attempt("write", place) { () throws(Errno) in
-        try file.writeAll(UnsafeRawBufferPointer(rebasing: part[..<got]), at: offset)
-      }
-      offset += got
-    }
-    try prove(file, length)
+    let missing = try rewrite(file, 0..<length, source, old)
     mustBeCut = false
-    return min(missing, length)
+    return missing
   }
 
   /// Somebody has shortened the file, or a server has lost its end.
   private mutating func restoreTail(
     _ file: FileDescriptor, from size: Int, _ source: any GrowingSource
   ) throws(IOFailure) {
-    let length = proven
+    discovery = .restored(missing: try rewrite(file, size..<proven, source))
+  }
+
+  /// Writes a range anew: from the source as far as it has it, from the old file's descriptor where that
+  /// can still be read.
+  ///
+  /// - Returns: how many bytes nobody has any more; they read as NUL.
+  private mutating func rewrite(
+    _ file: FileDescriptor, _ range: Range<Int>, _ source: any GrowingSource, _ old: FileDescriptor? = nil
+  ) throws(IOFailure) -> Int {
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
     defer { buffer.deallocate() }
-    var offset = size
     var missing = 0
-    while offset < length {
-      let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(buffer.count, length - offset)])
-      let got = source.read(part, at: offset)
+    var offset = range.lowerBound
+    while offset < range.upperBound {
+      let part = UnsafeMutableRawBufferPointer(
+        rebasing: buffer[..<min(buffer.count, range.upperBound - offset)])
+      var got = source.read(part, at: offset)
+      if got == 0, let old { got = (try? FileCalls.pread(old, part, offset)) ?? 0 }
       if got == 0 {
-        offset += 4096 - offset % 4096
-        missing += 4096
+        // A hole: to the next byte that there is.
+        let next = min(offset + 4096 - offset % 4096, range.upperBound)
+        missing += next - offset
+        offset = next
         continue
       }
       try attempt("write", place) { () throws(Errno) in
@@ -313,8 +306,8 @@ struct TargetFile {
       }
       offset += got
     }
-    try prove(file, length)
-    discovery = .restored(missing: min(missing, length - size))
+    try prove(file, range.upperBound)
+    return missing
   }
 
   /// Whether the beginning and the end of the file are those of the source, where the source has them.
