@@ -98,7 +98,8 @@ import Testing
   }
 
   @Test func anIgnoredInterruptStaysIgnored() async throws {
-    let script = "trap '' INT; exec \"$0\" -q -p log_ sh -c 'touch ready; until [ -e go ]; do sleep 0.02; done; echo survived'"
+    let command = "touch ready; until [ -e go ]; do sleep 0.02; done; echo survived"
+    let script = "trap '' INT; exec \"$0\" -q -p log_ sh -c '\(command)'"
     let result = try await run("bash", ["-c", script, Programs.duct], in: sandbox) { pid in
       try await ready()
       for _ in 0..<5 {
