@@ -211,6 +211,30 @@ int duct_wait32(const uint32_t *p, uint32_t expected, int64_t nanoseconds) {
 
 void duct_wake32(const uint32_t *p) { syscall(SYS_futex, p, FUTEX_WAKE, INT_MAX, NULL, NULL, 0); }
 
+// --- /proc -----------------------------------------------------------------------------------------
+
+int duct_open_process_file(int proc, pid_t pid, const char *name) {
+  char path[64];
+  snprintf(path, sizeof path, "%d/%s", (int)pid, name);
+  return openat(proc, path, O_RDONLY | O_CLOEXEC);
+}
+
+ssize_t duct_list_directory(int directory, void *buffer, size_t size) {
+  return syscall(SYS_getdents64, directory, buffer, size);
+}
+
+int64_t duct_process_cpu(pid_t pid) {
+  // As MAKE_PROCESS_CPUCLOCK(pid, CPUCLOCK_SCHED) of the kernel does, without a call to ask for it.
+  clockid_t clock = (~(clockid_t)pid << 3) | 2;
+  struct timespec time;
+  if (clock_gettime(clock, &time) != 0) return -1;
+  return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+int duct_allowed_processors(pid_t pid, void *mask, size_t size) {
+  return (int)syscall(SYS_sched_getaffinity, pid, size, mask);
+}
+
 // --- text ----------------------------------------------------------------------------------------
 
 int duct_format_double(char *buffer, size_t size, char conversion, bool alternate, int precision,

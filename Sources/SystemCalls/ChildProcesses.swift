@@ -85,8 +85,8 @@ public final class ChildProcesses: Sendable {
   /// Whether there is no such child: somebody else has reaped it, and how it ended is not known.
   public func isGone(_ pid: pid_t) -> Bool { duct_has_ended(pid) == -1 }
 
-  /// The children started here that have not been waited for.
-  public var known: Set<pid_t> { children.withLock { Set($0.keys) } }
+  /// Whether a child was started here and has not been waited for.
+  public func isKnown(_ pid: pid_t) -> Bool { children.withLock { $0[pid] != nil } }
 
   /// Waits for a child started here, and forgets it. Nil if the deadline passes first.
   public func wait(for pid: pid_t, until deadline: MonotonicInstant?) -> ChildExit? {

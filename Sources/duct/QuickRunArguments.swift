@@ -74,7 +74,9 @@ enum QuickRunArguments {
     case "--local-first": return assign(&options.localFirst, LocalFirst(rawValue: value))
     case "--spool-dir": return assign(&options.spoolDirectory, value)
     case "--spool-limit": return assign(&options.spoolLimit, ByteCount(rawValue: value))
+    case "--redact": options.redact.append(value)
     default: return false
     }
+    return true
   }
 }

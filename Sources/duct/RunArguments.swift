@@ -24,7 +24,7 @@ struct RunArguments: ParsableArguments {
     Options have environment variables (DUCT_LOG_LEVEL, DUCT_OUTPUT_PREFIX, DUCT_SUMMARY_FORMAT, \
     DUCT_COLORS, DUCT_SAMPLE_INTERVAL, DUCT_REPORT_INTERVAL, DUCT_FAIL_TIME, DUCT_CAPTURE_OUTPUTS, \
     DUCT_OUTPUTS, DUCT_MESSAGE, DUCT_CAMPAIGN, DUCT_SLURM, DUCT_SLURM_TAG, DUCT_SLURM_TIMEOUT, \
-    DUCT_SLURM_DETECT, DUCT_FINALIZE_TIMEOUT, DUCT_LOCAL_FIRST, DUCT_SPOOL_DIR, DUCT_SPOOL_LIMIT), which can also be set in .env files: /etc/duct/.env, \
+    DUCT_SLURM_DETECT, DUCT_FINALIZE_TIMEOUT, DUCT_LOCAL_FIRST, DUCT_SPOOL_DIR, DUCT_SPOOL_LIMIT, DUCT_REDACT), which can also be set in .env files: /etc/duct/.env, \
     ${XDG_CONFIG_HOME:-~/.config}/duct/.env and .duct/.env, or those of DUCT_CONFIG_PATHS (with colons \
     between them). The command line wins over the environment, the environment over .env files, later files \
     over earlier ones.
@@ -158,6 +158,13 @@ struct RunArguments: ParsableArguments {
       valueName: "size"))
   var spoolLimit: ByteCount?
 
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: ArgumentHelp(
+      "An extended regular expression, as of grep -E: what it matches in command lines and in values of the environment is left out of records; where it has groups, what they match. Can be given several times.",
+      valueName: "regex"))
+  var redact: [String] = []
+
   @Argument(
     parsing: .captureForPassthrough,
     help: ArgumentHelp("The command to run, with its arguments.", valueName: "command"))
@@ -209,6 +216,7 @@ struct RunArguments: ParsableArguments {
     options.localFirst = localFirst
     options.spoolDirectory = spoolDir
     options.spoolLimit = spoolLimit
+    options.redact = redact
     options.command = try rawCommand()
     return options
   }

@@ -8,8 +8,9 @@ import Testing
 @testable import DuctCore
 
 @Suite struct ProcessStatTests {
+  /// As of Linux 6.1, from the state on.
   private let numbers =
-    "S 10 11 12 34817 11 4194304 1 222 3 4 555 66 7 8 20 5 3 0 9999 8192000 321 18446744073709551615 1 1 0"
+    "S 10 11 12 34817 11 4194304 1 222 3 4 555 66 77 88 20 5 3 0 9999 8192000 321 18446744073709551615 1 1 7 0 0 0 0 0 0 0 0 0 17 1 0 0 0 0 0 1 2 3 8 9 1 0 0"
 
   private func parse(_ line: [UInt8]) -> ProcessStat? { line.withUnsafeBytes { ProcessStat($0) } }
 
@@ -22,20 +23,33 @@ import Testing
     ] as [[UInt8]])
   func names(_ name: [UInt8]) throws {
     let stat = try #require(parse(Array("42 (".utf8) + name + Array(") \(numbers)\n".utf8)))
-    #expect(stat.pid == 42 && stat.name == name)
+    #expect(stat.pid == 42 && stat.name.bytes == name)
     #expect(stat.state == UInt8(ascii: "S"))
     #expect(stat.parent == 10 && stat.processGroup == 11 && stat.session == 12 && stat.terminalGroup == 11)
     #expect(stat.childFaults == 222)
     #expect(stat.userTicks == 555 && stat.systemTicks == 66)
+    #expect(stat.childUserTicks == 77 && stat.childSystemTicks == 88)
     #expect(stat.nice == 5 && stat.threads == 3)
     #expect(stat.startTicks == 9999 && stat.virtualBytes == 8_192_000 && stat.residentPages == 321)
-    #expect(stat.psState == "SNl+")
+    #expect(stat.psState.text == "SNl+")
+  }
+
+  @Test func anotherImageShows() throws {
+    let line = Array("42 (x) \(numbers)\n".utf8)
+    let image = try #require(parse(line)).image
+    for (field, other) in [("1 7 0", "1 6 0"), ("3 8 9", "3 7 9"), ("8 9 1", "8 8 1")] {
+      let text = "42 (x) " + numbers.replacing(field, with: other) + "\n"
+      #expect(try #require(parse(Array(text.utf8))).image != image, "\(field)")
+    }
+    let later = "42 (x) " + numbers.replacing("555 66", with: "556 67") + "\n"
+    #expect(try #require(parse(Array(later.utf8))).image == image)
   }
 
   @Test func cutLinesAreRefused() {
     let line = Array("42 (bash) \(numbers)\n".utf8)
-    // The last field that is read is the 24th.
-    let enough = line.count - " 18446744073709551615 1 1 0\n".utf8.count
+    // Kernels before 3.3 end earlier; the 24th field is in all of them.
+    let fields = line.split(separator: UInt8(ascii: " ")).prefix(24)
+    let enough = fields.reduce(0) { $0 + $1.count + 1 } - 1
     for length in 0..<(enough - 3) { #expect(parse(Array(line[..<length])) == nil, "\(length)") }
     #expect(parse(Array(line[..<enough])) != nil)
   }
@@ -45,113 +59,120 @@ import Testing
       let line = (0..<Int.random(in: 0...80)).map { _ in "0123456789 ()-RSZ\n".utf8.randomElement() ?? 0 }
       _ = parse(line)
     }
+    let whole = Array("42 (bash) \(numbers)\n".utf8)
+    for _ in 0..<3000 {
+      var line = whole
+      for _ in 0..<4 { line[Int.random(in: line.indices)] = UInt8.random(in: 0...255) }
+      _ = parse(line)
+    }
   }
 
   @Test func thisProcess() throws {
     let files = ProcFiles()
     let stat = try #require(files.stat(getpid()))
     #expect(stat.pid == getpid() && stat.parent == getppid() && stat.session == getsid(0))
-    #expect(stat.residentPages > 0)
-    #expect(files.pids().contains(getpid()))
+    #expect(stat.residentPages > 0 && stat.image != 0)
     #expect(files.commandLine(stat).contains("xctest"))
     #expect(files.stat(0x7FFF_FFF0) == nil)
+  }
+
+  @Test func aPartOfProcIsListedAsTheWholeOne() throws {
+    let files = ProcFiles()
+    let own = getpid()
+    #expect(files.canSeek, "else every look reads all of /proc")
+    var all: [Int32] = []
+    files.forEachProcess { all.append($0.pid) }
+    #expect(all.contains(own) && all == all.sorted() && files.pids() == all)
+    for range in [1...own, own...own, own...Int32.max] {
+      var part: [Int32] = []
+      files.forEachProcess(in: range) { part.append($0.pid) }
+      #expect(part.contains(own) && part.allSatisfy(range.contains))
+    }
+    #expect(try #require(files.lastPID()) > 0)
+  }
+
+  @Test func statesAreCountedWithoutEnd() {
+    var states = ProcessStates()
+    for letter in "RSDZTtXIPW".utf8 { for _ in 0..<3 { states.add(ProcessStates.Key(letter)) } }
+    #expect(states.all.count == 8)
+    #expect(states.all.reduce(0) { $0 + $1.count } == 30)
+    #expect(states.all.first?.state == "R" && states.all.first?.count == 3)
   }
 
   @Test(arguments: [(5, "00:05"), (65, "01:05"), (3600, "01:00:00"), (90_061, "01-01:01:01")])
   func elapsed(_ seconds: Int, _ text: String) { #expect(elapsedText(seconds) == text) }
 }
 
-@Suite struct UsageTests {
-  private func usage(_ pcpu: Double, _ rss: Int, _ state: String, _ cmd: String, at timestamp: String)
-    -> ProcessUsage
-  {
-    ProcessUsage(
-      pcpu: pcpu, pmem: 0.5, rss: rss, vsz: rss * 2, timestamp: timestamp, etime: "00:0\(timestamp.count)",
-      stat: OrderedFields([state: 1]), cmd: cmd)
+@Suite struct ProcessorAccountTests {
+  private func read(_ account: inout ProcessorAccount, own: Int64, children: UInt64 = 0) {
+    account.read(own: own * 1_000_000, childTicks: children, nanosecondsPerTick: 10_000_000)
   }
 
-  @Test func aReportHoldsPeaksAndMeans() {
-    let first = UsageSample(timestamp: "t1", processes: [7: usage(10, 100, "S", "[sh]", at: "t1")])
-    let second = UsageSample(
-      timestamp: "t22",
-      processes: [7: usage(5, 300, "R", "sh x", at: "t22"), 8: usage(1, 50, "S", "sleep", at: "t22")])
-    var report = UsageReport(first)
-    report.add(second)
-    #expect(report.sampleCount == 2)
-    #expect(report.timestamp == "t22")
-    let process = report.processes["7"]
-    #expect(process?.pcpu == 10 && process?.rss == 300)
-    #expect(process?.cmd == "sh x", "the kernel's abbreviation gives way to the command line")
-    #expect(process?.stat.members == ["S": 1, "R": 1])
-    #expect(process?.etime == "00:03")
-    #expect(report.processes["8"]?.stat.members == ["S": 1])
-    #expect(report.totals.rss == 350 && report.totals.pcpu == 10)
-    #expect(report.averages.rss == 225 && report.averages.pcpu == 8)
+  @Test func whatAChildHadIsCountedOnce() {
+    var account = ProcessorAccount(childTicks: 0)
+    read(&account, own: 100)
+    #expect(account.settle() == 100_000_000)
+    // A child that was seen with 300 ms goes, and had used 20 ms more.
+    read(&account, own: 110, children: 32)
+    account.claim(300_000_000)
+    #expect(account.settle() == 30_000_000)
+    #expect(account.legacy == 430_000_000)
   }
 
-  @Test func membersOfALineAreConDucts() throws {
-    let report = UsageReport(UsageSample(timestamp: "t", processes: [7: usage(10, 100, "S", "sh", at: "t")]))
-    let line = String(decoding: try RecordEncoder().line(report), as: UTF8.self)
-    #expect(
-      line
-        == #"{"timestamp": "t", "num_samples": 1, "processes": {"7": {"pcpu": 10.0, "pmem": 0.5, "rss": 100, "vsz": 200, "timestamp": "t", "etime": "00:01", "stat": {"S": 1}, "cmd": "sh"}}, "totals": {"pmem": 0.5, "pcpu": 10.0, "rss": 100, "vsz": 200}, "averages": {"rss": 100.0, "vsz": 200.0, "pmem": 0.5, "pcpu": 10.0, "num_samples": 1}}"#
-        + "\n")
+  @Test func aChildThatWasNeverSeenIsNew() {
+    var account = ProcessorAccount(childTicks: 0)
+    read(&account, own: 0, children: 50)
+    #expect(account.settle() == 500_000_000)
+  }
+
+  @Test func aClaimMayComeALookBeforeTheGain() {
+    var account = ProcessorAccount(childTicks: 0)
+    read(&account, own: 0)
+    account.claim(300_000_000)
+    #expect(account.settle() == 0)
+    read(&account, own: 0, children: 31)
+    #expect(account.settle() == 10_000_000)
+  }
+
+  @Test func aChildThatNobodyWaitsForBurdensNobody() {
+    var account = ProcessorAccount(childTicks: 0)
+    read(&account, own: 0)
+    account.claim(5_000_000_000)
+    #expect(account.settle() == 0)
+    for look in 1...3 {
+      read(&account, own: 0, children: UInt64(look) * 100)
+      let new = account.settle()
+      // Rounded ticks apart.
+      if look > 2 { #expect(new >= 980_000_000) }
+    }
+  }
+
+  @Test func timeNeverRunsBackwards() {
+    var account = ProcessorAccount(childTicks: 0)
+    read(&account, own: 100, children: 10)
+    _ = account.settle()
+    read(&account, own: 90, children: 9)
+    #expect(account.settle() == 0)
   }
 }
 
-@Suite struct ProcessTreeTests {
-  private func stat(_ pid: Int32, parent: Int32, name: String = "x", start: Int = 9) throws -> ProcessStat {
-    let line = "\(pid) (\(name)) S \(parent) 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 \(start) 0 0"
-    return try #require(Array(line.utf8).withUnsafeBytes { ProcessStat($0) })
+@Suite struct UsageTests {
+  private func totals(_ pcpu: Double, _ rss: Int, pss: Int? = nil) -> UsageTotals {
+    UsageTotals(pmem: 0.5, pcpu: pcpu, rss: rss, vsz: rss * 2, pss: pss)
   }
 
-  @Test func aChainOfParentsMayBeOfAnyLength() throws {
-    // More than a stack could hold; the pids are none of real processes.
-    let (root, last): (Int32, Int32) = (5_000_000, 5_100_000)
-    var stats: [Int32: ProcessStat] = [:]
-    for pid in root...last { stats[pid] = try stat(pid, parent: pid - 1) }
-    let deepest = try #require(stats[last])
-    let below = Monitor<[Bool]?>(nil)
-    _ = try OwnThread("chain", stackSize: 64 << 10) { [stats] in
-      let answers = [root, 99_999_999].map { root in
-        var memo: [Int32: Bool] = [:]
-        let tree = ProcessTree(root: root, session: root, sessionIsShared: false)
-        let answer = tree.isDescendant(deepest, stats, &memo)
-        return answer && memo.count == stats.count && memo.values.allSatisfy { $0 }
-      }
-      below.update { $0 = answers }
-    }
-    #expect(below.wait(until: .now + 60) { $0 } == [true, false])
+  @Test func peaksAreOfEach() {
+    let peak = totals(10, 300, pss: 7).peak(totals(20, 100)).peak(totals(0, 0, pss: 9))
+    #expect(peak == totals(20, 300, pss: 9).peak(totals(20, 300)))
   }
 
-  @Test func pidsThatFormARingEnd() throws {
-    let stats: [Int32: ProcessStat] = try [
-      5: stat(5, parent: 6), 6: stat(6, parent: 7), 7: stat(7, parent: 5),
-    ]
-    let tree = ProcessTree(root: 1000, session: 1000, sessionIsShared: false)
-    var memo: [Int32: Bool] = [:]
-    #expect(!tree.isDescendant(try #require(stats[5]), stats, &memo))
-    #expect(memo == [5: false, 6: false, 7: false])
-  }
-
-  @Test func anSbatchIsNewOnce() throws {
-    var tree = ProcessTree(root: 1, session: 1, sessionIsShared: false)
-    func look(_ processes: (pid: Int32, start: Int, isDescendant: Bool)...) throws -> Bool {
-      let members = try processes.map { process in
-        let stat = try stat(process.pid, parent: 1, name: "sbatch", start: process.start)
-        return ProcessTree.Member(stat: stat, isDescendant: process.isDescendant)
-      }
-      return tree.hasNewSbatch(members)
-    }
-    #expect(try !look())
-    #expect(try look((7, 10, true)))
-    // sbatch --wait stays for as long as its job.
-    #expect(try !look((7, 10, true)))
-    #expect(try look((7, 10, true), (8, 20, true)))
-    #expect(try !look((8, 20, true)))
-    #expect(try !look((8, 20, true), (9, 20, false)))
-    // The pid is used again.
-    #expect(try look((8, 30, true)))
+  @Test func processorTimeIsWeighedByTime() {
+    var averages = UsageAverages()
+    averages.add(totals(100, 100), seconds: 1)
+    averages.add(totals(0, 300), seconds: 3)
+    // Only a zombie is left.
+    averages.add(totals(50, 0), seconds: 0)
+    #expect(averages.pcpu == 25 && averages.rss == 200 && averages.sampleCount == 3)
   }
 }
 

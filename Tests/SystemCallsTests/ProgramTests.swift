@@ -119,7 +119,7 @@ import Testing
     #expect(children.wait(for: pid, until: .now)?.cause == .exited(0))
     // Forgotten: a pid that is used again must not be signalled.
     #expect(children.wait(for: pid, until: .now) == nil)
-    #expect(!children.known.contains(pid))
+    #expect(!children.isKnown(pid))
   }
 
   @Test func aDeadlineLeavesTheChildRunning() throws {

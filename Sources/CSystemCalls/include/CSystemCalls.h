@@ -160,6 +160,19 @@ struct duct_relay_status {
 /// pidfd_open(2). A descriptor, or -1.
 int duct_open_process(pid_t pid);
 
+// --- /proc -----------------------------------------------------------------------------------------
+
+/// Opens PID/NAME below an open /proc for reading. A descriptor, or -1.
+int duct_open_process_file(int proc, pid_t pid, const char *name);
+/// getdents64(2): the next entries of an open directory. Bytes, 0 at the end, or -1.
+ssize_t duct_list_directory(int directory, void *buffer, size_t size);
+/// Nanoseconds of processor time that a process has used with all its threads, by its CPU clock (see
+/// clock_getcpuclockid(3)); that of children is not in it. -1 if there is no such process.
+int64_t duct_process_cpu(pid_t pid);
+/// sched_getaffinity(2) of any size: sets the bits of the processors that a process may run on. Bytes that
+/// were written to `mask`, or -1.
+int duct_allowed_processors(pid_t pid, void *mask, size_t size);
+
 // --- text ----------------------------------------------------------------------------------------
 
 /// printf's %.*f, %.*e, %.*g and %.*F … of one double: `conversion` is the letter. Length as snprintf.

@@ -24,8 +24,35 @@ struct ExecutionSummary: Codable, Sendable {
   var startTime: Double
   var endTime: Double?
   var workingDirectory: String
-  /// User and system time of the command and of the children it waited for, from wait4(2).
+  /// User and system time of all processes of the run, each counted once.
   var cpuSeconds: Double?
+
+  /// Bytes.
+  var peakPSS: Int?
+  var averagePSS: Double?
+  var peakSwap: Int?
+  /// Percent of what the job or the cgroup may use.
+  var peakPmemLimit: Double?
+  /// Bytes.
+  var memoryLimit: Int?
+  var memoryLimitSource: MemoryLimit.Source?
+  /// Of the command and of the children that it waited for, from wait4(2).
+  var userSeconds: Double?
+  var systemSeconds: Double?
+  /// Bytes: the largest of a single process. Nil where it is not more than duct's own, which the kernel puts
+  /// in its place.
+  var rootMaxRSS: Int?
+  var minorFaults: Int?
+  var majorFaults: Int?
+  var voluntarySwitches: Int?
+  var involuntarySwitches: Int?
+  /// Bytes, of all processes that were seen.
+  var readCharacters: Int?
+  var writtenCharacters: Int?
+  var readBytes: Int?
+  var writtenBytes: Int?
+  /// Looks that were due and not taken.
+  var missedSamples: Int?
 
   enum CodingKeys: String, CodingKey, CaseIterable {
     case exitCode = "exit_code"
@@ -46,6 +73,24 @@ struct ExecutionSummary: Codable, Sendable {
     case endTime = "end_time"
     case workingDirectory = "working_directory"
     case cpuSeconds = "cpu_seconds"
+    case peakPSS = "peak_pss"
+    case averagePSS = "average_pss"
+    case peakSwap = "peak_swap"
+    case peakPmemLimit = "peak_pmem_limit"
+    case memoryLimit = "memory_limit"
+    case memoryLimitSource = "memory_limit_source"
+    case userSeconds = "user_seconds"
+    case systemSeconds = "system_seconds"
+    case rootMaxRSS = "root_max_rss"
+    case minorFaults = "minor_faults"
+    case majorFaults = "major_faults"
+    case voluntarySwitches = "voluntary_switches"
+    case involuntarySwitches = "involuntary_switches"
+    case readCharacters = "read_chars"
+    case writtenCharacters = "written_chars"
+    case readBytes = "read_bytes"
+    case writtenBytes = "written_bytes"
+    case missedSamples = "samples_missed"
   }
 
   static let fieldNames = Set(CodingKeys.allCases.map(\.rawValue))

@@ -11,10 +11,10 @@ struct HostDescription: Sendable {
   private static let prefixes = ["PBS_", "SLURM_", "OSG"]
 
   /// Takes a fraction of a millisecond; looks at files of the host alone.
-  init(environment: [String: String]) {
+  init(environment: [String: String], redaction: Redaction) {
     system = SystemInfo.current(environment: environment)
     let names = environment.keys.filter { name in Self.prefixes.contains { name.hasPrefix($0) } }
     env = OrderedFields(
-      OrderedDictionary(uniqueKeysWithValues: names.sorted().map { ($0, environment[$0] ?? "") }))
+      OrderedDictionary(uniqueKeysWithValues: names.sorted().map { ($0, redaction.applied(to: environment[$0] ?? "")) }))
   }
 }

@@ -29,6 +29,11 @@ struct InfoDocument: Codable, Sendable {
   var campaign: String?
   var parentRunID: String?
   var ioEvents: [IOEvent]
+  /// How many processes have left the command's session.
+  var processesEscaped: Int?
+  /// Descendants that lived on when the command had ended.
+  var processesLeft: [LeftProcessRecord]?
+  var cgroups: [ControlGroup]?
   /// Nil where Slurm was not asked.
   var slurm: SlurmSection?
 
@@ -45,7 +50,32 @@ struct InfoDocument: Codable, Sendable {
     case campaign
     case parentRunID = "parent_run_id"
     case ioEvents = "io_events"
+    case processesEscaped = "processes_escaped"
+    case processesLeft = "processes_left"
+    case cgroups
     case slurm
+  }
+}
+
+/// A process that lived on.
+struct LeftProcessRecord: Codable, Sendable, Equatable {
+  var pid: Int32
+  var command: String
+
+  enum CodingKeys: String, CodingKey {
+    case pid = "left_pid"
+    case command = "left_command"
+  }
+}
+
+extension [JobRecord] {
+  /// Without what shall not be recorded of their command lines.
+  func redacted(_ redaction: Redaction) -> [JobRecord] {
+    map { job in
+      var job = job
+      job.submitLine = job.submitLine.map(redaction.applied)
+      return job
+    }
   }
 }
 

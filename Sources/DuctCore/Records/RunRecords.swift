@@ -1,3 +1,4 @@
+import Glibc
 internal import Logging
 internal import OrderedCollections
 internal import RecordText
@@ -20,22 +21,107 @@ struct RunFacts: Sendable {
   var endTime: Double?
   var endInstant: MonotonicInstant?
   var exitCode: Int?
-  var cpuSeconds: Double?
+  /// From wait4(2), once the command has ended.
+  var rootUsage: RootUsage?
   var usage = RunUsage()
   var host: HostDescription?
   var gpus: [GPUInfo]?
+  var cgroups: [ControlGroup]?
+  var left: [LeftProcessRecord]?
 
   func summary(_ paths: LogPaths) -> ExecutionSummary {
-    ExecutionSummary(
+    var summary = ExecutionSummary(
       exitCode: exitCode, command: command, logsPrefix: paths.prefix,
       wallClockTime: (endInstant ?? .now).seconds(since: startInstant), peakRSS: usage.peaks?.rss,
       averageRSS: usage.averages.rss, peakVSZ: usage.peaks?.vsz, averageVSZ: usage.averages.vsz,
       peakPmem: usage.peaks?.pmem, averagePmem: usage.averages.pmem, peakPcpu: usage.peaks?.pcpu,
       averagePcpu: usage.averages.pcpu, sampleCount: usage.averages.sampleCount,
       reportCount: usage.reportCount, startTime: startTime, endTime: endTime,
-      workingDirectory: workingDirectory, cpuSeconds: cpuSeconds)
+      workingDirectory: workingDirectory)
+    // Only zombies were seen: that is no memory to tell of.
+    if summary.peakRSS == 0 {
+      summary.peakRSS = nil
+      summary.peakPmem = nil
+      summary.peakVSZ = nil
+    }
+    addMemory(&summary)
+    addProcessorTime(&summary)
+    let counters = usage.counters
+    func bytes(_ value: UInt64?) -> Int? { value.map { Int(clamping: $0) } }
+    summary.readCharacters = bytes(counters.io?.readCharacters)
+    summary.writtenCharacters = bytes(counters.io?.writtenCharacters)
+    summary.readBytes = bytes(counters.io?.readBytes)
+    summary.writtenBytes = bytes(counters.io?.writtenBytes)
+    summary.missedSamples = counters.missedSamples
+    return summary
+  }
+
+  private func addMemory(_ summary: inout ExecutionSummary) {
+    let counters = usage.counters
+    summary.peakPSS = usage.peaks?.pss
+    summary.averagePSS = usage.proportional.value
+    summary.peakSwap = usage.peaks?.swap
+    summary.rootMaxRSS = rootUsage?.maxResident
+    // Between two looks there may have been more: at least as much as a single process has had.
+    let single = [counters.largestPeakResident.map { Int(clamping: $0) }, rootUsage?.maxResident]
+    guard let most = single.compactMap({ $0 }).max() else { return }
+    let isMore = most > summary.peakRSS ?? 0
+    if isMore {
+      summary.peakRSS = most
+      summary.peakPmem = HostConstants().memoryPercent(UInt64(clamping: most))
+    }
+    guard let limit = counters.memoryLimit else { return }
+    summary.memoryLimit = limit.bytes
+    summary.memoryLimitSource = limit.source
+    summary.peakPmemLimit =
+      isMore ? rounded(Double(most) / Double(limit.bytes) * 100) : usage.peaks?.limitPercent
+  }
+
+  private func addProcessorTime(_ summary: inout ExecutionSummary) {
+    let counters = usage.counters
+    let seen = usage.averages.sampleCount > 0 ? Double(counters.processorTime) / 1e9 : nil
+    guard let root = rootUsage else {
+      summary.cpuSeconds = seen
+      return
+    }
+    // What the kernel says of the command is exact, and in the place of what was seen of it.
+    let others = Double(counters.processorTime - counters.processorTimeOfRoot) / 1e9
+    summary.cpuSeconds = root.userSeconds + root.systemSeconds + max(others, 0)
+    summary.userSeconds = root.userSeconds
+    summary.systemSeconds = root.systemSeconds
+    summary.minorFaults = root.minorFaults
+    summary.majorFaults = root.majorFaults
+    summary.voluntarySwitches = root.voluntarySwitches
+    summary.involuntarySwitches = root.involuntarySwitches
   }
 }
+
+/// What wait4(2) says of the command and of the children that it has waited for.
+struct RootUsage: Sendable {
+  var userSeconds: Double
+  var systemSeconds: Double
+  /// Bytes.
+  var maxResident: Int?
+  var minorFaults: Int
+  var majorFaults: Int
+  var voluntarySwitches: Int
+  var involuntarySwitches: Int
+
+  /// - Parameter ownMaxResident: duct's own, in bytes, when it started the command. An execve(2) makes the
+  ///   memory before it count, which was duct's.
+  init(_ usage: rusage, ownMaxResident: Int) {
+    userSeconds = seconds(usage.ru_utime)
+    systemSeconds = seconds(usage.ru_stime)
+    let bytes = Int(usage.ru_maxrss) * 1024
+    maxResident = bytes > ownMaxResident ? bytes : nil
+    minorFaults = Int(usage.ru_minflt)
+    majorFaults = Int(usage.ru_majflt)
+    voluntarySwitches = Int(usage.ru_nvcsw)
+    involuntarySwitches = Int(usage.ru_nivcsw)
+  }
+}
+
+func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }
 
 /// The records of a run: info.json, written whole whenever something is new, and usage.jsonl.
 final class RunRecords: Sendable {
@@ -46,13 +132,15 @@ final class RunRecords: Sendable {
   private let setup: LogSetup
   private let slurm: Monitor<(@Sendable () -> SlurmSection)?> = Monitor(nil)
   private let environment: [String: String]
+  private let redaction: Redaction
 
   init(
     _ facts: RunFacts, setup: LogSetup, paths: LogPaths, types: RecordTypes,
-    environment: [String: String], log: Logger
+    environment: [String: String], redaction: Redaction, log: Logger
   ) throws(Errno) {
     self.facts = Monitor(facts)
     self.environment = environment
+    self.redaction = redaction
     self.paths = paths
     self.types = types
     self.setup = setup
@@ -86,7 +174,9 @@ final class RunRecords: Sendable {
     (try? RecordEncoder().line(document())) ?? []
   }
 
-  func add(_ sample: UsageSample) { facts.update { $0.usage.add(sample) } }
+  func add(_ sample: UsageSample, _ counters: RunCounters) {
+    facts.withLock { $0.usage.add(sample, counters) }
+  }
 
   func add(_ report: UsageReport) {
     facts.update { $0.usage.reportCount += 1 }
@@ -109,16 +199,19 @@ final class RunRecords: Sendable {
   }
 
   private func document() -> InfoDocument {
-    let host = self.facts.withLock { $0.host } ?? HostDescription(environment: environment)
+    let host = self.facts.withLock { $0.host } ?? HostDescription(environment: environment, redaction: redaction)
     let facts = self.facts.withLock { facts in
       facts.host = host
       return facts
     }
+    var slurm = slurm.withLock { $0 }?()
+    if let jobs = slurm?.submittedJobs { slurm?.submittedJobs = jobs.redacted(redaction) }
     return InfoDocument(
       command: facts.command, system: host.system, env: host.env, gpu: facts.gpus,
       executionSummary: facts.summary(paths), outputPaths: paths,
       workingDirectory: facts.workingDirectory, message: facts.message, runState: facts.state,
       runID: facts.runID, campaign: facts.campaign, parentRunID: facts.parentRunID,
-      ioEvents: setup.carrier.events, slurm: slurm.withLock { $0 }?())
+      ioEvents: setup.carrier.events, processesEscaped: facts.usage.counters.escapedCount,
+      processesLeft: facts.left, cgroups: facts.cgroups, slurm: slurm)
   }
 }

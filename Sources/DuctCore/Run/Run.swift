@@ -49,6 +49,10 @@ final class RunContext: Sendable {
   let paths: LogPaths
   let helpers: HelperPrograms
   let children = ChildProcesses(reaping: .byEventLoop)
+  /// Nanoseconds of processor time that orphans of the command had used when they were reaped.
+  let orphanTime = Monitor<Int64>(0)
+  /// duct's own largest resident memory when it had started the command, in bytes.
+  let ownMaxResident = Monitor(0)
 
   init(
     _ settings: RunSettings, _ surroundings: Surroundings, log: Logger, writer: StandardErrorWriter,
@@ -115,6 +119,9 @@ final class RunContext: Sendable {
     if let command = CommandIdentity(of: pid) { setup.spool.status.noteCommand(command) }
     log.info("duct \(Versions.duct) is executing \(commandText.pythonRepresentation)...")
     log.info("Log files will be written to \(paths.prefix)")
+    var own = rusage()
+    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &own)
+    ownMaxResident.update { $0 = own.ru_maxrss * 1024 }
     let watch = RunWatch(self, command: pid, setup: setup, capture: capture, slurm: slurm)
     var loop = RunLoop(watch, signals: signals)
     return loop.run()
@@ -195,9 +202,9 @@ final class RunContext: Sendable {
     return failure.exitCode
   }
 
-  /// con-duct's `command`: the arguments with spaces between them.
+  /// con-duct's `command`: the arguments with spaces between them; without what shall not be recorded.
   var commandText: String {
-    settings.command.map { String(escaping: $0) }.joined(separator: " ")
+    settings.redaction.applied(to: settings.command.map { String(escaping: $0) }.joined(separator: " "))
   }
 }
 

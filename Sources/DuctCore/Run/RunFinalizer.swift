@@ -30,10 +30,12 @@ final class RunFinalizer: Sendable {
     var isAlone = false
   }
 
-  init(_ watch: RunWatch, exit: ChildExit, end: WallTime, lastStat: ProcessStat?) {
+  init(
+    _ watch: RunWatch, exit: ChildExit, end: WallTime, endInstant: MonotonicInstant, lastStat: ProcessStat?
+  ) {
     self.watch = watch
     self.end = end
-    endInstant = .now
+    self.endInstant = endInstant
     self.lastStat = lastStat
     exitCode = exit.shellCode
     usage = exit.usage
@@ -92,7 +94,8 @@ final class RunFinalizer: Sendable {
       facts.endTime = end.seconds
       facts.endInstant = endInstant
       facts.exitCode = Int(exitCode)
-      facts.cpuSeconds = seconds(usage.ru_utime) + seconds(usage.ru_stime)
+      facts.rootUsage = RootUsage(
+        usage, ownMaxResident: watch.context.ownMaxResident.withLock { $0 })
     }
     syncOutput()
     if watch.sampler?.finish(until: deadline(5)) == false {
@@ -104,12 +107,18 @@ final class RunFinalizer: Sendable {
 
     let jobs = watch.jobs?.snapshot.ledger.jobs ?? []
     let removes = removesRecords(jobs)
-    watch.records?.facts.update { $0.state = .finished }
+    let left = leftProcesses()
+    watch.records?.facts.update { facts in
+      facts.left = left
+      facts.cgroups = watch.sampler?.cgroups
+      facts.state = .finished
+    }
     if !removes { watch.records?.publishInfo() }
     watch.carrying?.finish(until: deadline(settings.finalizeTimeout))
     let leftovers = deliver(removes: removes)
     waitForReaders()
     conclude(jobs, removed: removes)
+    name(left)
     if !leftovers.isEmpty { name(leftovers) }
     waitWhileLogging()
   }
@@ -146,6 +155,32 @@ final class RunFinalizer: Sendable {
       setup.spool.status.noteEnding(.told)
     }
     return leftovers
+  }
+
+  /// Descendants of the command that have not ended since.
+  private func leftProcesses() -> [LeftProcessRecord] {
+    let files = ProcFiles()
+    return (watch.sampler?.left ?? []).compactMap { process in
+      guard let stat = files.stat(process.identity.pid), ProcessIdentity(stat) == process.identity,
+        !stat.isZombie
+      else { return nil }
+      return LeftProcessRecord(pid: stat.pid, command: process.commandLine)
+    }
+  }
+
+  private static let mostNamed = 5
+
+  private func name(_ left: [LeftProcessRecord]) {
+    if left.isEmpty { return }
+    var names = left.prefix(Self.mostNamed).map { "\($0.pid) (\(shortened($0.command.forDisplay)))" }
+    if left.count > Self.mostNamed { names.append("\(left.count - Self.mostNamed) more") }
+    watch.context.log.warning(
+      "\(left.count) \(left.count == 1 ? "process" : "processes") of the command still \(left.count == 1 ? "runs" : "run"), and \(left.count == 1 ? "is" : "are") left alone: \(names.joined(separator: ", "))"
+    )
+  }
+
+  private func shortened(_ text: String) -> String {
+    text.unicodeScalars.count <= 60 ? text : String(text.unicodeScalars.prefix(59)) + "…"
   }
 
   /// Says what waits where, and how to bring it home: also under --quiet, since nobody could find it.
@@ -196,7 +231,7 @@ final class RunFinalizer: Sendable {
   private func mayHaveSubmitted(_ jobs: JobWatcher) -> Bool {
     if jobs.mayHaveSubmitted || elapsed > 10 { return true }
     guard let lastStat else { return true }
-    let clients = ["sbatch", "srun", "salloc"].map { Array($0.utf8) }
+    let clients = ["sbatch", "srun", "salloc"].map { ProcessName(Array($0.utf8)) }
     return lastStat.childFaults > 0 || lastStat.threads > 1 || clients.contains(lastStat.name)
   }
 
@@ -241,8 +276,6 @@ final class RunFinalizer: Sendable {
   private func waitWhileLogging() {
     while !watch.context.writer.flush(until: .now + 0.5), !isHurried {}
   }
-
-  private func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }
 }
 
 /// A word as a shell reads it.

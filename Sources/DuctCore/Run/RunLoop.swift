@@ -9,7 +9,18 @@ struct RunLoop {
   private let signals: SignalFile
   private var forwarding: SignalForwarding
   private var finalizer: RunFinalizer?
+  private var ending: Ending?
   private let files = ProcFiles()
+
+  /// The command has ended, and is not reaped yet: the last look at it is being taken.
+  private struct Ending {
+    let time = WallTime.now
+    let instant = MonotonicInstant.now
+    /// For what it has left behind in /proc.
+    let lastStat: ProcessStat?
+    /// Reaped then in any case.
+    let deadline = MonotonicInstant.now + 1
+  }
 
   init(_ watch: RunWatch, signals: SignalFile) {
     self.watch = watch
@@ -24,7 +35,9 @@ struct RunLoop {
     reap()
     while true {
       if let finalizer, finalizer.isDone { return finalizer.exitCode }
-      guard (try? poll(reading: [signals.descriptor])) != nil else { continue }
+      let limit = finalizer == nil ? ending?.deadline : nil
+      guard let ready = try? poll(reading: [signals.descriptor], until: limit) else { continue }
+      if !ready[0].isReadable { reap() }
       while let signal = signals.next() {
         if let code = handle(signal) { return code }
       }
@@ -47,23 +60,44 @@ struct RunLoop {
   }
 
   private mutating func reap() {
-    var lastStat: ProcessStat?
-    // Read while it is a zombie: then /proc still tells of its children.
-    if finalizer == nil, watch.context.children.hasEnded(watch.command) {
-      lastStat = files.stat(watch.command)
-    }
+    if finalizer == nil, !isFinallySeen() { return }
     for exit in watch.context.children.reapEnded() {
       if exit.pid == watch.command, finalizer == nil {
-        finalizer = RunFinalizer(watch, exit: exit, end: .now, lastStat: lastStat)
+        finish(exit)
       } else {
         watch.capture?.noteEnd(of: exit)
+        noteOrphan(exit)
       }
     }
     if finalizer == nil, watch.context.children.isGone(watch.command) {
       watch.context.log.error(
         "The command has ended, but somebody else has taken its exit code: 255 stands for it")
-      let exit = ChildExit(pid: watch.command, cause: .exited(255), usage: rusage())
-      finalizer = RunFinalizer(watch, exit: exit, end: .now, lastStat: nil)
+      finish(ChildExit(pid: watch.command, cause: .exited(255), usage: rusage()))
     }
+  }
+
+  /// Where the command has ended, it is looked at once more, while it is a zombie: then /proc still tells of
+  /// it and of its children. False until then.
+  private mutating func isFinallySeen() -> Bool {
+    if ending == nil {
+      guard watch.context.children.hasEnded(watch.command) else { return true }
+      ending = Ending(lastStat: files.stat(watch.command))
+      watch.sampler?.end()
+    }
+    guard let ending else { return true }
+    return watch.sampler?.hasEnded ?? true || ending.deadline <= .now
+  }
+
+  private mutating func finish(_ exit: ChildExit) {
+    let ending = ending ?? Ending(lastStat: nil)
+    finalizer = RunFinalizer(
+      watch, exit: exit, end: ending.time, endInstant: ending.instant, lastStat: ending.lastStat)
+  }
+
+  /// What an orphan has used comes to nobody but duct.
+  private func noteOrphan(_ exit: ChildExit) {
+    if watch.context.children.isKnown(exit.pid) { return }
+    let used = Int64((seconds(exit.usage.ru_utime) + seconds(exit.usage.ru_stime)) * 1e9)
+    watch.context.orphanTime.withLock { $0 += used }
   }
 }

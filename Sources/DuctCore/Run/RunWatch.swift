@@ -21,6 +21,7 @@ final class RunWatch: Sendable {
   let scanners: [OutputFollower]
   let sampler: Sampler?
   private let gpus: OwnThread?
+  private let gpuMonitor: GPUMonitor?
 
   let setup: LogSetup
   /// Has output carried that the relay does not write into the log files itself.
@@ -42,7 +43,8 @@ final class RunWatch: Sendable {
     let records = Self.attempt(context, "the records") { () throws(Errno) in
       try RunRecords(
         Self.facts(context), setup: setup, paths: context.paths, types: context.settings.recordTypes,
-        environment: context.surroundings.environment, log: context.log)
+        environment: context.surroundings.environment, redaction: context.settings.redaction,
+        log: context.log)
     }
     self.records = records
     let jobs = slurm.flatMap { setup in
@@ -56,7 +58,9 @@ final class RunWatch: Sendable {
     self.jobs = jobs
     echoes = Self.echoes(context, capture)
     scanners = jobs.map { Self.scanners(context, capture, $0) } ?? []
-    sampler = Self.sampler(context, command, records, jobs, capture, setup)
+    let gpuMonitor = Self.gpuMonitor(context)
+    self.gpuMonitor = gpuMonitor
+    sampler = Self.sampler(context, command, records, jobs, capture, setup, gpuMonitor)
     Self.reportSlurm(context, records, jobs, slurm)
     records?.publishInfo(after: .now + Self.firstInfo)
     gpus = Self.describeGPUs(context, records)
@@ -124,27 +128,32 @@ final class RunWatch: Sendable {
 
   private static func sampler(
     _ context: RunContext, _ command: pid_t, _ records: RunRecords?, _ jobs: JobWatcher?,
-    _ capture: OutputCapture?, _ setup: LogSetup
+    _ capture: OutputCapture?, _ setup: LogSetup, _ gpus: GPUMonitor?
   ) -> Sampler? {
     let settings = context.settings
     let isShared = settings.mode == .currentSession
-    let tree = ProcessTree(
-      root: command, session: isShared ? getsid(0) : command, sessionIsShared: isShared)
     let keepsSamples = settings.recordTypes.hasProcessesSamples
-    let children = context.children
+    let (children, orphans) = (context.children, context.orphanTime)
     return attempt(context, "the sampler") { () throws(Errno) in
       try Sampler(
-        tree: tree,
-        intervals: .init(sample: settings.sampleInterval, report: settings.reportInterval),
-        handlers: .init(
-          sample: { if keepsSamples { records?.add($0) } },
+        .init(
+          root: command, session: isShared ? getsid(0) : command, sessionIsShared: isShared,
+          start: context.startInstant, sampleInterval: settings.sampleInterval,
+          reportInterval: settings.reportInterval, redaction: settings.redaction,
+          environment: context.surroundings.environment),
+        .init(
+          sample: { if keepsSamples { records?.add($0, $1) } },
           report: {
             if keepsSamples { records?.add($0) }
             // A local file system, and nothing that could be waited for.
             if let capture, setup.isDirect { capture.checkLogFiles(context.paths) }
           },
           tree: { jobs?.note($0) },
-          helpers: { children.known.subtracting([command]) }))
+          isHelper: { $0 != command && children.isKnown($0) },
+          reaped: { orphans.withLock { $0 } },
+          gpus: { gpus?.snapshot ?? [:] },
+          // Wakes the main thread, which waits for it before it reaps the command.
+          ended: { kill(getpid(), SIGCHLD) }))
     }
   }
 
@@ -154,9 +163,9 @@ final class RunWatch: Sendable {
 
   /// GPUs are told by a program that may take seconds, where there is one.
   private static func describeGPUs(_ context: RunContext, _ records: RunRecords?) -> OwnThread? {
-    let path = context.surroundings.environment["PATH"]
-    guard let records, context.settings.recordTypes.hasSystemSummary, isInPath("nvidia-smi", path: path)
-    else { return nil }
+    guard let records, context.settings.recordTypes.hasSystemSummary, hasGPUPrograms(context) else {
+      return nil
+    }
     return attempt(context, "the description of GPUs") { () throws(Errno) in
       try OwnThread("duct gpus") {
         if let gpus = GPUInfo.all(context.children, mask: context.originalMask) {
@@ -167,8 +176,24 @@ final class RunWatch: Sendable {
     }
   }
 
+  private static func hasGPUPrograms(_ context: RunContext) -> Bool {
+    isInPath("nvidia-smi", path: context.surroundings.environment["PATH"])
+  }
+
+  private static func gpuMonitor(_ context: RunContext) -> GPUMonitor? {
+    let settings = context.settings
+    guard settings.recordTypes.hasProcessesSamples, hasGPUPrograms(context) || access("/dev/nvidiactl", F_OK) == 0
+    else { return nil }
+    return attempt(context, "watching GPUs") { () throws(Errno) in
+      try GPUMonitor(interval: max(settings.sampleInterval, 1))
+    }
+  }
+
   /// Waits for what the record needs and is not there yet.
-  func finishDescription(until deadline: MonotonicInstant) { gpus?.join(until: deadline) }
+  func finishDescription(until deadline: MonotonicInstant) {
+    gpuMonitor?.end()
+    gpus?.join(until: deadline)
+  }
 
   private static func reportSlurm(
     _ context: RunContext, _ records: RunRecords?, _ jobs: JobWatcher?, _ setup: SlurmSetup?

@@ -2,11 +2,36 @@ internal import OrderedCollections
 internal import RecordText
 
 /// Sums over all processes at one look, and peaks of such sums.
-struct UsageTotals: Codable, Sendable {
+struct UsageTotals: Codable, Sendable, Equatable {
+  /// Percent of the host's memory.
   var pmem: Double
+  /// Percent of one core, since the look before; never more than the cores that the run may use.
   var pcpu: Double
+  /// Bytes.
   var rss: Int
   var vsz: Int
+  /// Nil where they were not read in the interval.
+  var pss: Int?
+  var swap: Int?
+  /// Resident memory in percent of what the job or cgroup may use; nil without a limit.
+  var limitPercent: Double?
+
+  enum CodingKeys: String, CodingKey {
+    case pmem, pcpu, rss, vsz, pss, swap
+    case limitPercent = "pmem_limit"
+  }
+
+  /// The larger of each.
+  func peak(_ other: UsageTotals) -> UsageTotals {
+    func larger<Value: Comparable>(_ a: Value?, _ b: Value?) -> Value? {
+      guard let a, let b else { return a ?? b }
+      return max(a, b)
+    }
+    return UsageTotals(
+      pmem: max(pmem, other.pmem), pcpu: max(pcpu, other.pcpu), rss: max(rss, other.rss),
+      vsz: max(vsz, other.vsz), pss: larger(pss, other.pss), swap: larger(swap, other.swap),
+      limitPercent: larger(limitPercent, other.limitPercent))
+  }
 }
 
 /// Means of the totals over several looks. Nil before the first.
@@ -14,52 +39,86 @@ struct UsageAverages: Codable, Sendable {
   var rss: Double?
   var vsz: Double?
   var pmem: Double?
+  /// Each look weighs as much as the time since the one before: so this is processor time over time.
   var pcpu: Double?
   var sampleCount = 0
+  private var seconds = 0.0
+  private var memoryCount = 0
 
   enum CodingKeys: String, CodingKey {
     case rss, vsz, pmem, pcpu
     case sampleCount = "num_samples"
   }
 
-  mutating func add(_ totals: UsageTotals) {
+  init() {}
+
+  /// - Parameter seconds: since the look before.
+  mutating func add(_ totals: UsageTotals, seconds: Double) {
     sampleCount += 1
-    func mean(_ before: Double?, _ value: Double) -> Double {
+    func mean(_ before: Double?, _ value: Double, _ weight: Double) -> Double {
       guard let before else { return value }
-      return before + (value - before) / Double(sampleCount)
+      return before + (value - before) * weight
     }
-    rss = mean(rss, Double(totals.rss))
-    vsz = mean(vsz, Double(totals.vsz))
-    pmem = mean(pmem, totals.pmem)
-    pcpu = mean(pcpu, totals.pcpu)
+    self.seconds += seconds
+    pcpu = mean(pcpu, totals.pcpu, self.seconds > 0 ? seconds / self.seconds : 1)
+    // Zombies, such as the command at the last look, have no memory, and tell nothing of it.
+    if totals.rss == 0 { return }
+    memoryCount += 1
+    let weight = 1 / Double(memoryCount)
+    rss = mean(rss, Double(totals.rss), weight)
+    vsz = mean(vsz, Double(totals.vsz), weight)
+    pmem = mean(pmem, totals.pmem, weight)
   }
 }
 
 /// One look at all processes of the run.
 struct UsageSample: Sendable {
-  var timestamp: String
-  var processes: OrderedDictionary<Int32, ProcessUsage>
+  /// Seconds since 1970.
+  var timestamp: Double
   var totals: UsageTotals
+  /// Since the look before, or since the start.
+  var seconds: Double
+}
 
-  init(timestamp: String, processes: OrderedDictionary<Int32, ProcessUsage>) {
-    self.timestamp = timestamp
-    self.processes = processes
-    let all = processes.values
-    totals = UsageTotals(
-      pmem: all.reduce(0) { $0 + $1.pmem }, pcpu: all.reduce(0) { $0 + $1.pcpu },
-      rss: all.reduce(0) { $0 + $1.rss }, vsz: all.reduce(0) { $0 + $1.vsz })
-  }
+/// What has added up until the last look.
+struct RunCounters: Sendable {
+  /// Looks that were due and not taken, for lack of time.
+  var missedSamples = 0
+  /// Nanoseconds of all processes, each counted once.
+  var processorTime: Int64 = 0
+  /// What of it is the command's and that of children that it has waited for.
+  var processorTimeOfRoot: Int64 = 0
+  /// Bytes: the largest that a single process has told of.
+  var largestPeakResident: UInt64?
+  var io: ProcessDetails.IOCounts?
+  /// Processes that have left the command's session.
+  var escapedCount = 0
+  var memoryLimit: MemoryLimit?
 }
 
 /// What is known of the whole run.
 struct RunUsage: Sendable {
   var peaks: UsageTotals?
   var averages = UsageAverages()
+  var proportional = Mean()
   var reportCount = 0
+  var counters = RunCounters()
 
-  mutating func add(_ sample: UsageSample) {
-    peaks = peaks.map { peakTotals($0, sample.totals) } ?? sample.totals
-    averages.add(sample.totals)
+  struct Mean: Sendable {
+    private(set) var value: Double?
+    private var count = 0.0
+
+    mutating func add(_ number: Double) {
+      count += 1
+      value = (value ?? 0) + (number - (value ?? 0)) / count
+    }
+  }
+
+  mutating func add(_ sample: UsageSample, _ counters: RunCounters) {
+    self.counters = counters
+    peaks = peaks?.peak(sample.totals) ?? sample.totals
+    averages.add(sample.totals, seconds: sample.seconds)
+    if let share = sample.totals.pss { proportional.add(Double(share)) }
   }
 }
 
@@ -77,35 +136,4 @@ struct UsageReport: Codable, Sendable {
     case sampleCount = "num_samples"
     case processes, totals, averages
   }
-
-  init(_ first: UsageSample) {
-    timestamp = first.timestamp
-    processes = OrderedFields()
-    totals = first.totals
-    averages = UsageAverages()
-    sampleCount = 0
-    add(first)
-  }
-
-  mutating func add(_ sample: UsageSample) {
-    timestamp = max(timestamp, sample.timestamp)
-    totals = peakTotals(totals, sample.totals)
-    averages.add(sample.totals)
-    sampleCount = averages.sampleCount
-    for (pid, usage) in sample.processes {
-      processes.members["\(pid)", default: usage].addLater(usage)
-    }
-  }
-}
-
-extension ProcessUsage {
-  /// As `add`, unless it is the same look.
-  fileprivate mutating func addLater(_ later: ProcessUsage) {
-    if timestamp != later.timestamp { add(later) }
-  }
-}
-
-private func peakTotals(_ a: UsageTotals, _ b: UsageTotals) -> UsageTotals {
-  UsageTotals(
-    pmem: max(a.pmem, b.pmem), pcpu: max(a.pcpu, b.pcpu), rss: max(a.rss, b.rss), vsz: max(a.vsz, b.vsz))
 }

@@ -24,6 +24,7 @@ public struct RunOptions: Sendable, Equatable {
   public var localFirst: LocalFirst?
   public var spoolDirectory: String?
   public var spoolLimit: ByteCount?
+  public var redact: [String] = []
   /// The command and its arguments, byte for byte.
   public var command: [[UInt8]] = []
 

@@ -29,6 +29,8 @@ public struct RunSettings: Sendable {
   public var spoolDirectory: String?
   /// Bytes; nil: no limit but that of the disk.
   public var spoolLimit: Int?
+  /// What is left out of records.
+  var redaction: Redaction
   public var command: [[UInt8]]
 
   public enum Defaults {
@@ -93,6 +95,10 @@ public struct RunSettings: Sendable {
     localFirst = try source.choice(options.localFirst, "DUCT_LOCAL_FIRST", .auto)
     spoolDirectory = options.spoolDirectory ?? surroundings["DUCT_SPOOL_DIR"]
     spoolLimit = try source.bytes(options.spoolLimit, "DUCT_SPOOL_LIMIT")
+    redaction =
+      try options.redact.isEmpty
+      ? Redaction([surroundings["DUCT_REDACT"] ?? ""].filter { !$0.isEmpty }, name: "DUCT_REDACT")
+      : Redaction(options.redact, name: "--redact")
     command = options.command
     if command.isEmpty { throw UsageError("no command is given; see --help") }
     if reportInterval < sampleInterval {

@@ -80,7 +80,7 @@ private struct LogSetupBuilder {
       startTime: context.start.seconds, command: context.commandText,
       workingDirectory: currentDirectory(), prefix: paths.prefix,
       paths: paths.absolute(in: currentDirectory()),
-      captured: captured, isDirect: isDirect)
+      captured: captured, isDirect: isDirect, redact: settings.redaction.patterns)
     do throws(IOFailure) { try manifest.write(to: folder) } catch {
       log.warning("\(error): `con-duct recover` will not find this run")
     }

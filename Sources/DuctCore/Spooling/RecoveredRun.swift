@@ -113,7 +113,7 @@ struct RecoveredRun {
 
   private func finish(_ info: inout InfoDocument, _ jobs: [JobRecord]?) {
     info.runState = .interrupted
-    if let jobs { info.slurm?.submittedJobs = jobs }
+    if let jobs { info.slurm?.submittedJobs = jobs.redacted(Redaction(recorded: manifest.redact)) }
     for index in info.ioEvents.indices where info.ioEvents[index].outcome == .waiting {
       info.ioEvents[index].outcome = .delivered
     }
@@ -142,6 +142,8 @@ struct RecoveredRun {
       summary.peakVSZ = max(summary.peakVSZ ?? 0, totals.vsz)
       summary.peakPmem = max(summary.peakPmem ?? 0, totals.pmem)
       summary.peakPcpu = max(summary.peakPcpu ?? 0, totals.pcpu)
+      if let share = totals.pss { summary.peakPSS = max(summary.peakPSS ?? 0, share) }
+      if let swap = totals.swap { summary.peakSwap = max(summary.peakSwap ?? 0, swap) }
     }
     summary.reportCount = lines.count
   }

@@ -26,6 +26,8 @@ struct RunManifest: Codable, Sendable, Equatable {
   var captured: [Bool]
   /// The relay began with the log files themselves.
   var isDirect: Bool
+  /// What is left out of records.
+  var redact: [String]?
 
   enum CodingKeys: String, CodingKey {
     case runID = "run_id"
@@ -37,6 +39,7 @@ struct RunManifest: Codable, Sendable, Equatable {
     case workingDirectory = "working_directory"
     case prefix, paths, captured
     case isDirect = "is_direct"
+    case redact
   }
 
   static func read(_ folder: FilePath) -> RunManifest? {

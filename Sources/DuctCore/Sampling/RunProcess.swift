@@ -1,0 +1,118 @@
+internal import SystemCalls
+
+/// A process of the run, from the first look at it to the report after its end.
+struct RunProcess: Sendable {
+  var stat: ProcessStat
+  /// Below the command, and not only in its session.
+  var isDescendant: Bool
+  /// It has left the command's session.
+  var hasEscaped = false
+  var isGone = false
+  /// Its stat file, kept open where there are descriptors enough: then it is read in half the time, and
+  /// never another process's. -1 where it is not.
+  var file: CInt = -1
+  var account: ProcessorAccount
+  var peaks = ReportPeaks()
+  var details = ProcessDetails()
+  /// Resident pages when its share of memory was read.
+  var pagesAtDetails: UInt64?
+  /// The arguments, as they were read last.
+  var commandLine = ""
+  /// What it was when they were.
+  private(set) var commandImage: UInt64 = 0
+  private(set) var commandName: ProcessName?
+  /// Where its session stands in the list of sessions.
+  var session: Int?
+
+  init(_ stat: ProcessStat, isDescendant: Bool) {
+    self.stat = stat
+    self.isDescendant = isDescendant
+    account = ProcessorAccount(childTicks: 0)
+  }
+
+  var identity: ProcessIdentity { ProcessIdentity(stat) }
+
+  /// It has executed something since, or has given itself another name.
+  var hasNewCommand: Bool { commandName != stat.name || commandImage != stat.image }
+
+  mutating func readCommandLine(_ files: ProcFiles) {
+    // A zombie has none any more: what it was is known better.
+    if stat.isZombie, commandName != nil { return }
+    commandImage = stat.image
+    commandName = stat.name
+    let line = files.commandLine(stat)
+    if line != commandLine { commandLine = line }
+  }
+}
+
+/// Peaks of a process since the last report.
+struct ReportPeaks: Sendable {
+  var lifetimePercent = 0.0
+  var intervalPercent = 0.0
+  var residentBytes: UInt64 = 0
+  var virtualBytes: UInt64 = 0
+  var states = ProcessStates()
+  /// Of the last look: seconds since 1970, and seconds since its start.
+  var timestamp = 0.0
+  var age = 0.0
+  var looks = 0
+}
+
+/// Processor time of one process, each nanosecond of it and of its children counted once.
+///
+/// A process's own time is counted as it grows. The time of a child that it has waited for comes to it all
+/// at once, in its stat line; what of that was counted while the child was seen is claimed by the child when
+/// it goes, and the rest is new: children that came and went between two looks.
+struct ProcessorAccount: Sendable {
+  /// Of stat's clock ticks: how far two readings can be off, each way.
+  static let tolerance: Int64 = 20_000_000
+
+  /// Its own, in nanoseconds.
+  private(set) var own: Int64 = 0
+  private var childTicks: UInt64
+  /// What is counted of it, and of those below it that have gone.
+  private(set) var counted: Int64 = 0
+  /// Counted in the last interval.
+  private(set) var interval: Int64 = 0
+  private var gained: Int64 = 0
+  private var claimed: Int64 = 0
+  /// What was claimed and has not come yet: a child can go just after its parent was read.
+  private var debt: Int64 = 0
+
+  init(childTicks: UInt64) { self.childTicks = childTicks }
+
+  /// What it had used before the run began is not the run's.
+  mutating func leaveOutUntilNow() {
+    counted = 0
+    interval = 0
+    gained = 0
+  }
+
+  mutating func read(own: Int64, childTicks: UInt64, nanosecondsPerTick: Int64) {
+    let grown = max(own - self.own, 0)
+    self.own += grown
+    interval = grown
+    gained = childTicks > self.childTicks ? Int64(childTicks - self.childTicks) * nanosecondsPerTick : 0
+    self.childTicks = max(childTicks, self.childTicks)
+  }
+
+  /// A child of it has gone, of which so much was counted.
+  mutating func claim(_ nanoseconds: Int64) { claimed += nanoseconds }
+
+  /// Call once after each reading, when all claims are in.
+  ///
+  /// - Returns: what is new.
+  mutating func settle() -> Int64 {
+    let balance = debt + gained - claimed
+    // A claim is good for this look and the next one: a child that its parent never waits for brings nothing.
+    debt = max(min(balance, 0), -claimed - Self.tolerance)
+    interval += max(balance, 0)
+    counted += interval + claimed
+    gained = 0
+    claimed = 0
+    return interval
+  }
+
+  /// What has gone with it.
+  var legacy: Int64 { counted + claimed }
+}
