@@ -3,8 +3,8 @@ internal import RecordText
 
 /// What of command lines and environment values is left out of records, by regular expressions.
 ///
-/// POSIX extended ones, see regex(7), as `grep -E` has them: the C library's. Swift's own would add a
-/// megabyte and more to the resident memory of every run.
+/// POSIX extended ones, see regex(7), as `grep -E` has them: the C library's, which match bytes of any kind and
+/// are in the process already.
 public struct Redaction: Sendable {
   public static let mark = "[redacted]"
 

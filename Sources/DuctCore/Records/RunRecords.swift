@@ -178,12 +178,13 @@ final class RunRecords: Sendable {
     facts.withLock { $0.usage.add(sample, counters) }
   }
 
-  func add(_ report: UsageReport) {
+  /// - Parameter isLast: the last info.json comes right after it.
+  func add(_ report: UsageReport, isLast: Bool) {
     facts.update { $0.usage.reportCount += 1 }
     if let line = try? RecordEncoder().line(report) {
       writer.append(line)
     }
-    publishInfo()
+    if !isLast { publishInfo() }
   }
 
   /// Waits until everything is written. Returns what could not be delivered to the log directory.

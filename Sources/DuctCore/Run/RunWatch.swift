@@ -143,8 +143,8 @@ final class RunWatch: Sendable {
           environment: context.surroundings.environment),
         .init(
           sample: { if keepsSamples { records?.add($0, $1) } },
-          report: {
-            if keepsSamples { records?.add($0) }
+          report: { report, isLast in
+            if keepsSamples { records?.add(report, isLast: isLast) }
             // A local file system, and nothing that could be waited for.
             if let capture, setup.isDirect { capture.checkLogFiles(context.paths) }
           },

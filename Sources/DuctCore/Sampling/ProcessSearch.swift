@@ -9,6 +9,7 @@ internal import SystemCalls
 /// with a pid of somebody's choice. Then a process that was another's already costs no call.
 struct ProcessSearch {
   private static let longestTrust = 30.0
+  private static let shortRun = 0.5
   /// Pids that the fastest hosts give out in a second.
   private static let mostPIDsASecond = 20_000.0
 
@@ -16,7 +17,8 @@ struct ProcessSearch {
   private let lastPossiblePID: Int32
   private let first: Int32
   private var last: Int32
-  private var looks = 0
+  private let start: MonotonicInstant
+  private var hasNotedStrangers = false
   private var lastLook: MonotonicInstant
   private var lastComplete: MonotonicInstant
   private var needsComplete: Bool
@@ -31,8 +33,9 @@ struct ProcessSearch {
     self.files = files
     first = pid
     last = pid
-    lastLook = .now
-    lastComplete = .now
+    start = .now
+    lastLook = start
+    lastComplete = start
     needsComplete = isComplete
     lastPossiblePID = Self.pidMax
   }
@@ -52,24 +55,30 @@ struct ProcessSearch {
     defer {
       last = newest ?? last
       lastLook = now
-      looks += 1
     }
     guard let newest, !needsComplete, files.canSeek,
-      now.seconds(since: lastComplete) < Self.longestTrust,
-      now.seconds(since: lastLook) * Self.mostPIDsASecond < Double(lastPossiblePID) - 1000
+      now.seconds(since: lastComplete) < Self.longestTrust, isTrusted(now, since: lastLook)
     else {
       lookAtAll(known)
       lastComplete = now
       needsComplete = false
       return
     }
-    if looks == 1 { noteStrangers(upTo: newest, known) }
+    if !hasNotedStrangers, now.seconds(since: start) > Self.shortRun {
+      hasNotedStrangers = true
+      if isTrusted(now, since: start) { noteStrangers(upTo: newest, known) }
+    }
     if newest > last {
       lookAt((last + 1)...newest, known)
     } else if newest < last {
       lookAt((last + 1)...max(lastPossiblePID, last + 1), known)
       lookAt(1...newest, known)
     }
+  }
+
+  /// The pids cannot have gone round.
+  private func isTrusted(_ now: MonotonicInstant, since instant: MonotonicInstant) -> Bool {
+    now.seconds(since: instant) * Self.mostPIDsASecond < Double(lastPossiblePID) - 1000
   }
 
   private mutating func lookAt(_ range: ClosedRange<Int32>, _ known: [Int32: Int]) {
@@ -94,8 +103,8 @@ struct ProcessSearch {
     keepStrangers { known[$0] == nil }
   }
 
-  /// Whatever was not given its pid since the start of the run is another's, without being read. At the
-  /// second look: a command that is over at once is not held up by it.
+  /// Whatever was not given its pid since the start of the run is another's, without being read. Not at
+  /// once: a command that is soon over is not held up by it.
   private mutating func noteStrangers(upTo newest: Int32, _ known: [Int32: Int]) {
     listing.removeAll(keepingCapacity: true)
     files.forEachProcess { listing.append($0) }

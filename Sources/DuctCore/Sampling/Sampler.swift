@@ -25,7 +25,8 @@ final class Sampler: Sendable {
   /// Where results go. Called on the sampler's thread; none may block.
   struct Handlers: Sendable {
     var sample: @Sendable (UsageSample, RunCounters) -> Void
-    var report: @Sendable (UsageReport) -> Void
+    /// With whether it is the last.
+    var report: @Sendable (UsageReport, Bool) -> Void
     var tree: @Sendable (TreeNews) -> Void
     /// Whether a child of duct is no part of the run.
     var isHelper: @Sendable (Int32) -> Bool
@@ -97,6 +98,9 @@ final class Sampler: Sendable {
 private struct SamplingLoop {
   /// Reports are given earlier than they are due when so many processes have come and gone.
   private static let mostProcesses = 4000
+  /// Seconds from the start: a command that is over by then is not held up by a first look and its report
+  /// before the last one.
+  private static let firstLook = 0.003
 
   private let settings: Sampler.Settings
   private let handlers: Sampler.Handlers
@@ -138,9 +142,10 @@ private struct SamplingLoop {
   ///
   /// - Parameter waits: until a time; true when the command has ended.
   mutating func run(_ waits: (MonotonicInstant) -> Bool) {
-    if !waits(.now) { lookAgainAndAgain(waits) }
+    let first = MonotonicInstant.now + min(Self.firstLook, settings.sampleInterval)
+    if !waits(first) { lookAgainAndAgain(waits) }
     look(isReported: true)
-    giveReport()
+    giveReport(isLast: true)
     processes.closeAll()
   }
 
@@ -271,7 +276,7 @@ private struct SamplingLoop {
 
   // MARK: Reports
 
-  private mutating func giveReport() {
+  private mutating func giveReport(isLast: Bool = false) {
     guard let totals else { return }
     let gpus = handlers.gpus()
     var fields = OrderedDictionary<String, ProcessUsage>()
@@ -285,7 +290,7 @@ private struct SamplingLoop {
       handlers.report(
         UsageReport(
           timestamp: WallTime(seconds: lastTimestamp).isoText, sampleCount: averages.sampleCount,
-          processes: OrderedFields(fields), totals: totals, averages: averages))
+          processes: OrderedFields(fields), totals: totals, averages: averages), isLast)
     }
     self.totals = nil
     averages = UsageAverages()
