@@ -5,20 +5,20 @@ internal import SystemCalls
 struct DetailReading {
   /// Of the time that passes.
   private static let share = 0.01
+  /// Seconds; a page of memory that is looked at costs some 70 ns.
+  private static let longestRound = 0.2
   /// Seconds that can be saved up.
   private static let mostCredit = 0.25
+  /// Bytes: less is no change.
   private static let change = 16 << 20
 
   /// Seconds that may be used now.
   private var credit = 0.05
   private var lastLook: MonotonicInstant
   private var residentAtLast = 0
-  private let pageSize: UInt64
+  private var residentBefore = 0
 
-  init(start: MonotonicInstant, pageSize: UInt64) {
-    lastLook = start
-    self.pageSize = pageSize
-  }
+  init(start: MonotonicInstant) { lastLook = start }
 
   /// What was found.
   struct Result {
@@ -37,29 +37,34 @@ struct DetailReading {
   ) -> Result? {
     credit = min(credit + max(now.seconds(since: lastLook), 0) * Self.share, Self.mostCredit)
     lastLook = now
-    let difference = abs(resident - residentAtLast)
-    guard isDue || difference > max(Self.change, residentAtLast / 10), credit > 0 else { return nil }
+    defer { residentBefore = resident }
+    guard isDue || hasChanged(resident), credit > 0 else { return nil }
     residentAtLast = resident
-    var begin = MonotonicInstant.now
-    // First those that are new or have changed most, as far as the credit goes.
-    for pass in 0..<2 where credit > 0 {
-      processes.forEachLiving { process in
-        let isFresh = process.isOutdated == (pass == 0)
-        if credit <= 0 || !isFresh || pass == 1 && !isDue { return }
-        process.details.read(files, process.stat.pid, withShares: !process.stat.isZombie)
-        process.pagesAtDetails = process.stat.residentPages
-        let end = MonotonicInstant.now
-        credit -= end.seconds(since: begin)
-        begin = end
-      }
+    // All of them or none: shares that were read at different times add up to nothing.
+    let begin = MonotonicInstant.now
+    var end = begin
+    var isComplete = true
+    processes.forEachLiving { process in
+      isComplete = isComplete && end.seconds(since: begin) < Self.longestRound
+      process.details.read(files, process.stat.pid, withShares: isComplete && !process.stat.isZombie)
+      end = .now
     }
-    return sum(&processes)
+    // What was too much is saved up again before the next time.
+    credit -= end.seconds(since: begin)
+    return sum(&processes, isComplete: isComplete)
   }
 
-  private func sum(_ processes: inout RunProcesses) -> Result {
+  /// While memory grows it is read whenever it has doubled, and once more when it stays as it is.
+  private func hasChanged(_ resident: Int) -> Bool {
+    let difference = abs(resident - residentAtLast)
+    if difference <= max(Self.change, residentAtLast / 10) { return false }
+    return difference > residentAtLast || abs(resident - residentBefore) <= resident / 50
+  }
+
+  private func sum(_ processes: inout RunProcesses, isComplete: Bool) -> Result {
     var result = Result()
     var (proportional, swap) = (UInt64(0), UInt64(0))
-    var (hasShare, isComplete) = (false, true)
+    var hasShare = false
     processes.forEachLiving { process in
       let details = process.details
       if let peak = details.peakResidentBytes {
@@ -67,7 +72,6 @@ struct DetailReading {
       }
       if let io = details.io { result.io = (result.io ?? .init()) + io }
       if process.stat.isZombie { return }
-      if process.pagesAtDetails == nil { isComplete = false }
       if let share = details.proportionalBytes {
         proportional += share
         hasShare = true
@@ -79,15 +83,6 @@ struct DetailReading {
       result.swap = Int(clamping: swap)
     }
     return result
-  }
-}
-
-extension RunProcess {
-  /// Its memory is another than when it was read.
-  fileprivate var isOutdated: Bool {
-    guard let before = pagesAtDetails else { return true }
-    let now = stat.residentPages
-    return (now > before ? now - before : before - now) > before / 8
   }
 }
 

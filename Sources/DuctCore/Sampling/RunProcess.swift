@@ -14,8 +14,6 @@ struct RunProcess: Sendable {
   var account: ProcessorAccount
   var peaks = ReportPeaks()
   var details = ProcessDetails()
-  /// Resident pages when its share of memory was read.
-  var pagesAtDetails: UInt64?
   /// The arguments, as they were read last.
   var commandLine = ""
   /// What it was when they were.
@@ -41,6 +39,8 @@ struct RunProcess: Sendable {
     commandImage = stat.image
     commandName = stat.name
     let line = files.commandLine(stat)
+    // In the middle of an execve(2) there is none: it is read again at the next look.
+    if line.utf8.first == UInt8(ascii: "["), !stat.isZombie { commandName = nil }
     if line != commandLine { commandLine = line }
   }
 }
@@ -94,6 +94,7 @@ struct ProcessorAccount: Sendable {
     interval = grown
     gained = childTicks > self.childTicks ? Int64(childTicks - self.childTicks) * nanosecondsPerTick : 0
     self.childTicks = max(childTicks, self.childTicks)
+    asKernel = self.own + Int64(clamping: self.childTicks) &* nanosecondsPerTick
   }
 
   /// A child of it has gone, of which so much was counted.
@@ -112,6 +113,9 @@ struct ProcessorAccount: Sendable {
     claimed = 0
     return interval
   }
+
+  /// What wait4(2) would say of it by now, to a tick.
+  private(set) var asKernel: Int64 = 0
 
   /// What has gone with it.
   var legacy: Int64 { counted + claimed }

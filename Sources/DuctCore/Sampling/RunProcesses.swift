@@ -244,8 +244,8 @@ struct RunProcesses {
     for (place, process) in all.enumerated() { places[process.stat.pid] = place }
   }
 
-  /// What was counted of the command and of children that it has waited for.
-  var countedOfRoot: Int64 { places[root].map { all[$0].account.counted } ?? 0 }
+  /// What of the processor time is the command's and that of children that it has waited for.
+  var timeOfRoot: Int64 { places[root].map { all[$0].account.asKernel } ?? 0 }
 
   var livingPIDs: some Sequence<Int32> { all.lazy.filter { !$0.isGone }.map(\.stat.pid) }
 

@@ -124,7 +124,7 @@ private struct SamplingLoop {
     processes = RunProcesses(
       root: settings.root, session: settings.session, sessionIsShared: settings.sessionIsShared,
       files: files, host: host, isHelper: handlers.isHelper)
-    details = DetailReading(start: settings.start, pageSize: host.pageSize)
+    details = DetailReading(start: settings.start)
     lastLook = settings.start
   }
 
@@ -211,7 +211,7 @@ private struct SamplingLoop {
     totals = totals?.peak(sums) ?? sums
     averages.add(sums, seconds: seconds)
     counters.processorTime = processes.processorTime
-    counters.processorTimeOfRoot = processes.countedOfRoot
+    counters.processorTimeOfRoot = processes.timeOfRoot
     counters.escapedCount = processes.escapedCount
     handlers.sample(UsageSample(timestamp: timestamp, totals: sums, seconds: seconds), counters)
     tellNews()
