@@ -161,7 +161,7 @@ struct RunArguments: ParsableArguments {
   @Option(
     parsing: .unconditionalSingleValue,
     help: ArgumentHelp(
-      "An extended regular expression, as of grep -E: what it matches in command lines and in values of the environment is left out of records; where it has groups, what they match. Can be given several times.",
+      "An extended regular expression, see regex(7): what it matches in command lines and in values of the environment is left out of records; where it has groups, what they match. Can be given several times.",
       valueName: "regex"))
   var redact: [String] = []
 

@@ -47,16 +47,17 @@ import Testing
   // MARK: Processor time
 
   @Test func burnersOnAllCores() async throws {
-    let program = Self.burn + "n = \(Int(cores) * 2)\n" + """
-      pids = []
-      for i in range(n):
-          pid = os.fork()
-          if not pid:
-              burn(0.5)
-              os._exit(0)
-          pids.append(pid)
-      for pid in pids: os.waitpid(pid, 0)
-      """
+    let program =
+      Self.burn + "n = \(Int(cores) * 2)\n" + """
+        pids = []
+        for i in range(n):
+            pid = os.fork()
+            if not pid:
+                burn(0.5)
+                os._exit(0)
+            pids.append(pid)
+        for pid in pids: os.waitpid(pid, 0)
+        """
     _ = try await python(program)
     let (peak, seconds) = (try #require(try summary("peak_pcpu")), try #require(try summary("cpu_seconds")))
     #expect(peak <= cores * 100 && peak > 50)
@@ -80,14 +81,15 @@ import Testing
   }
 
   @Test func aProcessorThatIsShared() async throws {
-    let program = Self.burn + """
-      os.sched_setaffinity(0, {0})
-      for i in range(3):
-          if not os.fork():
-              burn(0.3)
-              os._exit(0)
-      for i in range(3): os.wait()
-      """
+    let program =
+      Self.burn + """
+        os.sched_setaffinity(0, {0})
+        for i in range(3):
+            if not os.fork():
+                burn(0.3)
+                os._exit(0)
+        for i in range(3): os.wait()
+        """
     _ = try await duct(
       Self.options + ["taskset", "-c", "0", "python3", "-c", program], in: sandbox)
     #expect(try #require(try summary("peak_pcpu")) <= 100)
@@ -95,14 +97,15 @@ import Testing
   }
 
   @Test func shortChildrenAreCountedOnce() async throws {
-    let program = Self.burn + """
-      for i in range(300):
-          pid = os.fork()
-          if not pid:
-              burn(0.004)
-              os._exit(0)
-          os.waitpid(pid, 0)
-      """
+    let program =
+      Self.burn + """
+        for i in range(300):
+            pid = os.fork()
+            if not pid:
+                burn(0.004)
+                os._exit(0)
+            os.waitpid(pid, 0)
+        """
     _ = try await python(program)
     let seconds = try #require(try summary("cpu_seconds"))
     #expect(seconds >= 1.2)
@@ -111,16 +114,17 @@ import Testing
 
   @Test func whatOrphansUseIsCounted() async throws {
     // Both parents end at once: duct adopts the burner.
-    let program = Self.burn + """
-      if not os.fork():
-          os.setsid()
-          if not os.fork():
-              burn(0.6)
-              open("done", "w").close()
-          os._exit(0)
-      while not os.path.exists("done"): time.sleep(0.01)
-      time.sleep(0.2)
-      """
+    let program =
+      Self.burn + """
+        if not os.fork():
+            os.setsid()
+            if not os.fork():
+                burn(0.6)
+                open("done", "w").close()
+            os._exit(0)
+        while not os.path.exists("done"): time.sleep(0.01)
+        time.sleep(0.2)
+        """
     _ = try await python(program)
     let seconds = try #require(try summary("cpu_seconds"))
     let kernels = try #require(try summary("user_seconds")) + #require(try summary("system_seconds"))
@@ -130,17 +134,18 @@ import Testing
   }
 
   @Test func childrenThatNobodyWaitsForAreCounted() async throws {
-    let program = Self.burn + """
-      import signal
-      signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-      for i in range(3):
-          if not os.fork():
-              burn(0.4)
-              os._exit(0)
-      try:
-          while True: os.wait()
-      except ChildProcessError: pass
-      """
+    let program =
+      Self.burn + """
+        import signal
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        for i in range(3):
+            if not os.fork():
+                burn(0.4)
+                os._exit(0)
+        try:
+            while True: os.wait()
+        except ChildProcessError: pass
+        """
     _ = try await python(program)
     let seconds = try #require(try summary("cpu_seconds"))
     #expect(seconds > 1.0 && seconds < 1.6, "\(seconds)")
@@ -333,7 +338,8 @@ import Testing
   }
 
   @Test func argumentsOfAnyBytesAndOfAnyLength() async throws {
-    let script = #"exec "$0" -q -p log_ --s-i 0.05 python3 -c 'import time; time.sleep(.3)' $'a\xff\nb' "$(printf %09999d 1)""#
+    let script =
+      #"exec "$0" -q -p log_ --s-i 0.05 python3 -c 'import time; time.sleep(.3)' $'a\xff\nb' "$(printf %09999d 1)""#
     let result = try await run("bash", ["-c", script, Programs.duct], in: sandbox)
     #expect(result.code == 0)
     let command = try #require(try processes().first?.value["cmd"]?.string)

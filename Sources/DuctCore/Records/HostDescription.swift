@@ -15,6 +15,7 @@ struct HostDescription: Sendable {
     system = SystemInfo.current(environment: environment)
     let names = environment.keys.filter { name in Self.prefixes.contains { name.hasPrefix($0) } }
     env = OrderedFields(
-      OrderedDictionary(uniqueKeysWithValues: names.sorted().map { ($0, redaction.applied(to: environment[$0] ?? "")) }))
+      OrderedDictionary(
+        uniqueKeysWithValues: names.sorted().map { ($0, redaction.applied(to: environment[$0] ?? "")) }))
   }
 }

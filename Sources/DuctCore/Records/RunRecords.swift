@@ -200,7 +200,8 @@ final class RunRecords: Sendable {
   }
 
   private func document() -> InfoDocument {
-    let host = self.facts.withLock { $0.host } ?? HostDescription(environment: environment, redaction: redaction)
+    let host =
+      self.facts.withLock { $0.host } ?? HostDescription(environment: environment, redaction: redaction)
     let facts = self.facts.withLock { facts in
       facts.host = host
       return facts

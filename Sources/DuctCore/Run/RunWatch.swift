@@ -182,7 +182,8 @@ final class RunWatch: Sendable {
 
   private static func gpuMonitor(_ context: RunContext) -> GPUMonitor? {
     let settings = context.settings
-    guard settings.recordTypes.hasProcessesSamples, hasGPUPrograms(context) || access("/dev/nvidiactl", F_OK) == 0
+    guard settings.recordTypes.hasProcessesSamples,
+      hasGPUPrograms(context) || access("/dev/nvidiactl", F_OK) == 0
     else { return nil }
     return attempt(context, "watching GPUs") { () throws(Errno) in
       try GPUMonitor(interval: max(settings.sampleInterval, 1))

@@ -88,7 +88,8 @@ struct ControlGroups: Sendable {
         let path = one.inner == main.inner ? inner : one.inner
         folders[one.name] = Self.folder(one.mount, path)
       }
-      return Place(level: level, path: inner.isEmpty ? "/" : inner, folders: folders, isUnified: main.name.isEmpty)
+      return Place(
+        level: level, path: inner.isEmpty ? "/" : inner, folders: folders, isUnified: main.name.isEmpty)
     }
     func outwards(_ name: String) -> [FilePath] {
       guard let one = found.first(where: { $0.name == name }) else { return [] }
@@ -233,7 +234,9 @@ struct MemoryLimit: Sendable, Equatable {
 
   /// The smaller one.
   init?(groups: ControlGroups, environment: [String: String], hostBytes: UInt64) {
-    func number(_ name: String) -> Int? { environment[name].flatMap { Int($0) }.flatMap { $0 > 0 ? $0 : nil } }
+    func number(_ name: String) -> Int? {
+      environment[name].flatMap { Int($0) }.flatMap { $0 > 0 ? $0 : nil }
+    }
     // In megabytes. A job without its own limit has 0 here.
     var allocated = number("SLURM_MEM_PER_NODE")
     if let share = number("SLURM_MEM_PER_CPU") { allocated = share * (number("SLURM_CPUS_ON_NODE") ?? 1) }

@@ -67,7 +67,8 @@ struct ProcessUsage: Codable, Sendable {
     vsz = Int(clamping: peaks.virtualBytes)
     timestamp = WallTime(seconds: peaks.timestamp).isoText
     etime = elapsedText(Int(peaks.age))
-    stat = OrderedFields(OrderedDictionary(uniqueKeysWithValues: peaks.states.all.map { ($0.state, $0.count) }))
+    stat = OrderedFields(
+      OrderedDictionary(uniqueKeysWithValues: peaks.states.all.map { ($0.state, $0.count) }))
     cmd = redaction.applied(to: process.commandLine)
     intervalPercent = rounded(peaks.intervalPercent)
     cpuTime = (Double(process.account.own) / 1e6).rounded() / 1000

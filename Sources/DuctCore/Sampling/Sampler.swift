@@ -129,10 +129,12 @@ private struct SamplingLoop {
   }
 
   var left: [LeftProcess] {
-    processes.all.filter { !$0.isGone && $0.isDescendant && !$0.stat.isZombie && $0.stat.pid != settings.root }
-      .map {
-        LeftProcess(identity: $0.identity, commandLine: settings.redaction.applied(to: $0.commandLine))
-      }
+    processes.all.filter {
+      !$0.isGone && $0.isDescendant && !$0.stat.isZombie && $0.stat.pid != settings.root
+    }
+    .map {
+      LeftProcess(identity: $0.identity, commandLine: settings.redaction.applied(to: $0.commandLine))
+    }
   }
 
   /// Looks at absolute times, so that a slow look does not move the later ones; those that have passed by then
