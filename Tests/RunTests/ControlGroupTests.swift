@@ -27,13 +27,15 @@ import Testing
 
   @Test func versionTwoAsSlurmMakesIt() throws {
     let slurm = "cg/system.slice/slurmstepd.scope/job_7"
-    try folder("\(slurm)/step_0/user/task_1", ["memory.max": "max", "memory.peak": "1000", "cpu.max": "max 100000"])
+    try folder(
+      "\(slurm)/step_0/user/task_1",
+      ["memory.max": "max", "memory.peak": "1000", "cpu.max": "max 100000"])
     try folder(
       "\(slurm)/step_0",
       [
         "memory.max": "3000", "memory.peak": "2000", "cpu.max": "50000 100000",
         "memory.events": "low 0\nhigh 0\nmax 4\noom 2\noom_kill 3",
-        "cpu.stat": "usage_usec 2500000\nuser_usec 2000000\nsystem_usec 500000\nnr_periods 3\nthrottled_usec 1000",
+        "cpu.stat": "usage_usec 2500000\nuser_usec 2000000\nnr_periods 3\nthrottled_usec 1000",
       ])
     try folder(slurm, ["memory.max": "4000", "memory.peak": "3500"])
     let mounts = "30 25 0:26 / \(sandbox.path)/cg rw,nosuid - cgroup2 cgroup2 rw\n"
