@@ -99,6 +99,63 @@ import Testing
     #expect(limit(share)?.bytes == 3 << 20 && limit(share)?.source == .slurm)
   }
 
+  /// Takes the group of `controller` away with the test's processes. Nil where this machine has none to make.
+  private func group(_ controller: String) -> FilePath? {
+    let group = FilePath("/sys/fs/cgroup/\(controller)/duct-test-\(getpid())-\(controller)")
+    return group.withPlatformString { mkdir($0, 0o755) } == 0 ? group : nil
+  }
+
+  private static let burn = """
+    import os, time
+    def burn(seconds):
+        end = time.process_time() + seconds
+        while time.process_time() < end: pass
+
+    """
+
+  @Test func theGroupCountsTheSameTime() async throws {
+    guard let group = group("cpuacct") else { return }
+    defer { _ = group.withPlatformString { rmdir($0) } }
+    let script = """
+      echo $$ > \(group)/cgroup.procs || exit 99
+      exec "$0" -q --sample-interval 0.05 -p log_ python3 -c "$1"
+      """
+    let program =
+      Self.burn + """
+        for i in range(4):
+            if not os.fork():
+                burn(0.3)
+                os._exit(0)
+        for i in range(4): os.wait()
+        """
+    let result = try await run("bash", ["-c", script, Programs.duct, program], in: sandbox)
+    if result.code == 99 { return }
+    #expect(result.code == 0, "\(result.stderr)")
+    let info = try sandbox.info()
+    let seconds = try #require(info["execution_summary"]?["cpu_seconds"]?.double)
+    let groups = try #require(info["cgroups"]?.array?.last?["cgroup_cpu_seconds"]?.double)
+    // duct and its relay are in the group as well.
+    #expect(seconds >= 1.2 && groups >= seconds * 0.99 && groups < seconds + 0.3, "\(seconds) \(groups)")
+    try await eventually { sandbox.processes().isEmpty }
+  }
+
+  @Test func aQuotaIsTheMostThatCanBe() async throws {
+    guard let group = group("cpu") else { return }
+    defer { _ = group.withPlatformString { rmdir($0) } }
+    let script = """
+      echo 50000 > \(group)/cpu.cfs_quota_us && echo $$ > \(group)/cgroup.procs || exit 99
+      exec "$0" -q --sample-interval 0.1 -p log_ python3 -c "$1"
+      """
+    let result = try await run(
+      "bash", ["-c", script, Programs.duct, Self.burn + "burn(0.4)"], in: sandbox)
+    if result.code == 99 { return }
+    #expect(result.code == 0, "\(result.stderr)")
+    let info = try sandbox.info()
+    #expect(try #require(info["execution_summary"]?["peak_pcpu"]?.double) <= 50)
+    #expect(info["cgroups"]?.array?.last?["cgroup_version"]?.double == 1)
+    try await eventually { sandbox.processes().isEmpty }
+  }
+
   /// A real group with a limit, where this machine lets us make one.
   @Test func aLimitThatKills() async throws {
     let hierarchies = [("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max")]

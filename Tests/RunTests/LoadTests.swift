@@ -319,6 +319,23 @@ import Testing
     try expectTotal(try #require(try summary("cpu_seconds")))
   }
 
+  @Test func othersThatAreHidden() async throws {
+    guard getuid() == 0 else { return }
+    let script = """
+      cp "$0" "$1" . && chmod 777 . && unset HOME && mount -t proc -o hidepid=2 proc /proc || exit 99
+      exec setpriv --reuid 61200 --regid 61200 --clear-groups ./duct --fail-time 0 -p log_ --s-i 0.05 sh -c 'sleep 0.3; exit 4'
+      """
+    let result = try await run(
+      "unshare", ["-pfm", "bash", "-c", script, Programs.duct, Programs.relay], in: sandbox)
+    if result.code == 99 { return }
+    #expect(result.code == 4, "\(result.stderr)")
+    #expect(!result.stderr.contains("ERROR"))
+    let seconds = try #require(try summary("cpu_seconds"))
+    #expect(seconds > 0 && seconds < 0.3)
+    let commands = Set(try processes().compactMap { $0.value["cmd"]?.string })
+    #expect(commands == ["sh -c sleep 0.3; exit 4", "sleep 0.3"])
+  }
+
   // MARK: Command lines
 
   @Test func execInPlaceAndAnotherName() async throws {
@@ -342,7 +359,8 @@ import Testing
       #"exec "$0" -q -p log_ --s-i 0.05 python3 -c 'import time; time.sleep(.3)' $'a\xff\nb' "$(printf %09999d 1)""#
     let result = try await run("bash", ["-c", script, Programs.duct], in: sandbox)
     #expect(result.code == 0)
-    let command = try #require(try processes().first?.value["cmd"]?.string)
+    let commands = try processes().compactMap { $0.value["cmd"]?.string }
+    let command = try #require(commands.first { $0.contains("time.sleep") }, "\(commands)")
     #expect(command.originalBytes.count == 4096 + "…".utf8.count && command.hasSuffix("…"), "\(command)")
     let lines = try sandbox.text("log_usage.jsonl")
     #expect(lines.contains(#"a\udcff\nb 000"#))

@@ -19,8 +19,6 @@ struct RunProcess: Sendable {
   /// What it was when they were.
   private(set) var commandImage: UInt64 = 0
   private(set) var commandName: ProcessName?
-  /// Where its session stands in the list of sessions.
-  var session: Int?
 
   init(_ stat: ProcessStat, isDescendant: Bool) {
     self.stat = stat

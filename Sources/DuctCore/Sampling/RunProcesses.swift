@@ -32,7 +32,6 @@ struct RunProcesses {
     var hasChanged = false
     /// A process of that name is below the command that was not there at the look before.
     var hasNewSbatch = false
-    var hasNewSessions = false
   }
 
   private let files: ProcFiles
@@ -215,7 +214,8 @@ struct RunProcesses {
     // It was there before the run.
     if isFirstLook, !isDescendant { all[place].account.leaveOutUntilNow() }
     if isDescendant {
-      changes.hasChanged = true
+      // A command that is over before the first look has done nothing that could be seen.
+      if stat.pid != root || !stat.isZombie { changes.hasChanged = true }
       if stat.name == .sbatch { changes.hasNewSbatch = true }
     }
     return true
@@ -224,9 +224,9 @@ struct RunProcesses {
   private mutating func noteSessions() {
     sessions.begin()
     for place in all.indices where !all[place].isGone && all[place].isDescendant {
-      all[place].session = sessions.note(all[place].stat.session, at: all[place].session)
+      sessions.note(all[place].stat.session)
     }
-    changes.hasNewSessions = sessions.finish()
+    sessions.finish()
   }
 
   // MARK: For reports

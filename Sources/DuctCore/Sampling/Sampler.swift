@@ -6,7 +6,7 @@ internal import SystemPackage
 
 /// What a look at the processes has shown besides their use of resources.
 struct TreeNews: Sendable {
-  /// Empty where nothing has changed.
+  /// Those that are new or have gone.
   var sessions: [SessionSighting]
   /// A child came or went since the last look.
   var hasChanged: Bool
@@ -269,11 +269,11 @@ private struct SamplingLoop {
 
   private func tellNews() {
     let changes = processes.changes
-    guard changes.hasChanged || changes.hasNewSbatch || changes.hasNewSessions else { return }
+    let sessions = processes.sessions.changed
+    guard changes.hasChanged || changes.hasNewSbatch || !sessions.isEmpty else { return }
     handlers.tree(
       TreeNews(
-        sessions: changes.hasNewSessions ? processes.sessions.all : [], hasChanged: changes.hasChanged,
-        hasNewSbatch: changes.hasNewSbatch))
+        sessions: sessions, hasChanged: changes.hasChanged, hasNewSbatch: changes.hasNewSbatch))
   }
 
   // MARK: Reports

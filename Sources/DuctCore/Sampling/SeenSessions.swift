@@ -3,64 +3,49 @@ internal import SystemCalls
 
 /// Sessions of the run's processes, with the times of their being seen.
 struct SeenSessions {
-  /// In the order of their first sighting; a number can come again.
-  private(set) var all: [SessionSighting] = []
-  private var lastLooks: [Int] = []
+  /// A session that a process is in.
+  private struct Present {
+    var sighting: SessionSighting
+    var lastLook: Int
+  }
+
+  /// By session id.
+  private var present: [Int32: Present] = [:]
   /// The session that the command shares with others tells nothing.
   private let shared: Int32?
   private var look = 0
-  private var hasNew = false
+  /// New ones and such as have gone, by the last look.
+  private(set) var changed: [SessionSighting] = []
 
   init(first: Int32?, shared: Int32?) {
     self.shared = shared
-    if let first, first > 0 { append(first) }
+    if let first, first > 0 { add(first) }
   }
 
-  private mutating func append(_ session: Int32) {
-    all.append(SessionSighting(sid: UInt32(session), firstSeen: WallTime.now.seconds))
-    lastLooks.append(look)
+  private mutating func add(_ session: Int32) {
+    let sighting = SessionSighting(sid: UInt32(session), firstSeen: WallTime.now.seconds)
+    present[session] = Present(sighting: sighting, lastLook: look)
+    changed.append(sighting)
   }
 
   mutating func begin() {
     look += 1
-    hasNew = look == 1 && !all.isEmpty
+    if look > 1 { changed.removeAll(keepingCapacity: true) }
   }
 
   /// A process of that session is there.
-  ///
-  /// - Parameter place: where the session of the process was found at the look before.
-  /// - Returns: where it is now.
-  mutating func note(_ session: Int32, at place: Int?) -> Int? {
-    if session <= 0 || session == shared { return nil }
-    if let place, all[place].sid == UInt32(session), all[place].goneBy == nil {
-      lastLooks[place] = look
-      return place
-    }
-    if let known = all.lastIndex(where: { $0.sid == UInt32(session) && $0.goneBy == nil }) {
-      lastLooks[known] = look
-      return known
-    }
-    append(session)
-    hasNew = true
-    return all.count - 1
+  mutating func note(_ session: Int32) {
+    if session <= 0 || session == shared { return }
+    if present[session] == nil { add(session) }
+    present[session]?.lastLook = look
   }
 
-  /// Whether there is something new.
-  mutating func finish() -> Bool {
-    for place in all.indices where lastLooks[place] != look && all[place].goneBy == nil {
-      all[place].goneBy = WallTime.now.seconds
-      hasNew = true
-    }
-    return hasNew
-  }
-
-  /// The same when the command has ended.
-  var atEnd: [SessionSighting] {
-    let now = WallTime.now.seconds
-    return all.map { sighting in
-      var sighting = sighting
-      sighting.goneBy = sighting.goneBy ?? now
-      return sighting
+  mutating func finish() {
+    for (session, one) in present where one.lastLook != look {
+      var sighting = one.sighting
+      sighting.goneBy = WallTime.now.seconds
+      changed.append(sighting)
+      present[session] = nil
     }
   }
 }
