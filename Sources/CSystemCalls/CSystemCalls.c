@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <linux/magic.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -217,6 +219,11 @@ int duct_open_process_file(int proc, pid_t pid, const char *name) {
   char path[64];
   snprintf(path, sizeof path, "%d/%s", (int)pid, name);
   return openat(proc, path, O_RDONLY | O_CLOEXEC);
+}
+
+bool duct_is_of_proc(int fd) {
+  struct statfs system;
+  return fstatfs(fd, &system) == 0 && system.f_type == PROC_SUPER_MAGIC;
 }
 
 ssize_t duct_list_directory(int directory, void *buffer, size_t size) {

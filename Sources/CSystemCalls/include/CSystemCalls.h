@@ -164,6 +164,8 @@ int duct_open_process(pid_t pid);
 
 /// Opens PID/NAME below an open /proc for reading. A descriptor, or -1.
 int duct_open_process_file(int proc, pid_t pid, const char *name);
+/// Whether an open file is one of the kernel's own /proc, and not of something mounted over it. See fstatfs(2).
+bool duct_is_of_proc(int fd);
 /// getdents64(2): the next entries of an open directory. Bytes, 0 at the end, or -1.
 ssize_t duct_list_directory(int directory, void *buffer, size_t size);
 /// Nanoseconds of processor time that a process has used with all its threads, by its CPU clock (see

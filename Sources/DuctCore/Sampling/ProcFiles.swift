@@ -18,10 +18,13 @@ final class ProcFiles {
   /// -1 where it could not be opened.
   private let proc: CInt
   private let load: CInt
+  private let loadIsKernels: Bool
 
   init() {
     proc = (try? FileDescriptor.opening("/proc", .readOnly))?.rawValue ?? -1
     load = (try? FileDescriptor.opening("/proc/loadavg", .readOnly))?.rawValue ?? -1
+    // Containers have one of their own there (lxcfs), in which the last pid is not the last.
+    loadIsKernels = duct_is_of_proc(load)
   }
 
   deinit {
@@ -77,6 +80,7 @@ final class ProcFiles {
 
   /// The pid that was given out last in this pid namespace, to a process or a thread. Nil if not known.
   func lastPID() -> Int32? {
+    guard loadIsKernels else { return nil }
     let got = pread(load, buffer.baseAddress, 256, 0)
     guard got > 0 else { return nil }
     let text = UnsafeRawBufferPointer(rebasing: buffer[..<got])
