@@ -31,14 +31,16 @@ struct DetailReading {
 
   /// - Parameters:
   ///   - resident: bytes of the whole run at this look.
-  ///   - isDue: read in any case.
+  ///   - isDue: read as far as the budget allows.
+  ///   - isLast: read in any case; the command does not need the time any more.
   mutating func read(
-    _ processes: inout RunProcesses, _ files: ProcFiles, now: MonotonicInstant, resident: Int, isDue: Bool
+    _ processes: inout RunProcesses, _ files: ProcFiles, now: MonotonicInstant, resident: Int, isDue: Bool,
+    isLast: Bool
   ) -> Result? {
     credit = min(credit + max(now.seconds(since: lastLook), 0) * Self.share, Self.mostCredit)
     lastLook = now
     defer { residentBefore = resident }
-    guard isDue || hasChanged(resident), credit > 0 else { return nil }
+    guard isLast || credit > 0 && (isDue || hasChanged(resident)) else { return nil }
     residentAtLast = resident
     // All of them or none: shares that were read at different times add up to nothing.
     let begin = MonotonicInstant.now

@@ -88,9 +88,10 @@ struct RunProcesses {
   private mutating func refresh(_ place: Int) {
     let file = all[place].file
     let pid = all[place].stat.pid
-    guard let stat = file >= 0 ? files.stat(of: file) : files.stat(pid),
-      stat.startTicks == all[place].stat.startTicks
-    else {
+    let found = file >= 0 ? files.stat(of: file) : files.stat(pid)
+    // It is there, and there was no descriptor to read of it: what was known stays.
+    if found == nil, file < 0, getpgid(pid) >= 0 { return }
+    guard let stat = found, stat.startTicks == all[place].stat.startTicks else {
       gone.append(place)
       return
     }

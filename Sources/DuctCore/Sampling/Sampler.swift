@@ -146,7 +146,7 @@ private struct SamplingLoop {
   mutating func run(_ waits: (MonotonicInstant) -> Bool) {
     let first = MonotonicInstant.now + min(Self.firstLook, settings.sampleInterval)
     if !waits(first) { lookAgainAndAgain(waits) }
-    look(isReported: true)
+    look(isReported: true, isLast: true)
     giveReport(isLast: true)
     processes.closeAll()
   }
@@ -196,7 +196,7 @@ private struct SamplingLoop {
 
   // MARK: One look
 
-  private mutating func look(isReported: Bool) {
+  private mutating func look(isReported: Bool, isLast: Bool = false) {
     let reaped = handlers.reaped()
     let (now, timestamp, uptime) = (MonotonicInstant.now, WallTime.now.seconds, host.uptime)
     processes.look(now, reaped: reaped)
@@ -209,7 +209,7 @@ private struct SamplingLoop {
       pmem: host.memoryPercent(resident), pcpu: rounded(percent), rss: Int(clamping: resident),
       vsz: Int(clamping: virtual))
     if let memoryLimit { sums.limitPercent = rounded(Double(resident) / Double(memoryLimit.bytes) * 100) }
-    addDetails(&sums, now, isReported)
+    addDetails(&sums, now, isReported, isLast)
     totals = totals?.peak(sums) ?? sums
     averages.add(sums, seconds: seconds)
     counters.processorTime = processes.processorTime
@@ -255,9 +255,11 @@ private struct SamplingLoop {
     return cores > 0 ? min(percent, cores * 100) : percent
   }
 
-  private mutating func addDetails(_ sums: inout UsageTotals, _ now: MonotonicInstant, _ isDue: Bool) {
+  private mutating func addDetails(
+    _ sums: inout UsageTotals, _ now: MonotonicInstant, _ isDue: Bool, _ isLast: Bool
+  ) {
     guard
-      let result = details.read(&processes, files, now: now, resident: sums.rss, isDue: isDue)
+      let result = details.read(&processes, files, now: now, resident: sums.rss, isDue: isDue, isLast: isLast)
     else { return }
     sums.pss = result.proportional
     sums.swap = result.swap
