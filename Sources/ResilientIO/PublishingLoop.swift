@@ -30,6 +30,7 @@ struct PublishingLoop {
   private let state: Monitor<Publisher.State>
   private let label: String
   private var credentials: CredentialCache?
+  private var nextCredentialLook: MonotonicInstant?
   private let makesDirectories: Bool
   private let durability: AtomicFile.Durability
   private let notify: @Sendable (Publisher.Notice) -> Void
@@ -54,10 +55,10 @@ struct PublishingLoop {
 
   mutating func run() {
     while true {
-      switch nextStep() {
-      case .rearm?: continue
-      case nil:
-        if credentials?.hasChanged() == true { pauses = pauses.filter { $0.value.kind != .credential } }
+      let step = nextStep()
+      lookAtCredentials()
+      switch step {
+      case .rearm?, nil: continue
       case .stop?: return
       case .publish(let path, let work, let isLast)?:
         publish(work, at: path, isLast: isLast)
@@ -66,12 +67,21 @@ struct PublishingLoop {
     }
   }
 
-  private func nextStep() -> Step? {
+  /// Once a second while something waits for a ticket, however much else there is to do.
+  private mutating func lookAtCredentials() {
+    guard let due = nextCredentialLook, due <= .now else { return }
+    nextCredentialLook = nil
+    if credentials?.hasChanged() == true { pauses = pauses.filter { $0.value.kind != .credential } }
+  }
+
+  private mutating func nextStep() -> Step? {
     let pauses = self.pauses
     let (starts, known) = state.withLock { ($0.starts, $0.work.count) }
     var ends = pauses.values.map(\.end) + starts.values
     if credentials != nil, pauses.values.contains(where: { $0.kind == .credential }) {
-      ends.append(.now + Self.credentialLook)
+      let look = nextCredentialLook ?? .now + Self.credentialLook
+      nextCredentialLook = look
+      ends.append(look)
     }
     return state.wait(until: ends.min()) { state -> Step? in
       let now = MonotonicInstant.now

@@ -42,8 +42,10 @@ extension OnFaults {
     func renewedBeforeTheEnd(_ errno: String) async throws {
       let fixture = self.fixture
       try fixture.sandbox.write("old", to: "cache")
+      // There is always something new to be written as well.
       let result = try await fixture.run(
-        script, environment: ["KRB5CCNAME": "FILE:\(fixture.sandbox["cache"])"]
+        script, ["--sample-interval", "0.3", "--report-interval", "0.3"],
+        environment: ["KRB5CCNAME": "FILE:\(fixture.sandbox["cache"])"]
       ) { _ in
         try await eventually { fixture.sandbox.exists("before") }
         try fixture.remote.tell("fail any \(errno)")
