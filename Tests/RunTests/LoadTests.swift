@@ -199,7 +199,10 @@ import Testing
       // There is a budget for reading it.
       try await eventually {
         let lines = sandbox.exists("log_usage.jsonl") ? try sandbox.usage() : []
-        return lines.contains { $0["totals"]?["pss"]?.double ?? 0 >= size }
+        func isSeen(_ name: String, _ bytes: Double) -> Bool {
+          lines.contains { $0["totals"]?[name]?.double ?? 0 >= bytes }
+        }
+        return isSeen("pss", size) && isSeen("rss", size * 5)
       }
       try sandbox.write("", to: "end")
     }
@@ -356,7 +359,7 @@ import Testing
 
   @Test func argumentsOfAnyBytesAndOfAnyLength() async throws {
     let script =
-      #"exec "$0" -q -p log_ --s-i 0.05 python3 -c 'import time; time.sleep(.3)' $'a\xff\nb' "$(printf %09999d 1)""#
+      #"exec "$0" -q -p log_ --s-i 0.05 python3 -c 'import time; time.sleep(.8)' $'a\xff\nb' "$(printf %09999d 1)""#
     let result = try await run("bash", ["-c", script, Programs.duct], in: sandbox)
     #expect(result.code == 0)
     let commands = try processes().compactMap { $0.value["cmd"]?.string }

@@ -107,13 +107,13 @@ struct RootUsage: Sendable {
   var voluntarySwitches: Int
   var involuntarySwitches: Int
 
-  /// - Parameter ownMaxResident: duct's own, in bytes, when it started the command. An execve(2) makes the
+  /// - Parameter ownPeakResident: duct's own, in bytes, when it started the command. An execve(2) makes the
   ///   memory before it count, which was duct's.
-  init(_ usage: rusage, ownMaxResident: Int) {
+  init(_ usage: rusage, ownPeakResident: Int?) {
     userSeconds = seconds(usage.ru_utime)
     systemSeconds = seconds(usage.ru_stime)
     let bytes = Int(usage.ru_maxrss) * 1024
-    maxResident = bytes > ownMaxResident ? bytes : nil
+    maxResident = ownPeakResident.flatMap { bytes > $0 ? bytes : nil }
     minorFaults = Int(usage.ru_minflt)
     majorFaults = Int(usage.ru_majflt)
     voluntarySwitches = Int(usage.ru_nvcsw)

@@ -51,8 +51,9 @@ final class RunContext: Sendable {
   let children = ChildProcesses(reaping: .byEventLoop)
   /// Nanoseconds of processor time that orphans of the command had used when they were reaped.
   let orphanTime = Monitor<Int64>(0)
-  /// duct's own largest resident memory when it had started the command, in bytes.
-  let ownMaxResident = Monitor(0)
+  /// duct's own largest resident memory when it had started the command, in bytes (not getrusage's, in which
+  /// is that of whoever started duct). Nil where not known.
+  let ownPeakResident = Monitor<Int?>(nil)
 
   init(
     _ settings: RunSettings, _ surroundings: Surroundings, log: Logger, writer: StandardErrorWriter,
@@ -119,9 +120,9 @@ final class RunContext: Sendable {
     if let command = CommandIdentity(of: pid) { setup.spool.status.noteCommand(command) }
     log.info("duct \(Versions.duct) is executing \(commandText.pythonRepresentation)...")
     log.info("Log files will be written to \(paths.prefix)")
-    var own = rusage()
-    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &own)
-    ownMaxResident.update { $0 = own.ru_maxrss * 1024 }
+    var own = ProcessDetails()
+    own.read(ProcFiles(), getpid(), withShares: false)
+    ownPeakResident.update { $0 = own.peakResidentBytes.map { Int(clamping: $0) } }
     let watch = RunWatch(self, command: pid, setup: setup, capture: capture, slurm: slurm)
     var loop = RunLoop(watch, signals: signals)
     return loop.run()

@@ -95,7 +95,7 @@ final class RunFinalizer: Sendable {
       facts.endInstant = endInstant
       facts.exitCode = Int(exitCode)
       facts.rootUsage = RootUsage(
-        usage, ownMaxResident: watch.context.ownMaxResident.withLock { $0 })
+        usage, ownPeakResident: watch.context.ownPeakResident.withLock { $0 })
     }
     syncOutput()
     if watch.sampler?.finish(until: deadline(5)) == false {
