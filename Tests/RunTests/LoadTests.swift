@@ -251,6 +251,8 @@ import Testing
     ) { [sandbox] _ in
       try await eventually { sandbox.exists("ready") }
       let child = try #require(sandbox.processes().first { $0.name.hasPrefix("python") }?.pid)
+      // It does nothing more that could change its memory.
+      try await eventually { Proc.state(child) == "S" }
       let ps = try await run("ps", ["-o", "pid=,rss=,vsz=,ppid=", "-p", "\(child)"], in: sandbox)
       seen.set(words(ps.stdout).compactMap { Int($0) })
     }
