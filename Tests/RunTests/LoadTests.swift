@@ -261,7 +261,8 @@ import Testing
     let all = try sandbox.usage().flatMap { members($0["processes"]) }.filter { $0.key == "\(theirs[0])" }
     // At the very last look it is a zombie.
     let ours = try #require(all.last { $0.value["rss"]?.double ?? 0 > 0 }).value
-    #expect(abs((ours["rss"]?.double ?? 0) / 1024 - Double(theirs[1])) <= Double(theirs[1]) * 0.02)
+    // The kernel adds up resident pages by processor, in batches: two readings can be some pages apart.
+    #expect(abs((ours["rss"]?.double ?? 0) / 1024 - Double(theirs[1])) <= 1024)
     #expect(ours["vsz"]?.double == Double(theirs[2]) * 1024)
     #expect(ours["ppid"]?.double == Double(theirs[3]))
   }
