@@ -13,6 +13,8 @@ public struct ChildExit: Sendable {
   public var cause: Cause
   /// What it and the children it waited for used, from wait4(2).
   public var usage: rusage
+  /// It was not started here: an orphan that came to this process as a subreaper.
+  public var isAdopted = false
 
   public init(pid: pid_t, cause: Cause, usage: rusage) {
     self.pid = pid
@@ -44,6 +46,8 @@ public final class ChildProcesses: Sendable {
 
   private enum Status: Sendable {
     case running
+    /// Running, and nobody will wait for it.
+    case forgotten
     case ended(ChildExit)
   }
 
@@ -71,8 +75,12 @@ public final class ChildProcesses: Sendable {
   public func reapEnded() -> [ChildExit] {
     var ended: [ChildExit] = []
     children.update { known in
-      while let exit = reap(-1) {
-        if known[exit.pid] != nil { known[exit.pid] = .ended(exit) }
+      while var exit = reap(-1) {
+        switch known[exit.pid] {
+        case nil: exit.isAdopted = true
+        case .forgotten?: known[exit.pid] = nil
+        case _?: known[exit.pid] = .ended(exit)
+        }
         ended.append(exit)
       }
     }
@@ -125,9 +133,11 @@ public final class ChildProcesses: Sendable {
     }
   }
 
-  /// Nobody will wait for this child.
+  /// Nobody will wait for this child. Until its end it is no stranger.
   public func forget(_ pid: pid_t) {
-    children.withLock { $0[pid] = nil }
+    children.withLock { known in
+      if case .running? = known[pid] { known[pid] = .forgotten } else { known[pid] = nil }
+    }
   }
 }
 

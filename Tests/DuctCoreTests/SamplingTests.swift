@@ -109,7 +109,7 @@ import Testing
   }
 
   @Test func whatAChildHadIsCountedOnce() {
-    var account = ProcessorAccount(childTicks: 0)
+    var account = ProcessorAccount()
     read(&account, own: 100)
     #expect(account.settle() == 100_000_000)
     // A child that was seen with 300 ms goes, and had used 20 ms more.
@@ -120,13 +120,13 @@ import Testing
   }
 
   @Test func aChildThatWasNeverSeenIsNew() {
-    var account = ProcessorAccount(childTicks: 0)
+    var account = ProcessorAccount()
     read(&account, own: 0, children: 50)
     #expect(account.settle() == 500_000_000)
   }
 
   @Test func aClaimMayComeALookBeforeTheGain() {
-    var account = ProcessorAccount(childTicks: 0)
+    var account = ProcessorAccount()
     read(&account, own: 0)
     account.claim(300_000_000)
     #expect(account.settle() == 0)
@@ -135,7 +135,7 @@ import Testing
   }
 
   @Test func aChildThatNobodyWaitsForBurdensNobody() {
-    var account = ProcessorAccount(childTicks: 0)
+    var account = ProcessorAccount()
     read(&account, own: 0)
     account.claim(5_000_000_000)
     #expect(account.settle() == 0)
@@ -147,8 +147,18 @@ import Testing
     }
   }
 
+  @Test func aLookThatCouldNotReadItCountsNothing() {
+    var account = ProcessorAccount()
+    read(&account, own: 100)
+    #expect(account.settle() == 100_000_000)
+    #expect(account.settle() == 0)
+    read(&account, own: 130)
+    #expect(account.settle() == 30_000_000)
+    #expect(account.legacy == 130_000_000)
+  }
+
   @Test func timeNeverRunsBackwards() {
-    var account = ProcessorAccount(childTicks: 0)
+    var account = ProcessorAccount()
     read(&account, own: 100, children: 10)
     _ = account.settle()
     read(&account, own: 90, children: 9)

@@ -122,6 +122,21 @@ import Testing
     #expect(!children.isKnown(pid))
   }
 
+  @Test func aChildThatNobodyWaitsForIsStillOurs() throws {
+    let children = ChildProcesses(reaping: .byEventLoop)
+    let program = Program(path: Array("/bin/true".utf8), arguments: [Array("true".utf8)])
+    let (ours, other) = (try children.start(program), try program.start())
+    children.forget(ours)
+    var end = siginfo_t()
+    for pid in [ours, other] { #expect(waitid(P_PID, id_t(pid), &end, WEXITED | WNOWAIT) == 0) }
+    #expect(children.isKnown(ours) && !children.isKnown(other))
+    let ended = children.reapEnded()
+    #expect(ended.first { $0.pid == ours }?.isAdopted == false)
+    #expect(ended.first { $0.pid == other }?.isAdopted == true)
+    // Its pid can be another's from now on.
+    #expect(!children.isKnown(ours))
+  }
+
   @Test func aDeadlineLeavesTheChildRunning() throws {
     let children = ChildProcesses(reaping: .byWaiters)
     let pid = try children.start(

@@ -66,7 +66,7 @@ struct RunLoop {
         finish(exit)
       } else {
         watch.capture?.noteEnd(of: exit)
-        noteOrphan(exit)
+        if exit.isAdopted { noteOrphan(exit) }
       }
     }
     if finalizer == nil, watch.context.children.isGone(watch.command) {
@@ -96,7 +96,6 @@ struct RunLoop {
 
   /// What an orphan has used comes to nobody but duct.
   private func noteOrphan(_ exit: ChildExit) {
-    if watch.context.children.isKnown(exit.pid) { return }
     let used = Int64((seconds(exit.usage.ru_utime) + seconds(exit.usage.ru_stime)) * 1e9)
     watch.context.orphanTime.withLock { $0 += used }
   }

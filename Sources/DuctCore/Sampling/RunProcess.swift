@@ -11,7 +11,7 @@ struct RunProcess: Sendable {
   /// Its stat file, kept open where there are descriptors enough: then it is read in half the time, and
   /// never another process's. -1 where it is not.
   var file: CInt = -1
-  var account: ProcessorAccount
+  var account = ProcessorAccount()
   var peaks = ReportPeaks()
   var details = ProcessDetails()
   /// The arguments, as they were read last.
@@ -23,7 +23,6 @@ struct RunProcess: Sendable {
   init(_ stat: ProcessStat, isDescendant: Bool) {
     self.stat = stat
     self.isDescendant = isDescendant
-    account = ProcessorAccount(childTicks: 0)
   }
 
   var identity: ProcessIdentity { ProcessIdentity(stat) }
@@ -67,29 +66,26 @@ struct ProcessorAccount: Sendable {
 
   /// Its own, in nanoseconds.
   private(set) var own: Int64 = 0
-  private var childTicks: UInt64
+  private var childTicks: UInt64 = 0
   /// What is counted of it, and of those below it that have gone.
   private(set) var counted: Int64 = 0
   /// Counted in the last interval.
   private(set) var interval: Int64 = 0
+  private var grown: Int64 = 0
   private var gained: Int64 = 0
   private var claimed: Int64 = 0
   /// What was claimed and has not come yet: a child can go just after its parent was read.
   private var debt: Int64 = 0
 
-  init(childTicks: UInt64) { self.childTicks = childTicks }
-
   /// What it had used before the run began is not the run's.
   mutating func leaveOutUntilNow() {
-    counted = 0
-    interval = 0
+    grown = 0
     gained = 0
   }
 
   mutating func read(own: Int64, childTicks: UInt64, nanosecondsPerTick: Int64) {
-    let grown = max(own - self.own, 0)
+    grown = max(own - self.own, 0)
     self.own += grown
-    interval = grown
     gained = childTicks > self.childTicks ? Int64(childTicks - self.childTicks) * nanosecondsPerTick : 0
     self.childTicks = max(childTicks, self.childTicks)
     asKernel = self.own + Int64(clamping: self.childTicks) &* nanosecondsPerTick
@@ -98,15 +94,16 @@ struct ProcessorAccount: Sendable {
   /// A child of it has gone, of which so much was counted.
   mutating func claim(_ nanoseconds: Int64) { claimed += nanoseconds }
 
-  /// Call once after each reading, when all claims are in.
+  /// Call once a look, when all claims are in; also where it could not be read.
   ///
   /// - Returns: what is new.
   mutating func settle() -> Int64 {
     let balance = debt + gained - claimed
     // A claim is good for this look and the next one: a child that its parent never waits for brings nothing.
     debt = max(min(balance, 0), -claimed - Self.tolerance)
-    interval += max(balance, 0)
+    interval = grown + max(balance, 0)
     counted += interval + claimed
+    grown = 0
     gained = 0
     claimed = 0
     return interval

@@ -43,7 +43,7 @@ struct RunProcesses {
   private var openFiles = 0
   private let mostOpenFiles: Int
   /// Orphans that duct has reaped.
-  private var orphans = ProcessorAccount(childTicks: 0)
+  private var orphans = ProcessorAccount()
   private var gone: [Int] = []
   private var isFirstLook = true
 
