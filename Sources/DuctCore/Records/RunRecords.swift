@@ -46,46 +46,45 @@ struct RunFacts: Sendable {
     }
     addMemory(&summary)
     addProcessorTime(&summary)
-    let counters = usage.counters
-    func bytes(_ value: UInt64?) -> Int? { value.map { Int(clamping: $0) } }
-    summary.readCharacters = bytes(counters.io?.readCharacters)
-    summary.writtenCharacters = bytes(counters.io?.writtenCharacters)
-    summary.readBytes = bytes(counters.io?.readBytes)
-    summary.writtenBytes = bytes(counters.io?.writtenBytes)
-    summary.missedSamples = counters.missedSamples
+    addIO(&summary)
+    summary.missedSamples = usage.counters?.missedSamples
     return summary
   }
 
+  private func addIO(_ summary: inout ExecutionSummary) {
+    guard let io = usage.counters?.io else { return }
+    summary.readCharacters = Int(clamping: io.readCharacters)
+    summary.writtenCharacters = Int(clamping: io.writtenCharacters)
+    summary.readBytes = Int(clamping: io.readBytes)
+    summary.writtenBytes = Int(clamping: io.writtenBytes)
+  }
+
   private func addMemory(_ summary: inout ExecutionSummary) {
-    let counters = usage.counters
+    let limit = usage.counters?.memoryLimit
+    summary.memoryLimit = limit?.bytes
+    summary.memoryLimitSource = limit?.source
+    summary.peakPmemLimit = usage.peaks?.limitPercent
     summary.peakPSS = usage.peaks?.pss
     summary.averagePSS = usage.proportional.value
     summary.peakSwap = usage.peaks?.swap
     summary.rootMaxRSS = rootUsage?.maxResident
     // Between two looks there may have been more: at least as much as a single process has had.
-    let single = [counters.largestPeakResident.map { Int(clamping: $0) }, rootUsage?.maxResident]
-    guard let most = single.compactMap({ $0 }).max() else { return }
-    let isMore = most > summary.peakRSS ?? 0
-    if isMore {
-      summary.peakRSS = most
-      summary.peakPmem = HostConstants().memoryPercent(UInt64(clamping: most))
-    }
-    guard let limit = counters.memoryLimit else { return }
-    summary.memoryLimit = limit.bytes
-    summary.memoryLimitSource = limit.source
-    summary.peakPmemLimit =
-      isMore ? rounded(Double(most) / Double(limit.bytes) * 100) : usage.peaks?.limitPercent
+    let seen = usage.counters?.largestPeakResident.map { Int(clamping: $0) }
+    let most = max(seen ?? 0, rootUsage?.maxResident ?? 0)
+    guard most > summary.peakRSS ?? 0 else { return }
+    summary.peakRSS = most
+    summary.peakPmem = HostConstants.current.memoryPercent(UInt64(most))
+    summary.peakPmemLimit = limit.map { rounded(Double(most) / Double($0.bytes) * 100) }
   }
 
   private func addProcessorTime(_ summary: inout ExecutionSummary) {
     let counters = usage.counters
-    let seen = usage.averages.sampleCount > 0 ? Double(counters.processorTime) / 1e9 : nil
     guard let root = rootUsage else {
-      summary.cpuSeconds = seen
+      summary.cpuSeconds = counters.map { Double($0.processorTime) / 1e9 }
       return
     }
     // What the kernel says of the command is exact, and in the place of what was seen of it.
-    let others = Double(counters.processorTime - counters.processorTimeOfRoot) / 1e9
+    let others = counters.map { Double($0.processorTime - $0.processorTimeOfRoot) / 1e9 } ?? 0
     summary.cpuSeconds = root.userSeconds + root.systemSeconds + max(others, 0)
     summary.userSeconds = root.userSeconds
     summary.systemSeconds = root.systemSeconds
@@ -174,8 +173,12 @@ final class RunRecords: Sendable {
     (try? RecordEncoder().line(document())) ?? []
   }
 
-  func add(_ sample: UsageSample, _ counters: RunCounters) {
-    facts.withLock { $0.usage.add(sample, counters) }
+  /// - Parameter sample: nil where samples are not recorded.
+  func add(_ sample: UsageSample?, _ counters: RunCounters) {
+    facts.withLock { facts in
+      facts.usage.counters = counters
+      if let sample { facts.usage.add(sample) }
+    }
   }
 
   /// - Parameter isLast: the last info.json comes right after it.
@@ -213,7 +216,7 @@ final class RunRecords: Sendable {
       executionSummary: facts.summary(paths), outputPaths: paths,
       workingDirectory: facts.workingDirectory, message: facts.message, runState: facts.state,
       runID: facts.runID, campaign: facts.campaign, parentRunID: facts.parentRunID,
-      ioEvents: setup.carrier.events, processesEscaped: facts.usage.counters.escapedCount,
+      ioEvents: setup.carrier.events, processesEscaped: facts.usage.counters?.escapedCount,
       processesLeft: facts.left, cgroups: facts.cgroups, slurm: slurm)
   }
 }

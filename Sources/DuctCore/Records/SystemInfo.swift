@@ -48,7 +48,7 @@ struct SystemInfo: Codable, Sendable {
   }
 
   static func current(environment: [String: String]) -> SystemInfo {
-    let host = HostConstants()
+    let host = HostConstants.current
     var names = utsname()
     uname(&names)
     let release = OSRelease.current()

@@ -142,7 +142,7 @@ final class RunWatch: Sendable {
           reportInterval: settings.reportInterval, redaction: settings.redaction,
           environment: context.surroundings.environment),
         .init(
-          sample: { if keepsSamples { records?.add($0, $1) } },
+          sample: { records?.add(keepsSamples ? $0 : nil, $1) },
           report: { report, isLast in
             if keepsSamples { records?.add(report, isLast: isLast) }
             // A local file system, and nothing that could be waited for.

@@ -161,6 +161,10 @@ final class ProcFiles {
 
 /// What does not change while the machine runs.
 struct HostConstants: Sendable {
+  static let current = HostConstants()
+
+  private init() {}
+
   let ticksPerSecond = Double(max(sysconf(CInt(_SC_CLK_TCK)), 1))
   let pageSize = UInt64(max(sysconf(CInt(_SC_PAGESIZE)), 1))
   let memoryBytes =

@@ -63,10 +63,7 @@ final class Sampler: Sendable {
     let state = self.state
     _ = try OwnThread("duct sampler", stackSize: 1 << 20) {
       var loop = SamplingLoop(settings, handlers)
-      loop.run { deadline in
-        deadline <= .now
-          ? state.withLock { $0.mustEnd } : state.wait(until: deadline) { $0.mustEnd ? true : nil } ?? false
-      }
+      loop.run { deadline in state.wait(until: deadline) { $0.mustEnd ? true : nil } ?? false }
       let (left, cgroups) = (loop.left, loop.cgroups)
       state.update {
         $0.hasEnded = true
@@ -105,13 +102,14 @@ private struct SamplingLoop {
   private let settings: Sampler.Settings
   private let handlers: Sampler.Handlers
   private let files = ProcFiles()
-  private let host = HostConstants()
+  private let host = HostConstants.current
   private var processes: RunProcesses
   private var details: DetailReading
-  private var processors: AllowedProcessors?
+  private let groups = ControlGroups.own
+  private var groupsAtStart: [ControlGroup] = []
+  private var processors: AllowedProcessors
   private var cores = 0.0
-  private var memoryLimit: MemoryLimit?
-  private var groups: (all: ControlGroups, atStart: [ControlGroup])?
+  private let memoryLimit: MemoryLimit?
   private var counters = RunCounters()
   private var lastLook: MonotonicInstant
   private var lastTimestamp = 0.0
@@ -126,6 +124,10 @@ private struct SamplingLoop {
       files: files, host: host, isHelper: handlers.isHelper)
     details = DetailReading(start: settings.start)
     lastLook = settings.start
+    processors = AllowedProcessors(quota: groups.processorLimit)
+    memoryLimit = MemoryLimit(
+      groups: groups, environment: settings.environment, hostBytes: host.memoryBytes)
+    counters.memoryLimit = memoryLimit
   }
 
   var left: [LeftProcess] {
@@ -154,7 +156,7 @@ private struct SamplingLoop {
   private mutating func lookAgainAndAgain(_ waits: (MonotonicInstant) -> Bool) {
     look(isReported: true)
     giveReport()
-    findLimits()
+    groupsAtStart = groups.read()
     var next = settings.start
     var nextReport = settings.start + settings.reportInterval
     while true {
@@ -175,22 +177,13 @@ private struct SamplingLoop {
     }
   }
 
-  private mutating func findLimits() {
-    let groups = ControlGroups.own
-    self.groups = (groups, groups.read())
-    processors = AllowedProcessors(quota: groups.processorLimit)
-    memoryLimit = MemoryLimit(
-      groups: groups, environment: settings.environment, hostBytes: host.memoryBytes)
-    counters.memoryLimit = memoryLimit
-  }
-
-  var cgroups: [ControlGroup]? {
-    groups.map { groups in
-      zip(groups.all.read(), groups.atStart).map { now, before in
-        var group = now
-        if let kills = now.oomKills { group.oomKills = max(kills - (before.oomKills ?? 0), 0) }
-        return group
-      }
+  var cgroups: [ControlGroup] {
+    groups.read().enumerated().map { level, now in
+      var group = now
+      // A command that was over before the first look is not known to have had none.
+      let before = level < groupsAtStart.count ? groupsAtStart[level].oomKills : nil
+      group.oomKills = before.flatMap { before in now.oomKills.map { max($0 - before, 0) } }
+      return group
     }
   }
 
@@ -215,7 +208,7 @@ private struct SamplingLoop {
     counters.processorTime = processes.processorTime
     counters.processorTimeOfRoot = processes.timeOfRoot
     counters.escapedCount = processes.escapedCount
-    handlers.sample(UsageSample(timestamp: timestamp, totals: sums, seconds: seconds), counters)
+    handlers.sample(UsageSample(totals: sums, seconds: seconds), counters)
     tellNews()
   }
 
@@ -250,8 +243,7 @@ private struct SamplingLoop {
     // The kernel's times and ours are read one after the other, so more can come out than is possible. What
     // is possible is looked at when it matters: a process can change what it may run on.
     guard percent > cores * 100 else { return percent }
-    if processors == nil { processors = AllowedProcessors(quota: ControlGroups.own.processorLimit) }
-    cores = max(cores, processors?.cores(of: processes.livingPIDs) ?? 0)
+    cores = max(cores, processors.cores(of: processes.livingPIDs))
     return cores > 0 ? min(percent, cores * 100) : percent
   }
 

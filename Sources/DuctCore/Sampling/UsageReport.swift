@@ -73,8 +73,6 @@ struct UsageAverages: Codable, Sendable {
 
 /// One look at all processes of the run.
 struct UsageSample: Sendable {
-  /// Seconds since 1970.
-  var timestamp: Double
   var totals: UsageTotals
   /// Since the look before, or since the start.
   var seconds: Double
@@ -102,7 +100,8 @@ struct RunUsage: Sendable {
   var averages = UsageAverages()
   var proportional = Mean()
   var reportCount = 0
-  var counters = RunCounters()
+  /// Nil before the first look.
+  var counters: RunCounters?
 
   struct Mean: Sendable {
     private(set) var value: Double?
@@ -114,8 +113,7 @@ struct RunUsage: Sendable {
     }
   }
 
-  mutating func add(_ sample: UsageSample, _ counters: RunCounters) {
-    self.counters = counters
+  mutating func add(_ sample: UsageSample) {
     peaks = peaks?.peak(sample.totals) ?? sample.totals
     averages.add(sample.totals, seconds: sample.seconds)
     if let share = sample.totals.pss { proportional.add(Double(share)) }

@@ -8,7 +8,7 @@ struct SessionOwners {
   let root: pid_t
   private let own = getpid()
   private let files = ProcFiles()
-  private let host = HostConstants()
+  private let host = HostConstants.current
 
   init(root: pid_t) { self.root = root }
 
