@@ -14,4 +14,10 @@ import Testing
     facts.endInstant = start + 2
     #expect(facts.summary(LogPaths(prefix: "p_")).wallClockTime == 2)
   }
+
+  @Test func whatCannotBeReadHidesEverything() {
+    #expect(Redaction(recorded: ["pass=[a-z]+"]).applied(to: "a pass=b") == "a [redacted]")
+    #expect(Redaction(recorded: ["("]).applied(to: "a pass=b") == "[redacted]")
+    #expect(Redaction(recorded: nil).applied(to: "a pass=b") == "a pass=b")
+  }
 }

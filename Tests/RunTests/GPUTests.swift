@@ -55,5 +55,8 @@ import Testing
     let result = try await run("bash", ["-c", script, Programs.duct], in: sandbox)
     #expect(result.code == 0 && !result.stderr.contains("GPU"))
     #expect(try sandbox.text("log_usage.jsonl").contains("\"gpu_memory\": null"))
+    let told = try await run(
+      "bash", ["-c", script.replacing("-p log_", with: "-l debug -p told_"), Programs.duct], in: sandbox)
+    #expect(told.stderr.contains("Use of GPUs is not recorded"))
   }
 }

@@ -380,7 +380,7 @@ import Testing
     let script = "sleep 0.3 # token=abc123 pass:xyz"
     let result = try await duct(
       ["--redact", "token=([^ ]*)", "--redact", "pass:[a-z]+", "sh", "-c", script], in: sandbox,
-      environment: ["SLURM_FAKE": "token=abc123"])
+      environment: ["SLURM_FAKE": "token=abc123", "SLURM_JOB_ID": "1", "SLURM_JOB_NAME": "token=abc123"])
     #expect(result.code == 0)
     for name in ["log_info.json", "log_usage.jsonl"] {
       let text = try sandbox.text(name)

@@ -12,11 +12,12 @@ public struct Redaction: Sendable {
   /// As they were given.
   public let patterns: [String]
 
-  public static let none = Redaction()
+  private let hidesAll: Bool
 
-  private init() {
+  private init(hidesAll: Bool) {
     expressions = []
     patterns = []
+    self.hidesAll = hidesAll
   }
 
   /// - Throws: `UsageError` for a text that is no regular expression.
@@ -34,15 +35,19 @@ public struct Redaction: Sendable {
     }
     self.expressions = expressions
     self.patterns = patterns
+    hidesAll = false
   }
 
-  /// Of a record: what was given at its start.
+  /// Of a record: what was given at its start. What another C library cannot read hides everything.
   init(recorded patterns: [String]?) {
-    self = (try? Redaction(patterns ?? [], name: "redact")) ?? .none
+    do throws(UsageError) { self = try Redaction(patterns ?? [], name: "redact") } catch {
+      self = Redaction(hidesAll: true)
+    }
   }
 
   /// The text with a mark in the place of each match; where an expression has groups, of each group.
   public func applied(to text: String) -> String {
+    if hidesAll { return Self.mark }
     if expressions.isEmpty { return text }
     var bytes = text.originalBytes
     for expression in expressions { bytes = expression.redacted(bytes) }

@@ -186,7 +186,7 @@ final class RunWatch: Sendable {
       hasGPUPrograms(context) || access("/dev/nvidiactl", F_OK) == 0
     else { return nil }
     return attempt(context, "watching GPUs") { () throws(Errno) in
-      try GPUMonitor(interval: max(settings.sampleInterval, 1))
+      try GPUMonitor(interval: max(settings.sampleInterval, 1), log: context.log)
     }
   }
 
@@ -200,7 +200,8 @@ final class RunWatch: Sendable {
     _ context: RunContext, _ records: RunRecords?, _ jobs: JobWatcher?, _ setup: SlurmSetup?
   ) {
     guard let records, let jobs, let setup else { return }
-    let own = OwnJob(environment: context.surroundings.environment)
+    let redaction = context.settings.redaction
+    let own = OwnJob(environment: context.surroundings.environment.mapValues(redaction.applied))
     let layers = context.settings.slurmDetect.sorted()
     records.setSlurmSource { section(jobs.snapshot, setup, own, layers) }
   }

@@ -1,4 +1,5 @@
 import Glibc
+internal import Logging
 internal import SystemCalls
 internal import SystemPackage
 
@@ -16,10 +17,15 @@ final class GPUMonitor: Sendable {
   private let stop = Monitor(false)
 
   /// - Parameter interval: seconds between two readings.
-  init(interval: Double) throws(Errno) {
+  init(interval: Double, log: Logger) throws(Errno) {
     let (use, stop) = (self.use, self.stop)
     _ = try OwnThread("duct nvml", stackSize: 1 << 20) {
-      guard let library = ManagementLibrary() else { return }
+      let library: ManagementLibrary
+      do throws(ManagementLibrary.Problem) { library = try ManagementLibrary() } catch {
+        // As on a login node whose nvidia-smi is there for nothing.
+        log.debug("Use of GPUs is not recorded: \(error.text)")
+        return
+      }
       var since = [UInt64](repeating: 0, count: library.devices.count)
       repeat {
         let now = library.read(since: &since)
@@ -58,17 +64,23 @@ private struct ManagementLibrary {
   private let processes: [Processes]
   private let utilization: Utilization?
 
-  init?() {
-    guard let library = dlopen("libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL) else { return nil }
+  struct Problem: Error { var text: String }
+
+  init() throws(Problem) {
+    guard let library = dlopen("libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL) else {
+      throw Problem(text: dlerror().map { String(cString: $0) } ?? "libnvidia-ml.so.1 cannot be loaded")
+    }
     func function<Function>(_ name: String, _ type: Function.Type) -> Function? {
       dlsym(library, name).map { unsafeBitCast($0, to: type) }
     }
     guard let start = function("nvmlInit_v2", Plain.self),
       let count = function("nvmlDeviceGetCount_v2", Count.self),
-      let handle = function("nvmlDeviceGetHandleByIndex_v2", Handle.self), start() == 0
-    else { return nil }
+      let handle = function("nvmlDeviceGetHandleByIndex_v2", Handle.self)
+    else { throw Problem(text: "libnvidia-ml.so.1 lacks functions that duct needs") }
     var number: CUnsignedInt = 0
-    guard count(&number) == 0 else { return nil }
+    var code = start()
+    if code == 0 { code = count(&number) }
+    guard code == 0 else { throw Problem(text: "NVML answers with error \(code)") }
     devices = (0..<number).compactMap { index in
       var device: Device?
       return handle(index, &device) == 0 ? device : nil
