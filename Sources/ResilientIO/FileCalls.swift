@@ -9,7 +9,7 @@ public struct FileIdentity: Sendable, Equatable {
   public var inode: UInt
   public var size: Int
   var links: UInt
-  var isDirectory: Bool
+  public var isDirectory: Bool
 
   init(_ information: stat) {
     device = UInt(information.st_dev)

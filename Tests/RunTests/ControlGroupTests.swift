@@ -95,6 +95,8 @@ import Testing
     #expect(limit([:], host: 1000) == nil, "more than there is")
     #expect(limit(["SLURM_JOB_ID": "1", "SLURM_MEM_PER_NODE": "2"])?.bytes == 2 << 20)
     #expect(limit(["SLURM_MEM_PER_NODE": "2"])?.source == .cgroup, "left over from another job")
+    let absurd = ["SLURM_JOB_ID": "1", "SLURM_MEM_PER_CPU": "\(Int.max)", "SLURM_CPUS_ON_NODE": "\(Int.max)"]
+    #expect(limit(absurd)?.source == .cgroup)
     let share = ["SLURM_JOB_ID": "1", "SLURM_MEM_PER_CPU": "1", "SLURM_CPUS_ON_NODE": "3"]
     #expect(limit(share)?.bytes == 3 << 20 && limit(share)?.source == .slurm)
   }

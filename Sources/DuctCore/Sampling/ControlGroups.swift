@@ -1,4 +1,5 @@
 internal import RecordText
+internal import ResilientIO
 internal import SystemCalls
 internal import SystemPackage
 
@@ -109,7 +110,8 @@ struct ControlGroups: Sendable {
   static var own: ControlGroups {
     func text(_ path: FilePath) -> String { (try? readAll(path)).map { String(escaping: $0) } ?? "" }
     return ControlGroups(
-      membership: text("/proc/self/cgroup"), mounts: text("/proc/self/mountinfo"), exists: isDirectory)
+      membership: text("/proc/self/cgroup"), mounts: text("/proc/self/mountinfo"),
+      exists: { FileIdentity(at: $0)?.isDirectory ?? false })
   }
 
   private static func folder(_ mount: FilePath, _ inner: String) -> FilePath {
@@ -182,13 +184,13 @@ struct ControlGroups: Sendable {
       group.cpuSeconds = Self.field(folder, "cpu.stat", "usage_usec").map { $0 / 1e6 }
       group.throttledSeconds = Self.field(folder, "cpu.stat", "throttled_usec").map { $0 / 1e6 }
       group.cpuLimit = quota(folder)
-      group.oomKills = Self.field(folder, "memory.events", "oom_kill").map { Int($0) }
+      group.oomKills = Self.field(folder, "memory.events", "oom_kill").flatMap { Int(exactly: $0) }
       return group
     }
     if let folder = place.folders["memory"] {
       group.memoryPeak = Self.words(folder, "memory.max_usage_in_bytes").first.flatMap { Int($0) }
       group.memoryLimit = Self.limit(folder, "memory.limit_in_bytes")
-      group.oomKills = Self.field(folder, "memory.oom_control", "oom_kill").map { Int($0) }
+      group.oomKills = Self.field(folder, "memory.oom_control", "oom_kill").flatMap { Int(exactly: $0) }
     }
     if let folder = place.folders["cpuacct"] {
       group.cpuSeconds = Self.words(folder, "cpuacct.usage").first.flatMap(Double.init).map { $0 / 1e9 }
@@ -234,13 +236,15 @@ struct MemoryLimit: Sendable, Equatable {
 
   /// The smaller one.
   init?(groups: ControlGroups, environment: [String: String], hostBytes: UInt64) {
+    // Whatever stands there, it is no more than can be counted in bytes.
     func number(_ name: String) -> Int? {
-      environment[name].flatMap { Int($0) }.flatMap { $0 > 0 ? $0 : nil }
+      environment[name].flatMap { Int($0) }.flatMap { (1..<1 << 30).contains($0) ? $0 : nil }
     }
     // In megabytes. A job without its own limit has 0 here.
     var allocated = number("SLURM_MEM_PER_NODE")
     if let share = number("SLURM_MEM_PER_CPU") { allocated = share * (number("SLURM_CPUS_ON_NODE") ?? 1) }
-    let slurm = environment["SLURM_JOB_ID"] != nil ? allocated.map { $0 << 20 } : nil
+    let isInJob = environment["SLURM_JOB_ID"] != nil
+    let slurm = allocated.flatMap { isInJob && $0 < 1 << 42 ? $0 << 20 : nil }
     // A limit beyond what the host has limits nothing.
     let group = groups.memoryLimit.flatMap { UInt64($0) < hostBytes ? $0 : nil }
     switch (group, slurm) {
@@ -249,8 +253,4 @@ struct MemoryLimit: Sendable, Equatable {
     default: return nil
     }
   }
-}
-
-private func isDirectory(_ path: FilePath) -> Bool {
-  (try? FileDescriptor.opening(path, .readOnly, options: .directory)).map { $0.closeQuietly() } != nil
 }

@@ -86,8 +86,9 @@ struct ProcessorAccount: Sendable {
   mutating func read(own: Int64, childTicks: UInt64, nanosecondsPerTick: Int64) {
     grown = max(own - self.own, 0)
     self.own += grown
-    gained = childTicks > self.childTicks ? Int64(childTicks - self.childTicks) * nanosecondsPerTick : 0
-    self.childTicks = max(childTicks, self.childTicks)
+    let before = self.childTicks
+    self.childTicks = max(childTicks, before)
+    gained = Int64(clamping: self.childTicks - before) &* nanosecondsPerTick
     asKernel = self.own + Int64(clamping: self.childTicks) &* nanosecondsPerTick
   }
 
