@@ -129,6 +129,9 @@ struct RecoverSubcommand: ParsableCommand {
       if !inherited { print("Delivered: \(prefix)") }
       return false
     case .empty: return false
+    case .gone:
+      if !inherited { print("Delivered by another: \(folder)") }
+      return false
     case .busy:
       // Who asks for all does not ask for those that need nothing.
       if runs.isEmpty { return false }

@@ -134,6 +134,26 @@ extension OnFaults {
       try fixture.expectWholeUsage()
     }
 
+    @Test func whatAnotherDeliversMeanwhileIsDelivered() async throws {
+      let fixture = self.fixture
+      _ = try await fixture.run("echo one", ["--finalize-timeout", "1"]) { _ in
+        try fixture.remote.tell("fail any EACCES")
+      }
+      let folder = try #require(fixture.sandbox.spooledRuns().first)
+      let lock = try FileDescriptor.opening(folder.appending("lock"), .readWrite)
+      #expect(flock(lock.rawValue, LOCK_EX | LOCK_NB) == 0)
+      let recovered = try await run(
+        Programs.conDuct, ["recover", "\(folder)"], in: fixture.sandbox
+      ) { recover in
+        // It waits for whoever has the lock, who then removes all.
+        try await eventually { Proc.isSleeping(recover) }
+        _ = try await run("rm", ["-r", "\(folder)"], in: fixture.sandbox)
+        lock.closeQuietly()
+      }
+      #expect(recovered.code == 0 && recovered.stderr == "")
+      #expect(recovered.stdout == "Delivered by another: \(folder)\n")
+    }
+
     @Test func aNewRunTellsOfOlderOnes() async throws {
       let fixture = self.fixture
       _ = try await fixture.run("echo one", name: "first", ["--finalize-timeout", "1"]) { _ in

@@ -48,6 +48,8 @@ public struct Recovery: Sendable {
     case waiting(prefix: String, reasons: [String])
     /// It is in use: the run goes on, or another recovers it.
     case busy
+    /// Its folder has gone: another has delivered it meanwhile.
+    case gone
     /// The run was killed before it had begun: its folder is gone.
     case empty
     /// The folder holds nothing that could be delivered.
@@ -121,9 +123,14 @@ public struct Recovery: Sendable {
     let deadline = MonotonicInstant.now + patience
     while true {
       if let found = try SpoolFolder.open(folder) { return found }
-      if deadline < .now { return nil }
+      if deadline < .now || FileIdentity(at: folder) == nil { return nil }
       usleep(20_000)
     }
+  }
+
+  /// What has become of a folder whose locks could not be had.
+  private static func notOurs(_ folder: FilePath) -> Outcome {
+    FileIdentity(at: folder) == nil ? .gone : .busy
   }
 
   /// Delivers what is in a folder.
@@ -142,7 +149,7 @@ public struct Recovery: Sendable {
       opened = SpoolFolder(folder, inheriting: lock)
     } else {
       do throws(IOFailure) {
-        guard let found = try Self.open(folder, patience: patience) else { return .busy }
+        guard let found = try Self.open(folder, patience: patience) else { return Self.notOurs(folder) }
         opened = found
       } catch {
         return .unreadable(error.description)
@@ -150,7 +157,7 @@ public struct Recovery: Sendable {
     }
     defer { if lock == nil { opened.lock.closeQuietly() } }
     guard let carrying = opened.lockCarrying(until: .now + (lock == nil ? patience : limit)) else {
-      return .busy
+      return Self.notOurs(folder)
     }
     defer { carrying.closeQuietly() }
     guard var manifest = RunManifest.read(folder) else {
