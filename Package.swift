@@ -116,7 +116,7 @@ let package = Package(
     .testTarget(
       name: "ReliabilityTests",
       dependencies: [
-        "TestSupport", "RecordText", "SystemCalls", "duct", "duct-relay", system,
+        "TestSupport", "RecordText", "ResilientIO", "SystemCalls", "duct", "duct-relay", system,
       ]),
     .testTarget(
       name: "SlurmTests",

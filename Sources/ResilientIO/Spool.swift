@@ -127,7 +127,11 @@ public struct SpoolFolder: Sendable {
       try FileCalls.open(name, .readWrite, options, .ownerReadWrite)
     }
     do throws(IOFailure) {
-      try attempt("lock", name) { () throws(Errno) in _ = try valueOrErrno { duct_lock(lock.rawValue) } }
+      try attempt("lock", name) { () throws(Errno) in
+        _ = try valueOrErrno { duct_lock(lock.rawValue) }
+        // Whoever had it may have removed it since it was opened: such a lock protects nothing.
+        if FileIdentity(of: lock)?.links == 0 { throw .noSuchFileOrDirectory }
+      }
     } catch {
       lock.closeQuietly()
       throw error

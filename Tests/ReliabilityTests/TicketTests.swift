@@ -1,5 +1,6 @@
 import Glibc
 import RecordText
+import ResilientIO
 import SystemCalls
 import SystemPackage
 import TestSupport
@@ -134,20 +135,32 @@ extension OnFaults {
       try fixture.expectWholeUsage()
     }
 
+    /// A run whose ticket ends before its command, and is not renewed in time.
+    private func leaveARunWaiting(name: String = "log") async throws {
+      let (sandbox, remote) = (fixture.sandbox, fixture.remote)
+      _ = try await fixture.run(
+        "touch began; until [ -e expired ]; do sleep 0.02; done; echo one", name: name,
+        ["--finalize-timeout", "1"]
+      ) { _ in
+        try await eventually { sandbox.exists("began") }
+        try remote.tell("fail any EACCES")
+        try sandbox.write("", to: "expired")
+      }
+    }
+
     @Test func whatAnotherDeliversMeanwhileIsDelivered() async throws {
       let fixture = self.fixture
-      _ = try await fixture.run("echo one", ["--finalize-timeout", "1"]) { _ in
-        try fixture.remote.tell("fail any EACCES")
-      }
+      try await leaveARunWaiting()
       let folder = try #require(fixture.sandbox.spooledRuns().first)
       let lock = try FileDescriptor.opening(folder.appending("lock"), .readWrite)
-      #expect(flock(lock.rawValue, LOCK_EX | LOCK_NB) == 0)
+      // The relay of the run may still be about to go.
+      try await eventually { flock(lock.rawValue, LOCK_EX | LOCK_NB) == 0 }
       let recovered = try await run(
         Programs.conDuct, ["recover", "\(folder)"], in: fixture.sandbox
       ) { recover in
         // It waits for whoever has the lock, who then removes all.
         try await eventually { Proc.isSleeping(recover) }
-        _ = try await run("rm", ["-r", "\(folder)"], in: fixture.sandbox)
+        SpoolFolder(folder, inheriting: lock).remove()
         lock.closeQuietly()
       }
       #expect(recovered.code == 0 && recovered.stderr == "")
@@ -155,10 +168,7 @@ extension OnFaults {
     }
 
     @Test func aNewRunTellsOfOlderOnes() async throws {
-      let fixture = self.fixture
-      _ = try await fixture.run("echo one", name: "first", ["--finalize-timeout", "1"]) { _ in
-        try fixture.remote.tell("fail any EACCES")
-      }
+      try await leaveARunWaiting(name: "first")
       #expect(fixture.sandbox.spooledRuns().count == 1)
       try fixture.remote.tell("clear")
       let second = try await fixture.run("echo two; sleep 0.2", name: "second")

@@ -150,13 +150,13 @@ public enum Proc {
 
   public static func isAlive(_ pid: Int32) -> Bool { state(pid).map { $0 != "Z" } ?? false }
 
-  /// The letter of the state: R, S, T and so on.
   /// Its main thread is in nanosleep(2) or the like.
   public static func isSleeping(_ pid: Int32) -> Bool {
     let place = (try? readAll(FilePath("/proc/\(pid)/wchan"))) ?? []
     return String(decoding: place, as: UTF8.self).contains("nanosleep")
   }
 
+  /// The letter of the state: R, S, T and so on.
   public static func state(_ pid: Int32) -> Character? {
     guard let bytes = try? readAll(FilePath("/proc/\(pid)/stat")) else { return nil }
     let text = String(escaping: bytes)
