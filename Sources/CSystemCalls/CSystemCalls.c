@@ -17,6 +17,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
@@ -144,6 +145,28 @@ int duct_rename_new(const char *from, const char *to) {
   if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) return 0;
   if (errno != EINVAL && errno != ENOSYS) return -1;
   return link(from, to) != 0 ? -1 : unlink(from);
+}
+
+int duct_exchange(const char *one, const char *other) {
+  return renameat2(AT_FDCWD, one, AT_FDCWD, other, RENAME_EXCHANGE);
+}
+
+int duct_file_status(int fd, const char *path, struct duct_file_status *status) {
+  struct statx found;
+  if (statx(path ? AT_FDCWD : fd, path ? path : "", path ? 0 : AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME,
+            &found) != 0)
+    return -1;
+  *status = (struct duct_file_status){
+      .device = (uint64_t)found.stx_dev_major << 32 | found.stx_dev_minor,
+      .inode = found.stx_ino,
+      .size = found.stx_size,
+      .links = found.stx_nlink,
+      .mode = found.stx_mode,
+      .birth = {found.stx_btime.tv_sec, found.stx_btime.tv_nsec},
+      .modification = {found.stx_mtime.tv_sec, found.stx_mtime.tv_nsec},
+  };
+  if (!(found.stx_mask & STATX_BTIME)) status->birth = (struct timespec){0, 0};
+  return 0;
 }
 
 int duct_set_inherited(int fd, bool inherited) { return fcntl(fd, F_SETFD, inherited ? 0 : FD_CLOEXEC); }

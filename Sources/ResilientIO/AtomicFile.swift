@@ -27,6 +27,13 @@ public enum AtomicFile {
   /// Temporary files of this process that could not be removed when they had failed.
   private static let remaining = Mutex<[FilePath]>([])
 
+  /// What may be replaced.
+  public enum Replaceable: Sendable {
+    case anything
+    /// That file, or nothing at all.
+    case only(FileIdentity?)
+  }
+
   public enum Durability: Sendable {
     /// With fsync: it outlives the host.
     case host
@@ -39,16 +46,20 @@ public enum AtomicFile {
   /// The temporary file is made with O_EXCL and not with O_TMPFILE, which NFS does not have. Its name
   /// (`.NAME.HOST.PID.N.tmp`) tells whose it is.
   ///
-  /// - Returns: the file that is there now.
+  /// - Returns: the file that is there now; nil if another has that name.
   @discardableResult
   public static func replace(
-    _ path: FilePath, with bytes: [UInt8], durability: Durability = .host
-  ) throws(IOFailure) -> FileIdentity {
+    _ path: FilePath, with bytes: [UInt8], durability: Durability = .host,
+    replacing old: Replaceable = .anything
+  ) throws(IOFailure) -> FileIdentity? {
     let temporary = temporaryPath(for: path)
     let identity: FileIdentity
     do throws(IOFailure) {
       identity = try write(bytes, to: temporary, for: path, durability)
-      try attempt("rename", path) { () throws(Errno) in try FileCalls.rename(temporary, path) }
+      let isThere = try attempt("rename", path) { () throws(Errno) in
+        try put(temporary, identity, at: path, replacing: old)
+      }
+      if !isThere { return nil }
     } catch {
       removeOrRemember(temporary)
       throw error
@@ -61,6 +72,51 @@ public enum AtomicFile {
     }
     for old in remaining { removeOrRemember(old) }
     return identity
+  }
+
+  /// False if another has that name; the temporary file is gone then.
+  private static func put(
+    _ temporary: FilePath, _ new: FileIdentity, at path: FilePath, replacing old: Replaceable
+  ) throws(Errno) -> Bool {
+    guard case .only(let known) = old else {
+      try FileCalls.rename(temporary, path)
+      return true
+    }
+    guard let found = try? FileCalls.status(path) else { return try put(temporary, new, atNew: path) }
+    guard let known, found.isSameFile(as: known) else {
+      removeOrRemember(temporary)
+      return false
+    }
+    do throws(Errno) {
+      guard try FileCalls.exchange(temporary, path) else {
+        try FileCalls.rename(temporary, path)
+        return true
+      }
+    } catch {
+      guard error == .noSuchFileOrDirectory else { throw error }
+      return try put(temporary, new, atNew: path)
+    }
+    if (try? FileCalls.status(temporary))?.isSameFile(as: known) ?? true {
+      removeOrRemember(temporary)
+      return true
+    }
+    // Another has put its file there between the look and the exchange: it gets its name back.
+    try? FileCalls.rename(temporary, path)
+    return false
+  }
+
+  /// To a name that nothing has; false if another has it after all.
+  private static func put(
+    _ temporary: FilePath, _ new: FileIdentity, atNew path: FilePath
+  ) throws(Errno) -> Bool {
+    do throws(Errno) { try FileCalls.renameNew(temporary, path) } catch {
+      // Over NFS a call that was answered by an error may have been carried out before.
+      let isThere = (try? FileCalls.status(path))?.isSameFile(as: new) == true
+      guard isThere || error == .fileExists else { throw error }
+      removeOrRemember(temporary)
+      return isThere
+    }
+    return true
   }
 
   private static func removeOrRemember(_ temporary: FilePath) {

@@ -1,22 +1,35 @@
 import Glibc
+internal import CSystemCalls
 internal import Synchronization
 internal import SystemCalls
 public import SystemPackage
 
 /// Which file it is, and how it looked: by this it is told whether somebody else has been at it.
 public struct FileIdentity: Sendable, Equatable {
-  public var device: UInt
-  public var inode: UInt
-  public var size: Int
-  var links: UInt
-  public var isDirectory: Bool
+  struct Time: Sendable, Equatable {
+    var seconds: Int
+    var nanoseconds: Int
 
-  init(_ information: stat) {
-    device = UInt(information.st_dev)
-    inode = UInt(information.st_ino)
-    size = Int(information.st_size)
-    links = UInt(information.st_nlink)
-    isDirectory = information.st_mode & S_IFMT == S_IFDIR
+    init(_ time: timespec) { (seconds, nanoseconds) = (time.tv_sec, time.tv_nsec) }
+  }
+
+  public var device: UInt64
+  public var inode: UInt64
+  public var size: Int
+  var links: UInt64
+  public var isDirectory: Bool
+  /// When it was made: an inode number is given again. Nil where the file system does not tell.
+  var birth: Time?
+  var modification: Time
+
+  init(_ status: duct_file_status) {
+    device = status.device
+    inode = status.inode
+    size = Int(status.size)
+    links = status.links
+    isDirectory = status.mode & S_IFMT == S_IFDIR
+    birth = status.birth.tv_sec == 0 ? nil : Time(status.birth)
+    modification = Time(status.modification)
   }
 
   /// Of an open file; nil if it cannot be asked.
@@ -33,6 +46,7 @@ public struct FileIdentity: Sendable, Equatable {
 
   public func isSameFile(as other: FileIdentity) -> Bool {
     device == other.device && inode == other.inode
+      && (birth == other.birth || birth == nil || other.birth == nil)
   }
 }
 
@@ -83,21 +97,43 @@ enum FileCalls {
 
   static func status(_ file: FileDescriptor) throws(Errno) -> FileIdentity {
     try drive("stat", nil)
-    var information = stat()
-    try valueOrErrno { fstat(file.rawValue, &information) }
-    return FileIdentity(information)
+    var status = duct_file_status()
+    try valueOrErrno { duct_file_status(file.rawValue, nil, &status) }
+    return FileIdentity(status)
   }
 
   static func status(_ path: FilePath) throws(Errno) -> FileIdentity {
     try drive("stat", path)
-    var information = stat()
-    try valueOrErrno { path.withPlatformString { stat($0, &information) } }
-    return FileIdentity(information)
+    var status = duct_file_status()
+    try valueOrErrno { path.withPlatformString { duct_file_status(-1, $0, &status) } }
+    return FileIdentity(status)
   }
 
   static func rename(_ from: FilePath, _ to: FilePath) throws(Errno) {
     try drive("rename", to)
     try valueOrErrno { from.withPlatformString { from in to.withPlatformString { Glibc.rename(from, $0) } } }
+  }
+
+  /// To a name that nothing has.
+  static func renameNew(_ from: FilePath, _ to: FilePath) throws(Errno) {
+    try drive("rename", to)
+    try valueOrErrno {
+      from.withPlatformString { from in to.withPlatformString { duct_rename_new(from, $0) } }
+    }
+  }
+
+  /// Each gets the other's name. False where the file system cannot do that, as NFS.
+  static func exchange(_ one: FilePath, _ other: FilePath) throws(Errno) -> Bool {
+    do throws(Errno) {
+      try drive("rename", other)
+      try valueOrErrno {
+        one.withPlatformString { one in other.withPlatformString { duct_exchange(one, $0) } }
+      }
+      return true
+    } catch {
+      if error == .invalidArgument || error == .noFunction { return false }
+      throw error
+    }
   }
 
   static func unlink(_ path: FilePath) throws(Errno) {
@@ -121,6 +157,21 @@ enum FileCalls {
     #if DEBUG
       if let error = driver.withLock({ $0 })?(operation, path) { throw error }
     #endif
+  }
+}
+
+/// Creates a file, with O_EXCL.
+///
+/// - Parameter taking: whoever has that name loses it. A run that writes its own again in the same moment
+///   does so no more than once or twice.
+public func createFile(_ path: FilePath, taking: Bool) throws(Errno) -> FileDescriptor {
+  var triesLeft = taking ? 3 : 0
+  while true {
+    do throws(Errno) { return try FileCalls.open(path, .readWrite, [.create, .exclusiveCreate]) } catch {
+      guard error == .fileExists, triesLeft > 0 else { throw error }
+      triesLeft -= 1
+      try? FileCalls.unlink(path)
+    }
   }
 }
 

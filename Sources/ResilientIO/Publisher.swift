@@ -41,6 +41,8 @@ public final class Publisher: Sendable {
     var starts: [FilePath: MonotonicInstant] = [:]
     var events: [IOEvent] = []
     var adopted: [FilePath: Adoption] = [:]
+    /// Names that are ours whoever has them, until they have been tried once.
+    var taken: Set<FilePath> = []
     /// Where files are, if not at their paths.
     var places: [FilePath: FilePath] = [:]
     /// What the thread is at.
@@ -114,6 +116,10 @@ public final class Publisher: Sendable {
   public func adopt(_ path: FilePath, proven: Int, identity: FileIdentity?) {
     state.update { $0.adopted[path] = Adoption(proven: proven, identity: identity) }
   }
+
+  /// That name shall be ours, even if another run puts its file there again meanwhile: that one goes on
+  /// beside it. Holds for the first try.
+  public func take(_ path: FilePath) { state.update { $0.taken.insert(path) } }
 
   /// Tries everything that waits, whatever pause it has.
   public func hurry() { state.update { $0.isHurried = true } }

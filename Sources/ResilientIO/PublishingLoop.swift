@@ -108,6 +108,7 @@ struct PublishingLoop {
   // MARK: One file
 
   private mutating func publish(_ work: Publisher.Work, at path: FilePath, isLast: Bool) {
+    defer { state.update { $0.taken.remove(path) } }
     do throws(IOFailure) {
       let hasMore = try attemptThrice(work, path, isLast)
       pauses[path] = nil
@@ -182,13 +183,18 @@ struct PublishingLoop {
         files[path]
         ?? TargetFile(
           path, label: label, proven: adoption?.proven ?? 0, identity: adoption?.identity,
-          start: adoption == nil || adoption?.identity != nil ? .new : .adopt)
+          start: start(of: path, adoption))
       defer { files[path] = file }
       let hasMore = try file.publish(source, isLast: isLast)
       madeDirectories.insert(path.parent)
       tell(file)
       return hasMore
     }
+  }
+
+  private func start(of path: FilePath, _ adoption: Publisher.Adoption?) -> TargetFile.Start {
+    if state.withLock({ $0.taken.contains(path) }) { return .take }
+    return adoption == nil || adoption?.identity != nil ? .new : .adopt
   }
 
   private func tell(_ file: TargetFile) {
@@ -204,18 +210,21 @@ struct PublishingLoop {
   // MARK: Whole files
 
   private mutating func replace(_ path: FilePath, _ content: [UInt8]) throws(IOFailure) {
-    var place = state.withLock { $0.places[path] ?? path }
-    // A file there that we did not put there is another's.
-    if place == path {
-      let ours = wholes[path] ?? state.withLock { $0.adopted[path]?.identity }
-      let now = try? FileCalls.status(path)
-      if let now, ours.map({ !now.isSameFile(as: $0) }) ?? true {
-        place = path.parent.appending(bytes: path.nameBytes + Array(".\(label)".utf8))
-        state.update { $0.places[path] = place }
-        notify(.displaced(path, place: place))
-      }
+    let (known, adopted, mayTake) = state.withLock {
+      ($0.places[path], $0.adopted[path]?.identity, $0.taken.contains(path))
     }
-    wholes[place] = try AtomicFile.replace(place, with: content, durability: durability)
+    var place = known ?? path
+    // A file there that we did not put there is another's.
+    let isOurs = place != path || mayTake
+    wholes[place] = try AtomicFile.replace(
+      place, with: content, durability: durability,
+      replacing: isOurs ? .anything : .only(wholes[path] ?? adopted))
+    if wholes[place] == nil {
+      place = path.parent.appending(bytes: path.nameBytes + Array(".\(label)".utf8))
+      wholes[place] = try AtomicFile.replace(place, with: content, durability: durability)
+      state.update { $0.places[path] = place }
+      notify(.displaced(path, place: place))
+    }
     madeDirectories.insert(path.parent)
   }
 }

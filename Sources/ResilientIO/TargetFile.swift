@@ -19,6 +19,8 @@ struct TargetFile {
   enum Start: Sendable {
     /// It is another's: nothing is ours yet.
     case new
+    /// It is another's, who shall not have that name any more.
+    case take
     /// It is ours if its content is that of the source (after a crash, by `recover`).
     case adopt
   }
@@ -173,7 +175,7 @@ struct TargetFile {
 
   private mutating func create(_ path: FilePath) throws(IOFailure) -> FileDescriptor {
     let file = try attempt("create", path) { () throws(Errno) in
-      try FileCalls.open(path, .readWrite, [.create, .exclusiveCreate])
+      try createFile(path, taking: start == .take)
     }
     descriptor = file
     identity = try attempt("stat", path) { () throws(Errno) in try FileCalls.status(file) }
@@ -182,14 +184,15 @@ struct TargetFile {
 
   /// The file's first opening in this process.
   private mutating func first(_ source: any GrowingSource) throws(IOFailure) -> FileDescriptor {
+    defer { if start == .take { start = .new } }
     do throws(IOFailure) {
-      if start == .new || proven == 0 {
+      if start != .adopt || proven == 0 {
         let file = try create(place)
         return file
       }
     } catch {
       guard error.errno == .fileExists else { throw error }
-      if start == .new {
+      if start != .adopt {
         // A create that was answered by an error may have been carried out all the same: ours is empty.
         let found = try namedFile()
         if !mustBeCut || found.map({ $0.size > 0 }) ?? true {

@@ -42,16 +42,95 @@ import Testing
     #expect(sandbox.names() == ["file"])
   }
 
+  @Test func aNameThatAnotherHasTakenIsLeftToIt() throws {
+    let sandbox = try Sandbox()
+    let path = sandbox["file"]
+    let ours = try AtomicFile.replace(path, with: [1], replacing: .only(nil))
+    #expect(ours != nil)
+    let second = try AtomicFile.replace(path, with: [2], replacing: .only(ours))
+    #expect(second != nil && second != ours)
+    #expect(try sandbox.bytes("file") == [2])
+    #expect(try AtomicFile.replace(path, with: [3], replacing: .only(ours)) == nil)
+    #expect(try AtomicFile.replace(path, with: [3], replacing: .only(nil)) == nil)
+    #expect(try sandbox.bytes("file") == [2])
+    try FileCalls.unlink(path)
+    #expect(try AtomicFile.replace(path, with: [4], replacing: .only(second)) != nil)
+    #expect(sandbox.names() == ["file"])
+  }
+
+  @Test(arguments: [false, true]) func anotherTakesItInTheSameMoment(_ wasThere: Bool) throws {
+    let sandbox = try Sandbox()
+    let path = sandbox["file"]
+    let ours = wasThere ? try AtomicFile.replace(path, with: [1]) : nil
+    let isDone = Monitor(false)
+    let result = try FaultDriver.use({ call, place in
+      // After the look, and before the rename.
+      guard call == "rename", place == path, !isDone.update({ done in (done, done = true).0 }) else {
+        return nil
+      }
+      try? sandbox.write([9], to: "new")
+      rename(sandbox["new"].string, path.string)
+      return nil
+    }) {
+      try AtomicFile.replace(path, with: [2], replacing: .only(ours))
+    }
+    #expect(result == nil && isDone.withLock { $0 })
+    #expect(try sandbox.bytes("file") == [9])
+    #expect(sandbox.names() == ["file"])
+  }
+
+  @Test func whereFilesCannotBeExchanged() throws {
+    let sandbox = try Sandbox()
+    let path = sandbox["file"]
+    let ours = try AtomicFile.replace(path, with: [1])
+    let count = Monitor(0)
+    let result = try FaultDriver.use({ call, place in
+      guard call == "rename", place == path else { return nil }
+      return count.update {
+        $0 += 1; return $0
+      } == 1 ? .invalidArgument : nil
+    }) {
+      try AtomicFile.replace(path, with: [2], replacing: .only(ours))
+    }
+    #expect(result != nil && count.withLock { $0 } == 2)
+    #expect(try sandbox.bytes("file") == [2])
+    #expect(sandbox.names() == ["file"])
+  }
+
+  @Test func anInodeThatIsUsedAgainIsAnothersFile() throws {
+    let sandbox = try Sandbox()
+    let path = sandbox["file"]
+    let ours = try #require(try AtomicFile.replace(path, with: [1]))
+    // The clock that tells when a file was made goes in steps.
+    func tick() -> timespec {
+      var now = timespec()
+      clock_gettime(CLOCK_REALTIME_COARSE, &now)
+      return now
+    }
+    let then = tick()
+    while tick().tv_nsec == then.tv_nsec {}
+    // Some file systems give the number of a removed file to the next one.
+    for number in 0..<100 {
+      try FileCalls.unlink(path)
+      try sandbox.write([9], to: "file")
+      if try FileCalls.status(path).inode == ours.inode { break }
+      try sandbox.write([], to: "other\(number)")
+    }
+    #expect(try AtomicFile.replace(path, with: [2], replacing: .only(ours)) == nil)
+    #expect(try sandbox.bytes("file") == [9])
+  }
+
   @Test func aReaderNeverSeesAPart() throws {
     let sandbox = try Sandbox()
     let path = sandbox["file"]
-    try AtomicFile.replace(path, with: [UInt8](repeating: 0, count: 100_000))
+    let first = try AtomicFile.replace(path, with: [UInt8](repeating: 0, count: 100_000))
     let stop = Monitor(false)
     let writer = try OwnThread("writer") {
-      var byte: UInt8 = 0
+      var (byte, known): (UInt8, FileIdentity?) = (0, first)
       while !stop.withLock({ $0 }) {
         byte &+= 1
-        _ = try? AtomicFile.replace(path, with: [UInt8](repeating: byte, count: 100_000 + Int(byte)))
+        let content = [UInt8](repeating: byte, count: 100_000 + Int(byte))
+        known = (try? AtomicFile.replace(path, with: content, replacing: .only(known))) ?? nil
       }
     }
     for _ in 0..<300 {
@@ -60,5 +139,6 @@ import Testing
     }
     stop.update { $0 = true }
     #expect(writer.join(until: .now + 20))
+    #expect(sandbox.names() == ["file"])
   }
 }

@@ -102,6 +102,30 @@ final class MemorySource: GrowingSource {
     #expect(told == ["displaced", "displaced"])
   }
 
+  @Test func aNameThatIsTakenIsOursOnce() async throws {
+    try sandbox.write("another's", to: "log")
+    try sandbox.write("another's too", to: "info")
+    let publisher = try publisher()
+    let source = MemorySource("ours\n")
+    for name in ["log", "info"] { publisher.take(sandbox[name]) }
+    publisher.carry(source, to: sandbox["log"])
+    publisher.replace(sandbox["info"]) { Array("our info".utf8) }
+    try await eventually { source.published == 5 }
+    try await eventually { try sandbox.text("info") == "our info" }
+    #expect(try sandbox.text("log") == "ours\n" && told == [])
+    for name in ["log", "info"] {
+      try sandbox.write("a third's", to: "new")
+      rename(sandbox["new"].string, sandbox[name].string)
+    }
+    source.add("more\n")
+    publisher.carry(source, to: sandbox["log"])
+    publisher.replace(sandbox["info"]) { Array("our info".utf8) }
+    #expect(publisher.finish(until: .now + 20) == [])
+    #expect(try sandbox.text("log") == "a third's" && sandbox.text("info") == "a third's")
+    #expect(try sandbox.text("log.run") == "ours\nmore\n")
+    #expect(told == ["displaced", "displaced"])
+  }
+
   @Test func whatCannotBeWrittenIsKeptAndDeliveredLater() async throws {
     let publisher = try publisher()
     let source = MemorySource("one\n")

@@ -68,6 +68,15 @@ int duct_allocate(int fd, size_t size);
 int duct_lock(int fd);              ///< flock(LOCK_EX | LOCK_NB)
 /// renameat2(RENAME_NOREPLACE), or link(2) and unlink(2) where the file system has no such rename.
 int duct_rename_new(const char *from, const char *to);
+struct duct_file_status {
+  uint64_t device, inode, size, links;
+  uint32_t mode;
+  struct timespec birth;         ///< zero where the file system does not keep it
+  struct timespec modification;
+};
+/// statx(2) of what `path` leads to or, where that is NULL, of `fd`.
+int duct_file_status(int fd, const char *path, struct duct_file_status *status);
+int duct_exchange(const char *one, const char *other);  ///< renameat2(RENAME_EXCHANGE)
 int duct_set_inherited(int fd, bool inherited);       ///< clears or sets FD_CLOEXEC
 int duct_event_descriptor(void);    ///< eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)
 int duct_set_pipe_size(int pipe, int bytes);          ///< fcntl(F_SETPIPE_SZ)

@@ -165,6 +165,7 @@ private final class Service: Sendable {
     if replacing {
       LogDirectory.remove(
         LogDirectory.replaced(existing, manifest.paths, captured: manifest.captured))
+      carrier.takeNames(captured: manifest.captured)
     }
     replies.send(CarrierReply(existing: replacing ? [] : existing))
   }

@@ -65,6 +65,11 @@ final class ThreadCarrier: LogCarrier {
     if sources.usage.readableLength > 0 { carryUsage() }
   }
 
+  /// Puts the records where they belong even if another run writes its own there again meanwhile.
+  func takeNames(captured: [Bool]) {
+    for name in LogDirectory.replaced(paths.all, paths, captured: captured) { publisher.take(path(name)) }
+  }
+
   func carryUsage() { publisher.carry(sources.usage, to: path(paths.usage)) }
 
   func replaceInfo(_ bytes: [UInt8]) {

@@ -113,6 +113,7 @@ private struct LogSetupBuilder {
         credentials: context.surroundings.environment["KRB5CCNAME"]?.originalBytes,
         makesDirectories: !isMade
       ) { notice in CarrierNotice(notice).map(notices.tell) }
+      if settings.clobber { carrier.takeNames(captured: captured) }
       return LogSetup(
         spool: spool, stores: stores, carrier: carrier, journal: journal, wake: wake, isDirect: isDirect)
     } catch {
@@ -123,8 +124,7 @@ private struct LogSetupBuilder {
 
   /// Nil where it cannot be made: then the stream goes to the spool, and the carrier says why.
   private func newLogFile(_ index: Int) -> FileDescriptor? {
-    try? FileDescriptor.opening(
-      FilePath(escaped: paths.stream(index)), .readWrite, options: [.create, .exclusiveCreate])
+    try? createFile(FilePath(escaped: paths.stream(index)), taking: settings.clobber)
   }
 
   private func sources(_ stores: [OutputStores?]) -> (CarriedSources, UsageJournal) {
