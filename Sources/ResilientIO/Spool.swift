@@ -61,10 +61,14 @@ public struct Spool: Sendable {
     return nil
   }
 
-  /// The folders of runs in it.
+  /// The folders of runs in it. What a duct has left that was killed while it made one is removed.
   public func folders() -> [FilePath] {
-    ((try? directoryEntries(base)) ?? []).sorted { $0.lexicographicallyPrecedes($1) }
-      .filter { $0.first != UInt8(ascii: ".") }.map { base.appending(bytes: $0) }
+    var found: [FilePath] = []
+    for name in ((try? directoryEntries(base)) ?? []).sorted(by: { $0.lexicographicallyPrecedes($1) }) {
+      let path = base.appending(bytes: name)
+      if name.first != UInt8(ascii: ".") { found.append(path) } else { SpoolFolder.removeUnfinished(path) }
+    }
+    return found
   }
 }
 
@@ -95,6 +99,23 @@ public struct SpoolFolder: Sendable {
       hidden.appending(name: Self.lockName).withPlatformString { _ = unlink($0) }
       hidden.withPlatformString { _ = rmdir($0) }
       throw error
+    }
+  }
+
+  /// A folder is made in milliseconds; nobody is at one of this age that has no name yet.
+  private static let secondsToMakeOne = 60
+
+  static func removeUnfinished(_ hidden: FilePath) {
+    guard let folder = FileIdentity(at: hidden), folder.isDirectory,
+      folder.modification.seconds < time(nil) - secondsToMakeOne
+    else { return }
+    do throws(IOFailure) {
+      let folder = try SpoolFolder(hidden, options: [])
+      folder.remove()
+      folder.lock.closeQuietly()
+    } catch {
+      // Without a lock it is empty; with one that is held it is not, and stays.
+      hidden.withPlatformString { _ = rmdir($0) }
     }
   }
 

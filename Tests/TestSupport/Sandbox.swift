@@ -38,10 +38,10 @@ public final class Sandbox: Sendable {
     ["DUCT_TEST_MARK": mark, "DUCT_SPOOL_DIR": spool.string]
   }
 
-  /// The folders of runs in the spool.
+  /// The folders of runs in the spool. One that is being made begins with a dot.
   public func spooledRuns() -> [FilePath] {
     let base = spool.appending("duct-\(geteuid())")
-    return names(of: base).map { base.appending($0) }
+    return names(of: base).filter { !$0.hasPrefix(".") }.map { base.appending($0) }
   }
 
   /// Nobody holds the lock of any of them: their ducts have gone, and the relays that outlive them.
