@@ -52,6 +52,31 @@ extension OnFaults {
       #expect(try fixture.logText("log_stdout") == "ran\n")
     }
 
+    /// A process that ends has no arguments any more while it closes what it had open.
+    @Test func aCommandThatHangsInItsEndKeepsItsName() async throws {
+      let (sandbox, remote) = (fixture.sandbox, fixture.remote)
+      let script = "exec 9> remote/held; mkfifo go; touch ready; read line < go"
+      let result = try await run(
+        Programs.duct, FaultFixture.quick + ["-p", "log_", "bash", "-c", script], in: sandbox
+      ) { duct in
+        try await eventually { sandbox.exists("ready") }
+        let command = try #require(Proc.children(of: duct).first { Proc.name($0) == "bash" })
+        try remote.tell("hang flush path held")
+        _ = try await run("sh", ["-c", "echo > go"], in: sandbox)
+        try await eventually { (try? readAll(FilePath("/proc/\(command)/cmdline")))?.isEmpty == true }
+        #expect(Proc.isAlive(command))
+        let known = try sandbox.usage().count
+        try await eventually { try sandbox.usage().count >= known + 3 }
+        try remote.tell("clear")
+      }
+      #expect(result.code == 0)
+      let commands = try sandbox.usage().flatMap { line -> [String] in
+        guard case .object(let processes)? = line["processes"] else { return [] }
+        return processes.compactMap { $0.value["cmd"]?.string }.filter { $0.contains("bash") }
+      }
+      #expect(commands.count > 3 && Set(commands) == ["bash -c \(script)"])
+    }
+
     @Test(
       "A server that loses what it has taken",
       arguments: ["fsync EIO", "fsync EACCES", "flush EKEYEXPIRED", "fsync,flush ENOSPC"])

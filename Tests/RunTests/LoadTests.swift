@@ -365,12 +365,16 @@ import Testing
   }
 
   @Test func argumentsOfAnyBytesAndOfAnyLength() async throws {
+    let sandbox = self.sandbox
     let script =
-      #"exec "$0" -q -p log_ --s-i 0.05 python3 -c 'import time; time.sleep(.8)' $'a\xff\nb' "$(printf %09999d 1)""#
-    let result = try await run("bash", ["-c", script, Programs.duct], in: sandbox)
+      #"exec "$0" -q -p log_ --s-i 0.05 --r-i 0.2 sh -c 'until [ -e seen ]; do sleep 0.02; done' $'a\xff\nb' "$(printf %09999d 1)""#
+    let result = try await run("bash", ["-c", script, Programs.duct], in: sandbox) { _ in
+      try await eventually { (try? sandbox.text("log_usage.jsonl").contains("until")) == true }
+      try sandbox.write("", to: "seen")
+    }
     #expect(result.code == 0)
     let commands = try processes().compactMap { $0.value["cmd"]?.string }
-    let command = try #require(commands.first { $0.contains("time.sleep") }, "\(commands)")
+    let command = try #require(commands.first { $0.contains("until") }, "\(commands)")
     #expect(command.originalBytes.count == 4096 + "…".utf8.count && command.hasSuffix("…"), "\(command)")
     let lines = try sandbox.text("log_usage.jsonl")
     #expect(lines.contains(#"a\udcff\nb 000"#))

@@ -145,17 +145,15 @@ final class ProcFiles {
 
   private static let longestCommandLine = 4096
 
-  /// The arguments with spaces between them, as `ps` shows them; the name in brackets where there are
-  /// none (kernel threads, zombies). What is beyond 4096 bytes is left out, with `…` in its place.
-  func commandLine(_ stat: ProcessStat) -> String {
-    if let arguments = contents(.cmdline, stat.pid, limit: Self.longestCommandLine + 1) {
-      var line = arguments.prefix(Self.longestCommandLine).map { $0 == 0 ? UInt8(ascii: " ") : $0 }
-      if arguments.count > Self.longestCommandLine { return String(escaping: line) + "…" }
-      while line.last == UInt8(ascii: " ") { line.removeLast() }
-      if !line.isEmpty { return String(escaping: line) }
-    }
-    let name = "[" + String(escaping: stat.name.bytes) + "]"
-    return stat.isZombie ? name + " <defunct>" : name
+  /// The arguments with spaces between them, as `ps` shows them; nil where there are none: in the middle of
+  /// an execve(2) or of an exit, and of zombies and kernel threads. What is beyond 4096 bytes is left out,
+  /// with `…` in its place.
+  func commandLine(_ pid: Int32) -> String? {
+    guard let arguments = contents(.cmdline, pid, limit: Self.longestCommandLine + 1) else { return nil }
+    var line = arguments.prefix(Self.longestCommandLine).map { $0 == 0 ? UInt8(ascii: " ") : $0 }
+    if arguments.count > Self.longestCommandLine { return String(escaping: line) + "…" }
+    while line.last == UInt8(ascii: " ") { line.removeLast() }
+    return line.isEmpty ? nil : String(escaping: line)
   }
 }
 

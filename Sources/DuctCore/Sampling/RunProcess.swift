@@ -14,8 +14,8 @@ struct RunProcess: Sendable {
   var account = ProcessorAccount()
   var peaks = ReportPeaks()
   var details = ProcessDetails()
-  /// The arguments, as they were read last.
-  var commandLine = ""
+  /// The arguments, as they were read last: one that is about to end has none any more.
+  private var arguments: String?
   /// What it was when they were.
   private(set) var commandImage: UInt64 = 0
   private(set) var commandName: ProcessName?
@@ -30,15 +30,20 @@ struct RunProcess: Sendable {
   /// It has executed something since, or has given itself another name.
   var hasNewCommand: Bool { commandName != stat.name || commandImage != stat.image }
 
+  /// The arguments, or the name in brackets where there never were any.
+  var commandLine: String {
+    if let arguments { return arguments }
+    let name = "[" + String(escaping: stat.name.bytes) + "]"
+    return stat.isZombie ? name + " <defunct>" : name
+  }
+
   mutating func readCommandLine(_ files: ProcFiles) {
-    // A zombie has none any more: what it was is known better.
-    if stat.isZombie, commandName != nil { return }
+    if stat.isZombie { return }
+    let line = files.commandLine(stat.pid)
     commandImage = stat.image
-    commandName = stat.name
-    let line = files.commandLine(stat)
-    // In the middle of an execve(2) there is none: it is read again at the next look.
-    if line.utf8.first == UInt8(ascii: "["), !stat.isZombie { commandName = nil }
-    if line != commandLine { commandLine = line }
+    // Where there is none it is looked again.
+    commandName = line == nil ? nil : stat.name
+    if let line, line != arguments { arguments = line }
   }
 }
 
