@@ -40,6 +40,8 @@ public final class Publisher: Sendable {
     /// When to begin with a file, where that is not at once.
     var starts: [FilePath: MonotonicInstant] = [:]
     var events: [IOEvent] = []
+    /// All that grow.
+    var sources: [FilePath: any GrowingSource] = [:]
     var adopted: [FilePath: Adoption] = [:]
     /// Names that are ours whoever has them, until they have been tried once.
     var taken: Set<FilePath> = []
@@ -109,7 +111,10 @@ public final class Publisher: Sendable {
 
   /// Carries what `source` has, and has not been carried yet. To be called whenever it has grown.
   public func carry(_ source: any GrowingSource, to path: FilePath) {
-    state.update { $0.work[path] = .growth(source) }
+    state.update {
+      $0.work[path] = .growth(source)
+      $0.sources[path] = source
+    }
   }
 
   /// What is known of a file that somebody else has begun: `proven` bytes of it are in order.
@@ -134,7 +139,12 @@ public final class Publisher: Sendable {
   ///
   /// - Returns: what was not written by the deadline.
   public func finish(until deadline: MonotonicInstant?) -> [Leftover] {
-    state.update { $0.isFinishing = true }
+    state.update { state in
+      if state.isFinishing { return }
+      state.isFinishing = true
+      // Each once more, also those that have all: what a server says at close is heard only then.
+      for (path, source) in state.sources where state.work[path] == nil { state.work[path] = .growth(source) }
+    }
     return state.wait(until: deadline) { $0.leftovers }
       ?? state.withLock { state in
         let paths = (state.current.map { [$0] } ?? []) + state.work.keys

@@ -90,11 +90,22 @@ extension OnFaults {
         try fixture.sandbox.write("", to: "b")
       }
       #expect(result.code == 0)
+      var recovered: Finished?
       if !fixture.sandbox.spooledRuns().isEmpty {
         try fixture.remote.tell("clear")
-        #expect(try await fixture.recover().code == 0)
+        recovered = try await fixture.recover()
+        #expect(recovered?.code == 0)
       }
-      #expect(try fixture.logText("log_stdout") == (1...4000).map { "line \($0)\n" }.joined())
+      let wanted = Array((1...4000).map { "line \($0)\n" }.joined().utf8)
+      let found = try fixture.log("log_stdout")
+      let difference = zip(found, wanted).enumerated().first { $1.0 != $1.1 }?.offset
+      let isWhole = found == wanted
+      #expect(
+        isWhole,
+        """
+        \(found.count) bytes of \(wanted.count), \(found.count { $0 == 0 }) of them NUL, different from \(difference ?? -1) on; \
+        \(fixture.sandbox.names("remote-backing")); recovered: \(recovered?.stdout ?? "no"); \(result.stderr)
+        """)
       try fixture.expectWholeUsage()
     }
 

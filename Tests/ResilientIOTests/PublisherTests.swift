@@ -126,6 +126,25 @@ final class MemorySource: GrowingSource {
     #expect(told == ["displaced", "displaced"])
   }
 
+  @Test func whatIsSaidAtTheLastCloseIsHeard() async throws {
+    let publisher = try publisher()
+    let source = MemorySource("one\n")
+    publisher.carry(source, to: sandbox["log"])
+    // Nothing waits any more.
+    try await eventually { source.published == 4 }
+    let closes = Monitor(0)
+    let leftovers = try FaultDriver.use({ call, _ in
+      guard call == "close" else { return nil }
+      return closes.update {
+        $0 += 1; return $0
+      } == 1 ? Errno(rawValue: EKEYEXPIRED) : nil
+    }) {
+      publisher.finish(until: .now + 20)
+    }
+    #expect(leftovers == [] && closes.withLock { $0 } == 2)
+    #expect(try sandbox.text("log") == "one\n")
+  }
+
   @Test func whatCannotBeWrittenIsKeptAndDeliveredLater() async throws {
     let publisher = try publisher()
     let source = MemorySource("one\n")

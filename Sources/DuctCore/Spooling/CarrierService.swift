@@ -115,7 +115,7 @@ private final class Service: Sendable {
         return
       case .finish:
         waitUntilOpen()
-        // Once more each, so that it is looked whether they are whole.
+        // Also what this process, if it is a successor, has not been told of.
         carrier.carryEverything()
         // duct has a limit of its own, and leaves when it is over.
         let leftovers = carrier.finish(until: nil)
