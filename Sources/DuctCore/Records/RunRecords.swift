@@ -84,8 +84,13 @@ struct RunFacts: Sendable {
       return
     }
     // What the kernel says of the command is exact, and in the place of what was seen of it.
-    let others = counters.map { Double($0.processorTime - $0.processorTimeOfRoot) / 1e9 } ?? 0
-    summary.cpuSeconds = root.userSeconds + root.systemSeconds + max(others, 0)
+    let all = root.userSeconds + root.systemSeconds
+    // What its children used was read in two numbers of whole ticks, and is exact now.
+    let others = counters.map { counters in
+      let seen = Double(counters.processorTimeOfRoot) / 1e9
+      return Double(counters.processorTime) / 1e9 - min(all, seen + 2 / HostConstants.current.ticksPerSecond)
+    }
+    summary.cpuSeconds = all + max(others ?? 0, 0)
     summary.userSeconds = root.userSeconds
     summary.systemSeconds = root.systemSeconds
     summary.minorFaults = root.minorFaults
