@@ -87,14 +87,11 @@ public enum AtomicFile {
       removeOrRemember(temporary)
       return false
     }
-    do throws(Errno) {
-      guard try FileCalls.exchange(temporary, path) else {
-        try FileCalls.rename(temporary, path)
-        return true
-      }
-    } catch {
-      guard error == .noSuchFileOrDirectory else { throw error }
-      return try put(temporary, new, atNew: path)
+    do throws(Errno) { try FileCalls.exchange(temporary, path) } catch {
+      if error == .noSuchFileOrDirectory { return try put(temporary, new, atNew: path) }
+      // A file system such as NFS has no exchange: there is the look.
+      try FileCalls.rename(temporary, path)
+      return true
     }
     if (try? FileCalls.status(temporary))?.isSameFile(as: known) ?? true {
       removeOrRemember(temporary)
@@ -112,9 +109,12 @@ public enum AtomicFile {
     do throws(Errno) { try FileCalls.renameNew(temporary, path) } catch {
       // Over NFS a call that was answered by an error may have been carried out before.
       let isThere = (try? FileCalls.status(path))?.isSameFile(as: new) == true
-      guard isThere || error == .fileExists else { throw error }
-      removeOrRemember(temporary)
-      return isThere
+      if isThere || error == .fileExists {
+        removeOrRemember(temporary)
+        return isThere
+      }
+      // Some file systems have neither that rename nor hard links.
+      try FileCalls.rename(temporary, path)
     }
     return true
   }

@@ -122,17 +122,11 @@ enum FileCalls {
     }
   }
 
-  /// Each gets the other's name. False where the file system cannot do that, as NFS.
-  static func exchange(_ one: FilePath, _ other: FilePath) throws(Errno) -> Bool {
-    do throws(Errno) {
-      try drive("rename", other)
-      try valueOrErrno {
-        one.withPlatformString { one in other.withPlatformString { duct_exchange(one, $0) } }
-      }
-      return true
-    } catch {
-      if error == .invalidArgument || error == .noFunction { return false }
-      throw error
+  /// Each gets the other's name. Not every file system can do that: NFS cannot.
+  static func exchange(_ one: FilePath, _ other: FilePath) throws(Errno) {
+    try drive("rename", other)
+    try valueOrErrno {
+      one.withPlatformString { one in other.withPlatformString { duct_exchange(one, $0) } }
     }
   }
 

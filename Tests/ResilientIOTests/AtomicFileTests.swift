@@ -79,16 +79,18 @@ import Testing
     #expect(sandbox.names() == ["file"])
   }
 
-  @Test func whereFilesCannotBeExchanged() throws {
+  /// The exchange, and link(2) in the place of a rename to a new name.
+  @Test(arguments: [EINVAL, EPERM, EOPNOTSUPP], [false, true])
+  func whereThereIsNoMoreThanRename(_ errno: CInt, _ wasThere: Bool) throws {
     let sandbox = try Sandbox()
     let path = sandbox["file"]
-    let ours = try AtomicFile.replace(path, with: [1])
+    let ours = wasThere ? try AtomicFile.replace(path, with: [1]) : nil
     let count = Monitor(0)
     let result = try FaultDriver.use({ call, place in
       guard call == "rename", place == path else { return nil }
       return count.update {
         $0 += 1; return $0
-      } == 1 ? .invalidArgument : nil
+      } == 1 ? Errno(rawValue: errno) : nil
     }) {
       try AtomicFile.replace(path, with: [2], replacing: .only(ours))
     }
