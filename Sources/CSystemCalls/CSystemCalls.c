@@ -153,19 +153,19 @@ int duct_exchange(const char *one, const char *other) {
 
 int duct_file_status(int fd, const char *path, struct duct_file_status *status) {
   struct statx found;
-  if (statx(path ? AT_FDCWD : fd, path ? path : "", path ? 0 : AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME,
-            &found) != 0)
-    return -1;
+  // As stat(2) does, it mounts nothing.
+  int flags = AT_NO_AUTOMOUNT | (path ? 0 : AT_EMPTY_PATH);
+  if (statx(path ? AT_FDCWD : fd, path ? path : "", flags, STATX_BASIC_STATS | STATX_BTIME, &found) != 0) return -1;
+  bool has_birth = (found.stx_mask & STATX_BTIME) != 0;
   *status = (struct duct_file_status){
       .device = (uint64_t)found.stx_dev_major << 32 | found.stx_dev_minor,
       .inode = found.stx_ino,
       .size = found.stx_size,
       .links = found.stx_nlink,
       .mode = found.stx_mode,
-      .birth = {found.stx_btime.tv_sec, found.stx_btime.tv_nsec},
+      .birth = {has_birth ? found.stx_btime.tv_sec : 0, has_birth ? found.stx_btime.tv_nsec : 0},
       .modification = {found.stx_mtime.tv_sec, found.stx_mtime.tv_nsec},
   };
-  if (!(found.stx_mask & STATX_BTIME)) status->birth = (struct timespec){0, 0};
   return 0;
 }
 

@@ -220,7 +220,7 @@ struct PublishingLoop {
       place, with: content, durability: durability,
       replacing: isOurs ? .anything : .only(wholes[path] ?? adopted))
     if wholes[place] == nil {
-      place = path.parent.appending(bytes: path.nameBytes + Array(".\(label)".utf8))
+      place = path.beside(label)
       wholes[place] = try AtomicFile.replace(place, with: content, durability: durability)
       state.update { $0.places[path] = place }
       notify(.displaced(path, place: place))

@@ -142,7 +142,7 @@ struct TargetFile {
     let old = descriptor
     guard let named else { return try again(source, old, known) }
     guard named.isSameFile(as: known) else {
-      place = besidePath
+      place = path.beside(label)
       return try again(source, old, known, discovery: .displaced)
     }
     let file = try opened()
@@ -162,8 +162,6 @@ struct TargetFile {
       throw IOFailure("stat", place, error)
     }
   }
-
-  private var besidePath: FilePath { path.parent.appending(bytes: path.nameBytes + Array(".\(label)".utf8)) }
 
   private mutating func opened() throws(IOFailure) -> FileDescriptor {
     if let descriptor { return descriptor }
@@ -197,7 +195,7 @@ struct TargetFile {
         let found = try namedFile()
         if !mustBeCut || found.map({ $0.size > 0 }) ?? true {
           discovery = .displaced
-          place = besidePath
+          place = path.beside(label)
           return try created(beside: source)
         }
       }
@@ -229,7 +227,7 @@ struct TargetFile {
       close()
       identity = nil
       guard place == path else { throw IOFailure("adopt", place, .fileExists) }
-      place = besidePath
+      place = path.beside(label)
       discovery = .displaced
       proven = 0
       return try created(beside: source)
@@ -338,4 +336,9 @@ struct TargetFile {
     }
     return true
   }
+}
+
+extension FilePath {
+  /// Where a run of that label writes what belongs here, if another has taken the name.
+  func beside(_ label: String) -> FilePath { parent.appending(bytes: nameBytes + Array(".\(label)".utf8)) }
 }
