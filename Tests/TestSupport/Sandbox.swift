@@ -44,14 +44,14 @@ public final class Sandbox: Sendable {
     return names(of: base).filter { !$0.hasPrefix(".") }.map { base.appending($0) }
   }
 
-  /// Nobody holds the lock of any of them: their ducts have gone, and the relays that outlive them.
-  public func spooledRunsAreOver() -> Bool {
-    spooledRuns().allSatisfy { folder in
-      guard let lock = try? FileDescriptor.opening(folder.appending("lock"), .readWrite) else { return true }
-      defer { lock.closeQuietly() }
-      return flock(lock.rawValue, LOCK_EX | LOCK_NB) == 0
-    }
+  /// Nobody holds the lock of a run's folder: its duct has gone, and the relay that outlives it.
+  public func isOver(_ folder: FilePath) -> Bool {
+    guard let lock = try? FileDescriptor.opening(folder.appending("lock"), .readWrite) else { return true }
+    defer { lock.closeQuietly() }
+    return flock(lock.rawValue, LOCK_EX | LOCK_NB) == 0
   }
+
+  public func spooledRunsAreOver() -> Bool { spooledRuns().allSatisfy(isOver) }
 
   /// Processes that the test started and that are still there.
   public func processes() -> [(pid: Int32, name: String)] {
