@@ -113,6 +113,12 @@ int duct_has_ended(pid_t pid) {
   return info.si_pid == pid;
 }
 
+pid_t duct_next_ended(void) {
+  siginfo_t info;
+  info.si_pid = 0;
+  return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 ? info.si_pid : 0;
+}
+
 char **duct_environment(void) { return environ; }
 
 // --- descriptors -------------------------------------------------------------------------------

@@ -72,10 +72,14 @@ public final class ChildProcesses: Sendable {
   }
 
   /// Reaps every child that has ended, and returns them all, also those started elsewhere.
-  public func reapEnded() -> [ChildExit] {
+  ///
+  /// - Parameter kept: a child that stays a zombie, so that /proc still tells of it; others may stay with it
+  ///   until the next call.
+  public func reapEnded(but kept: pid_t? = nil) -> [ChildExit] {
     var ended: [ChildExit] = []
     children.update { known in
-      while var exit = reap(-1) {
+      // Each by its pid: who is kept may end at any moment.
+      while let pid = nextEnded(), pid != kept, var exit = reap(pid) {
         switch known[exit.pid] {
         case nil: exit.isAdopted = true
         case .forgotten?: known[exit.pid] = nil
@@ -139,6 +143,11 @@ public final class ChildProcesses: Sendable {
       if case .running? = known[pid] { known[pid] = .forgotten } else { known[pid] = nil }
     }
   }
+}
+
+private func nextEnded() -> pid_t? {
+  let pid = duct_next_ended()
+  return pid > 0 ? pid : nil
 }
 
 private func reap(_ pid: pid_t) -> ChildExit? {

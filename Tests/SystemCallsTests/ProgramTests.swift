@@ -137,6 +137,22 @@ import Testing
     #expect(!children.isKnown(ours))
   }
 
+  @Test func whoIsKeptStaysAZombie() throws {
+    let children = ChildProcesses(reaping: .byEventLoop)
+    let program = Program(path: Array("/bin/true".utf8), arguments: [Array("true".utf8)])
+    let (first, kept, last) = (
+      try children.start(program), try children.start(program), try children.start(program)
+    )
+    var end = siginfo_t()
+    for pid in [first, kept, last] { #expect(waitid(P_PID, id_t(pid), &end, WEXITED | WNOWAIT) == 0) }
+    let early = children.reapEnded(but: kept).map(\.pid)
+    #expect(early.contains(first) && !early.contains(kept))
+    #expect(children.hasEnded(kept))
+    let late = children.reapEnded().map(\.pid)
+    #expect(late.contains(kept) && (early + late).contains(last))
+    #expect(children.isGone(kept))
+  }
+
   @Test func aDeadlineLeavesTheChildRunning() throws {
     let children = ChildProcesses(reaping: .byWaiters)
     let pid = try children.start(

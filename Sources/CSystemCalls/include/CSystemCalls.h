@@ -46,11 +46,13 @@ struct duct_child {
   int status; ///< exit code, or signal number
   struct rusage usage;
 };
-/// Reaps one ended child without blocking (`pid` -1: any). 1 reaped, 0 none has ended, -1 errno.
+/// Reaps a child if it has ended, without blocking. 1 reaped, 0 it has not, -1 errno.
 int duct_reap(pid_t pid, struct duct_child *child);
 
 /// Whether a child has ended and waits to be reaped: it stays so. -1 where this process has no such child.
 int duct_has_ended(pid_t pid);
+/// A child that has ended and waits to be reaped: it stays so. 0 where there is none.
+pid_t duct_next_ended(void);
 
 extern char **environ;
 /// The environment of this process, for Swift (a C global is not concurrency-safe there).

@@ -61,7 +61,9 @@ struct RunLoop {
 
   private mutating func reap() {
     if finalizer == nil, !isFinallySeen() { return }
-    for exit in watch.context.children.reapEnded() {
+    // If it ends only now, its own SIGCHLD comes.
+    let unseen = finalizer == nil && ending == nil ? watch.command : nil
+    for exit in watch.context.children.reapEnded(but: unseen) {
       if exit.pid == watch.command, finalizer == nil {
         finish(exit)
       } else {

@@ -248,6 +248,9 @@ struct RunProcesses {
   /// What of the processor time is the command's and that of children that it has waited for.
   var timeOfRoot: Int64 { places[root].map { all[$0].account.asKernel } ?? 0 }
 
+  /// None is alive.
+  var isEmpty: Bool { all.allSatisfy(\.isGone) }
+
   var livingPIDs: some Sequence<Int32> { all.lazy.filter { !$0.isGone }.map(\.stat.pid) }
 
   mutating func closeAll() {

@@ -24,7 +24,9 @@ struct LeftProcess: Sendable, Equatable {
 final class Sampler: Sendable {
   /// Where results go. Called on the sampler's thread; none may block.
   struct Handlers: Sendable {
-    var sample: @Sendable (UsageSample, RunCounters) -> Void
+    /// Without a sample where no process was there any more: nothing can be said of its memory, and no line
+    /// of usage.jsonl would tell of it.
+    var sample: @Sendable (UsageSample?, RunCounters) -> Void
     /// With whether it is the last.
     var report: @Sendable (UsageReport, Bool) -> Void
     var tree: @Sendable (TreeNews) -> Void
@@ -203,12 +205,16 @@ private struct SamplingLoop {
       vsz: Int(clamping: virtual))
     if let memoryLimit { sums.limitPercent = rounded(Double(resident) / Double(memoryLimit.bytes) * 100) }
     addDetails(&sums, now, isReported, isLast)
-    totals = totals?.peak(sums) ?? sums
-    averages.add(sums, seconds: seconds)
     counters.processorTime = processes.processorTime
     counters.processorTimeOfRoot = processes.timeOfRoot
     counters.escapedCount = processes.escapedCount
-    handlers.sample(UsageSample(totals: sums, seconds: seconds), counters)
+    if processes.isEmpty {
+      handlers.sample(nil, counters)
+    } else {
+      totals = totals?.peak(sums) ?? sums
+      averages.add(sums, seconds: seconds)
+      handlers.sample(UsageSample(totals: sums, seconds: seconds), counters)
+    }
     tellNews()
   }
 
@@ -282,12 +288,10 @@ private struct SamplingLoop {
       let name = fields["\(pid)"] == nil ? "\(pid)" : "\(pid)-\(process.stat.startTicks)"
       fields[name] = ProcessUsage(process, host: host, gpu: gpus[pid], redaction: settings.redaction)
     }
-    if !fields.isEmpty {
-      handlers.report(
-        UsageReport(
-          timestamp: WallTime(seconds: lastTimestamp).isoText, sampleCount: averages.sampleCount,
-          processes: OrderedFields(fields), totals: totals, averages: averages), isLast)
-    }
+    handlers.report(
+      UsageReport(
+        timestamp: WallTime(seconds: lastTimestamp).isoText, sampleCount: averages.sampleCount,
+        processes: OrderedFields(fields), totals: totals, averages: averages), isLast)
     self.totals = nil
     averages = UsageAverages()
     processes.forgetGone()
