@@ -94,6 +94,40 @@ extension OnFaults {
       try await eventually { sandbox.processes().isEmpty && sandbox.spooledRuns().isEmpty }
     }
 
+    @Test func whatAKilledDuctHasMeasuredIsCountedWhole() async throws {
+      let sandbox = fixture.sandbox
+      let result = try await fixture.run("touch a; until [ -e b ]; do sleep 0.02; done") { duct in
+        try await eventually { sandbox.exists("a") && sandbox.exists("remote-backing/log_info.json") }
+        let run = try #require(sandbox.spooledRuns().first)
+        let journal = run.appending("usage.jsonl")
+        try await eventually { try readAll(journal, limit: 1 << 20).split(separator: 10).count > 3 }
+        kill(duct, SIGKILL)
+        try await eventually { Proc.state(duct) == "Z" }
+        // Killed in the middle of a line, after others that info.json had not heard of.
+        let lines = try readAll(journal, limit: 1 << 20).split(separator: 10)
+        let last = try #require(lines.last)
+        var bytes = Array(lines.joined(separator: [10]))
+        bytes += [10] + last + [10]
+        bytes += last.prefix(last.count / 2)
+        let file = try FileDescriptor.opening(journal, .writeOnly)
+        try file.writeAll(bytes)
+        file.closeQuietly()
+        try sandbox.write("", to: "b")
+      }
+      #expect(result.signal == SIGKILL)
+      try await eventually { sandbox.processes().isEmpty && sandbox.spooledRuns().isEmpty }
+      let lines = try sandbox.usage("remote-backing/log_usage.jsonl")
+      let looks = lines.compactMap { $0["num_samples"]?.double }.reduce(0, +)
+      let summary = try #require(try fixture.info()["execution_summary"])
+      #expect(try fixture.info()["run_state"] == "interrupted")
+      #expect(summary["num_reports"]?.double == Double(lines.count))
+      // Looks that no line has told of count too: fewer than a report interval has.
+      let told = try #require(summary["num_samples"]?.double)
+      #expect(told >= looks && told <= looks + 4, "\(told) \(looks)")
+      let peak = lines.compactMap { $0["totals"]?["rss"]?.double }.max()
+      #expect(try #require(summary["peak_rss"]?.double) >= #require(peak))
+    }
+
     @Test func theRelayIsKilledAtAnyMoment() async throws {
       try await killAtRandom({ pid in Proc.children(of: pid).filter { Proc.name($0) == "duct-relay" } }) {
         prefix, result async throws in

@@ -23,15 +23,17 @@ struct UsageTotals: Codable, Sendable, Equatable {
 
   /// The larger of each.
   func peak(_ other: UsageTotals) -> UsageTotals {
-    func larger<Value: Comparable>(_ a: Value?, _ b: Value?) -> Value? {
-      guard let a, let b else { return a ?? b }
-      return max(a, b)
-    }
-    return UsageTotals(
+    UsageTotals(
       pmem: max(pmem, other.pmem), pcpu: max(pcpu, other.pcpu), rss: max(rss, other.rss),
       vsz: max(vsz, other.vsz), pss: larger(pss, other.pss), swap: larger(swap, other.swap),
       limitPercent: larger(limitPercent, other.limitPercent))
   }
+}
+
+/// The larger of two of which one may not be known.
+func larger<Value: Comparable>(_ a: Value?, _ b: Value?) -> Value? {
+  guard let a, let b else { return a ?? b }
+  return max(a, b)
 }
 
 /// Means of the totals over several looks. Nil before the first.

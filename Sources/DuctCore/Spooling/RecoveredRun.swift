@@ -28,6 +28,7 @@ struct RecoveredRun {
   func deliver(jobs: Recovery.JobSource, limit: Double) throws(Errno) -> [Publisher.Leftover] {
     let deadline = MonotonicInstant.now + limit
     let streams = (0..<2).map(stream)
+    cutUnfinishedLine()
     let usage = WrittenUsage(
       disk: open(RunSpool.FileName.usage), memory: nil, isComplete: true)
     let carrier = try ThreadCarrier(
@@ -49,6 +50,17 @@ struct RecoveredRun {
     }
     return carrier.finish(until: deadline)
   }
+
+  /// A duct that is killed can leave a part of a line in usage.jsonl, which is no line.
+  private func cutUnfinishedLine() {
+    let path = folder.file(RunSpool.FileName.usage)
+    guard let bytes = usageBytes, !bytes.isEmpty, bytes.last != UInt8(ascii: "\n") else { return }
+    let end = bytes.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
+    // If it cannot be cut it is delivered as it is: nothing else is known to be wrong with it.
+    _ = truncate(path.string, end)
+  }
+
+  private var usageBytes: [UInt8]? { try? readAll(folder.file(RunSpool.FileName.usage), limit: 1 << 30) }
 
   private func open(_ name: String) -> FileDescriptor? {
     try? FileDescriptor.opening(folder.file(name), .readOnly)
@@ -107,6 +119,7 @@ struct RecoveredRun {
         reportCount: 0, startTime: manifest.startTime, workingDirectory: manifest.workingDirectory),
       outputPaths: manifest.paths, workingDirectory: manifest.workingDirectory, message: "",
       runState: .interrupted, runID: manifest.runID, ioEvents: [])
+    addUsage(&info.executionSummary)
     addEnd(&info.executionSummary)
     return try? RecordEncoder().line(info)
   }
@@ -130,22 +143,47 @@ struct RecoveredRun {
 
   /// The last lines of usage.jsonl may be newer than info.json.
   private func addUsage(_ summary: inout ExecutionSummary) {
-    guard let bytes = try? readAll(folder.file(RunSpool.FileName.usage), limit: 1 << 30) else { return }
-    let lines = bytes.split(separator: UInt8(ascii: "\n"))
-    guard lines.count > summary.reportCount else { return }
-    for line in lines.dropFirst(summary.reportCount) {
+    let lines = usageBytes?.split(separator: UInt8(ascii: "\n")) ?? []
+    var looks = 0
+    for (index, line) in lines.enumerated() {
       guard let value = try? JSONParser.parse(Array(line)),
         let report = try? RecordDecoder().decode(UsageReport.self, from: value)
       else { continue }
-      let totals = report.totals
-      summary.peakRSS = max(summary.peakRSS ?? 0, totals.rss)
-      summary.peakVSZ = max(summary.peakVSZ ?? 0, totals.vsz)
-      summary.peakPmem = max(summary.peakPmem ?? 0, totals.pmem)
-      summary.peakPcpu = max(summary.peakPcpu ?? 0, totals.pcpu)
-      if let share = totals.pss { summary.peakPSS = max(summary.peakPSS ?? 0, share) }
-      if let swap = totals.swap { summary.peakSwap = max(summary.peakSwap ?? 0, swap) }
+      looks += report.sampleCount
+      if index >= summary.reportCount { summary.add(report, upTo: looks) }
     }
-    summary.reportCount = lines.count
+    summary.reportCount = max(summary.reportCount, lines.count)
+  }
+}
+
+extension ExecutionSummary {
+  /// - Parameter looks: how many there had been by the end of the report. Some of its looks may be counted
+  ///   already.
+  fileprivate mutating func add(_ report: UsageReport, upTo looks: Int) {
+    let totals = report.totals
+    // Zombies have no memory to tell of.
+    if totals.rss > 0 {
+      peakRSS = larger(peakRSS, totals.rss)
+      peakVSZ = larger(peakVSZ, totals.vsz)
+      peakPmem = larger(peakPmem, totals.pmem)
+    }
+    peakPcpu = larger(peakPcpu, totals.pcpu)
+    peakPSS = larger(peakPSS, totals.pss)
+    peakSwap = larger(peakSwap, totals.swap)
+    peakPmemLimit = larger(peakPmemLimit, totals.limitPercent)
+    let new = looks - sampleCount
+    guard new > 0 else { return }
+    sampleCount = looks
+    // Of the looks that are new nothing is known but the mean of their report.
+    let weight = Double(new) / Double(looks)
+    func mean(_ before: Double?, _ value: Double?) -> Double? {
+      guard let before, let value else { return before ?? value }
+      return before + (value - before) * weight
+    }
+    averageRSS = mean(averageRSS, report.averages.rss)
+    averageVSZ = mean(averageVSZ, report.averages.vsz)
+    averagePmem = mean(averagePmem, report.averages.pmem)
+    averagePcpu = mean(averagePcpu, report.averages.pcpu)
   }
 }
 
