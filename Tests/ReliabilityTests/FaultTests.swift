@@ -60,12 +60,18 @@ extension OnFaults {
         Programs.duct, FaultFixture.quick + ["-p", "log_", "bash", "-c", script], in: sandbox
       ) { duct in
         try await eventually { sandbox.exists("ready") }
+        // It has been looked at: before that nothing can be known of it.
+        try await eventually { try !sandbox.usage().isEmpty }
         let command = try #require(Proc.children(of: duct).first { Proc.name($0) == "bash" })
         try remote.tell("hang flush path held")
         _ = try await run("sh", ["-c", "echo > go"], in: sandbox)
         try await eventually { (try? readAll(FilePath("/proc/\(command)/cmdline")))?.isEmpty == true }
         #expect(Proc.isAlive(command))
-        let known = try sandbox.usage().count
+        var known = 0
+        try await eventually {
+          known = try sandbox.usage().count
+          return true
+        }
         try await eventually { try sandbox.usage().count >= known + 3 }
         try remote.tell("clear")
       }
@@ -74,7 +80,7 @@ extension OnFaults {
         guard case .object(let processes)? = line["processes"] else { return [] }
         return processes.compactMap { $0.value["cmd"]?.string }.filter { $0.contains("bash") }
       }
-      #expect(commands.count > 3 && Set(commands) == ["bash -c \(script)"])
+      #expect(commands.count > 3 && Set(commands) == ["bash -c \(script)"], "\(commands)")
     }
 
     @Test(

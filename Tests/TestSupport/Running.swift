@@ -128,15 +128,27 @@ public struct NotInTime: Error, CustomStringConvertible {
   public var description: String
 }
 
-/// Waits for something to become true, looking often.
+/// Waits for something to become true, looking often. What throws is not true yet: a file that is not there,
+/// or a line of it that is not written to its end.
 ///
-/// - Throws: `NotInTime` after `seconds`.
+/// - Throws: `NotInTime` after `seconds`, with what was thrown last.
 public func eventually(
   _ seconds: Double = 20, line: Int = #line, _ condition: () async throws -> Bool
 ) async throws {
   let deadline = MonotonicInstant.now + seconds
-  while try await !condition() {
-    if deadline < .now { throw NotInTime(description: "line \(line): not true within \(seconds) s") }
+  var problem = ""
+  while true {
+    do {
+      if try await condition() { return }
+      problem = ""
+    } catch is CancellationError {
+      throw CancellationError()
+    } catch {
+      problem = ": \(error)"
+    }
+    if deadline < .now {
+      throw NotInTime(description: "line \(line): not true within \(seconds) s\(problem)")
+    }
     try await Task.sleep(for: .milliseconds(10))
   }
 }
