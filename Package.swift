@@ -61,7 +61,8 @@ let package = Package(
 
     // Files that survive their file system. Knows nothing of duct.
     .target(
-      name: "ResilientIO", dependencies: ["SystemCalls", "CSystemCalls", collections, system],
+      name: "ResilientIO",
+      dependencies: ["RecordText", "SystemCalls", "CSystemCalls", collections, system],
       swiftSettings: strict),
 
     // The loop that keeps the command's pipes read, for the relay and for duct in its place.
@@ -99,6 +100,9 @@ let package = Package(
     .testTarget(name: "SystemCallsTests", dependencies: ["SystemCalls", "TestSupport", system]),
     .testTarget(name: "RecordTextTests", dependencies: ["RecordText", "TestSupport"]),
     .testTarget(name: "ResilientIOTests", dependencies: ["ResilientIO", "TestSupport", system]),
+    .testTarget(
+      name: "SimulationTests",
+      dependencies: ["DuctCore", "OutputRelay", "ResilientIO", "SystemCalls", "TestSupport", system]),
     .testTarget(name: "OutputRelayTests", dependencies: ["OutputRelay", "TestSupport", system]),
     .testTarget(name: "SlurmJobsTests", dependencies: ["SlurmJobs", "TestSupport", system]),
     .testTarget(

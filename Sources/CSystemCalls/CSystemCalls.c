@@ -139,6 +139,17 @@ int duct_memory_file(const char *name, size_t size) {
   return fd;
 }
 
+int duct_sealed_memory_file(const char *name, size_t size) {
+  int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (fd < 0) return -1;
+  if (ftruncate(fd, (off_t)size) == 0 && fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
+    return fd;
+  int error = errno;
+  close(fd);
+  errno = error;
+  return -1;
+}
+
 int duct_punch_hole(int fd, uint64_t offset, uint64_t length) {
   return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)length);
 }
@@ -150,18 +161,29 @@ int duct_lock(int fd) { return flock(fd, LOCK_EX | LOCK_NB); }
 int duct_rename_new(const char *from, const char *to) {
   if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) return 0;
   if (errno != EINVAL && errno != ENOSYS) return -1;
-  return link(from, to) != 0 ? -1 : unlink(from);
+  if (link(from, to) != 0) return -1;
+  if (unlink(from) == 0) return 0;
+  // The file has both names: the caller looks, and finds its own.
+  errno = EEXIST;
+  return -1;
 }
+
+int duct_link(const char *from, const char *to) { return link(from, to); }
 
 int duct_exchange(const char *one, const char *other) {
   return renameat2(AT_FDCWD, one, AT_FDCWD, other, RENAME_EXCHANGE);
 }
 
-int duct_file_status(int fd, const char *path, struct duct_file_status *status) {
+// Of FUSE, and of xfs with large numbers, which also tells when a file was made: numbers that the daemon
+// of a FUSE file system gives out as it likes.
+static bool is_handle_of_fuse(int type) { return type == 0x81 || type == 0x82; }
+
+int duct_file_status(int fd, const char *path, bool follow, struct duct_file_status *status) {
   struct statx found;
   // As stat(2) does, it mounts nothing.
-  int flags = AT_NO_AUTOMOUNT | (path ? 0 : AT_EMPTY_PATH);
-  if (statx(path ? AT_FDCWD : fd, path ? path : "", flags, STATX_BASIC_STATS | STATX_BTIME, &found) != 0) return -1;
+  int flags = AT_NO_AUTOMOUNT | (path ? 0 : AT_EMPTY_PATH) | (follow ? 0 : AT_SYMLINK_NOFOLLOW);
+  int at = path ? AT_FDCWD : fd;
+  if (statx(at, path ? path : "", flags, STATX_BASIC_STATS | STATX_BTIME, &found) != 0) return -1;
   bool has_birth = (found.stx_mask & STATX_BTIME) != 0;
   *status = (struct duct_file_status){
       .device = (uint64_t)found.stx_dev_major << 32 | found.stx_dev_minor,
@@ -169,9 +191,23 @@ int duct_file_status(int fd, const char *path, struct duct_file_status *status) 
       .size = found.stx_size,
       .links = found.stx_nlink,
       .mode = found.stx_mode,
+      .owner = found.stx_uid,
       .birth = {has_birth ? found.stx_btime.tv_sec : 0, has_birth ? found.stx_btime.tv_nsec : 0},
       .modification = {found.stx_mtime.tv_sec, found.stx_mtime.tv_nsec},
   };
+  struct {
+    struct file_handle head;
+    uint8_t bytes[DUCT_HANDLE_SIZE];
+  } handle = {.head = {.handle_bytes = DUCT_HANDLE_SIZE}};
+  int mount;
+  int handle_flags = (path ? 0 : AT_EMPTY_PATH) | (path && follow ? AT_SYMLINK_FOLLOW : 0);
+  // Between the two calls a name can get to lead elsewhere; then birth and number say so.
+  if (S_ISREG(found.stx_mode) && name_to_handle_at(at, path ? path : "", &handle.head, &mount, handle_flags) == 0
+      && handle.head.handle_bytes <= DUCT_HANDLE_SIZE && !is_handle_of_fuse(handle.head.handle_type)) {
+    status->handle_type = handle.head.handle_type;
+    status->handle_size = handle.head.handle_bytes;
+    memcpy(status->handle, handle.head.f_handle, handle.head.handle_bytes);
+  }
   return 0;
 }
 

@@ -15,7 +15,7 @@ public struct Inheritance {
   public func take(duct: String, spool: String) {
     switch parts.status.ending {
     case .done, .told: return
-    case .none, .leftToRelay: break
+    case .none, .leftToRelay, .removed: break
     }
     var path = duct
     if let program = parts.program {

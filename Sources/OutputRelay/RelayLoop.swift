@@ -8,13 +8,17 @@ public import SystemPackage
 public struct RelayLoop {
   /// How often, in bytes, the free space of the spool's disk is looked at.
   private static let lookEvery = 4 << 20
-  /// This part of its blocks stays free.
+  /// This part of its blocks stays free: when less is, no more than that may wait.
   private static let reserve = 20
+  private static let mostOnFullDisk = 64 << 20
+  private static let leastOnFullDisk = 1 << 20
 
   private var streams: [RelayStream]
   private let status: RelayStatus
   private let wake: FileDescriptor
   private var lastLook = 0
+  /// What may wait on the spool's disk, which is nearly full; nil while it is not.
+  private var limitOfDisk: Int?
   private var watch: CommandWatch
 
   /// - Parameters:
@@ -38,6 +42,8 @@ public struct RelayLoop {
   /// Returns once every pipe is at its end.
   public mutating func run() throws(Errno) {
     for index in streams.indices { streams[index].finishTransit() }
+    // What a relay before us has moved it may not have counted.
+    keepLimits()
     while !streams.allSatisfy(\.isDone) {
       let pipes = streams.map { $0.isDone ? nil : $0.pipe }
       let ready = try poll(reading: pipes + [wake, watch.descriptor])
@@ -45,7 +51,7 @@ public struct RelayLoop {
       for index in streams.indices where ready[index].isReadable { _ = streams[index].move() }
       if ready[streams.count].isReadable {
         wake.clearEvent()
-        for index in streams.indices { streams[index].serveRequests() }
+        for index in streams.indices { streams[index].keeper.serveRequests() }
       }
       keepLimits()
       if let request = status.waitingSync { sync(request) }
@@ -59,7 +65,10 @@ public struct RelayLoop {
       // While duct lives it may ask for something.
       let ready = try poll(reading: [watch.descriptor, wake])
       if ready[0].isReadable { watch.look() }
-      if ready[1].isReadable { wake.clearEvent() }
+      if ready[1].isReadable {
+        wake.clearEvent()
+        for index in streams.indices { streams[index].keeper.serveRequests() }
+      }
       if let request = status.waitingSync { status.noteSynced(request) }
     }
   }
@@ -80,29 +89,29 @@ public struct RelayLoop {
   // MARK: Limits
 
   private mutating func keepLimits() {
-    for index in streams.indices { streams[index].keepLimit() }
+    lookAtDisk()
     keep(status.memoryLimit, of: .memory)
-    if let limit = status.spoolLimit { keep(limit, of: .spool) }
-    let total = streams.map(\.writtenBytes).reduce(0, +)
+    if let limit = [status.spoolLimit, limitOfDisk].compactMap({ $0 }).min() { keep(limit, of: .spool) }
+  }
+
+  private mutating func keep(_ limit: Int, of kind: OutputStores.Kind) {
+    guard streams.reduce(0, { $0 + $1.keeper.mostHeld }) > limit else { return }
+    var keepers = streams.map(\.keeper)
+    StreamKeeper.keep(limit, of: kind, &keepers)
+    for index in streams.indices { streams[index].keeper = keepers[index] }
+  }
+
+  private mutating func lookAtDisk() {
+    let total = streams.map(\.keeper.written).reduce(0, +)
     guard total - lastLook >= Self.lookEvery else { return }
     lastLook = total
-    for index in streams.indices {
-      if let file = streams[index].spoolFile, isNearlyFull(file) { streams[index].limit(.spool) }
-    }
-  }
-
-  /// Where the streams together hold too much, the larger one begins to let go.
-  private mutating func keep(_ limit: Int, of kind: OutputStores.Kind) {
-    let held = streams.map { $0.held(in: kind) }
-    guard held.reduce(0, +) > limit, let largest = held.indices.max(by: { held[$0] < held[$1] }) else {
-      return
-    }
-    streams[largest].limit(kind)
-  }
-
-  private func isNearlyFull(_ file: FileDescriptor) -> Bool {
+    guard let file = streams.lazy.compactMap(\.spoolFile).first else { return }
     var information = statvfs()
-    guard fstatvfs(file.rawValue, &information) == 0 else { return false }
-    return information.f_bavail < information.f_blocks / UInt(Self.reserve)
+    guard fstatvfs(file.rawValue, &information) == 0 else { return }
+    let reserve = information.f_blocks / UInt(Self.reserve)
+    let bytes = Int(clamping: reserve.multipliedReportingOverflow(by: information.f_frsize).partialValue)
+    limitOfDisk =
+      information.f_bavail < reserve
+      ? min(max(bytes, Self.leastOnFullDisk), Self.mostOnFullDisk) : nil
   }
 }

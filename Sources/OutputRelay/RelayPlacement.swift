@@ -16,7 +16,9 @@ public enum RelayPlacement {
   private static let pipes = [8, 9]
   private static let stores = [[10, 11, 12], [13, 14, 15]]
   private static let transits = [(reading: 16, writing: 17), (reading: 18, writing: 19)]
-  private static let count = 20
+  /// The copy of the page in the spool.
+  private static let copy = 20
+  private static let count = 21
 
   /// What a relay is given.
   public struct Parts: Sendable {
@@ -50,6 +52,7 @@ public enum RelayPlacement {
       if let descriptor { sources[number] = .duplicate(of: descriptor) }
     }
     place(parts.status.descriptor, at: status)
+    place(parts.status.copy, at: copy)
     place(parts.wake, at: wake)
     place(parts.life, at: life)
     place(parts.lock, at: lock)
@@ -87,7 +90,7 @@ public enum RelayPlacement {
     }
     return Parts(
       pipes: commandPipes, stores: files, wake: wakeEvent,
-      status: try RelayStatus(mapping: statusPage), life: open(life), lock: open(lock),
+      status: try RelayStatus(mapping: statusPage, copy: open(copy)), life: open(life), lock: open(lock),
       program: open(program))
   }
 }

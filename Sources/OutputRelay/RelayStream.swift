@@ -7,8 +7,8 @@ internal import SystemPackage
 ///
 /// Bytes go from the pipe to a file by splice(2), so that they are never in this process alone: when
 /// it is killed, they are either still in a pipe or in the file already. A file's position is that
-/// of the open file, which a successor shares. A store that fails is left for the next one; where none
-/// can take more, `gap` says what is let go. The pipe is read in any case.
+/// of the open file, which a successor shares. A store that fails is left for the next one; what is dropped where
+/// none can take more, `StreamKeeping` decides. The pipe is read in any case.
 struct RelayStream {
   private static let largestMove = 1 << 20
 
@@ -19,12 +19,10 @@ struct RelayStream {
   private var inTransit = 0
   private let stores: OutputStores
   private let status: RelayStatus
-  /// Where the next byte goes; nil when no store can take one.
-  private var store: Int?
-  private var written = 0
-  private var canSplice = true
-  private var gap: OutputGap
-  private(set) var isDone = false
+  /// A store into which splice(2) does not work.
+  private var unspliceable: Int?
+  /// Where bytes go, and what is dropped.
+  var keeper: StreamKeeper
 
   init(index: Int, pipe: CommandPipe, stores: OutputStores, status: RelayStatus) {
     self.index = index
@@ -33,21 +31,14 @@ struct RelayStream {
     inTransit = transit?.reading.bytesReadable ?? 0
     self.stores = stores
     self.status = status
-    gap = OutputGap(stream: index, stores: stores, status: status)
-    isDone = status[index].hasEnded
-    store = status.currentStore(stream: index)
-    written = status[index].written
-    if let store {
-      // A relay that was killed may have moved more than it could tell.
-      if let file = stores.files[store], let start = status.start(of: store, stream: index) {
-        let position = lseek(file.rawValue, 0, SEEK_CUR)
-        if position > 0 { written = max(written, start + position) }
-      }
-      status.noteWritten(written, stream: index)
-    } else {
-      enter(stores.next(after: -1))
+    // A relay that was killed may have moved more than it could tell.
+    let position = status.currentStore(stream: index).flatMap { stores.files[$0] }.map {
+      Int(lseek($0.rawValue, 0, SEEK_CUR))
     }
+    keeper = StreamKeeper(index: index, stores: stores, status: status, position: position)
   }
+
+  var isDone: Bool { keeper.isDone }
 
   // MARK: Moving
 
@@ -84,17 +75,17 @@ struct RelayStream {
 
   private mutating func moveToStore(atMost limit: Int) -> Int {
     while !isDone {
-      guard let store, let file = stores.files[store] else { return discard(atMost: limit) }
-      guard canSplice else { return copy(atMost: limit) }
+      guard let store = keeper.store, let file = stores.files[store] else { return discard(atMost: limit) }
+      guard unspliceable != store else { return copy(atMost: limit) }
       do throws(Errno) {
         let moved = try valueOrErrno { duct_splice(source.rawValue, file.rawValue, limit) }
-        if moved == 0 { end() } else { note(moved) }
+        if moved == 0 { end() } else { keeper.note(moved) }
         return moved
       } catch {
         switch error {
         case .resourceTemporarilyUnavailable: return 0
-        case .invalidArgument: canSplice = false
-        default: leave(error)
+        case .invalidArgument: unspliceable = store
+        default: keeper.storeFailed(error)
         }
       }
     }
@@ -105,24 +96,24 @@ struct RelayStream {
   private mutating func copy(atMost limit: Int) -> Int {
     guard let bytes = taken(atMost: limit) else { return 0 }
     var rest = bytes[...]
-    while !rest.isEmpty, let store, let file = stores.files[store] {
+    while !rest.isEmpty, let store = keeper.store, let file = stores.files[store] {
       do throws(Errno) {
         let count = try valueOrErrno {
           rest.withUnsafeBytes { write(file.rawValue, $0.baseAddress, $0.count) }
         }
         rest = rest.dropFirst(count)
-        note(count)
+        keeper.note(count)
       } catch {
-        leave(error)
+        keeper.storeFailed(error)
       }
     }
-    if !rest.isEmpty { letGo(rest.count) }
+    if !rest.isEmpty { keeper.lose(rest.count) }
     return bytes.count
   }
 
   private mutating func discard(atMost limit: Int) -> Int {
     guard let bytes = taken(atMost: limit) else { return 0 }
-    letGo(bytes.count)
+    keeper.lose(bytes.count)
     return bytes.count
   }
 
@@ -149,58 +140,10 @@ struct RelayStream {
       && CInt(entry.revents) & POLLIN == 0
   }
 
-  private mutating func note(_ count: Int) {
-    written += count
-    status.noteWritten(written, stream: index)
-  }
-
-  private mutating func letGo(_ count: Int) {
-    gap.extend(from: written, to: written + count)
-    note(count)
-  }
-
-  private mutating func end() {
-    isDone = true
-    gap.close()
-    status.noteEnd(stream: index)
-  }
-
-  // MARK: Stores
-
-  private mutating func enter(_ next: Int?) {
-    store = next
-    canSplice = true
-    if let next { status.noteStart(written, of: next, stream: index) }
-  }
-
-  /// A store cannot be written: on to the next, or make room in this one.
-  private mutating func leave(_ error: Errno) {
-    status.noteError(error, stream: index)
-    let isFull = [Errno.noSpace, Errno(rawValue: EDQUOT)].contains(error)
-    if store == OutputStores.Kind.spool.rawValue, isFull, gap.makeRoom(written: written) { return }
-    enter(stores.next(after: store ?? OutputStores.count))
-  }
-
-  /// Does what duct has asked for.
-  mutating func serveRequests() {
-    if store == OutputStores.Kind.log.rawValue, status.isLeavingLogRequested(stream: index) {
-      enter(stores.next(after: OutputStores.Kind.log.rawValue))
-    }
-    if status.isGapCloseRequested(stream: index) { gap.close() }
-  }
-
-  /// Bytes that a kind of store keeps and must keep.
-  func held(in kind: OutputStores.Kind) -> Int { gap.held(in: kind, written: written) }
-
-  /// Lets go of the middle of what a kind of store holds, so that it holds no more than before.
-  mutating func limit(_ kind: OutputStores.Kind) { if !isDone { gap.limit(kind, written: written) } }
-
-  mutating func keepLimit() { gap.advance(written: written) }
+  private mutating func end() { keeper.end() }
 
   /// The file of the spool, while bytes go to it.
   var spoolFile: FileDescriptor? {
-    store == OutputStores.Kind.spool.rawValue ? stores[.spool] : nil
+    keeper.store == OutputStores.Kind.spool.rawValue ? stores[.spool] : nil
   }
-
-  var writtenBytes: Int { written }
 }

@@ -1,17 +1,20 @@
 internal import SystemCalls
 
-/// A stream as it is to stand in its log file: what was let go is replaced by a mark that says how much.
+/// A stream as it is to stand in its log file: what is missing is replaced by a mark that says how much.
 ///
-/// Positions here are those of the log file; with the first gap they part from those of the stream.
+/// Positions here are those of the log file; with the first mark they part from those of the stream.
 public final class RenderedOutput: Sendable {
-  /// So many published bytes are kept in the stores: should somebody shorten or remove the log file, it can be made whole.
+  /// So many delivered bytes are kept in the stores: should somebody shorten or remove the log file, it can be made whole.
   public static let keptBytes = 64 << 20
 
-  private struct Gap: Sendable {
-    var lost: Range<Int>
-    var mark: [UInt8]
-    /// Where the mark begins in the log file.
+  /// A mark, and what it stands for.
+  private struct Mark: Sendable {
+    var missing: Range<Int>
+    var text: [UInt8]
+    /// Where it begins in the log file.
     var start: Int
+
+    var end: Int { start + text.count }
   }
 
   public let stream: Int
@@ -22,9 +25,9 @@ public final class RenderedOutput: Sendable {
 
   /// - Parameters:
   ///   - wake: makes the relay look at what was asked of it.
-  ///   - kept: bytes that are kept in the stores after they were published.
+  ///   - kept: bytes that are kept in the stores after they were delivered.
   public init(
-    stream: Int, stores: OutputStores, status: RelayStatus, kept: Int = RenderedOutput.keptBytes,
+    stream: Int, stores: any OutputStoring, status: RelayStatus, kept: Int = RenderedOutput.keptBytes,
     wake: @escaping @Sendable () -> Void
   ) {
     self.stream = stream
@@ -34,58 +37,125 @@ public final class RenderedOutput: Sendable {
     reader = OutputReader(stream: stream, stores: stores, status: status)
   }
 
-  /// The closed gaps, with their marks.
-  private func gaps() -> (closed: [Gap], open: RelayStatus.Gap?) {
-    let (ranges, lastIsOpen) = status.gaps(stream: stream)
-    var closed: [Gap] = []
-    var shift = 0
-    for range in lastIsOpen ? ranges.dropLast() : ranges[...] where !range.isEmpty {
-      let mark = gapMark(range.count)
-      closed.append(Gap(lost: range, mark: mark, start: range.lowerBound + shift))
-      shift += mark.count - range.count
+  /// Everything that has a mark, in order, and where what is being dropped begins.
+  private func marks() -> (marks: [Mark], dropping: Int?) {
+    let dropped = status.dropped(stream: stream)
+    let unreadable = status.unreadable(stream: stream)
+    var marks: [Mark] = []
+    func add(_ ranges: MarkedRanges, _ others: MarkedRanges) {
+      for item in ranges.closed {
+        let start = item.range.lowerBound + item.shift + others.shift(before: item.range.lowerBound)
+        marks.append(Mark(missing: item.range, text: item.mark, start: start))
+      }
     }
-    return (closed, lastIsOpen ? ranges.last : nil)
+    add(dropped, unreadable)
+    add(unreadable, dropped)
+    return (marks.sorted { $0.start < $1.start }, dropped.open?.range.lowerBound)
   }
 
-  /// The position in the log file of a byte of the stream.
+  /// The position in the log file of a byte of the stream. Of a byte that is missing: that of its mark.
   public func position(of byte: Int) -> Int {
-    var shift = 0
-    for gap in gaps().closed where gap.lost.lowerBound < byte {
-      shift += gap.mark.count - min(gap.lost.count, byte - gap.lost.lowerBound)
+    let dropped = status.dropped(stream: stream)
+    let unreadable = status.unreadable(stream: stream)
+    for ranges in [dropped, unreadable] {
+      if let item = ranges.closed.first(where: { $0.range.lowerBound <= byte && byte < $0.range.upperBound })
+      {
+        let first = item.range.lowerBound
+        return first + dropped.shift(before: first) + unreadable.shift(before: first)
+      }
     }
-    return byte + shift
+    return byte + dropped.shift(before: byte) + unreadable.shift(before: byte)
+  }
+
+  /// The byte of the stream at a position. Of a position in a mark: the first that is missing there.
+  private func byte(at position: Int) -> Int {
+    let marks = self.marks().marks
+    guard let last = marks.last(where: { $0.start <= position }) else {
+      guard let first = marks.first else {
+        // Ranges that are forgotten have shifts all the same.
+        let shift =
+          status.dropped(stream: stream).shift(before: .max)
+          + status.unreadable(stream: stream).shift(before: .max)
+        return position - shift
+      }
+      return position - (first.start - first.missing.lowerBound)
+    }
+    return position < last.end ? last.missing.lowerBound : last.missing.upperBound + position - last.end
   }
 
   /// How far the log file can be written now.
   public var length: Int {
-    let (closed, open) = gaps()
-    let end = open?.lowerBound ?? status[stream].written
-    return end + closed.map { $0.mark.count - $0.lost.count }.reduce(0, +)
+    let end = status.dropped(stream: stream).open?.range.lowerBound ?? status[stream].written
+    return position(of: end)
   }
 
-  public var hasEnded: Bool { status[stream].hasEnded && gaps().open == nil }
+  public var hasEnded: Bool { status[stream].hasEnded && !status.isDropping(stream: stream) }
+
+  /// Bytes before this position are in no store any more.
+  public var firstReadable: Int {
+    let byte = givenBack
+    return byte == 0 ? 0 : position(of: byte)
+  }
+
+  /// Where it can be read again, behind a position at which it cannot.
+  public func nextReadable(behind position: Int) -> Int {
+    let byte = self.byte(at: position)
+    return max(
+      self.position(of: byte < givenBack ? givenBack : reader.endOfUnreadable(at: byte)), position + 1)
+  }
+
+  /// Delivery is about to read up to a position: nothing before it is dropped from now on.
+  ///
+  /// - Returns: how far it may read.
+  public func claim(upTo position: Int) -> Int {
+    status.claim(upTo: min(byte(at: position), status[stream].written), stream: stream)
+    return min(position, length)
+  }
+
+  /// Delivery should begin with no more than this at a time, so that there is something left to choose from when
+  /// space runs out.
+  public var mostAtOnce: Int {
+    let isInMemory = status.currentStore(stream: stream) == OutputStores.Kind.memory.rawValue
+    let limit = isInMemory ? status.memoryLimit : status.spoolLimit ?? .max
+    return min(max(limit / 4, 64 << 10), 64 << 20)
+  }
 
   /// Bytes of the log file at a position. 0: nothing to be had there now.
   public func read(_ buffer: UnsafeMutableRawBufferPointer, at position: Int) -> Int {
-    let (closed, open) = gaps()
-    var shift = 0
-    for gap in closed {
-      if position < gap.start { break }
-      if position < gap.start + gap.mark.count {
-        let part = gap.mark[(position - gap.start)...].prefix(buffer.count)
-        part.withUnsafeBytes { buffer.copyMemory(from: $0) }
-        return part.count
-      }
-      shift += gap.lost.count - gap.mark.count
+    let (marks, dropping) = self.marks()
+    if let mark = marks.first(where: { $0.start <= position && position < $0.end }) {
+      let part = mark.text[(position - mark.start)...].prefix(buffer.count)
+      part.withUnsafeBytes { buffer.copyMemory(from: $0) }
+      return part.count
     }
-    let byte = position + shift
-    if let open, byte >= open.lowerBound {
-      status.requestGapClose(stream: stream)
+    let byte = self.byte(at: position)
+    if let dropping, byte >= dropping {
+      status.requestStopDropping(stream: stream)
       wake()
       return 0
     }
     if byte < givenBack { return 0 }
     if case .bytes(let count) = reader.read(buffer, at: byte) { return count }
+    return 0
+  }
+
+  /// What cannot be read at a position is given up: a mark stands for it. For the end, when nothing else would
+  /// ever come.
+  ///
+  /// - Returns: how many bytes of the stream that are; 0 if nothing is wrong there.
+  public func giveUpUnreadable(at position: Int) -> Int {
+    let byte = self.byte(at: position)
+    guard byte < status[stream].written, self.position(of: byte) == position else { return 0 }
+    var end = byte < givenBack ? givenBack : reader.endOfUnreadable(at: byte)
+    // From here on the relay drops nothing of it. What has a mark of its own stays out of it.
+    status.claim(upTo: end, stream: stream)
+    let marked = status.dropped(stream: stream).items + status.unreadable(stream: stream).items
+    for item in marked where item.range.upperBound > byte {
+      end = min(end, max(item.range.lowerBound, byte))
+    }
+    guard end > byte else { return 0 }
+    if status.noteUnreadable(byte..<end, stream: stream) { return end - byte }
+    // No room for another mark before the others are delivered: the next try has it.
     return 0
   }
 
@@ -100,14 +170,12 @@ public final class RenderedOutput: Sendable {
   private static let mostHeldBack = 1 << 30
 
   /// So much of the log file is proven to be there: but for what is kept, the stores may let go of it.
-  public func notePublished(_ position: Int) {
-    var byte = position
-    for gap in gaps().closed where gap.start < position {
-      byte += gap.lost.count - min(gap.mark.count, position - gap.start)
-    }
-    status.notePublished(byte, stream: stream)
+  public func prove(upTo position: Int) {
+    let byte = self.byte(at: position)
+    status.prove(upTo: byte, stream: stream)
     let release = max(min(byte - kept, status.needed(stream: stream)), byte - Self.mostHeldBack)
-    guard release > status.released(stream: stream) + (1 << 20), status.hasLeftLog(stream: stream) else {
+    let portion = min(1 << 20, kept)
+    guard release > status.released(stream: stream) + portion, status.hasLeftLog(stream: stream) else {
       return
     }
     // First it counts as given back, then it goes: no reader takes a hole for output.

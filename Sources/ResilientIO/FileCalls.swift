@@ -4,52 +4,6 @@ internal import Synchronization
 internal import SystemCalls
 public import SystemPackage
 
-/// Which file it is, and how it looked: by this it is told whether somebody else has been at it.
-public struct FileIdentity: Sendable, Equatable {
-  struct Time: Sendable, Equatable {
-    var seconds: Int
-    var nanoseconds: Int
-
-    init(_ time: timespec) { (seconds, nanoseconds) = (time.tv_sec, time.tv_nsec) }
-  }
-
-  public var device: UInt64
-  public var inode: UInt64
-  public var size: Int
-  var links: UInt64
-  public var isDirectory: Bool
-  /// When it was made: an inode number is given again. Nil where the file system does not tell.
-  var birth: Time?
-  var modification: Time
-
-  init(_ status: duct_file_status) {
-    device = status.device
-    inode = status.inode
-    size = Int(status.size)
-    links = status.links
-    isDirectory = status.mode & S_IFMT == S_IFDIR
-    birth = status.birth.tv_sec == 0 ? nil : Time(status.birth)
-    modification = Time(status.modification)
-  }
-
-  /// Of an open file; nil if it cannot be asked.
-  public init?(of file: FileDescriptor) {
-    guard let found = try? FileCalls.status(file) else { return nil }
-    self = found
-  }
-
-  /// Of what a path leads to.
-  public init?(at path: FilePath) {
-    guard let found = try? FileCalls.status(path) else { return nil }
-    self = found
-  }
-
-  public func isSameFile(as other: FileIdentity) -> Bool {
-    device == other.device && inode == other.inode
-      && (birth == other.birth || birth == nil || other.birth == nil)
-  }
-}
-
 /// The calls that this room makes on files, each with its errno as the only error.
 ///
 /// In debug builds a driver can be put in front, which makes a call fail as no file system can be made to.
@@ -97,21 +51,19 @@ enum FileCalls {
 
   static func status(_ file: FileDescriptor) throws(Errno) -> FileIdentity {
     try drive("stat", nil)
-    var status = duct_file_status()
-    try valueOrErrno { duct_file_status(file.rawValue, nil, &status) }
-    return FileIdentity(status)
+    return try FileIdentity.asked(of: file)
   }
 
+  /// Of a name, and not of what a link there leads to.
   static func status(_ path: FilePath) throws(Errno) -> FileIdentity {
     try drive("stat", path)
-    var status = duct_file_status()
-    try valueOrErrno { path.withPlatformString { duct_file_status(-1, $0, &status) } }
-    return FileIdentity(status)
+    return try FileIdentity.asked(at: path, followingLinks: false)
   }
 
   static func rename(_ from: FilePath, _ to: FilePath) throws(Errno) {
     try drive("rename", to)
     try valueOrErrno { from.withPlatformString { from in to.withPlatformString { Glibc.rename(from, $0) } } }
+    try driveAfter("rename", to)
   }
 
   /// To a name that nothing has.
@@ -119,6 +71,15 @@ enum FileCalls {
     try drive("rename", to)
     try valueOrErrno {
       from.withPlatformString { from in to.withPlatformString { duct_rename_new(from, $0) } }
+    }
+    try driveAfter("rename", to)
+  }
+
+  /// A second name, that nothing has.
+  static func link(_ from: FilePath, _ to: FilePath) throws(Errno) {
+    try drive("rename", to)
+    try valueOrErrno {
+      from.withPlatformString { from in to.withPlatformString { duct_link(from, $0) } }
     }
   }
 
@@ -128,6 +89,7 @@ enum FileCalls {
     try valueOrErrno {
       one.withPlatformString { one in other.withPlatformString { duct_exchange(one, $0) } }
     }
+    try driveAfter("rename", other)
   }
 
   static func unlink(_ path: FilePath) throws(Errno) {
@@ -140,11 +102,22 @@ enum FileCalls {
     try valueOrErrno { path.withPlatformString { mkdir($0, mode) } }
   }
 
+  /// Makes names in a directory durable. Not every file system lets one fsync a directory: then it is in order.
+  static func syncDirectory(of path: FilePath) {
+    guard let directory = try? FileDescriptor.opening(path.parent, .readOnly, options: .directory) else {
+      return
+    }
+    _ = Glibc.fsync(directory.rawValue)
+    directory.closeQuietly()
+  }
+
   // MARK: The driver
 
   #if DEBUG
     /// Asked before each call, with its name and path; an errno it gives is the call's result.
     static let driver = Mutex<(@Sendable (String, FilePath?) -> Errno?)?>(nil)
+    /// Asked after a call that gives a name: an answer can get lost.
+    static let driverAfter = Mutex<(@Sendable (String, FilePath?) -> Errno?)?>(nil)
   #endif
 
   private static func drive(_ operation: String, _ path: FilePath?) throws(Errno) {
@@ -152,20 +125,11 @@ enum FileCalls {
       if let error = driver.withLock({ $0 })?(operation, path) { throw error }
     #endif
   }
-}
 
-/// Creates a file, with O_EXCL.
-///
-/// - Parameter taking: whoever has that name loses it. A run that writes its own again in the same moment
-///   does so no more than once or twice.
-public func createFile(_ path: FilePath, taking: Bool) throws(Errno) -> FileDescriptor {
-  var triesLeft = taking ? 3 : 0
-  while true {
-    do throws(Errno) { return try FileCalls.open(path, .readWrite, [.create, .exclusiveCreate]) } catch {
-      guard error == .fileExists, triesLeft > 0 else { throw error }
-      triesLeft -= 1
-      try? FileCalls.unlink(path)
-    }
+  private static func driveAfter(_ operation: String, _ path: FilePath?) throws(Errno) {
+    #if DEBUG
+      if let error = driverAfter.withLock({ $0 })?(operation, path) { throw error }
+    #endif
   }
 }
 

@@ -7,6 +7,8 @@ public struct IOEvent: Codable, Sendable, Equatable {
     case delivered
     /// The run ended before it could be written.
     case undelivered
+    /// Some of it is missing for good: `bytesWaiting` says how much.
+    case lost
   }
 
   public var path: String

@@ -18,6 +18,8 @@ public final class Publisher: Sendable {
     case displaced(FilePath, place: FilePath)
     /// A file was removed or shortened by another, and is whole again but for so many bytes.
     case restored(FilePath, missing: Int)
+    /// So many bytes could not be read back from where they waited: a mark, or a hole, stands for them.
+    case lost(FilePath, bytes: Int)
     /// `events` has changed.
     case eventsHaveChanged
   }
@@ -40,9 +42,15 @@ public final class Publisher: Sendable {
     /// When to begin with a file, where that is not at once.
     var starts: [FilePath: MonotonicInstant] = [:]
     var events: [IOEvent] = []
+    /// Grows with every change of `events`.
+    var eventCount = 0
+    /// The latest content of each file that is replaced, and what `eventCount` was when it was made.
+    var contents: [FilePath: (make: @Sendable () -> [UInt8], eventCount: Int)] = [:]
+    /// Files that are replaced once more at the end, for what failing calls have left beside them.
+    var uncleaned: Set<FilePath> = []
     /// All that grow.
     var sources: [FilePath: any GrowingSource] = [:]
-    var adopted: [FilePath: Adoption] = [:]
+    var known: [FilePath: Knowledge] = [:]
     /// Names that are ours whoever has them, until they have been tried once.
     var taken: Set<FilePath> = []
     /// Where files are, if not at their paths.
@@ -57,9 +65,11 @@ public final class Publisher: Sendable {
     var leftovers: [Leftover]?
   }
 
-  struct Adoption: Sendable {
-    var proven: Int
-    var identity: FileIdentity?
+  /// What is known of a file beforehand.
+  struct Knowledge: Sendable {
+    var memory: (any TargetMemory)?
+    var proven = 0
+    var isSuccessor = false
   }
 
   enum Work: Sendable {
@@ -79,18 +89,17 @@ public final class Publisher: Sendable {
   ///   - label: makes names of our own beside files that another has taken.
   ///   - credentials: looked at once a second while it is their fault that nothing can be written.
   ///   - makesDirectories: makes the directory of a file where it is missing, until it has been there once.
-  ///   - durability: of replacements.
   ///   - notify: called on the publisher's thread.
   public init(
     label: String, credentials: CredentialCache? = nil, makesDirectories: Bool = false,
-    durability: AtomicFile.Durability = .host, notify: @escaping @Sendable (Notice) -> Void
+    notify: @escaping @Sendable (Notice) -> Void
   ) throws(Errno) {
     let state = Monitor(State())
     self.state = state
     _ = try OwnThread("duct publisher", stackSize: 1 << 20) {
       var loop = PublishingLoop(
         state: state, label: label, credentials: credentials, makesDirectories: makesDirectories,
-        durability: durability, notify: notify)
+        notify: notify)
       loop.run()
     }
   }
@@ -117,9 +126,14 @@ public final class Publisher: Sendable {
     }
   }
 
-  /// What is known of a file that somebody else has begun: `proven` bytes of it are in order.
-  public func adopt(_ path: FilePath, proven: Int, identity: FileIdentity?) {
-    state.update { $0.adopted[path] = Adoption(proven: proven, identity: identity) }
+  /// Where it is noted which file of that path is ours.
+  ///
+  /// - Parameters:
+  ///   - proven: bytes of it that are in order, by earlier processes.
+  ///   - isSuccessor: earlier processes may have left temporary names.
+  public func know(_ path: FilePath, by memory: any TargetMemory, proven: Int = 0, isSuccessor: Bool = false)
+  {
+    state.update { $0.known[path] = Knowledge(memory: memory, proven: proven, isSuccessor: isSuccessor) }
   }
 
   /// That name shall be ours, even if another run puts its file there again meanwhile: that one goes on

@@ -1,10 +1,10 @@
 internal import OrderedCollections
+internal import RecordText
 internal import SystemCalls
 internal import SystemPackage
 
 /// The publisher's thread.
 struct PublishingLoop {
-  private static let triesAtOnce = 3
   /// Seconds between two looks at the credential cache.
   private static let credentialLook = 1.0
 
@@ -32,24 +32,22 @@ struct PublishingLoop {
   private var credentials: CredentialCache?
   private var nextCredentialLook: MonotonicInstant?
   private let makesDirectories: Bool
-  private let durability: AtomicFile.Durability
   private let notify: @Sendable (Publisher.Notice) -> Void
 
   private var files: [FilePath: TargetFile] = [:]
-  private var wholes: [FilePath: FileIdentity] = [:]
+  private var wholes: [FilePath: ReplacedFile] = [:]
   private var madeDirectories: Set<FilePath> = []
   private var pauses: [FilePath: Pause] = [:]
   private var episode: Episode?
 
   init(
     state: Monitor<Publisher.State>, label: String, credentials: CredentialCache?, makesDirectories: Bool,
-    durability: AtomicFile.Durability, notify: @escaping @Sendable (Publisher.Notice) -> Void
+    notify: @escaping @Sendable (Publisher.Notice) -> Void
   ) {
     self.state = state
     self.label = label
     self.credentials = credentials
     self.makesDirectories = makesDirectories
-    self.durability = durability
     self.notify = notify
   }
 
@@ -97,6 +95,16 @@ struct PublishingLoop {
         return .publish(next, work, isLast: state.isFinishing)
       }
       state.isHurried = false
+      // What has become known of failures since a record was written, it shall say too.
+      if state.isFinishing,
+        let (path, old) = state.contents.first(where: {
+          $0.value.eventCount != state.eventCount || state.uncleaned.contains($0.key)
+        })
+      {
+        state.uncleaned.remove(path)
+        state.current = path
+        return .publish(path, .replacement(old.make), isLast: true)
+      }
       if state.isFinishing {
         state.leftovers = state.failed
         return .stop
@@ -109,25 +117,49 @@ struct PublishingLoop {
 
   private mutating func publish(_ work: Publisher.Work, at path: FilePath, isLast: Bool) {
     defer { state.update { $0.taken.remove(path) } }
-    do throws(IOFailure) {
-      let hasMore = try attemptThrice(work, path, isLast)
-      pauses[path] = nil
-      noteSuccess(path, isLast: isLast)
-      if hasMore { requeue(work, path) }
-    } catch {
-      var backoff = pauses[path]?.backoff ?? Backoff(error.errno.failureKind)
-      if pauses[path] != nil { backoff.grow() }
-      pauses[path] = Pause(end: .now + backoff.length, backoff: backoff, kind: error.errno.failureKind)
-      let bytes = max(work.bytesWaiting - (files[path]?.proven ?? 0), 0)
-      let tries = error.errno.failureKind == .permanent ? 1 : Self.triesAtOnce
-      state.update { $0.note(error, path, bytes: bytes, tries: tries, isLast: isLast) }
-      notify(.eventsHaveChanged)
-      if !isLast { requeue(work, path) }
-      episode?.tries += Self.triesAtOnce
-      if episode == nil {
-        episode = Episode(start: .now, tries: Self.triesAtOnce)
-        notify(.began(error))
+    var attempts = DeliveryAttempts(
+      mayMakeDirectory: makesDirectories && !madeDirectories.contains(path.parent))
+    while true {
+      let failure: IOFailure
+      do throws(IOFailure) {
+        let hasMore = try attemptOnce(work, path, isLast)
+        madeDirectories.insert(path.parent)
+        pauses[path] = nil
+        noteSuccess(path, isLast: isLast)
+        if hasMore { requeue(work, path) }
+        return
+      } catch { failure = error }
+      switch attempts.failed(failure.errno) {
+      case .tryAgain: continue
+      case .giveUp: return giveUp(work, path, failure, attempts.failures, isLast)
+      case .makeDirectory:
+        do throws(IOFailure) {
+          try makeDirectories(path.parent)
+          madeDirectories.insert(path.parent)
+          attempts.madeDirectory()
+        } catch {
+          if attempts.failed(error.errno) == .giveUp {
+            return giveUp(work, path, error, attempts.failures, isLast)
+          }
+        }
       }
+    }
+  }
+
+  private mutating func giveUp(
+    _ work: Publisher.Work, _ path: FilePath, _ failure: IOFailure, _ tries: Int, _ isLast: Bool
+  ) {
+    var backoff = pauses[path]?.backoff ?? Backoff(failure.errno.failureKind)
+    if pauses[path] != nil { backoff.grow() }
+    pauses[path] = Pause(end: .now + backoff.length, backoff: backoff, kind: failure.errno.failureKind)
+    let bytes = max(work.bytesWaiting - (files[path]?.proven ?? 0), 0)
+    state.update { $0.note(failure, path, bytes: bytes, tries: tries, isLast: isLast) }
+    notify(.eventsHaveChanged)
+    if !isLast { requeue(work, path) }
+    episode?.tries += tries
+    if episode == nil {
+      episode = Episode(start: .now, tries: tries)
+      notify(.began(failure))
     }
   }
 
@@ -143,89 +175,58 @@ struct PublishingLoop {
     notify(.ended(tries: known.tries, seconds: MonotonicInstant.now.seconds(since: known.start)))
   }
 
-  private mutating func attemptThrice(
-    _ work: Publisher.Work, _ path: FilePath, _ isLast: Bool
-  ) throws(IOFailure) -> Bool {
-    for number in 1...Self.triesAtOnce {
-      do throws(IOFailure) {
-        return try attemptOnce(work, path, isLast)
-      } catch {
-        if error.errno == .noSuchFileOrDirectory, try makeDirectory(of: path) { continue }
-        // What cannot get better is not tried at once again.
-        if number == Self.triesAtOnce || error.errno.failureKind == .permanent { throw error }
-      }
-    }
-    return false
-  }
-
-  /// True if it is there now, and was not known before.
-  private mutating func makeDirectory(of path: FilePath) throws(IOFailure) -> Bool {
-    guard makesDirectories, madeDirectories.insert(path.parent).inserted else { return false }
-    do throws(IOFailure) {
-      try makeDirectories(path.parent)
-      return true
-    } catch {
-      madeDirectories.remove(path.parent)
-      throw error
-    }
-  }
-
   private mutating func attemptOnce(
     _ work: Publisher.Work, _ path: FilePath, _ isLast: Bool
   ) throws(IOFailure) -> Bool {
+    let (known, takesName) = state.withLock { ($0.known[path] ?? .init(), $0.taken.contains(path)) }
     switch work {
     case .replacement(let content):
-      try replace(path, content())
+      var file =
+        wholes[path]
+        ?? ReplacedFile(
+          path, label: label, notes: known.memory?.notes ?? [], isSuccessor: known.isSuccessor,
+          takesName: takesName, memory: known.memory)
+      defer { wholes[path] = file }
+      state.withLock { $0.contents[path] = (content, $0.eventCount) }
+      try file.replace(with: content(), isLast: isLast)
+      let hasLeftNames = file.hasLeftNames
+      state.withLock { state in
+        if hasLeftNames, !isLast { state.uncleaned.insert(path) } else { state.uncleaned.remove(path) }
+      }
+      if file.wasDisplaced { tell(.displaced(path, place: file.place), path) }
       return false
     case .growth(let source):
-      let adoption = state.withLock { $0.adopted[path] }
       var file =
         files[path]
         ?? TargetFile(
-          path, label: label, proven: adoption?.proven ?? 0, identity: adoption?.identity,
-          start: start(of: path, adoption))
+          path, label: label, notes: known.memory?.notes ?? [], proven: known.proven,
+          isSuccessor: known.isSuccessor, takesName: takesName, memory: known.memory)
       defer { files[path] = file }
       let hasMore = try file.publish(source, isLast: isLast)
-      madeDirectories.insert(path.parent)
-      tell(file)
+      for discovery in file.discoveries {
+        switch discovery {
+        case .displaced: tell(.displaced(path, place: file.place), path)
+        case .restored(let missing): tell(.restored(path, missing: missing), path)
+        case .lost(let bytes): tell(.lost(path, bytes: bytes), path)
+        }
+      }
       return hasMore
     }
   }
 
-  private func start(of path: FilePath, _ adoption: Publisher.Adoption?) -> TargetFile.Start {
-    if state.withLock({ $0.taken.contains(path) }) { return .take }
-    return adoption == nil || adoption?.identity != nil ? .new : .adopt
-  }
-
-  private func tell(_ file: TargetFile) {
-    switch file.discovery {
-    case .displaced?:
-      state.update { $0.places[file.path] = file.place }
-      notify(.displaced(file.path, place: file.place))
-    case .restored(let missing)?: notify(.restored(file.path, missing: missing))
-    case nil: break
+  private func tell(_ notice: Publisher.Notice, _ path: FilePath) {
+    state.update { state in
+      switch notice {
+      case .displaced(_, let place):
+        state.places[path] = place
+        state.note(path, "stat", .fileExists, missing: 0)
+      case .restored(_, let missing): state.note(path, "stat", .noSuchFileOrDirectory, missing: missing)
+      case .lost(_, let bytes): state.note(path, "read", .ioError, missing: bytes)
+      case .began, .ended, .eventsHaveChanged: break
+      }
     }
-  }
-
-  // MARK: Whole files
-
-  private mutating func replace(_ path: FilePath, _ content: [UInt8]) throws(IOFailure) {
-    let (known, adopted, mayTake) = state.withLock {
-      ($0.places[path], $0.adopted[path]?.identity, $0.taken.contains(path))
-    }
-    var place = known ?? path
-    // A file there that we did not put there is another's.
-    let isOurs = place != path || mayTake
-    wholes[place] = try AtomicFile.replace(
-      place, with: content, durability: durability,
-      replacing: isOurs ? .anything : .only(wholes[path] ?? adopted))
-    if wholes[place] == nil {
-      place = path.beside(label)
-      wholes[place] = try AtomicFile.replace(place, with: content, durability: durability)
-      state.update { $0.places[path] = place }
-      notify(.displaced(path, place: place))
-    }
-    madeDirectories.insert(path.parent)
+    notify(notice)
+    notify(.eventsHaveChanged)
   }
 }
 
@@ -238,7 +239,8 @@ extension Publisher.State {
     var event =
       known.map { events[$0] }
       ?? IOEvent(
-        path: path.string, operation: "", errnoName: "", firstTime: now, lastTime: now, tries: 0,
+        path: String(escaping: path.bytes), operation: "", errnoName: "", firstTime: now, lastTime: now,
+        tries: 0,
         bytesWaiting: 0, outcome: .waiting)
     event.operation = failure.operation
     event.errnoName = failure.errno.name
@@ -247,6 +249,19 @@ extension Publisher.State {
     event.bytesWaiting = bytes
     event.outcome = isLast ? .undelivered : .waiting
     if let known { events[known] = event } else { events.append(event) }
+    // The record that could not be written cannot say so either.
+    if contents[path] == nil { eventCount += 1 }
+  }
+
+  /// What others did to a file, and was mended as far as possible.
+  fileprivate mutating func note(_ path: FilePath, _ operation: String, _ error: Errno, missing: Int) {
+    let now = WallTime.now.seconds
+    let event = IOEvent(
+      path: String(escaping: path.bytes), operation: operation, errnoName: error.name, firstTime: now,
+      lastTime: now, tries: 1, bytesWaiting: missing, outcome: missing == 0 ? .delivered : .lost)
+    // Before one that still waits: that is the one to be ended by a success.
+    events.insert(event, at: openEvent(of: path) ?? events.endIndex)
+    if contents[path] == nil { eventCount += 1 }
   }
 
   /// True if that ends an episode.
@@ -255,10 +270,12 @@ extension Publisher.State {
     events[known].outcome = .delivered
     events[known].bytesWaiting = 0
     events[known].lastTime = WallTime.now.seconds
+    if contents[path] == nil { eventCount += 1 }
     return true
   }
 
   private func openEvent(of path: FilePath) -> Int? {
-    events.lastIndex { $0.path == path.string && $0.outcome != .delivered }
+    let text = String(escaping: path.bytes)
+    return events.lastIndex { $0.path == text && [.waiting, .undelivered].contains($0.outcome) }
   }
 }

@@ -1,344 +1,187 @@
+internal import Glibc
 internal import SystemCalls
 internal import SystemPackage
 
-/// A file in the log directory that a growing source is carried into.
-///
-/// Positions are our own: a stale descriptor could not be asked for them. Only what an fsync has covered
-/// counts as carried (`proven`); after any failure the file is opened anew, cut to that length and
-/// written from there. Before each write it is looked whether the file is still ours.
+/// A file in the log directory that a growing source is delivered into: does what `FileDelivery` decides.
 struct TargetFile {
-  /// What became of a file that somebody else has touched.
-  enum Discovery: Sendable, Equatable {
-    /// Another file has its name; ours is at `place`.
-    case displaced
-    /// It was removed or shortened, and is whole again but for so many bytes that nobody has any more.
-    case restored(missing: Int)
-  }
-
-  /// How a file that is there before we have ever opened it is met.
-  enum Start: Sendable {
-    /// It is another's: nothing is ours yet.
-    case new
-    /// It is another's, who shall not have that name any more.
-    case take
-    /// It is ours if its content is that of the source (after a crash, by `recover`).
-    case adopt
-  }
-
-  private static let turn = 64 << 20
-  private static let comparedBytes = 4096
-
-  /// Where it should be.
-  let path: FilePath
-  /// Where it is: beside `path` when another has taken that name.
-  private(set) var place: FilePath
-  private(set) var proven: Int
-  private let label: String
-  private var start: Start
-  private var descriptor: FileDescriptor?
-  private var identity: FileIdentity?
-  /// Something beyond `proven` may be in it that is not what we wrote.
-  private var mustBeCut = false
-  private(set) var discovery: Discovery?
+  private(set) var delivery: FileDelivery
+  private let names: TargetNames
+  private let memory: (any TargetMemory)?
+  private var current: FileDescriptor?
+  /// What has been our file. It may be the only place where the beginning is still to be read.
+  private var old: FileDescriptor?
+  /// What a server said when a descriptor was closed in between.
+  private var heldBack: Errno?
 
   /// - Parameters:
-  ///   - label: makes the name beside `path`, should another take it.
-  ///   - proven: bytes that are in the file already.
-  ///   - identity: of the file that holds them, where it is known.
-  init(_ path: FilePath, label: String, proven: Int = 0, identity: FileIdentity? = nil, start: Start = .new) {
-    self.path = path
-    self.label = label
-    self.proven = proven
-    self.identity = identity
-    self.start = start
-    place = path
-    mustBeCut = proven > 0 || start == .adopt
+  ///   - label: makes names beside `path`, should another have it.
+  ///   - notes: which file is ours, from earlier processes; `proven` bytes are in it.
+  ///   - takesName: whoever has the name loses it.
+  init(
+    _ path: FilePath, label: String, notes: [TargetNote] = [], proven: Int = 0, isSuccessor: Bool = false,
+    takesName: Bool = false, memory: (any TargetMemory)? = nil
+  ) {
+    names = TargetNames(path: path, label: label)
+    self.memory = memory
+    delivery = FileDelivery(
+      notes: notes, proven: proven, isSuccessor: isSuccessor, takesName: takesName, owner: geteuid())
   }
 
-  /// Carries what the source has, at most 64 MiB at a time.
+  var path: FilePath { names.path }
+  var place: FilePath { names.path(delivery.place) }
+  var proven: Int { delivery.proven }
+  /// What was found in the last turn.
+  var discoveries: [FileDelivery.Discovery] { delivery.discoveries }
+
+  /// Delivers what the source has, as much as it wants at a time.
   ///
-  /// - Parameter isLast: nothing is carried after this; looks at the file in any case, and closes it.
+  /// - Parameter isLast: nothing is delivered after this; looks at the file in any case, and closes it.
   /// - Returns: whether there is more.
   mutating func publish(_ source: any GrowingSource, isLast: Bool = false) throws(IOFailure) -> Bool {
-    discovery = nil
-    do throws(IOFailure) {
-      // A source without a byte, such as a stream that printed nothing, still has its file.
-      if proven >= source.readableLength, identity != nil, !source.isComplete, !isLast { return false }
-      let file = try whole(source)
-      var offset = proven
-      let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
-      defer { buffer.deallocate() }
-      var missing = 0
-      var isTurnOver = false
-      while true {
-        if offset - proven >= Self.turn {
-          isTurnOver = true
-          break
-        }
-        let got = source.read(buffer, at: offset)
-        if got == 0 {
-          // At the end what the source itself has lost is left out: else nothing behind it would ever come.
-          guard isLast, offset < source.readableLength else { break }
-          let next = min(offset + 4096 - offset % 4096, source.readableLength)
-          missing += next - offset
-          offset = next
-          continue
-        }
-        try attempt("write", place) { () throws(Errno) in
-          try file.writeAll(UnsafeRawBufferPointer(rebasing: buffer[..<got]), at: offset)
-        }
-        offset += got
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
+    defer { buffer.deallocate() }
+    // Whether it is complete first: what comes between the two questions is of the next turn.
+    let isComplete = source.isComplete
+    var action = delivery.begin(
+      .init(
+        length: source.readableLength, isComplete: isComplete, isLast: isLast, most: source.mostAtOnce))
+    while true {
+      switch action {
+      case .finished(let hasMore): return hasMore
+      case .failed(let operation, let error, let name):
+        keepForNextTurn()
+        throw IOFailure(operation, names.path(name), error)
+      default:
+        let event = perform(action, source, buffer)
+        action = delivery.step(event)
       }
-      let isAll = source.isComplete && offset >= source.readableLength
-      if isAll { try cut(file, to: offset) }
-      if offset > proven || isAll { try prove(file, offset) }
-      if missing > 0 { discovery = .restored(missing: missing) }
-      let hasMore = isTurnOver && proven < source.readableLength
-      if isLast, !hasMore { try closeForGood(file, source) }
-      source.notePublished(proven)
-      return hasMore
-    } catch {
-      close()
-      mustBeCut = true
-      throw error
     }
   }
 
-  private mutating func prove(_ file: FileDescriptor, _ length: Int) throws(IOFailure) {
-    try attempt("fsync", place) { () throws(Errno) in try FileCalls.fsync(file) }
-    proven = length
-  }
-
-  private func cut(_ file: FileDescriptor, to length: Int) throws(IOFailure) {
-    let now = try attempt("stat", place) { () throws(Errno) in try FileCalls.status(file) }
-    if now.size > length {
-      try attempt("truncate", place) { () throws(Errno) in try FileCalls.truncate(file, length) }
+  /// A descriptor that failed is not written to again; what has been our file can still be read by it.
+  private mutating func keepForNextTurn() {
+    if old == nil {
+      old = current
+    } else if let current {
+      do throws(Errno) { try FileCalls.close(current) } catch { heldBack = error }
     }
+    current = nil
   }
 
   mutating func close() {
-    descriptor?.closeQuietly()
-    descriptor = nil
+    current?.closeQuietly()
+    old?.closeQuietly()
+    (current, old) = (nil, nil)
   }
 
-  /// An error that was kept back until close leaves nothing proven of what was written since the opening.
-  private mutating func closeForGood(
-    _ file: FileDescriptor, _ source: any GrowingSource
-  ) throws(IOFailure) {
-    descriptor = nil
-    do throws(Errno) { try FileCalls.close(file) } catch {
-      proven = 0
-      source.notePublished(0)
-      throw IOFailure("close", place, error)
-    }
-  }
+  // MARK: Actions
 
-  // MARK: Is it ours?
-
-  /// The file, open, ours, and with all `proven` bytes in it.
-  private mutating func whole(_ source: any GrowingSource) throws(IOFailure) -> FileDescriptor {
-    guard let known = identity else { return try first(source) }
-    let named = try namedFile()
-    let old = descriptor
-    guard let named else { return try again(source, old, known) }
-    guard named.isSameFile(as: known) else {
-      place = path.beside(label)
-      return try again(source, old, known, discovery: .displaced)
-    }
-    let file = try opened()
-    let now = try attempt("stat", place) { () throws(Errno) in try FileCalls.status(file) }
-    if now.size < proven { try restoreTail(file, from: now.size, source) }
-    if mustBeCut {
-      try cut(file, to: proven)
-      mustBeCut = false
-    }
-    return file
-  }
-
-  /// What has our file's name; nil if nothing has.
-  private func namedFile() throws(IOFailure) -> FileIdentity? {
-    do throws(Errno) { return try FileCalls.status(place) } catch {
-      if error == .noSuchFileOrDirectory { return nil }
-      throw IOFailure("stat", place, error)
-    }
-  }
-
-  private mutating func opened() throws(IOFailure) -> FileDescriptor {
-    if let descriptor { return descriptor }
-    let path = place
-    let file = try attempt("open", path) { () throws(Errno) in try FileCalls.open(path, .readWrite) }
-    descriptor = file
-    return file
-  }
-
-  private mutating func create(_ path: FilePath) throws(IOFailure) -> FileDescriptor {
-    let file = try attempt("create", path) { () throws(Errno) in
-      try createFile(path, taking: start == .take)
-    }
-    descriptor = file
-    identity = try attempt("stat", path) { () throws(Errno) in try FileCalls.status(file) }
-    return file
-  }
-
-  /// The file's first opening in this process.
-  private mutating func first(_ source: any GrowingSource) throws(IOFailure) -> FileDescriptor {
-    defer { if start == .take { start = .new } }
-    do throws(IOFailure) {
-      if start != .adopt || proven == 0 {
-        let file = try create(place)
-        return file
-      }
-    } catch {
-      guard error.errno == .fileExists else { throw error }
-      if start != .adopt {
-        // A create that was answered by an error may have been carried out all the same: ours is empty.
-        let found = try namedFile()
-        if !mustBeCut || found.map({ $0.size > 0 }) ?? true {
-          discovery = .displaced
-          place = path.beside(label)
-          return try created(beside: source)
+  private mutating func perform(
+    _ action: FileDelivery.Action, _ source: any GrowingSource, _ buffer: UnsafeMutableRawBufferPointer
+  ) -> FileDelivery.Event {
+    do throws(Errno) {
+      switch action {
+      case .look(let name): return .found(try FileCalls.status(names.path(name)))
+      case .open(let name): return .opened(try use(FileCalls.open(names.path(name), .readWrite, Self.safely)))
+      case .create(let name):
+        return .opened(
+          try use(
+            FileCalls.open(names.path(name), .readWrite, Self.safely.union([.create, .exclusiveCreate]))))
+      case .giveName(let from, let to): try FileCalls.renameNew(names.path(from), names.path(to))
+      case .link(let from, let to): try FileCalls.link(names.path(from), names.path(to))
+      case .remove(let name): try FileCalls.unlink(names.path(name))
+      case .remember(let note): memory?.remember(note)
+      case .rememberBoth(let note): memory?.rememberBoth(note)
+      case .prove(let length):
+        source.prove(upTo: length)
+        return .proven
+      case .size: return .found(try FileCalls.status(try file()))
+      case .truncate(let length): try FileCalls.truncate(try file(), length)
+      case .sync: try FileCalls.fsync(try file())
+      case .dropOld:
+        defer { (old, heldBack) = (nil, nil) }
+        if let heldBack {
+          old?.closeQuietly()
+          return .closeFailed(heldBack, firstReadable: source.firstReadable)
         }
+        return close(old, source)
+      case .close:
+        defer { current = nil }
+        return close(current, source)
+      case .writeNext(let offset): return try writeNext(offset, source, buffer)
+      case .rewrite(let offset, let end, let isHole):
+        return try rewrite(offset, end, isHole: isHole, source, buffer)
+      case .giveUp(let offset):
+        let (skip, missing) = source.giveUp(at: offset)
+        return .gaveUp(skip: skip, missing: missing)
+      case .finished, .failed: break
       }
-    }
-    return try adopt(source)
-  }
-
-  private mutating func created(beside source: any GrowingSource) throws(IOFailure) -> FileDescriptor {
-    do throws(IOFailure) { return try create(place) } catch {
-      // The name is this run's alone.
-      guard error.errno == .fileExists else { throw error }
-      return try adopt(source)
-    }
-  }
-
-  /// Takes a file that is there for ours, if it begins as the source does.
-  private mutating func adopt(_ source: any GrowingSource) throws(IOFailure) -> FileDescriptor {
-    guard let found = try namedFile() else {
-      let missing = proven
-      proven = 0
-      let file = try create(place)
-      try fill(file, nil, upTo: missing, source)
-      return file
-    }
-    let file = try opened()
-    identity = found
-    let length = min(found.size, max(proven, start == .adopt ? source.readableLength : 0))
-    if try !agrees(file, upTo: length, source) {
-      close()
-      identity = nil
-      guard place == path else { throw IOFailure("adopt", place, .fileExists) }
-      place = path.beside(label)
-      discovery = .displaced
-      proven = 0
-      return try created(beside: source)
-    }
-    if found.size < proven { try restoreTail(file, from: found.size, source) }
-    try cut(file, to: proven)
-    mustBeCut = false
-    return file
-  }
-
-  // MARK: Made whole again
-
-  /// The name is free or another's: a new file, with what the old one held.
-  private mutating func again(
-    _ source: any GrowingSource, _ old: FileDescriptor?, _ known: FileIdentity, discovery: Discovery? = nil
-  ) throws(IOFailure) -> FileDescriptor {
-    let length = proven
-    descriptor = nil
-    defer { old?.closeQuietly() }
-    let file: FileDescriptor
-    do throws(IOFailure) {
-      file = try discovery == nil ? create(place) : created(beside: source)
+      return .done
     } catch {
-      identity = known
-      if discovery != nil { place = path }
-      throw error
+      if case .look = action, error == .noSuchFileOrDirectory { return .absent }
+      return .failed(error)
     }
-    let missing = try fill(file, old, upTo: length, source)
-    self.discovery = discovery ?? .restored(missing: missing)
-    return file
   }
 
-  /// Writes the first `length` bytes anew, and returns how many of them nobody has any more.
-  @discardableResult
-  private mutating func fill(
-    _ file: FileDescriptor, _ old: FileDescriptor?, upTo length: Int, _ source: any GrowingSource
-  ) throws(IOFailure) -> Int {
-    proven = 0
-    mustBeCut = true
-    let missing = try rewrite(file, 0..<length, source, old)
-    mustBeCut = false
-    return missing
+  /// A name that leads elsewhere is not ours, and what waits for somebody (a FIFO) is no file.
+  private static let safely: FileDescriptor.OpenOptions = [.noFollow, .nonBlocking]
+
+  private func file() throws(Errno) -> FileDescriptor {
+    guard let current else { throw .badFileDescriptor }
+    return current
   }
 
-  /// Somebody has shortened the file, or a server has lost its end.
-  private mutating func restoreTail(
-    _ file: FileDescriptor, from size: Int, _ source: any GrowingSource
-  ) throws(IOFailure) {
-    discovery = .restored(missing: try rewrite(file, size..<proven, source))
+  private mutating func use(_ file: FileDescriptor) throws(Errno) -> FileIdentity {
+    if current != nil { keepForNextTurn() }
+    current = file
+    return try FileCalls.status(file)
   }
 
-  /// Writes a range anew: from the source as far as it has it, from the old file's descriptor where that
-  /// can still be read.
-  ///
-  /// - Returns: how many bytes nobody has any more; they read as NUL.
-  private mutating func rewrite(
-    _ file: FileDescriptor, _ range: Range<Int>, _ source: any GrowingSource, _ old: FileDescriptor? = nil
-  ) throws(IOFailure) -> Int {
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
-    defer { buffer.deallocate() }
-    var missing = 0
-    var offset = range.lowerBound
-    while offset < range.upperBound {
-      let part = UnsafeMutableRawBufferPointer(
-        rebasing: buffer[..<min(buffer.count, range.upperBound - offset)])
-      var got = source.read(part, at: offset)
-      if got == 0, let old { got = (try? FileCalls.pread(old, part, offset)) ?? 0 }
-      if got == 0 {
-        // A hole: to the next byte that there is.
-        let next = min(offset + 4096 - offset % 4096, range.upperBound)
-        missing += next - offset
-        offset = next
-        continue
-      }
-      try attempt("write", place) { () throws(Errno) in
-        try file.writeAll(UnsafeRawBufferPointer(rebasing: part[..<got]), at: offset)
-      }
-      offset += got
+  /// What a server has kept back is told at a close, and only then.
+  private func close(_ file: FileDescriptor?, _ source: any GrowingSource) -> FileDelivery.Event {
+    guard let file else { return .done }
+    do throws(Errno) { try FileCalls.close(file) } catch {
+      return .closeFailed(error, firstReadable: source.firstReadable)
     }
-    try prove(file, range.upperBound)
-    return missing
+    return .done
   }
 
-  /// Whether the beginning and the end of the file are those of the source, where the source has them.
-  private func agrees(
-    _ file: FileDescriptor, upTo length: Int, _ source: any GrowingSource
-  ) throws(IOFailure) -> Bool {
-    let size = Self.comparedBytes
-    let theirs = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 16)
-    let ours = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 16)
-    defer {
-      theirs.deallocate()
-      ours.deallocate()
-    }
-    for offset in [0, max(0, length - size)] {
-      let count = min(size, length - offset)
-      if count <= 0 { continue }
-      let got = source.read(UnsafeMutableRawBufferPointer(rebasing: ours[..<count]), at: offset)
-      if got == 0 { continue }
-      let read = try attempt("read", place) { () throws(Errno) in
-        try FileCalls.pread(file, UnsafeMutableRawBufferPointer(rebasing: theirs[..<got]), offset)
-      }
-      // Ranges that a server has lost read back as NUL bytes: they are written anew, not another's.
-      let same = zip(theirs[..<read], ours[..<read]).allSatisfy { $0 == $1 || $0 == 0 }
-      if !same { return false }
-    }
-    return true
+  private func writeNext(
+    _ offset: Int, _ source: any GrowingSource, _ buffer: UnsafeMutableRawBufferPointer
+  ) throws(Errno) -> FileDelivery.Event {
+    let file = try file()
+    let end = source.claim(upTo: offset + buffer.count)
+    // Where nothing may be read yet the source is asked all the same: it knows what it waits for.
+    let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<max(min(end - offset, buffer.count), 1)])
+    let got = source.read(part, at: offset)
+    if got == 0 { return .nothing(length: source.readableLength, isComplete: source.isComplete) }
+    // Somebody has shortened it since the look: a hole would be left.
+    if offset > 0, try FileCalls.status(file).size < offset { throw .staleNFSFileHandle }
+    try file.writeAll(UnsafeRawBufferPointer(rebasing: part[..<got]), at: offset)
+    return .wrote(to: offset + got)
   }
-}
 
-extension FilePath {
-  /// Where a run of that label writes what belongs here, if another has taken the name.
-  func beside(_ label: String) -> FilePath { parent.appending(bytes: nameBytes + Array(".\(label)".utf8)) }
+  private func rewrite(
+    _ offset: Int, _ end: Int, isHole: Bool, _ source: any GrowingSource,
+    _ buffer: UnsafeMutableRawBufferPointer
+  ) throws(Errno) -> FileDelivery.Event {
+    let file = try file()
+    let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(buffer.count, end - offset)])
+    if offset > 0, !isHole, try FileCalls.status(file).size < offset { throw .staleNFSFileHandle }
+    var got = source.read(part, at: offset)
+    if got == 0, let old {
+      // Up to where the source goes on.
+      let first = source.firstReadable
+      let count = first > offset ? min(part.count, first - offset) : part.count
+      got = (try? FileCalls.pread(old, UnsafeMutableRawBufferPointer(rebasing: part[..<count]), offset)) ?? 0
+    }
+    if got == 0 {
+      // A hole: to the next byte that there is.
+      let next = source.nextReadable(behind: offset)
+      let block = offset + 4096 - offset % 4096
+      return .missing(to: min(old == nil ? next : min(next, block), end))
+    }
+    try file.writeAll(UnsafeRawBufferPointer(rebasing: part[..<got]), at: offset)
+    return .wrote(to: offset + got)
+  }
 }

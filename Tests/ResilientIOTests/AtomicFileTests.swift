@@ -41,29 +41,50 @@ import Testing
     try AtomicFile.replace(sandbox["file"], with: [2])
     #expect(sandbox.names() == ["file"])
   }
+}
 
-  @Test func aNameThatAnotherHasTakenIsLeftToIt() throws {
-    let sandbox = try Sandbox()
-    let path = sandbox["file"]
-    let ours = try AtomicFile.replace(path, with: [1], replacing: .only(nil))
-    #expect(ours != nil)
-    let second = try AtomicFile.replace(path, with: [2], replacing: .only(ours))
-    #expect(second != nil && second != ours)
-    #expect(try sandbox.bytes("file") == [2])
-    #expect(try AtomicFile.replace(path, with: [3], replacing: .only(ours)) == nil)
-    #expect(try AtomicFile.replace(path, with: [3], replacing: .only(nil)) == nil)
-    #expect(try sandbox.bytes("file") == [2])
-    try FileCalls.unlink(path)
-    #expect(try AtomicFile.replace(path, with: [4], replacing: .only(second)) != nil)
+/// Files of a log directory that are replaced as a whole.
+@Suite struct ReplacedFileTests {
+  private let sandbox: Sandbox
+  private let memory = NotedTarget()
+  init() throws { sandbox = try Sandbox() }
+
+  private func file() -> ReplacedFile {
+    ReplacedFile(sandbox["file"], label: "run", notes: memory.notes, memory: memory)
+  }
+
+  @Test func replacesWholeAndLeavesNothingBeside() throws {
+    var file = file()
+    for text in ["first", "second, which is longer", "3"] {
+      try file.replace(with: Array(text.utf8))
+      #expect(try sandbox.text("file") == text)
+    }
+    // A successor knows it.
+    var second = self.file()
+    try second.replace(with: [4])
+    #expect(try sandbox.bytes("file") == [4] && !second.wasDisplaced)
     #expect(sandbox.names() == ["file"])
   }
 
+  @Test func aNameThatAnotherHasTakenIsLeftToIt() throws {
+    var file = file()
+    try file.replace(with: [1])
+    try sandbox.write([9], to: "new")
+    rename(sandbox["new"].string, sandbox["file"].string)
+    try file.replace(with: [2])
+    #expect(file.wasDisplaced)
+    #expect(try sandbox.bytes("file") == [9] && sandbox.bytes("file.run") == [2])
+    try file.replace(with: [3])
+    #expect(try sandbox.bytes("file") == [9] && sandbox.bytes("file.run") == [3])
+    #expect(sandbox.names() == ["file", "file.run"])
+  }
+
   @Test(arguments: [false, true]) func anotherTakesItInTheSameMoment(_ wasThere: Bool) throws {
-    let sandbox = try Sandbox()
     let path = sandbox["file"]
-    let ours = wasThere ? try AtomicFile.replace(path, with: [1]) : nil
+    var file = file()
+    if wasThere { try file.replace(with: [1]) }
     let isDone = Monitor(false)
-    let result = try FaultDriver.use({ call, place in
+    try FaultDriver.use({ [sandbox] call, place in
       // After the look, and before the rename.
       guard call == "rename", place == path, !isDone.update({ done in (done, done = true).0 }) else {
         return nil
@@ -72,45 +93,70 @@ import Testing
       rename(sandbox["new"].string, path.string)
       return nil
     }) {
-      try AtomicFile.replace(path, with: [2], replacing: .only(ours))
+      try file.replace(with: [2])
     }
-    #expect(result == nil && isDone.withLock { $0 })
-    #expect(try sandbox.bytes("file") == [9])
+    #expect(file.wasDisplaced && isDone.withLock { $0 })
+    #expect(try sandbox.bytes("file") == [9] && sandbox.bytes("file.run") == [2])
+    #expect(sandbox.names() == ["file", "file.run"])
+  }
+
+  /// Fault 12: an answer that was lost, and a look that fails.
+  @Test(arguments: [false, true], [EACCES, EIO, ESTALE])
+  func aRenameThatWasCarriedOutAllTheSame(_ wasThere: Bool, _ errno: CInt) throws {
+    let path = sandbox["file"]
+    var file = file()
+    if wasThere { try file.replace(with: [1]) }
+    let isDone = Monitor(false)
+    try FaultDriver.use(after: { call, place in
+      guard call == "rename", place == path, !isDone.update({ done in (done, done = true).0 }) else {
+        return nil
+      }
+      return Errno(rawValue: errno)
+    }) {
+      try? file.replace(with: [2])
+    }
+    try file.replace(with: [3])
+    #expect(try sandbox.bytes("file") == [3])
+    #expect(sandbox.names() == ["file"])
+  }
+
+  @Test func aLookThatFailsIsNoAbsence() throws {
+    var file = file()
+    try file.replace(with: [1])
+    try FaultDriver.use({ call, path in call == "stat" && path != nil ? Errno(rawValue: EACCES) : nil }) {
+      #expect(throws: IOFailure.self) { try file.replace(with: [2]) }
+    }
+    try file.replace(with: [3])
+    #expect(try sandbox.bytes("file") == [3])
     #expect(sandbox.names() == ["file"])
   }
 
   /// The exchange, and link(2) in the place of a rename to a new name.
   @Test(arguments: [EINVAL, EPERM, EOPNOTSUPP], [false, true])
   func whereThereIsNoMoreThanRename(_ errno: CInt, _ wasThere: Bool) throws {
-    let sandbox = try Sandbox()
+    if wasThere, errno == EPERM { return }
     let path = sandbox["file"]
-    let ours = wasThere ? try AtomicFile.replace(path, with: [1]) : nil
+    var file = file()
+    if wasThere { try file.replace(with: [1]) }
     let count = Monitor(0)
-    let result = try FaultDriver.use({ call, place in
+    try FaultDriver.use({ call, place in
       guard call == "rename", place == path else { return nil }
       return count.update {
         $0 += 1; return $0
       } == 1 ? Errno(rawValue: errno) : nil
     }) {
-      try AtomicFile.replace(path, with: [2], replacing: .only(ours))
+      try file.replace(with: [2])
     }
-    #expect(result != nil && count.withLock { $0 } == 2)
+    #expect(!file.wasDisplaced && count.withLock { $0 } == 2)
     #expect(try sandbox.bytes("file") == [2])
     #expect(sandbox.names() == ["file"])
   }
 
   @Test func anInodeThatIsUsedAgainIsAnothersFile() throws {
-    let sandbox = try Sandbox()
     let path = sandbox["file"]
-    let ours = try #require(try AtomicFile.replace(path, with: [1]))
-    // The clock that tells when a file was made goes in steps.
-    func tick() -> timespec {
-      var now = timespec()
-      clock_gettime(CLOCK_REALTIME_COARSE, &now)
-      return now
-    }
-    let then = tick()
-    while tick().tv_nsec == then.tv_nsec {}
+    var file = file()
+    try file.replace(with: [1])
+    let ours = try FileCalls.status(path)
     // Some file systems give the number of a removed file to the next one.
     for number in 0..<100 {
       try FileCalls.unlink(path)
@@ -118,21 +164,24 @@ import Testing
       if try FileCalls.status(path).inode == ours.inode { break }
       try sandbox.write([], to: "other\(number)")
     }
-    #expect(try AtomicFile.replace(path, with: [2], replacing: .only(ours)) == nil)
+    try file.replace(with: [2])
+    #expect(file.wasDisplaced)
     #expect(try sandbox.bytes("file") == [9])
   }
 
   @Test func aReaderNeverSeesAPart() throws {
-    let sandbox = try Sandbox()
     let path = sandbox["file"]
-    let first = try AtomicFile.replace(path, with: [UInt8](repeating: 0, count: 100_000))
+    var first = file()
+    try first.replace(with: [UInt8](repeating: 0, count: 100_000))
     let stop = Monitor(false)
+    let memory = self.memory
     let writer = try OwnThread("writer") {
-      var (byte, known): (UInt8, FileIdentity?) = (0, first)
+      var byte: UInt8 = 0
+      var file = ReplacedFile(path, label: "run", notes: memory.notes, memory: memory)
       while !stop.withLock({ $0 }) {
         byte &+= 1
         let content = [UInt8](repeating: byte, count: 100_000 + Int(byte))
-        known = (try? AtomicFile.replace(path, with: content, replacing: .only(known))) ?? nil
+        try? file.replace(with: content)
       }
     }
     for _ in 0..<300 {

@@ -33,9 +33,12 @@ import Testing
           }
         }) {
           let source = MemorySource()
+          let (logNotes, infoNotes) = (NotedTarget(), NotedTarget())
           let publisher = try Publisher(label: "run", makesDirectories: true) { notice in
             if case .eventsHaveChanged = notice { source.noteFailure() }
           }
+          publisher.know(sandbox["dir/log"], by: logNotes)
+          publisher.know(sandbox["dir/info"], by: infoNotes)
           for index in 0..<5 {
             let failures = source.failures
             source.add("line \(index)\n")
@@ -50,27 +53,20 @@ import Testing
           var leftovers = publisher.finish(until: .now + 20)
           for _ in 0..<8 where !leftovers.isEmpty {
             let again = try Publisher(label: "run", makesDirectories: true) { _ in }
-            again.adopt(sandbox["dir/log"], proven: source.published, identity: nil)
+            again.know(sandbox["dir/log"], by: logNotes, proven: source.published, isSuccessor: true)
+            again.know(sandbox["dir/info"], by: infoNotes, isSuccessor: true)
             again.carry(source, to: sandbox["dir/log"])
-            if let identity = FileIdentity(at: sandbox["dir/info"]) {
-              again.adopt(sandbox["dir/info"], proven: 0, identity: identity)
-            }
             again.replace(sandbox["dir/info"]) { Array("info 4".utf8) }
             leftovers = again.finish(until: .now + 20)
           }
           let what: Comment = "\(operation) \(name) \(skipped) \(times)"
           #expect(leftovers == [], what)
-          #expect(try wholeText(sandbox, "log") == source.text, what)
-          #expect(try wholeText(sandbox, "info") == "info 4", what)
+          #expect(try sandbox.text("dir/log") == source.text, what)
+          #expect(try sandbox.text("dir/info") == "info 4", what)
+          #expect(sandbox.names("dir") == ["info", "log"], what)
         }
       }
     }
-  }
-
-  /// In its place, or beside it: a failing call may have been carried out, and then the file is no longer
-  /// known for ours.
-  private func wholeText(_ sandbox: Sandbox, _ name: String) throws -> String {
-    try sandbox.text(sandbox.exists("dir/\(name).run") ? "dir/\(name).run" : "dir/\(name)")
   }
 
   @Test func theMeaningOfEachErrno() {

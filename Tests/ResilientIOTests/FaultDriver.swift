@@ -7,6 +7,19 @@ import SystemPackage
 enum FaultDriver {
   private static let turn = Monitor(false)
 
+  /// What it gives is the result of a call that was carried out.
+  @discardableResult
+  static func use<Result>(
+    after driver: @escaping @Sendable (String, FilePath?) -> Errno?, _ body: () throws -> Result
+  ) throws -> Result {
+    try use({ _, _ in nil }) {
+      FileCalls.driverAfter.withLock { $0 = driver }
+      defer { FileCalls.driverAfter.withLock { $0 = nil } }
+      return try body()
+    }
+  }
+
+  @discardableResult
   static func use<Result>(
     _ driver: @escaping @Sendable (String, FilePath?) -> Errno?, _ body: () throws -> Result
   ) throws -> Result {

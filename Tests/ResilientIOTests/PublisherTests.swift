@@ -8,9 +8,14 @@ import Testing
 
 /// A source in memory.
 final class MemorySource: GrowingSource {
-  private let state: Monitor<(bytes: [UInt8], isComplete: Bool, published: Int, failures: Int)>
+  private let state: Monitor<(bytes: [UInt8], isComplete: Bool, published: Int, failures: Int, released: Int)>
 
-  init(_ text: String = "") { state = Monitor((Array(text.utf8), false, 0, 0)) }
+  init(_ text: String = "") { state = Monitor((Array(text.utf8), false, 0, 0, 0)) }
+
+  /// What comes before cannot be read any more.
+  func release(upTo offset: Int) { state.update { $0.released = offset } }
+  var firstReadable: Int { state.withLock { $0.released } }
+  func nextReadable(behind position: Int) -> Int { max(position + 1, firstReadable) }
 
   func add(_ text: String) { state.update { $0.bytes += Array(text.utf8) } }
   func complete() { state.update { $0.isComplete = true } }
@@ -19,7 +24,7 @@ final class MemorySource: GrowingSource {
 
   var readableLength: Int { state.withLock { $0.bytes.count } }
   var isComplete: Bool { state.withLock { $0.isComplete } }
-  func notePublished(_ length: Int) { state.update { $0.published = length } }
+  func prove(upTo length: Int) { state.update { $0.published = length } }
   /// What it was carried for could not be written: its publisher pauses.
   func noteFailure() { state.update { $0.failures += 1 } }
   var failures: Int { state.withLock { $0.failures } }
@@ -33,6 +38,7 @@ final class MemorySource: GrowingSource {
 
   func read(_ buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> Int {
     state.withLock { state in
+      if offset < state.released { return 0 }
       let part = state.bytes.dropFirst(offset).prefix(buffer.count)
       part.withUnsafeBytes { buffer.copyMemory(from: $0) }
       return part.count
@@ -57,6 +63,7 @@ final class MemorySource: GrowingSource {
         case .ended(let tries, _): $0.append("ended \(tries > 0)")
         case .displaced: $0.append("displaced")
         case .restored(_, let missing): $0.append("restored \(missing)")
+        case .lost(_, let bytes): $0.append("lost \(bytes)")
         case .eventsHaveChanged: break
         }
       }
@@ -200,7 +207,7 @@ final class MemorySource: GrowingSource {
     let isExpired = Monitor(true)
     let tries = Monitor(0)
     try FaultDriver.use({ operation, path in
-      guard operation == "open", path?.string.hasSuffix("/log") == true else { return nil }
+      guard operation == "open", path?.string.contains("/.log.") == true else { return nil }
       tries.update { $0 += 1 }
       return isExpired.withLock { $0 } ? Errno(rawValue: EKEYEXPIRED) : nil
     }) {

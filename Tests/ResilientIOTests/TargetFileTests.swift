@@ -10,10 +10,11 @@ import Testing
 @Suite struct TargetFileTests {
   private let sandbox: Sandbox
   private let source = MemorySource()
+  private let memory = NotedTarget()
 
   init() throws { sandbox = try Sandbox() }
 
-  private func target() -> TargetFile { TargetFile(sandbox["log"], label: "run") }
+  private func target() -> TargetFile { TargetFile(sandbox["log"], label: "run", memory: memory) }
 
   private func grow(_ file: inout TargetFile, _ text: String) throws {
     source.add(text)
@@ -25,10 +26,10 @@ import Testing
     try grow(&file, "one\n")
     unlink(sandbox["log"].string)
     try grow(&file, "two\n")
-    #expect(file.discovery == .restored(missing: 0))
+    #expect(file.discoveries == [.restored(missing: 0)])
     #expect(try sandbox.text("log") == "one\ntwo\n")
     try grow(&file, "three\n")
-    #expect(file.discovery == nil)
+    #expect(file.discoveries == [])
     #expect(try sandbox.text("log") == source.text)
   }
 
@@ -38,7 +39,7 @@ import Testing
     try sandbox.write("another's\n", to: "new")
     rename(sandbox["new"].string, sandbox["log"].string)
     try grow(&file, "two\n")
-    #expect(file.discovery == .displaced)
+    #expect(file.discoveries == [.displaced(name: 1)])
     #expect(try sandbox.text("log") == "another's\n")
     #expect(try sandbox.text("log.run") == "one\ntwo\n")
     try grow(&file, "three\n")
@@ -51,7 +52,7 @@ import Testing
     try grow(&file, "one\ntwo\n")
     truncate(sandbox["log"].string, length)
     try grow(&file, "three\n")
-    #expect(file.discovery == .restored(missing: 0))
+    #expect(file.discoveries == [.restored(missing: 0)])
     #expect(try sandbox.text("log") == source.text)
   }
 
@@ -78,31 +79,105 @@ import Testing
     #expect(sandbox.names("dir") == ["log"])
   }
 
+  private func successor(proven: Int) -> TargetFile {
+    TargetFile(
+      sandbox["log"], label: "run", notes: memory.notes, proven: proven, isSuccessor: true, memory: memory)
+  }
+
   @Test func aSuccessorTakesOnlyWhatIsOurs() throws {
     var file = target()
     try grow(&file, "one\ntwo\n")
     // It was killed behind an unproven write.
     let torn = try FileDescriptor.opening(sandbox["log"], .writeOnly, options: .append)
     try torn.writeAll(Array("thr".utf8))
-    var successor = TargetFile(sandbox["log"], label: "run", proven: 8, start: .adopt)
-    try grow(&successor, "three\n")
+    var second = successor(proven: 8)
+    try grow(&second, "three\n")
     #expect(try sandbox.text("log") == source.text)
+    #expect(sandbox.names() == ["log"])
+  }
 
-    try sandbox.write("this is the log of another run\n", to: "log")
-    var third = TargetFile(sandbox["log"], label: "run", proven: 8, start: .adopt)
-    try grow(&third, "four\n")
-    #expect(third.discovery == .displaced)
-    #expect(try sandbox.text("log") == "this is the log of another run\n")
+  @Test(arguments: ["this is the log of another run\n", "one\ntwo\n", "one\ntwo\nthree\n", ""])
+  func aFileThatBeginsAlikeIsAnothers(_ content: String) throws {
+    var file = target()
+    try grow(&file, "one\ntwo\n")
+    try sandbox.write(content, to: "new")
+    rename(sandbox["new"].string, sandbox["log"].string)
+    var second = successor(proven: 8)
+    try grow(&second, "three\n")
+    #expect(second.discoveries.contains(.displaced(name: 1)))
+    #expect(try sandbox.text("log") == content)
     #expect(try sandbox.text("log.run") == source.text)
   }
 
-  @Test func lostRangesThatReadAsNulAreWrittenAgain() throws {
-    try sandbox.write([UInt8](repeating: 0, count: 12), to: "log")
-    source.add("one\ntwo\nthree\n")
-    var successor = TargetFile(sandbox["log"], label: "run", proven: 0, start: .adopt)
-    _ = try successor.publish(source)
+  @Test func withoutANoteNothingIsOurs() throws {
+    try sandbox.write("one\n", to: "log")
+    source.add("one\ntwo\n")
+    var second = TargetFile(sandbox["log"], label: "run", isSuccessor: true)
+    while try second.publish(source) {}
+    #expect(try sandbox.text("log") == "one\n")
+    #expect(try sandbox.text("log.run") == source.text)
+  }
+
+  @Test func aLinkIsAnothersAndIsNotFollowed() throws {
+    try sandbox.write("of somebody", to: "victim")
+    symlink("victim", sandbox["log"].string)
+    symlink("victim", sandbox["log.run"].string)
+    var file = target()
+    try grow(&file, "one\n")
+    #expect(try sandbox.text("victim") == "of somebody")
+    #expect(try sandbox.text("log.run.2") == "one\n")
+    unlink(sandbox["log.run.2"].string)
+    symlink("victim", sandbox["log.run.2"].string)
+    try grow(&file, "two\n")
+    #expect(try sandbox.text("victim") == "of somebody")
+    #expect(try sandbox.text("log.run.3") == source.text)
+  }
+
+  /// Fault 7: what an fsync had covered and the source cannot give any more is not cut.
+  @Test func anErrorAtTheLastCloseCutsNothingThatTheSourceCannotGive() throws {
+    var file = target()
+    try grow(&file, "one\ntwo\n")
+    source.release(upTo: 4)
+    source.add("three\n")
+    source.complete()
+    let closes = Monitor(0)
+    try FaultDriver.use({ call, _ in
+      guard call == "close" else { return nil }
+      return closes.update {
+        $0 += 1; return $0
+      } == 1 ? Errno(rawValue: EIO) : nil
+    }) {
+      #expect(throws: IOFailure.self) { _ = try file.publish(source, isLast: true) }
+      #expect(try sandbox.text("log").hasPrefix("one\n"))
+      while try file.publish(source, isLast: true) {}
+    }
     #expect(try sandbox.text("log") == source.text)
   }
+
+  /// Fault 15: the old descriptor is the only place where the beginning is, until the new file has it.
+  @Test func aReCreationThatFailsLosesNothing() throws {
+    var file = target()
+    try grow(&file, "one\ntwo\n")
+    source.release(upTo: 8)
+    unlink(sandbox["log"].string)
+    source.add("three\n")
+    for call in ["open", "write", "fsync"] {
+      try FaultDriver.use({ name, _ in name == call ? Errno(rawValue: EACCES) : nil }) {
+        #expect(throws: IOFailure.self) { _ = try file.publish(source) }
+      }
+    }
+    try grow(&file, "")
+    #expect(file.discoveries == [.restored(missing: 0)])
+    #expect(try sandbox.text("log") == source.text)
+  }
+}
+
+/// What a run notes of its files.
+final class NotedTarget: TargetMemory {
+  private let state = Monitor<[TargetNote]>([])
+  var notes: [TargetNote] { state.withLock { $0 } }
+  func remember(_ note: TargetNote) { state.update { $0 = [note] } }
+  func rememberBoth(_ note: TargetNote) { state.update { $0 = [note] + $0.suffix(1) } }
 }
 
 @Suite struct FilesystemTests {

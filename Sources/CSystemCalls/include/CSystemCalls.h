@@ -63,21 +63,31 @@ char **duct_environment(void);
 int duct_pipe(int ends[2]);         ///< pipe2(O_CLOEXEC)
 int duct_socket_pair(int ends[2]);  ///< socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC)
 int duct_memory_file(const char *name, size_t size);  ///< memfd_create + ftruncate
+/// The same; nobody can make it shorter or longer afterwards.
+int duct_sealed_memory_file(const char *name, size_t size);
 /// fallocate(PUNCH_HOLE): gives the blocks of a range back, and keeps the length.
 int duct_punch_hole(int fd, uint64_t offset, uint64_t length);
 /// posix_fallocate: 0, or the errno.
 int duct_allocate(int fd, size_t size);
 int duct_lock(int fd);              ///< flock(LOCK_EX | LOCK_NB)
+int duct_link(const char *from, const char *to);  ///< link(2)
 /// renameat2(RENAME_NOREPLACE), or link(2) and unlink(2) where the file system has no such rename.
 int duct_rename_new(const char *from, const char *to);
+/// The longest file handle of the kernel (MAX_HANDLE_SZ).
+#define DUCT_HANDLE_SIZE 128
 struct duct_file_status {
   uint64_t device, inode, size, links;
-  uint32_t mode;
+  uint32_t mode, owner;
   struct timespec birth;         ///< zero where the file system does not keep it
   struct timespec modification;
+  int32_t handle_type;
+  uint32_t handle_size;          ///< 0 where the file system has no handles that last
+  uint8_t handle[DUCT_HANDLE_SIZE];
 };
-/// statx(2) of what `path` leads to or, where that is NULL, of `fd`.
-int duct_file_status(int fd, const char *path, struct duct_file_status *status);
+/// statx(2) of `path` or, where that is NULL, of `fd`; with it the file handle of name_to_handle_at(2), which
+/// holds the generation of the inode's number and outlives a remount.
+/// `follow`: of what a link at the end of `path` leads to, and not of the link.
+int duct_file_status(int fd, const char *path, bool follow, struct duct_file_status *status);
 int duct_exchange(const char *one, const char *other);  ///< renameat2(RENAME_EXCHANGE)
 int duct_set_inherited(int fd, bool inherited);       ///< clears or sets FD_CLOEXEC
 int duct_event_descriptor(void);    ///< eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)
@@ -124,36 +134,77 @@ void duct_wake32(const uint32_t *p);
 
 static inline void duct_store64(uint64_t *p, uint64_t n) { __atomic_store_n(p, n, __ATOMIC_RELEASE); }
 
+/// Stores what another thread or process must see before this one reads what that one stores (a fence).
+static inline void duct_store64_first(uint64_t *p, uint64_t n) { __atomic_store_n(p, n, __ATOMIC_SEQ_CST); }
+static inline uint64_t duct_load64_after(const uint64_t *p) { return __atomic_load_n(p, __ATOMIC_SEQ_CST); }
+/// The larger of what is there and `n`, whoever else raises it at the same time. True if it was raised.
+static inline bool duct_raise64(uint64_t *p, uint64_t n) {
+  uint64_t old = __atomic_load_n(p, __ATOMIC_SEQ_CST);
+  while (old < n) {
+    if (__atomic_compare_exchange_n(p, &old, n, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) return true;
+  }
+  return false;
+}
+
 /// Where a stream's bytes can be: its log file, a file in the spool, memory.
 #define DUCT_RELAY_STORES 3
 /// A store that holds nothing yet.
 #define DUCT_RELAY_UNUSED UINT64_MAX
-/// Gaps that are remembered; the last one stays open until the end.
-#define DUCT_RELAY_GAPS 16
+/// Ranges of a list that are remembered at a time.
+#define DUCT_RELAY_RANGES 64
+/// Files in the log directory that are remembered: stdout, stderr, usage.jsonl, info.json.
+#define DUCT_RELAY_TARGETS 4
 
-/// Bytes `start` to `end` of a stream, which were let go for lack of space.
-struct duct_relay_gap {
+/// Bytes `start` to `end` of a stream that are replaced by a mark in the log file.
+struct duct_relay_range {
   uint64_t start;
   uint64_t end;
+  int64_t shift;  ///< what the ranges of the list before this one add to positions in the log file
 };
 
-/// What a relay tells about one stream. Bytes are counted from the start of the run.
+/// Ranges in order. Number n stands at n modulo DUCT_RELAY_RANGES; those below `first` are forgotten.
+struct duct_relay_ranges {
+  uint64_t first;
+  uint64_t count;  ///< all that there ever were
+  struct duct_relay_range items[DUCT_RELAY_RANGES];
+};
+
+/// What is known of one stream. Bytes are counted from the start of the run, and
+/// written >= claimed >= proven >= released.
 struct duct_relay_stream {
-  uint64_t written;    ///< bytes taken from the pipe: each is in a store or in a gap
-  uint64_t published;  ///< bytes that are proven to be in the log directory (set by duct)
-  uint64_t released;   ///< bytes that no store must keep any more (set by duct)
-  uint64_t needed;     ///< bytes from here on are read by others still (set by duct); the largest: none
+  uint64_t written;    ///< bytes taken from the pipe: each is in a store or was dropped (set by the relay)
+  uint64_t claimed;    ///< bytes that delivery has begun with: they are not dropped any more (set by delivery)
+  uint64_t proven;     ///< bytes that an fsync in the log directory has covered (set by delivery)
+  uint64_t released;   ///< bytes that no store holds any more; it only grows (raised by relay and delivery)
+  uint64_t needed;     ///< bytes from here on are shown to a reader still (set by duct); the largest: none
   uint64_t starts[DUCT_RELAY_STORES];  ///< the first byte of each store
-  struct duct_relay_gap gaps[DUCT_RELAY_GAPS];
-  uint32_t gap_count;
-  uint32_t gap_is_open; ///< the end of the last gap still moves
-  uint32_t close_gap;   ///< duct asks for its end to be fixed
+  struct duct_relay_ranges dropped;    ///< for lack of space (set by the relay)
+  struct duct_relay_ranges unreadable; ///< in a store that lost them (set by delivery)
+  uint32_t is_dropping; ///< the end of the last dropped range still moves
+  uint32_t stop_dropping; ///< delivery asks for its end to be fixed
   uint32_t leave_log;   ///< duct asks for the log file to be left: it is not ours any more
   uint32_t error;       ///< errno that made the relay leave a store last, 0 while all is well
   uint32_t ended;       ///< 1 once the pipe has reached end of file
 };
 
-/// The page that a relay and its duct share. In a spool it is a file, and tells `recover` what it needs.
+/// Which file in the log directory is ours.
+struct duct_relay_identity {
+  uint64_t device, inode, size;
+  int64_t birth_seconds, birth_nanoseconds, modification_seconds, modification_nanoseconds;
+  uint32_t name;        ///< 0: its own; n: the nth name beside it
+  uint32_t link;        ///< n: it has the temporary name n - 1 as well; 0: it has not
+  int32_t handle_type;
+  uint32_t handle_size;
+  uint8_t handle[DUCT_HANDLE_SIZE];
+};
+
+/// What is remembered of a file in the log directory, for whoever goes on with it.
+struct duct_relay_target {
+  uint32_t valid;       ///< which of them hold: see RelayStatus+Targets.swift
+  struct duct_relay_identity identities[2];
+};
+
+/// The page that a relay and its duct share. In a spool there is a copy, which `recover` reads.
 struct duct_relay_status {
   uint32_t version;
   uint32_t sequence;        ///< grows with every change: the word to wait on
@@ -166,6 +217,7 @@ struct duct_relay_status {
   uint64_t command_start;   ///< ticks from boot to its start, to know it again
   uint64_t command_end;     ///< milliseconds since 1970, where the relay saw it; else 0
   struct duct_relay_stream streams[2];
+  struct duct_relay_target targets[DUCT_RELAY_TARGETS];
 };
 
 /// pidfd_open(2). A descriptor, or -1.

@@ -221,14 +221,19 @@ final class OutputCapture: Sendable {
   func checkLogFiles(_ paths: LogPaths) {
     var hasLeft = false
     for (index, stream) in streams.enumerated() {
-      guard let log = stream?.stores[.log], !status.hasLeftLog(stream: index) else { continue }
+      guard let stores = stream?.stores, let log = stores[.log], !status.hasLeftLog(stream: index),
+        let ours = FileIdentity(of: log), let next = stores.next(after: OutputStores.Kind.log.rawValue)
+      else { continue }
       let path = FilePath(escaped: paths.stream(index))
-      if FileIdentity(of: log).map({ ours in FileIdentity(at: path)?.isSameFile(as: ours) ?? false }) ?? true
-      {
-        continue
+      let found = try? FileIdentity.asked(at: path, followingLinks: false)
+      if found?.isSameFile(as: ours) == true { continue }
+      if status[index].hasEnded {
+        // The relay has done with this stream, and serves no request any more.
+        status.leaveLogAfterEnd(for: next, stream: index)
+      } else {
+        status.requestLeavingLog(stream: index)
+        hasLeft = true
       }
-      status.requestLeavingLog(stream: index)
-      hasLeft = true
     }
     if hasLeft { wake.signalEvent() }
   }

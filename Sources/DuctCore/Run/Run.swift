@@ -154,9 +154,7 @@ final class RunContext: Sendable {
   /// Those that the relay was to write itself.
   func removeLogFiles(_ setup: LogSetup) {
     guard setup.isDirect else { return }
-    for index in 0..<2 where setup.stores[index]?[.log] != nil {
-      FilePath(escaped: paths.stream(index)).withPlatformString { _ = unlink($0) }
-    }
+    LogDirectory.removeOurs(paths, status: setup.spool.status, label: runID, [.stdout, .stderr])
   }
 
   private func launcher(_ capture: OutputCapture?, tag: String?) -> CommandLauncher {

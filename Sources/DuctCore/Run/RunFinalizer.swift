@@ -130,6 +130,8 @@ final class RunFinalizer: Sendable {
     if !capture.sync(until: deadline(watch.context.settings.finalizeTimeout)) {
       watch.context.log.warning("The last output of the command could not be taken from its pipe in time")
     }
+    // A stream that has ended meanwhile did not hear of it.
+    if watch.setup.isDirect { capture.checkLogFiles(watch.context.paths) }
     for echo in watch.echoes { echo.finish(at: capture.status[echo.stream].written) }
     for scanner in watch.scanners { scanner.finish(at: capture.status[scanner.stream].written) }
   }
@@ -139,20 +141,25 @@ final class RunFinalizer: Sendable {
   /// Everything to the log directory, or away from it. Returns what could not be delivered.
   private func deliver(removes: Bool) -> [Publisher.Leftover] {
     let (setup, limit) = (watch.setup, deadline(watch.context.settings.finalizeTimeout))
-    if removes {
-      setup.carrier.discard(until: limit)
-      watch.context.removeLogFiles(setup)
-    }
-    let leftovers = removes ? [] : watch.records?.finish(until: limit) ?? []
-    // Daemons of the command may go on printing: then the relay has what comes, and the spool stays.
-    let hasEnded = watch.capture?.hasEnded ?? true
-    if !hasEnded {
-      setup.spool.status.noteEnding(.leftToRelay)
-    } else if leftovers.isEmpty {
-      setup.spool.status.noteEnding(.done)
-      setup.spool.remove()
-    } else {
-      setup.spool.status.noteEnding(.told)
+    var end = RunEnd()
+    var leftovers: [Publisher.Leftover] = []
+    var actions = end.step(.jobsAreKnown(removes: removes))
+    while let action = actions.first {
+      actions.removeFirst()
+      switch action {
+      case .discard:
+        setup.carrier.discard(until: limit)
+        watch.context.removeLogFiles(setup)
+        actions += end.step(.discarded(streamsHaveEnded: watch.capture?.hasEnded ?? true))
+      case .deliver:
+        let hadEnded = watch.capture?.hasEnded ?? true
+        leftovers = watch.records?.finish(until: limit) ?? []
+        actions += end.step(.delivered(isAll: leftovers.isEmpty, streamsHadEnded: hadEnded))
+      case .note(let ending):
+        setup.spool.status.noteEnding(ending)
+        setup.wake.signalEvent()
+      case .removeSpool: setup.spool.remove()
+      }
     }
     return leftovers
   }

@@ -82,7 +82,9 @@ enum CarrierPlacement {
   static let usage: [CInt] = [8, 9]
   /// The eventfd that makes the relay look at requests.
   static let wake: CInt = 10
-  static let count = 11
+  /// The copy of the page in the spool.
+  static let copy: CInt = 11
+  static let count = 12
 
   static func sources(
     _ spool: RunSpool, socket: FileDescriptor, wake: FileDescriptor, null: FileDescriptor
@@ -95,6 +97,7 @@ enum CarrierPlacement {
     place(null, at: 1)
     place(null, at: 2)
     place(spool.status.descriptor, at: status)
+    place(spool.status.copy, at: copy)
     for (stores, numbers) in zip(spool.stores, Self.stores) {
       place(stores?[.spool], at: numbers[0])
       place(stores?[.memory], at: numbers[1])

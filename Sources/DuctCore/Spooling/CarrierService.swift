@@ -22,7 +22,7 @@ public enum CarrierService {
     let socket = FileDescriptor(rawValue: CarrierPlacement.socket)
     guard let manifest = RunManifest.read(FilePath(escaped: folder)),
       let page = CarrierPlacement.open(CarrierPlacement.status),
-      let status = try? RelayStatus(mapping: page),
+      let status = try? RelayStatus(mapping: page, copy: CarrierPlacement.open(CarrierPlacement.copy)),
       SpoolFolder.holdCarrying(FilePath(escaped: folder))
     else { return 1 }
     do throws(Errno) {
@@ -85,7 +85,8 @@ private final class Service: Sendable {
     let events = Monitor<(@Sendable () -> [IOEvent])?>(nil)
     let carrier = try ThreadCarrier(
       CarriedSources(streams: streams, usage: usage), to: manifest.paths, label: manifest.runID,
-      credentials: getenv("KRB5CCNAME").map { bytes(ofCString: $0) }
+      status: status,
+      isSuccessor: isSuccessor, credentials: getenv("KRB5CCNAME").map { bytes(ofCString: $0) }
     ) { notice in
       replies.send(CarrierReply(notice: CarrierNotice(notice), events: events.withLock { $0 }?()))
     }
@@ -94,15 +95,13 @@ private final class Service: Sendable {
     guard isSuccessor else { return }
     for (index, stream) in streams.enumerated() {
       guard let stream else { continue }
-      carrier.adoptStream(
-        index, proven: stream.position(of: status.published(stream: index)), identity: nil)
+      carrier.adoptStream(index, proven: stream.position(of: status.proven(stream: index)))
     }
-    carrier.adoptUsage()
   }
 
   /// Reads all that duct says, at once: duct never waits for this process.
   func serve() {
-    if isSuccessor { open { [self] in carrier.adoptInfo(runID: manifest.runID) } }
+    if isSuccessor { open {} }
     while let (command, payload) = CarrierCommand.next(from: socket) {
       switch command {
       case .prepare: open { [self] in prepare(replacing: false) }

@@ -31,28 +31,43 @@ struct CarriedSources: Sendable {
 final class ThreadCarrier: LogCarrier {
   let publisher: Publisher
   private let sources: CarriedSources
+  private let status: RelayStatus
+  private let label: String
   let paths: LogPaths
 
   /// - Parameters:
   ///   - label: the run's id.
+  ///   - status: on it stands which files are ours.
+  ///   - isSuccessor: earlier processes of the run have been at them.
   ///   - credentials: the value of $KRB5CCNAME.
   ///   - notify: called on the publisher's thread.
   init(
-    _ sources: CarriedSources, to paths: LogPaths, label: String, credentials: [UInt8]?,
-    makesDirectories: Bool = true, notify: @escaping @Sendable (Publisher.Notice) -> Void
+    _ sources: CarriedSources, to paths: LogPaths, label: String, status: RelayStatus,
+    isSuccessor: Bool = false,
+    credentials: [UInt8]?, makesDirectories: Bool = true,
+    notify: @escaping @Sendable (Publisher.Notice) -> Void
   ) throws(Errno) {
     self.sources = sources
+    self.status = status
+    self.label = label
     self.paths = paths
     publisher = try Publisher(
       label: label, credentials: CredentialCache(name: credentials),
       makesDirectories: makesDirectories, notify: notify)
+    for target in RelayStatus.Target.allCases {
+      publisher.know(
+        path(paths.path(of: target)), by: PageMemory(status: status, target: target), isSuccessor: isSuccessor
+      )
+    }
   }
 
   func stream(_ index: Int) -> RenderedOutput? { sources.streams[index] }
 
-  /// The log file of a stream is there, with all that the relay has written into it.
-  func adoptStream(_ index: Int, proven: Int, identity: FileIdentity?) {
-    publisher.adopt(path(paths.stream(index)), proven: proven, identity: identity)
+  /// So much of a stream's log file is there already, by the relay or by earlier processes.
+  func adoptStream(_ index: Int, proven: Int) {
+    publisher.know(
+      path(paths.stream(index)), by: PageMemory(status: status, target: .stream(index)), proven: proven,
+      isSuccessor: true)
   }
 
   func carryStream(_ index: Int) {
@@ -73,7 +88,7 @@ final class ThreadCarrier: LogCarrier {
   func carryUsage() { publisher.carry(sources.usage, to: path(paths.usage)) }
 
   func replaceInfo(_ bytes: [UInt8]) {
-    let own = path(paths.info).string
+    let own = paths.info
     publisher.replace(path(paths.info)) { [publisher] in
       // As it stands when it is written: output that had failed may have been carried since. And whoever
       // reads this knows that it was written itself.
@@ -92,9 +107,7 @@ final class ThreadCarrier: LogCarrier {
 
   func discard(until deadline: MonotonicInstant) {
     _ = publisher.finish(until: deadline)
-    let streams = (0..<2).filter { sources.streams[$0] != nil }.map(paths.stream)
-    LogDirectory.remove(
-      (streams + [paths.usage, paths.info]).map { String(escaping: publisher.place(of: path($0)).bytes) })
+    LogDirectory.removeOurs(paths, status: status, label: label)
   }
 
   var events: [IOEvent] { publisher.events }
@@ -122,6 +135,9 @@ struct CarrierNotices: Sendable {
       )
     case .displaced(let path, let place):
       log.warning("\(path) has been replaced by another: this run goes on in \(place)")
+    case .lost(let path, let bytes):
+      log.warning(
+        "\(bytes) bytes for \(path) could not be read back from where they waited: they are missing there")
     case .restored(let path, let missing):
       let loss = missing > 0 ? ", but for \(missing) bytes that were kept nowhere else" : ""
       log.warning("\(path) was removed or shortened by another: it is whole again\(loss)")
@@ -140,6 +156,7 @@ enum CarrierNotice: Codable, Sendable, Equatable {
   case ended(tries: Int, seconds: Double)
   case displaced(path: String, place: String)
   case restored(path: String, missing: Int)
+  case lost(path: String, bytes: Int)
 
   /// Nil for what needs not be told.
   init?(_ notice: Publisher.Notice) {
@@ -153,6 +170,7 @@ enum CarrierNotice: Codable, Sendable, Equatable {
     case .ended(let tries, let seconds): self = .ended(tries: tries, seconds: seconds)
     case .displaced(let path, let place): self = .displaced(path: text(path), place: text(place))
     case .restored(let path, let missing): self = .restored(path: text(path), missing: missing)
+    case .lost(let path, let bytes): self = .lost(path: text(path), bytes: bytes)
     case .eventsHaveChanged: return nil
     }
   }

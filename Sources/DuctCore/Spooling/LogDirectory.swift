@@ -1,4 +1,5 @@
 import Glibc
+internal import OutputRelay
 internal import RecordText
 internal import ResilientIO
 internal import SystemCalls
@@ -18,6 +19,20 @@ enum LogDirectory {
   static func replaced(_ existing: [String], _ paths: LogPaths, captured: [Bool]) -> [String] {
     existing.filter { path in
       (0..<2).allSatisfy { captured[$0] || path != paths.stream($0) }
+    }
+  }
+
+  /// Removes what this run has put there, and nothing that others have put in its place.
+  static func removeOurs(
+    _ paths: LogPaths, status: RelayStatus, label: String,
+    _ targets: [RelayStatus.Target] = RelayStatus.Target.allCases
+  ) {
+    for target in targets {
+      for note in status.notes(of: target) {
+        // What cannot be removed stays, as a whole record of a run that failed at once.
+        _ = try? RecordFile.remove(
+          FilePath(escaped: paths.path(of: target)), note, label: label)
+      }
     }
   }
 

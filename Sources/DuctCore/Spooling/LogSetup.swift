@@ -109,7 +109,7 @@ private struct LogSetupBuilder {
     do throws(Errno) {
       let notices = self.notices
       let carrier = try ThreadCarrier(
-        sources, to: paths, label: context.runID,
+        sources, to: paths, label: context.runID, status: spool.status,
         credentials: context.surroundings.environment["KRB5CCNAME"]?.originalBytes,
         makesDirectories: !isMade
       ) { notice in CarrierNotice(notice).map(notices.tell) }
@@ -124,7 +124,12 @@ private struct LogSetupBuilder {
 
   /// Nil where it cannot be made: then the stream goes to the spool, and the carrier says why.
   private func newLogFile(_ index: Int) -> FileDescriptor? {
-    try? createFile(FilePath(escaped: paths.stream(index)), taking: settings.clobber)
+    guard
+      let (file, identity) = try? RecordFile.create(
+        FilePath(escaped: paths.stream(index)), taking: settings.clobber)
+    else { return nil }
+    spool.status.remember(TargetNote(identity: identity, name: 0), as: .stream(index))
+    return file
   }
 
   private func sources(_ stores: [OutputStores?]) -> (CarriedSources, UsageJournal) {

@@ -22,7 +22,7 @@ struct RecoveredRun {
     self.manifest = manifest
     self.credentials = credentials
     let page = try? FileDescriptor.opening(folder.file(RunSpool.FileName.status), .readWrite)
-    status = page.flatMap { try? RelayStatus(mapping: $0) }
+    status = page.flatMap { try? RelayStatus(left: $0) }
   }
 
   func deliver(jobs: Recovery.JobSource, limit: Double) throws(Errno) -> [Publisher.Leftover] {
@@ -31,23 +31,21 @@ struct RecoveredRun {
     cutUnfinishedLine()
     let usage = WrittenUsage(
       disk: open(RunSpool.FileName.usage), memory: nil, isComplete: true)
+    // Without the page nothing is known to be ours: everything goes beside what is there.
+    let page: RelayStatus
+    if let status { page = status } else { page = try RelayStatus() }
     let carrier = try ThreadCarrier(
       CarriedSources(streams: streams, usage: usage), to: manifest.paths, label: manifest.runID,
-      credentials: credentials, notify: { _ in })
+      status: page, isSuccessor: true, credentials: credentials, notify: { _ in })
     for (index, stream) in streams.enumerated() {
       guard let stream, let status else { continue }
-      let known = max(status.published(stream: index), status.firstCarried(stream: index) ?? 0)
-      carrier.adoptStream(index, proven: stream.position(of: known), identity: nil)
+      let known = max(
+        status.proven(stream: index), manifest.isDirect ? status.firstCarried(stream: index) ?? 0 : 0)
+      carrier.adoptStream(index, proven: stream.position(of: known))
       carrier.carryStream(index)
     }
-    if usage.readableLength > 0 {
-      carrier.adoptUsage()
-      carrier.carryUsage()
-    }
-    if let info = finishedInfo(jobs) {
-      carrier.adoptInfo(runID: manifest.runID)
-      carrier.replaceInfo(info)
-    }
+    if usage.readableLength > 0 { carrier.carryUsage() }
+    if let info = finishedInfo(jobs) { carrier.replaceInfo(info) }
     return carrier.finish(until: deadline)
   }
 
@@ -72,9 +70,8 @@ struct RecoveredRun {
     if manifest.isDirect, !status.hasLeftLog(stream: index) { return nil }
     let file = open(RunSpool.FileName.stream(index))
     // Nobody writes any more: what the relay could not note before it was killed counts too.
-    var information = stat()
-    let size = file.map { fstat($0.rawValue, &information) == 0 ? Int(information.st_size) : 0 } ?? 0
-    status.noteAbandoned(stream: index, spoolSize: size)
+    status.noteAbandoned(
+      stream: index, sizes: [nil, file.flatMap { FileIdentity(of: $0)?.size }, nil])
     let head = open(RunSpool.FileName.head(index))
     let log =
       !manifest.isDirect
@@ -184,20 +181,5 @@ extension ExecutionSummary {
     averageVSZ = mean(averageVSZ, report.averages.vsz)
     averagePmem = mean(averagePmem, report.averages.pmem)
     averagePcpu = mean(averagePcpu, report.averages.pcpu)
-  }
-}
-
-extension ThreadCarrier {
-  /// usage.jsonl may be there in part: it is ours if it begins as ours does.
-  func adoptUsage() { publisher.adopt(FilePath(escaped: paths.usage), proven: 0, identity: nil) }
-
-  /// info.json is there already, if it names this run.
-  func adoptInfo(runID: String) {
-    let path = FilePath(escaped: paths.info)
-    AtomicFile.removeStale(beside: path)
-    guard let bytes = try? readAll(path, limit: 1 << 28), let value = try? JSONParser.parse(bytes),
-      value["run_id"]?.string == runID, let identity = FileIdentity(at: path)
-    else { return }
-    publisher.adopt(path, proven: 0, identity: identity)
   }
 }

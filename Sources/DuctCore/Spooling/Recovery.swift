@@ -93,12 +93,21 @@ public struct Recovery: Sendable {
   private static func bytesWaiting(_ folder: FilePath) -> Int {
     guard
       let page = try? FileDescriptor.opening(folder.appending(name: RunSpool.FileName.status), .readWrite),
-      let status = try? RelayStatus(mapping: page)
+      let status = try? RelayStatus(left: page)
     else { return 0 }
     return (0..<2).reduce(0) { sum, index in
       let first = status.firstCarried(stream: index) ?? .max
-      return sum + max(status[index].written - max(status.published(stream: index), first), 0)
+      return sum + max(status[index].written - max(status.proven(stream: index), first), 0)
     }
+  }
+
+  /// The run's records were removed, as it is wanted of a command that fails at once.
+  private static func removedRun(_ folder: FilePath) -> RelayStatus? {
+    guard
+      let page = try? FileDescriptor.opening(folder.appending(name: RunSpool.FileName.status), .readWrite),
+      let status = try? RelayStatus(left: page), status.ending == .removed
+    else { return nil }
+    return status
   }
 
   private static func holdsNothing(_ folder: FilePath) -> Bool {
@@ -160,6 +169,13 @@ public struct Recovery: Sendable {
       return Self.notOurs(folder)
     }
     defer { carrying.closeQuietly() }
+    if let status = Self.removedRun(folder) {
+      if let manifest = RunManifest.read(folder) {
+        LogDirectory.removeOurs(manifest.paths, status: status, label: manifest.runID)
+      }
+      opened.remove()
+      return .empty
+    }
     guard var manifest = RunManifest.read(folder) else {
       if Self.holdsNothing(folder) {
         opened.remove()

@@ -5,4 +5,7 @@ public import ResilientIO
 extension RenderedOutput: GrowingSource {
   public var readableLength: Int { length }
   public var isComplete: Bool { hasEnded }
+
+  /// A mark stands for what is missing.
+  public func giveUp(at position: Int) -> (skip: Int, missing: Int) { (0, giveUpUnreadable(at: position)) }
 }

@@ -52,8 +52,8 @@ final class StreamCarrying: Sendable {
         adopted[index] = true
         let stream = capture.status[index]
         // The end counts as growth: then the file gets its exact length. A gap that is closed does too.
-        let gaps = capture.status.gaps(stream: index)
-        let extent = stream.written + (stream.hasEnded ? 1 : 0) + gaps.gaps.count - (gaps.lastIsOpen ? 1 : 0)
+        let gaps = capture.status.closedRangeCount(stream: index)
+        let extent = stream.written + (stream.hasEnded ? 1 : 0) + gaps
         if extent != told[index] || isStopped { carrier.carryStream(index) }
         told[index] = extent
       }
@@ -98,7 +98,9 @@ final class StreamCarrying: Sendable {
       let identity = FileIdentity(of: log)
     else { return }
     let start = capture.status.firstCarried(stream: index) ?? 0
-    if FileIdentity(at: path(index))?.isSameFile(as: identity) != true { keepHead(index, log, start) }
-    carrier.adoptStream(index, proven: start, identity: identity)
+    if (try? FileIdentity.asked(at: path(index), followingLinks: false))?.isSameFile(as: identity) != true {
+      keepHead(index, log, start)
+    }
+    carrier.adoptStream(index, proven: start)
   }
 }

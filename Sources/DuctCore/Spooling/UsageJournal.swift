@@ -74,7 +74,7 @@ final class UsageJournal: GrowingSource {
     return (try? valueOrErrno { pread(file.rawValue, buffer.baseAddress, count, offset - start) }) ?? 0
   }
 
-  func notePublished(_ length: Int) {}
+  func prove(upTo length: Int) {}
 }
 
 /// The lines of usage.jsonl that another process writes, or has written.
@@ -94,7 +94,7 @@ struct WrittenUsage: GrowingSource {
     return (try? valueOrErrno { pread(file.rawValue, buffer.baseAddress, count, position) }) ?? 0
   }
 
-  func notePublished(_ length: Int) {}
+  func prove(upTo length: Int) {}
 
   private static func length(_ file: FileDescriptor?) -> Int {
     var information = stat()

@@ -1,0 +1,35 @@
+internal import SystemCalls
+internal import SystemPackage
+
+/// The names that a run uses for one file of the log directory.
+enum TargetName: Sendable, Equatable, Hashable {
+  /// 0: its own; n: the nth beside it, for when another has that.
+  case place(Int)
+  /// Of this run alone, until it has its name.
+  case temporary(Int)
+}
+
+/// How those names are spelled.
+struct TargetNames: Sendable {
+  /// The longest name of the common file systems, in bytes.
+  private static let longest = 255
+
+  let path: FilePath
+  /// Of the run: no other uses it.
+  let label: String
+
+  func path(_ name: TargetName) -> FilePath {
+    switch name {
+    case .place(0): path
+    case .place(1): path.parent.appending(bytes: fitted([], Array(".\(label)".utf8)))
+    case .place(let number): path.parent.appending(bytes: fitted([], Array(".\(label).\(number)".utf8)))
+    case .temporary(let number):
+      path.parent.appending(bytes: fitted([UInt8(ascii: ".")], Array(".\(label).\(number).tmp".utf8)))
+    }
+  }
+
+  /// The file's name between two parts, shortened where it is too long: what tells it apart is behind it.
+  private func fitted(_ before: [UInt8], _ behind: [UInt8]) -> [UInt8] {
+    before + path.nameBytes.prefix(max(Self.longest - before.count - behind.count, 0)) + behind
+  }
+}

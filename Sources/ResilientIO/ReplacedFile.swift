@@ -1,0 +1,104 @@
+internal import Glibc
+internal import SystemCalls
+internal import SystemPackage
+
+/// A file of the log directory that is replaced as a whole: does what `FileReplacement` decides.
+struct ReplacedFile {
+  private var replacement: FileReplacement
+  private let names: TargetNames
+  private let memory: (any TargetMemory)?
+  private var temporary: FileDescriptor?
+
+  /// - Parameters:
+  ///   - label: makes names beside `path`, should another have it.
+  ///   - notes: which files are ours, from earlier processes.
+  ///   - takesName: whoever has the name loses it.
+  init(
+    _ path: FilePath, label: String, notes: [TargetNote] = [], isSuccessor: Bool = false,
+    takesName: Bool = false, memory: (any TargetMemory)? = nil
+  ) {
+    names = TargetNames(path: path, label: label)
+    self.memory = memory
+    replacement = FileReplacement(
+      notes: notes, isSuccessor: isSuccessor, takesName: takesName, owner: geteuid())
+  }
+
+  var place: FilePath { names.path(replacement.place) }
+  /// Something is left beside it, for one more turn before the end.
+  var hasLeftNames: Bool { replacement.hasLeftNames }
+  /// Another had the name in the last turn: this file is at `place`.
+  var wasDisplaced: Bool { replacement.wasDisplaced }
+
+  /// - Parameter isLast: no replacement comes after this.
+  mutating func replace(with bytes: [UInt8], isLast: Bool = false) throws(IOFailure) {
+    var action = replacement.begin(isLast: isLast)
+    while true {
+      switch action {
+      case .finished: return
+      case .failed(let operation, let error): throw IOFailure(operation, place, error)
+      default: action = replacement.step(perform(action, bytes))
+      }
+    }
+  }
+
+  private mutating func perform(_ action: FileReplacement.Action, _ bytes: [UInt8]) -> FileReplacement.Event {
+    var operation = "rename"
+    do throws(Errno) {
+      switch action {
+      case .create(let name):
+        operation = "create"
+        let file = try FileCalls.open(
+          names.path(name), .readWrite, [.create, .exclusiveCreate, .noFollow, .nonBlocking])
+        temporary?.closeQuietly()
+        temporary = file
+        return .written(try FileCalls.status(file))
+      case .fill: return try fill(bytes, &operation)
+      case .look(let name):
+        operation = "stat"
+        return .found(try FileCalls.status(names.path(name)))
+      case .remember(let note): memory?.remember(note)
+      case .rememberBoth(let note): memory?.rememberBoth(note)
+      case .giveName(let from, let to): try FileCalls.renameNew(names.path(from), names.path(to))
+      case .exchange(let one, let other): try FileCalls.exchange(names.path(one), names.path(other))
+      case .rename(let from, let to): try FileCalls.rename(names.path(from), names.path(to))
+      case .remove(let name):
+        operation = "unlink"
+        try FileCalls.unlink(names.path(name))
+      case .syncDirectory: FileCalls.syncDirectory(of: names.path)
+      case .finished, .failed: break
+      }
+      return .done
+    } catch {
+      if case .look = action, error == .noSuchFileOrDirectory { return .absent }
+      return .failed(operation, error)
+    }
+  }
+
+  private mutating func fill(
+    _ bytes: [UInt8], _ operation: inout String
+  ) throws(Errno) -> FileReplacement.Event {
+    operation = "write"
+    guard let file = temporary else { throw .badFileDescriptor }
+    temporary = nil
+    let identity: FileIdentity
+    do throws(Errno) {
+      try file.writeAll(bytes, at: 0)
+      operation = "fsync"
+      try FileCalls.fsync(file)
+      operation = "stat"
+      identity = try FileCalls.status(file)
+    } catch {
+      file.closeQuietly()
+      throw error
+    }
+    // An error that NFS kept back may come at close.
+    operation = "close"
+    try FileCalls.close(file)
+    return .written(identity)
+  }
+
+  mutating func close() {
+    temporary?.closeQuietly()
+    temporary = nil
+  }
+}
