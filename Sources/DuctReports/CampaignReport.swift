@@ -74,7 +74,7 @@ public struct CampaignReport: Codable, Sendable {
     self.runs = zip(runs, jobs).map { run, jobs in
       Run(
         prefix: run.prefix, runID: run.runID, campaign: run.campaign, command: run.command,
-        state: run.state, exitCode: run.exitCode,
+        state: run.presentState, exitCode: run.exitCode,
         wallClockTime: run.summary?["wall_clock_time"]?.double, jobs: jobs.count)
     }
     let all = jobs.flatMap { $0 }

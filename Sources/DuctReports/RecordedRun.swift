@@ -111,6 +111,7 @@ public struct RecordedRun: Sendable {
   /// A member by its name, at any depth: the last one of that name, as con-duct's `ls` flattens.
   public func field(_ name: String) -> JSONValue? {
     if name == "prefix" { return .string(prefix) }
+    if name == "run_state", state != nil { return presentState.map { .string($0) } }
     if name == "jobs" { return jobs.isEmpty ? nil : .string(JobSummary.text(jobs)) }
     return Self.find(name, in: info)
   }

@@ -140,6 +140,7 @@ final class RunFinalizer: Sendable {
   private func deliver(removes: Bool) -> [Publisher.Leftover] {
     let (setup, limit) = (watch.setup, deadline(watch.context.settings.finalizeTimeout))
     if removes {
+      watch.records?.discard(until: limit)
       setup.carrier.discard(until: limit)
       watch.context.removeLogFiles(setup)
     }
