@@ -36,7 +36,8 @@ import Testing
   }
 
   private func run(_ members: String) throws -> RecordedRun {
-    let text = "{\"schema_version\": \"0.2.3\", \"execution_summary\": {\"start_time\": 5, \"wall_clock_time\": 1}"
+    let text =
+      "{\"schema_version\": \"0.2.3\", \"execution_summary\": {\"start_time\": 5, \"wall_clock_time\": 1}"
     return try RecordedRun(Array((text + members + "}").utf8), of: FilePath("x_info.json"))
   }
 
@@ -47,6 +48,7 @@ import Testing
     #expect(try run(", \"run_state\": \"running\"").presentState == "running?")
     #expect(try run(", \"run_state\": \"running\", \"duct_process\": 7").presentState == "running?")
     #expect(
-      try run(", \"run_state\": \"running\", \"duct_process\": {\"duct_pid\": 1e300}").presentState == "running?")
+      try run(", \"run_state\": \"running\", \"duct_process\": {\"duct_pid\": 1e300}").presentState
+        == "running?")
   }
 }

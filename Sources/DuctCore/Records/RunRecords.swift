@@ -227,7 +227,8 @@ final class RunRecords: Sendable {
       executionSummary: facts.summary(paths), outputPaths: paths,
       workingDirectory: facts.workingDirectory, message: facts.message, runState: facts.state,
       runID: facts.runID, campaign: facts.campaign, parentRunID: facts.parentRunID,
-      lastUpdateTime: WallTime.now.seconds, ductProcess: process, ioEvents: setup.carrier.events, processesEscaped: facts.usage.counters?.escapedCount,
+      lastUpdateTime: WallTime.now.seconds, ductProcess: process, ioEvents: setup.carrier.events,
+      processesEscaped: facts.usage.counters?.escapedCount,
       processesLeft: facts.left, cgroups: facts.cgroups, slurm: slurm)
   }
 }
