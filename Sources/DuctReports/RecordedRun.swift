@@ -1,3 +1,4 @@
+import Glibc
 public import RecordText
 public import SlurmJobs
 public import SystemPackage
@@ -15,17 +16,36 @@ public struct RecordedRun: Sendable {
   public private(set) var unreadableJobs = 0
   private var firstJobProblem = ""
 
-  private static let largestRecord = 1 << 30
+  /// The user that the record belongs to; nil where it came from no file.
+  private var owner: UInt32?
+
+  /// Bytes. A larger one is not read: it is none of duct's, or it would take more memory than a login node has.
+  private static let largestRecord = 256 << 20
 
   /// - Throws: `RecordError` if the file cannot be read, or is no info.json.
   public init(reading path: FilePath) throws(RecordError) {
     let bytes: [UInt8]
+    let owner: UInt32
     do throws(RegularFile.Problem) {
-      bytes = try RegularFile.open(path).bytes(limit: Self.largestRecord)
+      let file = try RegularFile.open(path)
+      owner = file.owner
+      bytes = try file.bytes(limit: Self.largestRecord)
     } catch {
       throw RecordError("cannot read \(path): \(error.description)")
     }
     try self.init(bytes, of: path)
+    self.owner = owner
+  }
+
+  /// The users whose files may be shown as what the jobs of this run printed: jobs are those of the user who ran
+  /// duct, and that is who owns the record. Where root or the reader has taken it over, as archives do, it is
+  /// trusted to say whose it was.
+  var outputOwners: Set<UInt32> {
+    let owner = owner ?? geteuid()
+    guard owner == 0 || owner == geteuid(),
+      let uid = info["system"]?["uid"]?.double.flatMap({ UInt32(exactly: $0) })
+    else { return [owner] }
+    return [owner, uid]
   }
 
   init(_ bytes: [UInt8], of path: FilePath) throws(RecordError) {

@@ -42,4 +42,4 @@ var terminalWidth: Int? {
 }
 
 /// One line on standard error. What a file name, a record or Slurm puts into it is shown as text.
-func tell(_ text: String) { complain("con-duct: \(text)".forDisplay) }
+func tell(_ text: String) { complain("con-duct: \(text)") }
