@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "AsideReading.h"
+#include "Clock.h"
 
 // --- processes ---------------------------------------------------------------------------------
 
