@@ -21,6 +21,8 @@ public struct RecordedRun: Sendable {
 
   /// Bytes. A larger one is not read: it is none of duct's, or it would take more memory than a login node has.
   private static let largestRecord = 256 << 20
+  /// A record of that size has fewer.
+  private static let mostValues = 20_000_000
 
   /// - Throws: `RecordError` if the file cannot be read, or is no info.json.
   public init(reading path: FilePath) throws(RecordError) {
@@ -50,7 +52,7 @@ public struct RecordedRun: Sendable {
 
   init(_ bytes: [UInt8], of path: FilePath) throws(RecordError) {
     do throws(JSONSyntaxError) {
-      info = try JSONParser.parse(bytes)
+      info = try JSONParser.parse(bytes, most: Self.mostValues)
     } catch {
       throw RecordError(bytes.isEmpty ? "\(path) is empty" : "\(path) is no JSON: \(error.description)")
     }
@@ -61,7 +63,10 @@ public struct RecordedRun: Sendable {
     jobs = []
     switch info["slurm"]?["submitted_jobs"] {
     case nil, .null?: break
-    case .array(let entries)?: for entry in entries { add(entry) }
+    case .array(let entries)?:
+      // From here on the jobs are in `jobs`, and twice as many would be in memory else.
+      info.remove("submitted_jobs", from: "slurm")
+      for entry in entries { add(entry) }
     case _?: noteUnreadable("submitted_jobs is no list")
     }
   }

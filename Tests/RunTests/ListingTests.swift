@@ -73,4 +73,19 @@ import Testing
     #expect(result.stdout == "")
     #expect(result.stderr.hasPrefix("con-duct: there are no records "))
   }
+
+  /// Where it was read, it would not fit into the memory that there is.
+  @Test(arguments: ["ls", "jobs", "report"])
+  func aRecordThatIsTooLargeIsPassedOver(_ subcommand: String) async throws {
+    try sandbox.write("{", to: "x_info.json")
+    try valueOrErrno { sandbox["x_info.json"].withPlatformString { truncate($0, 900 << 20) } }
+    try write("y_info.json")
+    let script = "ulimit -v 700000; exec \"$0\" \"$@\""
+    let result = try await run("bash", ["-c", script, Programs.conDuct, subcommand, "."], in: sandbox)
+    #expect(result.code == 0)
+    #expect(result.stdout.contains("y_"))
+    #expect(
+      result.stderr
+        == "con-duct: cannot read ./x_info.json: it has 900 MiB, and 256 MiB are the most that is read\n")
+  }
 }
