@@ -5,7 +5,8 @@ public import SystemPackage
 
 /// A run as its info.json tells it: duct's own, or con-duct's.
 public struct RecordedRun: Sendable {
-  /// Where the records are now; they may have been moved since the run.
+  /// Where the records are now; they may have been moved since the run. Of a record beside the name that another
+  /// run has taken, its whole path: so no two runs have the same.
   public var prefix: String
   public var info: JSONValue
   /// The jobs that it submitted, as recorded.
@@ -14,6 +15,7 @@ public struct RecordedRun: Sendable {
   /// Entries of its list of jobs that are none, or none of ours: how many, and what is wrong with the
   /// first.
   public private(set) var unreadableJobs = 0
+  private let file: String
   private var firstJobProblem = ""
 
   /// The user that the record belongs to; nil where it came from no file.
@@ -59,7 +61,8 @@ public struct RecordedRun: Sendable {
     for member in ["schema_version", "execution_summary"] where info[member] == nil {
       throw RecordError("\(path) is no info.json of duct: it has no \(member)")
     }
-    prefix = String(path.escapedText.dropLast(RunFinder.infoSuffix.count))
+    file = path.escapedText
+    prefix = RunFinder.isBeside(file) ? file : String(file.dropLast(RunFinder.infoSuffix.count))
     jobs = []
     switch info["slurm"]?["submitted_jobs"] {
     case nil, .null?: break
@@ -114,7 +117,7 @@ public struct RecordedRun: Sendable {
   public var problem: RecordError? {
     if unreadableJobs == 0 { return nil }
     let count = unreadableJobs == 1 ? "a Slurm job" : "\(unreadableJobs) Slurm jobs"
-    return RecordError("\(prefix)\(RunFinder.infoSuffix): \(count) in it cannot be read: \(firstJobProblem)")
+    return RecordError("\(file): \(count) in it cannot be read: \(firstJobProblem)")
   }
 
   public var runID: String? { info["run_id"]?.string }
