@@ -269,7 +269,7 @@ final class RunFinalizer: Sendable {
       summary.templateValues, colors: settings.colors, isDisplayed: true, warn: { log.warning("\($0)") })
     if !jobs.isEmpty {
       if !text.hasSuffix("\n") { text += "\n" }
-      text += "Slurm jobs: \(JobSummary.text(jobs))\n"
+      text += "Slurm jobs: \(JobSummary.text(jobs).forDisplay)\n"
     }
     log.info(prepared: text)
   }
