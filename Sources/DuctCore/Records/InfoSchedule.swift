@@ -10,15 +10,15 @@ struct InfoSchedule: Sendable, Equatable {
   static let longestPause = 30.0
   /// The largest part of the time that is spent on it.
   static let share = 0.005
-  /// Bytes a second that a log directory takes at least. How long it really takes is known to nobody here:
-  /// another thread or process puts the record there.
+  /// Bytes a second that disks are counted with. How long they really take is known to nobody here: another
+  /// thread or process puts the record into the log directory.
   static let deliveryRate = 50e6
 
   /// Seconds from the end of one writing to the next.
   ///
   /// - Parameters:
   ///   - age: of the run, in seconds.
-  ///   - cost: seconds that it took to make and to write the last one.
+  ///   - cost: seconds of processor time that it took to make and to write the last one.
   ///   - bytes: its size.
   static func pause(age: Double, cost: Double, bytes: Int) -> Double {
     let wanted = min(max(age, shortestPause), longestPause)

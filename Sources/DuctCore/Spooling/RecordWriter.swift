@@ -1,3 +1,4 @@
+import Glibc
 internal import Logging
 internal import ResilientIO
 internal import SystemCalls
@@ -98,16 +99,24 @@ final class RecordWriter: Sendable {
   }
 
   private func write(_ content: () -> [UInt8]) {
-    let begin = MonotonicInstant.now
+    let before = Self.processorTime
     let bytes = content()
     keep(bytes)
     if state.withLock({ $0.isDiscarded }) { return }
     carrier.replaceInfo(bytes)
     let end = MonotonicInstant.now
     let pause = InfoSchedule.pause(
-      age: end.seconds(since: start), cost: end.seconds(since: begin), bytes: bytes.count)
+      age: end.seconds(since: start), cost: Self.processorTime - before, bytes: bytes.count)
     // One that was asked for meanwhile comes first.
     state.withLock { if $0.infoStart == nil { $0.infoStart = end + pause } }
+  }
+
+  /// Seconds that this thread has used. By the clock it would count too that duct was stopped, or that others
+  /// had the processors, and one such moment would put the next record off for long.
+  private static var processorTime: Double {
+    var time = timespec()
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
   }
 
   private func write(_ lines: [[UInt8]]) {
