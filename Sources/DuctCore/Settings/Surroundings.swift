@@ -72,8 +72,10 @@ public struct Surroundings: Sendable {
     notes.append((.info, "Loading .env file: \(path)"))
     let known = environment.merging(fromFiles) { own, _ in own }
     let file = DotEnv(text, environment: known)
-    for line in file.malformedLines {
-      notes.append((.warning, "Passing over line \(line) of \(path): it is no NAME=value"))
+    if let first = file.malformedLines.first {
+      let others = file.malformedLines.count - 1
+      let more = others == 0 ? "" : ", and \(others) more"
+      notes.append((.warning, "Passing over line \(first) of \(path)\(more): it is no NAME=value"))
     }
     for (name, value) in file.values where known[name] == nil {
       if let value { fromFiles[name] = value }
