@@ -85,7 +85,10 @@ import Testing
       "DUCT_CONFIG_PATHS": "\(sandbox["odd.env"].string):\(bytes.string):\(sandbox.path.string)"
     ])
     #expect(found["DUCT_MESSAGE"] == "m")
-    #expect(found.notes.contains { $0.level == .warning && $0.text.contains("line 2 of ") && $0.text.contains(", and 1 more: ") })
+    #expect(
+      found.notes.contains {
+        $0.level == .warning && $0.text.contains("line 2 of ") && $0.text.contains(", and 1 more: ")
+      })
     #expect(found.notes.contains { $0.level == .warning && $0.text.contains("not UTF-8") })
   }
 
