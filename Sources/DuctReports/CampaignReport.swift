@@ -74,7 +74,7 @@ public struct CampaignReport: Codable, Sendable {
     self.runs = zip(runs, jobs).map { run, jobs in
       Run(
         prefix: run.prefix, runID: run.runID, campaign: run.campaign, command: run.command,
-        state: run.state, exitCode: run.exitCode,
+        state: run.presentState, exitCode: run.exitCode,
         wallClockTime: run.summary?["wall_clock_time"]?.double, jobs: jobs.count)
     }
     let all = jobs.flatMap { $0 }
@@ -84,7 +84,7 @@ public struct CampaignReport: Codable, Sendable {
       StateCount(state: $0, count: groups[$0]?.count ?? 0)
     }
     failedJobs = zip(runs, jobs).flatMap { run, jobs in
-      jobs.filter(\.state.isFailure).map { Self.failed($0, run.prefix, lines) }
+      jobs.filter(\.state.isFailure).map { Self.failed($0, run, lines) }
     }
     resources = ResourceUse(all)
     staleJobs = all.count(where: \.stale)
@@ -93,12 +93,12 @@ public struct CampaignReport: Codable, Sendable {
     self.problem = problem
   }
 
-  private static func failed(_ job: JobRecord, _ prefix: String, _ lines: Int) -> FailedJob {
-    var failed = FailedJob(prefix: prefix, job: job, outputEnd: [])
+  private static func failed(_ job: JobRecord, _ run: RecordedRun, _ lines: Int) -> FailedJob {
+    var failed = FailedJob(prefix: run.prefix, job: job, outputEnd: [])
     // A job that never started has printed nothing. Errors are more telling than output, if apart.
     guard job.startTime != nil else { return failed }
     for path in [job.stderrPath, job.stdoutPath].compactMap({ $0 }) {
-      let tail = FileTail(path, lines: lines)
+      let tail = FileTail(path, lines: lines, owners: run.outputOwners)
       failed.outputPath = path
       failed.outputEnd = tail.lines
       failed.outputProblem = tail.problem

@@ -123,8 +123,9 @@ private struct Style {
     guard !failed.outputEnd.isEmpty else {
       return indent("\(code(path)): \(failed.outputProblem ?? "no output")")
     }
-    if isMarkdown { return "The end of \(code(path)):\n\n" + markdownBlock(failed.outputEnd) }
-    return indent("the end of \(code(path)):") + failed.outputEnd.map { "    | \($0)\n" }.joined()
+    let lines = failed.outputEnd.map(\.forDisplay)
+    if isMarkdown { return "The end of \(code(path)):\n\n" + markdownBlock(lines) }
+    return indent("the end of \(code(path)):") + lines.map { "    | \($0)\n" }.joined()
   }
 
   private func code(_ path: String) -> String {

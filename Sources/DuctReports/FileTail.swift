@@ -10,15 +10,21 @@ struct FileTail: Sendable {
   /// Why there are no lines.
   var problem: String?
 
-  init(_ path: String, lines count: Int) {
+  /// - Parameter owners: the users whose files are shown. A record can name any file, and the reader of a
+  ///   record may read more than who wrote it.
+  init(_ path: String, lines count: Int, owners: Set<UInt32>) {
     self.path = path
     do throws(RegularFile.Problem) {
-      let file = try RegularFile.open(FilePath(escaped: path))
+      let file = try RegularFile.open(FilePath(escaped: path), options: .noFollow)
+      guard owners.contains(file.owner) else {
+        throw RegularFile.Problem(
+          "it belongs to user \(file.owner), and the record to another: it is not shown")
+      }
       let start = max(file.size - Self.longest, 0)
       let bytes = try file.bytes(from: start, count: file.size - start)
       let all = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
       let trimmed = all.last?.isEmpty == true ? all.dropLast() : all[...]
-      lines = trimmed.suffix(count).map { String(escaping: $0).forDisplay }
+      lines = trimmed.suffix(count).map { String(escaping: $0) }
       if lines.isEmpty { problem = "it is empty" }
     } catch {
       lines = []

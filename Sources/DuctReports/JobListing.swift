@@ -6,13 +6,18 @@ public struct JobListing: Codable, Sendable {
   public struct Run: Codable, Sendable {
     public var prefix: String?
     public var runID: String?
+    /// As `RecordedRun.presentState`; nil where no record was read.
+    public var state: String?
     public var jobs: [JobRecord]
     /// Entries of the record that cannot be read; nil if there are none.
     public var unreadableJobs: Int?
 
-    public init(prefix: String?, runID: String?, jobs: [JobRecord], unreadableJobs: Int = 0) {
+    public init(
+      prefix: String?, runID: String?, state: String? = nil, jobs: [JobRecord], unreadableJobs: Int = 0
+    ) {
       self.prefix = prefix
       self.runID = runID
+      self.state = state
       self.jobs = jobs
       self.unreadableJobs = unreadableJobs > 0 ? unreadableJobs : nil
     }
@@ -20,6 +25,7 @@ public struct JobListing: Codable, Sendable {
     enum CodingKeys: String, CodingKey {
       case prefix
       case runID = "run_id"
+      case state = "run_state"
       case jobs
       case unreadableJobs = "unreadable_jobs"
     }
@@ -39,7 +45,8 @@ public struct JobListing: Codable, Sendable {
   /// - Parameter width: of the terminal that tables shall fit into.
   public func text(width: Int?) -> String {
     runs.map { run in
-      let name = run.prefix ?? run.runID.map { "run \($0)" } ?? ""
+      var name = run.prefix ?? run.runID.map { "run \($0)" } ?? ""
+      if let state = run.state, state != "finished" { name += " (\(state))" }
       let unreadable = run.unreadableJobs.map { "\($0) that cannot be read" }
       if run.jobs.isEmpty { return "\(name): \(unreadable ?? "no Slurm jobs")".forDisplay + "\n" }
       let title = "\(name): \(JobSummary.text(run.jobs))" + (unreadable.map { ", and \($0)" } ?? "")

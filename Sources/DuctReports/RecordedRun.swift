@@ -1,10 +1,12 @@
+import Glibc
 public import RecordText
 public import SlurmJobs
 public import SystemPackage
 
 /// A run as its info.json tells it: duct's own, or con-duct's.
 public struct RecordedRun: Sendable {
-  /// Where the records are now; they may have been moved since the run.
+  /// Where the records are now; they may have been moved since the run. Of a record beside the name that another
+  /// run has taken, its whole path: so no two runs have the same.
   public var prefix: String
   public var info: JSONValue
   /// The jobs that it submitted, as recorded.
@@ -13,35 +15,61 @@ public struct RecordedRun: Sendable {
   /// Entries of its list of jobs that are none, or none of ours: how many, and what is wrong with the
   /// first.
   public private(set) var unreadableJobs = 0
+  private let file: String
   private var firstJobProblem = ""
 
-  private static let largestRecord = 1 << 30
+  /// The user that the record belongs to; nil where it came from no file.
+  private var owner: UInt32?
+
+  /// Bytes. A larger one is not read: it is none of duct's, or it would take more memory than a login node has.
+  private static let largestRecord = 256 << 20
+  /// A record of that size has fewer.
+  private static let mostValues = 20_000_000
 
   /// - Throws: `RecordError` if the file cannot be read, or is no info.json.
   public init(reading path: FilePath) throws(RecordError) {
     let bytes: [UInt8]
+    let owner: UInt32
     do throws(RegularFile.Problem) {
-      bytes = try RegularFile.open(path).bytes(limit: Self.largestRecord)
+      let file = try RegularFile.open(path)
+      owner = file.owner
+      bytes = try file.bytes(limit: Self.largestRecord)
     } catch {
       throw RecordError("cannot read \(path): \(error.description)")
     }
     try self.init(bytes, of: path)
+    self.owner = owner
+  }
+
+  /// The users whose files may be shown as what the jobs of this run printed: jobs are those of the user who ran
+  /// duct, and that is who owns the record. Where root or the reader has taken it over, as archives do, it is
+  /// trusted to say whose it was.
+  var outputOwners: Set<UInt32> {
+    let owner = owner ?? geteuid()
+    guard owner == 0 || owner == geteuid(),
+      let uid = info["system"]?["uid"]?.double.flatMap({ UInt32(exactly: $0) })
+    else { return [owner] }
+    return [owner, uid]
   }
 
   init(_ bytes: [UInt8], of path: FilePath) throws(RecordError) {
     do throws(JSONSyntaxError) {
-      info = try JSONParser.parse(bytes)
+      info = try JSONParser.parse(bytes, most: Self.mostValues)
     } catch {
       throw RecordError(bytes.isEmpty ? "\(path) is empty" : "\(path) is no JSON: \(error.description)")
     }
     for member in ["schema_version", "execution_summary"] where info[member] == nil {
       throw RecordError("\(path) is no info.json of duct: it has no \(member)")
     }
-    prefix = String(path.escapedText.dropLast(RunFinder.infoSuffix.count))
+    file = path.escapedText
+    prefix = RunFinder.isBeside(file) ? file : String(file.dropLast(RunFinder.infoSuffix.count))
     jobs = []
     switch info["slurm"]?["submitted_jobs"] {
     case nil, .null?: break
-    case .array(let entries)?: for entry in entries { add(entry) }
+    case .array(let entries)?:
+      // From here on the jobs are in `jobs`, and twice as many would be in memory else.
+      info.remove("submitted_jobs", from: "slurm")
+      for entry in entries { add(entry) }
     case _?: noteUnreadable("submitted_jobs is no list")
     }
   }
@@ -89,7 +117,7 @@ public struct RecordedRun: Sendable {
   public var problem: RecordError? {
     if unreadableJobs == 0 { return nil }
     let count = unreadableJobs == 1 ? "a Slurm job" : "\(unreadableJobs) Slurm jobs"
-    return RecordError("\(prefix)\(RunFinder.infoSuffix): \(count) in it cannot be read: \(firstJobProblem)")
+    return RecordError("\(file): \(count) in it cannot be read: \(firstJobProblem)")
   }
 
   public var runID: String? { info["run_id"]?.string }
@@ -111,6 +139,7 @@ public struct RecordedRun: Sendable {
   /// A member by its name, at any depth: the last one of that name, as con-duct's `ls` flattens.
   public func field(_ name: String) -> JSONValue? {
     if name == "prefix" { return .string(prefix) }
+    if name == "run_state", state != nil { return presentState.map { .string($0) } }
     if name == "jobs" { return jobs.isEmpty ? nil : .string(JobSummary.text(jobs)) }
     return Self.find(name, in: info)
   }

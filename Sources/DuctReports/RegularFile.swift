@@ -15,24 +15,31 @@ struct RegularFile: ~Copyable {
   private let file: FileDescriptor
   /// In bytes, when it was opened.
   let size: Int
+  /// The user that it belongs to.
+  let owner: UInt32
 
-  private init(_ file: FileDescriptor, size: Int) {
+  private init(_ file: FileDescriptor, _ status: stat) {
     self.file = file
-    self.size = size
+    size = Int(status.st_size)
+    owner = status.st_uid
   }
 
-  static func open(_ path: FilePath) throws(Problem) -> RegularFile {
+  /// - Parameter options: beside those that every file of others is opened with.
+  static func open(
+    _ path: FilePath, options: FileDescriptor.OpenOptions = []
+  ) throws(Problem) -> RegularFile {
     var status = stat()
     let descriptor: FileDescriptor
     do throws(Errno) {
-      descriptor = try FileDescriptor.opening(path, .readOnly, options: .nonBlocking)
+      descriptor = try FileDescriptor.opening(path, .readOnly, options: options.union(.nonBlocking))
     } catch {
-      throw Problem(error)
+      throw options.contains(.noFollow) && error == .tooManySymbolicLinkLevels
+        ? Problem("it is a symbolic link") : Problem(error)
     }
     let isKnown = fstat(descriptor.rawValue, &status) == 0
     let error = Errno(rawValue: errno)
     // From here on it is closed whatever happens.
-    let file = RegularFile(descriptor, size: status.st_size)
+    let file = RegularFile(descriptor, status)
     if !isKnown { throw Problem(error) }
     switch status.st_mode & S_IFMT {
     case S_IFREG: return file
@@ -45,27 +52,23 @@ struct RegularFile: ~Copyable {
 
   /// All of it.
   borrowing func bytes(limit: Int) throws(Problem) -> [UInt8] {
-    if size > limit { throw Problem("it has \(size) bytes, and \(limit) are the most") }
+    if size > limit {
+      throw Problem("it has \(size >> 20) MiB, and \(limit >> 20) MiB are the most that is read")
+    }
     return try bytes(from: 0, count: size)
   }
 
   /// What is there; less than asked for if it has become shorter since.
   borrowing func bytes(from start: Int, count: Int) throws(Problem) -> [UInt8] {
-    var bytes = [UInt8](repeating: 0, count: count)
-    var done = 0
-    do throws(Errno) {
-      while done < count {
-        let got = try valueOrErrno {
-          bytes.withUnsafeMutableBytes { buffer in
-            pread(file.rawValue, buffer.baseAddress.map { $0 + done }, count - done, start + done)
-          }
-        }
+    var failure: Errno?
+    let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, done in
+      while done < count, failure == nil {
+        let got = pread(file.rawValue, buffer.baseAddress.map { $0 + done }, count - done, start + done)
         if got == 0 { break }
-        done += got
+        if got > 0 { done += got } else if errno != EINTR { failure = Errno(rawValue: errno) }
       }
-    } catch {
-      throw Problem(error)
     }
-    return Array(bytes[..<done])
+    if let failure { throw Problem(failure) }
+    return bytes
   }
 }

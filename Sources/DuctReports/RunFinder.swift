@@ -50,14 +50,15 @@ public struct RunFinder: Sendable {
   }
 
   private static func infoFiles(_ argument: String) throws(RecordError) -> [FilePath] {
-    if argument.hasSuffix(infoSuffix) { return [FilePath(escaped: argument)] }
+    if isInfoFile(argument) { return [FilePath(escaped: argument)] }
     for suffix in [LogPaths.Suffix.usage, LogPaths.Suffix.stdout, LogPaths.Suffix.stderr]
     where argument.hasSuffix(suffix) {
       let info = FilePath(escaped: argument.dropLast(suffix.count) + infoSuffix)
-      if exists(info) { return [info] }
+      if exists(info) { return [info] + beside(info) }
     }
     let info = FilePath(escaped: argument + infoSuffix)
-    if exists(info) { return [info] }
+    let ofPrefix = (exists(info) ? [info] : []) + beside(info)
+    if !ofPrefix.isEmpty { return ofPrefix }
     let path = FilePath(escaped: argument)
     let names: [String]
     do throws(RecordError) { names = try self.names(in: path) } catch {
@@ -65,9 +66,27 @@ public struct RunFinder: Sendable {
       guard [.notDirectory, .noSuchFileOrDirectory].contains(error.errno) else { throw error }
       throw RecordError("\(argument): no record of a run is there")
     }
-    let found = names.filter { $0.hasSuffix(infoSuffix) }
+    let found = names.filter(isInfoFile)
     if found.isEmpty { throw RecordError("\(argument): no record of a run is there") }
     return found.sorted().map { FilePath(escaped: argument + "/" + $0) }
+  }
+
+  /// `…info.json`, or `…info.json.RUN_ID`: a run whose name another has taken puts its record beside it.
+  static func isInfoFile(_ name: String) -> Bool { name.hasSuffix(infoSuffix) || isBeside(name) }
+
+  static func isBeside(_ name: String) -> Bool {
+    guard let dot = name.lastIndex(of: "."), name[..<dot].hasSuffix(infoSuffix) else { return false }
+    return RunID.isRunID(name[name.index(after: dot)...])
+  }
+
+  /// The records of other runs beside one. None where the directory cannot be listed: they were not named.
+  private static func beside(_ info: FilePath) -> [FilePath] {
+    let start = String(escaping: info.nameBytes) + "."
+    let names = (try? names(in: info.parent)) ?? []
+    return names.filter { $0.hasPrefix(start) && isBeside($0) }.sorted()
+      .map { name in
+        FilePath(bytes: info.bytes.dropLast(info.nameBytes.count) + name.originalBytes)
+      }
   }
 
   /// As a shell expands `START*`, with only the info.json files of it.
@@ -76,7 +95,7 @@ public struct RunFinder: Sendable {
       start[..<(start.lastIndex(of: "/").map { start.index(after: $0) } ?? start.startIndex)])
     let name = start.dropFirst(directory.count)
     return try names(in: directory.isEmpty ? "." : FilePath(escaped: directory))
-      .filter { $0.hasPrefix(name) && $0.hasSuffix(infoSuffix) && !$0.hasPrefix(".") }
+      .filter { $0.hasPrefix(name) && isInfoFile($0) && !$0.hasPrefix(".") }
       .sorted().map { FilePath(escaped: directory + $0) }
   }
 

@@ -8,7 +8,7 @@ public struct RunListing: Sendable {
     case jsonPretty = "json_pp"
   }
 
-  public static let defaultFields = ["command", "exit_code", "wall_clock_time", "peak_rss"]
+  public static let defaultFields = ["command", "exit_code", "wall_clock_time", "peak_rss", "run_state"]
 
   /// Fields with a form of their own, in con-duct's template language.
   private static let forms: [String: String] = [
@@ -16,7 +16,7 @@ public struct RunListing: Sendable {
     "average_vsz": "{value!S}", "end_time": "{value:.2f!N}", "exit_code": "{value!E}",
     "memory_total": "{value!S}", "peak_pcpu": "{value:.2f!N}%", "peak_pmem": "{value:.2f!N}%",
     "peak_rss": "{value!S}", "peak_vsz": "{value!S}", "start_time": "{value:.2f!N}",
-    "wall_clock_time": "{value:.3f} sec",
+    "last_update_time": "{value:.2f!N}", "wall_clock_time": "{value:.3f} sec",
   ]
   private static let templates = forms.compactMapValues { try? SummaryTemplate($0, fields: ["value"]) }
 

@@ -6,31 +6,73 @@ public import SystemPackage
 /// Looks for the end of duct, and of the command after it: when duct is killed, nobody else would know
 /// when the command ended.
 public struct CommandWatch {
+  /// pidfd_open(2): a descriptor that reads as ready at the end of a process.
+  typealias Opener = (Int32) throws(Errno) -> FileDescriptor
+
+  /// What is polled for the end of the command.
+  private enum Look {
+    case process(FileDescriptor)
+    /// Reads as ready each second. Where no process can be opened: before Linux 5.3, or in a container that
+    /// does not let it through.
+    case clock(FileDescriptor, CommandIdentity)
+
+    var descriptor: FileDescriptor {
+      switch self {
+      case .process(let descriptor), .clock(let descriptor, _): descriptor
+      }
+    }
+  }
+
   private let life: FileDescriptor?
   private let status: RelayStatus
-  private var process: FileDescriptor?
+  private let open: Opener
+  private var command: Look?
   /// There is nothing more to be seen.
   public private(set) var isOver: Bool
 
   /// - Parameter life: reads as ended once duct has gone; nil: not looked for.
   public init(life: FileDescriptor?, status: RelayStatus) {
+    self.init(life: life, status: status) { pid throws(Errno) in
+      FileDescriptor(rawValue: try valueOrErrno { duct_open_process(pid) })
+    }
+  }
+
+  init(life: FileDescriptor?, status: RelayStatus, open: @escaping Opener) {
     self.life = life
     self.status = status
+    self.open = open
     isOver = life == nil
   }
 
   /// To be polled for reading; nil when it is over.
-  var descriptor: FileDescriptor? { isOver ? nil : process ?? life }
+  var descriptor: FileDescriptor? { isOver ? nil : command?.descriptor ?? life }
 
   /// `descriptor` is readable.
   mutating func look() {
-    if let process {
+    switch command {
+    case nil:
+      command = status.ending == .none ? status.command.flatMap(start) : nil
+      isOver = command == nil
+    case .clock(let clock, let identity)? where identity.isThere:
+      clock.clearEvent()
+    case let look?:
       status.noteCommandEnd(WallTime.now)
-      process.closeQuietly()
+      look.descriptor.closeQuietly()
       isOver = true
-    } else {
-      process = status.ending == .none ? status.command?.opened() : nil
-      isOver = process == nil
+    }
+  }
+
+  /// Nil if the command has ended.
+  private func start(_ identity: CommandIdentity) -> Look? {
+    do throws(Errno) {
+      let process = try open(identity.pid)
+      if identity.isThere { return .process(process) }
+      process.closeQuietly()
+      return nil
+    } catch {
+      guard identity.isThere else { return nil }
+      let clock = duct_second_clock()
+      return clock < 0 ? nil : .clock(FileDescriptor(rawValue: clock), identity)
     }
   }
 }
@@ -53,22 +95,21 @@ public struct CommandIdentity: Sendable, Equatable {
     self.init(pid: pid, start: start)
   }
 
-  /// Behind the name, which may hold anything, it is the 20th field.
-  private static func start(of pid: Int32) -> UInt64? {
+  /// It has not ended, and its pid was not given to another.
+  var isThere: Bool {
+    guard let fields = Self.fields(of: pid) else { return false }
+    return Self.start(fields) == start && !["Z", "X"].contains(fields.first)
+  }
+
+  private static func start(of pid: Int32) -> UInt64? { fields(of: pid).flatMap(start) }
+
+  private static func start(_ fields: [String]) -> UInt64? { fields.count > 19 ? UInt64(fields[19]) : nil }
+
+  /// What stands in /proc/PID/stat behind the name, which may hold anything; see proc(5).
+  private static func fields(of pid: Int32) -> [String]? {
     guard let line = try? readAll(FilePath("/proc/\(pid)/stat"), limit: 4096),
       let name = line.lastIndex(of: UInt8(ascii: ")"))
     else { return nil }
-    let fields = line[(name + 1)...].split(separator: UInt8(ascii: " "))
-    return fields.count > 19 ? UInt64(String(decoding: fields[19], as: UTF8.self)) : nil
-  }
-
-  /// A descriptor that reads as ready at its end; nil if it has ended.
-  func opened() -> FileDescriptor? {
-    let number = duct_open_process(pid)
-    guard number >= 0 else { return nil }
-    let process = FileDescriptor(rawValue: number)
-    if Self.start(of: pid) == start { return process }
-    process.closeQuietly()
-    return nil
+    return line[(name + 1)...].split(separator: UInt8(ascii: " ")).map { String(decoding: $0, as: UTF8.self) }
   }
 }

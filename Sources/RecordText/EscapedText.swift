@@ -76,20 +76,6 @@ extension String {
     return bytes
   }
 
-  /// For people to read, on one line: escaped bytes as U+FFFD, control characters and ends of lines as
-  /// spaces.
-  public var forDisplay: String {
-    String(
-      String.UnicodeScalarView(
-        unicodeScalars.map { scalar in
-          if scalar.escapedByte != nil { return "\u{FFFD}" }
-          switch scalar.properties.generalCategory {
-          case .control, .lineSeparator, .paragraphSeparator: return " "
-          default: return scalar
-          }
-        }))
-  }
-
   /// The length in bytes of the valid sequence that `bytes` start with; 0 if there is none, or if it
   /// is one of the scalars that stand for escaped bytes.
   private static func validSequenceLength(_ bytes: UnsafeBufferPointer<UInt8>) -> Int {

@@ -11,19 +11,35 @@ public struct JSONSyntaxError: Error, Sendable, CustomStringConvertible {
 /// Reads JSON (RFC 8259), and what Python's `json` writes beyond it: NaN, Infinity, lone surrogates.
 public struct JSONParser {
   private static let deepest = 256
-  private let bytes: [UInt8]
+  /// Valid for as long as the parser is used. Every place is compared with its end before it is read.
+  private let bytes: UnsafeBufferPointer<UInt8>
   private var at = 0
   private var depth = 0
+  /// Of each depth, the names that the last object had there: see `JSONObjectShape`.
+  private var shapes: [JSONObjectShape?] = []
 
-  private init(_ bytes: [UInt8]) { self.bytes = bytes }
+  /// How many more values there may be.
+  private var valuesLeft: Int
+  /// So many values take as much memory as an object or a list that is not empty.
+  private static let valuesOfContainer = 6
+
+  private init(_ bytes: UnsafeBufferPointer<UInt8>, most: Int) {
+    self.bytes = bytes
+    valuesLeft = most
+  }
 
   /// The one value that `bytes` hold.
-  public static func parse(_ bytes: [UInt8]) throws(JSONSyntaxError) -> JSONValue {
-    var parser = JSONParser(bytes)
-    let value = try parser.value()
-    parser.skipSpace()
-    if parser.at < bytes.count { throw parser.error("text after the end of the document") }
-    return value
+  ///
+  /// - Parameter most: how many values it may have within it, where others may have written it: a list of
+  ///   numbers takes more than ten times its length in memory. Objects and lists count for six.
+  public static func parse(_ bytes: [UInt8], most: Int = .max) throws(JSONSyntaxError) -> JSONValue {
+    try bytes.withUnsafeBufferPointer { buffer throws(JSONSyntaxError) in
+      var parser = JSONParser(buffer, most: most)
+      let value = try parser.value()
+      parser.skipSpace()
+      if parser.at < buffer.count { throw parser.error("text after the end of the document") }
+      return value
+    }
   }
 
   private func error(_ message: String) -> JSONSyntaxError {
@@ -31,7 +47,12 @@ public struct JSONParser {
   }
 
   private mutating func skipSpace() {
-    while at < bytes.count, [0x20, 0x0A, 0x0D, 0x09].contains(bytes[at]) { at += 1 }
+    while at < bytes.count {
+      switch bytes[at] {
+      case 0x20, 0x0A, 0x0D, 0x09: at += 1
+      default: return
+      }
+    }
   }
 
   private var next: UInt8? { at < bytes.count ? bytes[at] : nil }
@@ -53,6 +74,8 @@ public struct JSONParser {
   private mutating func value() throws(JSONSyntaxError) -> JSONValue {
     skipSpace()
     guard let first = next else { throw error("the text ends where a value should stand") }
+    valuesLeft -= 1
+    if valuesLeft < 0 { throw error("more values than a record has") }
     switch first {
     case UInt8(ascii: "{"): return try nested { parser throws(JSONSyntaxError) in try parser.object() }
     case UInt8(ascii: "["): return try nested { parser throws(JSONSyntaxError) in try parser.array() }
@@ -72,6 +95,7 @@ public struct JSONParser {
     _ body: (inout JSONParser) throws(JSONSyntaxError) -> JSONValue
   ) throws(JSONSyntaxError) -> JSONValue {
     if depth == Self.deepest { throw error("nested deeper than \(Self.deepest) levels") }
+    valuesLeft -= Self.valuesOfContainer - 1
     depth += 1
     at += 1
     let value = try body(&self)
@@ -80,20 +104,36 @@ public struct JSONParser {
   }
 
   private mutating func object() throws(JSONSyntaxError) -> JSONValue {
-    var members = OrderedDictionary<String, JSONValue>()
     skipSpace()
-    if take("}") { return .object(members) }
+    if take("}") { return .object([:]) }
+    while shapes.count <= depth { shapes.append(nil) }
+    let known = shapes[depth]
+    // As long as the names are those of the object before, only the values are kept.
+    var values: [JSONValue] = []
+    if let known { values.reserveCapacity(known.count) }
+    var members: OrderedDictionary<String, JSONValue>?
     while true {
       skipSpace()
       guard next == UInt8(ascii: "\"") else { throw error("the name of a member is missing") }
-      let name = try string()
+      var name: String?
+      if members == nil, let known, let end = known.end(ofName: values.count, at: at, in: bytes) {
+        at = end
+      } else {
+        if members == nil { members = known?.object(values) ?? [:] }
+        name = try string()
+      }
       skipSpace()
       if !take(":") { throw error("a colon is missing") }
-      members[name] = try value()
+      let value = try value()
+      if let name { members?[name] = value } else { values.append(value) }
       skipSpace()
-      if take("}") { return .object(members) }
+      if take("}") { break }
       if !take(",") { throw error("a comma or a closing brace is missing") }
     }
+    if members == nil, let known { return .object(known.object(values)) }
+    let object = members ?? [:]
+    shapes[depth] = JSONObjectShape(object)
+    return .object(object)
   }
 
   private mutating func array() throws(JSONSyntaxError) -> JSONValue {
@@ -110,6 +150,7 @@ public struct JSONParser {
 
   private mutating func number() throws(JSONSyntaxError) -> JSONValue {
     let start = at
+    if let value = shortInteger() { return .integer(value) }
     var isInteger = true
     while let byte = next {
       switch byte {
@@ -123,13 +164,41 @@ public struct JSONParser {
     return try number(from: start, isInteger: isInteger)
   }
 
+  /// An integer of up to 18 digits, as nearly all are; nil, and nothing taken, for everything else.
+  private mutating func shortInteger() -> Int64? {
+    var end = at
+    let isNegative = end < bytes.count && bytes[end] == UInt8(ascii: "-")
+    if isNegative { end += 1 }
+    let first = end
+    var value: Int64 = 0
+    while end < bytes.count, case let digit = bytes[end] &- UInt8(ascii: "0"), digit < 10 {
+      guard end - first < 18 else { return nil }
+      value = value * 10 + Int64(digit)
+      end += 1
+    }
+    guard end > first else { return nil }
+    if end < bytes.count {
+      switch bytes[end] {
+      case UInt8(ascii: "."), UInt8(ascii: "e"), UInt8(ascii: "E"), UInt8(ascii: "+"), UInt8(ascii: "-"):
+        return nil
+      default: break
+      }
+    }
+    at = end
+    return isNegative ? -value : value
+  }
+
   private func number(from start: Int, isInteger: Bool) throws(JSONSyntaxError) -> JSONValue {
-    let text = String(decoding: bytes[start..<at], as: UTF8.self)
+    let text = String(decoding: slice(start, at), as: UTF8.self)
     if isInteger, let value = Int64(text) { return .integer(value) }
     guard let value = Double(text) else {
       throw JSONSyntaxError(offset: start, message: "no JSON value")
     }
     return .number(value)
+  }
+
+  private func slice(_ start: Int, _ end: Int) -> UnsafeBufferPointer<UInt8> {
+    UnsafeBufferPointer(rebasing: bytes[start..<end])
   }
 
   private mutating func string() throws(JSONSyntaxError) -> String {
@@ -139,12 +208,12 @@ public struct JSONParser {
       if byte < 0x20 { throw error("a control character in a string") }
       at += 1
     }
-    if take("\"") { return String(escaping: bytes[start..<(at - 1)]) }
+    if take("\"") { return String(escaping: slice(start, at - 1)) }
     return try stringWithEscapes(from: start)
   }
 
   private mutating func stringWithEscapes(from start: Int) throws(JSONSyntaxError) -> String {
-    var content = Array(bytes[start..<at])
+    var content = Array(slice(start, at))
     while true {
       guard let byte = next else { throw error("a string does not end") }
       at += 1
@@ -194,7 +263,7 @@ public struct JSONParser {
 
   private mutating func hexadecimal() throws(JSONSyntaxError) -> UInt32 {
     guard bytes.count - at >= 4,
-      let unit = UInt32(String(decoding: bytes[at..<(at + 4)], as: UTF8.self), radix: 16)
+      let unit = UInt32(String(decoding: slice(at, at + 4), as: UTF8.self), radix: 16)
     else { throw error("four hexadecimal digits are missing") }
     at += 4
     return unit

@@ -34,7 +34,20 @@ public enum JSONValue: Sendable, Hashable {
     }
   }
 
-  public var isNull: Bool { self == .null }
+  public var isNull: Bool {
+    if case .null = self { return true }
+    return false
+  }
+}
+
+extension JSONValue {
+  /// Takes a member out of a member of an object, if it is there.
+  public mutating func remove(_ name: String, from outer: String) {
+    guard case .object(var members) = self, case .object(var inner)? = members[outer] else { return }
+    inner.removeValue(forKey: name)
+    members[outer] = .object(inner)
+    self = .object(members)
+  }
 }
 
 extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,

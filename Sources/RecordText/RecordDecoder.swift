@@ -11,6 +11,17 @@ public struct RecordDecoder {
   }
 }
 
+extension JSONValue {
+  /// Also of a double that is whole; nil beyond the range.
+  fileprivate func whole<Integer: FixedWidthInteger>() -> Integer? {
+    switch self {
+    case .integer(let value): Integer(exactly: value)
+    case .number(let value): Integer(exactly: value)
+    default: nil
+    }
+  }
+}
+
 private struct JSONDecoding: Decoder {
   let json: JSONValue
   let codingPath: [any CodingKey]
@@ -39,13 +50,7 @@ private struct JSONDecoding: Decoder {
   }
 
   func whole<Integer: FixedWidthInteger>(_ type: Integer.Type) throws -> Integer {
-    let value: Integer? =
-      switch json {
-      case .integer(let value): Integer(exactly: value)
-      case .number(let value): Integer(exactly: value)
-      default: nil
-      }
-    guard let value else { throw mismatch(type) }
+    guard let value: Integer = json.whole() else { throw mismatch(type) }
     return value
   }
 
@@ -79,6 +84,30 @@ private struct ObjectDecoding<Key: CodingKey>: KeyedDecodingContainerProtocol {
   }
 
   func contains(_ key: Key) -> Bool { json[key.stringValue] != nil }
+
+  // The compiler calls these for optional members. Its own versions look each member up three times, and note
+  // a path to each, which only an error needs.
+  private func scalar<Value>(_ key: Key, _ read: (JSONValue) -> Value?) throws -> Value? {
+    guard let value = json[key.stringValue], !value.isNull else { return nil }
+    guard let result = read(value) else { throw try member(key).mismatch(Value.self) }
+    return result
+  }
+  func decodeIfPresent(_ type: String.Type, forKey key: Key) throws -> String? {
+    try scalar(key) { $0.string }
+  }
+  func decodeIfPresent(_ type: Double.Type, forKey key: Key) throws -> Double? {
+    try scalar(key) { $0.double }
+  }
+  func decodeIfPresent(_ type: Int.Type, forKey key: Key) throws -> Int? { try scalar(key) { $0.whole() } }
+  func decodeIfPresent(_ type: Int64.Type, forKey key: Key) throws -> Int64? {
+    try scalar(key) { $0.whole() }
+  }
+  func decodeIfPresent(_ type: Int32.Type, forKey key: Key) throws -> Int32? {
+    try scalar(key) { $0.whole() }
+  }
+  func decodeIfPresent(_ type: UInt32.Type, forKey key: Key) throws -> UInt32? {
+    try scalar(key) { $0.whole() }
+  }
 
   private func member(_ key: Key) throws -> JSONDecoding {
     guard let value = json[key.stringValue] else {

@@ -26,6 +26,11 @@ public enum TemplateValue: Sendable, Equatable {
     }
   }
 
+  var forDisplay: TemplateValue {
+    guard case .text(let text) = self else { return self }
+    return .text(text.forDisplay)
+  }
+
   var double: Double? {
     switch self {
     case .none: nil
@@ -122,9 +127,13 @@ public struct SummaryTemplate: Sendable {
 
   /// The text with values in place of the fields.
   ///
-  /// - Parameter warn: told of each value whose format does not fit it; the value then stands plain.
+  /// - Parameters:
+  ///   - isDisplayed: for people: values that are text are shown as `forDisplay` has them. The template's own
+  ///     text stays as it is, and so do the escapes of `!r`.
+  ///   - warn: told of each value whose format does not fit it; the value then stands plain.
   public func render(
-    _ values: [String: TemplateValue], colors: Bool, warn: (String) -> Void = { _ in }
+    _ values: [String: TemplateValue], colors: Bool, isDisplayed: Bool = false,
+    warn: (String) -> Void = { _ in }
   ) -> String {
     let painter = TemplateColors(isEnabled: colors)
     return pieces.map { piece -> String in
@@ -132,6 +141,7 @@ public struct SummaryTemplate: Sendable {
       case .literal(let text): return text
       case .field(let name, let conversion, let spec):
         var value = values[name] ?? .none
+        if isDisplayed, conversion != "r", conversion != "a" { value = value.forDisplay }
         if let conversion { value = painter.convert(value, conversion) }
         if value == .none { return TemplateColors.none }
         let (formatSpec, last) = Self.split(spec)

@@ -68,7 +68,8 @@ struct JobsSubcommand: ParsableCommand {
     let jobs = refreshed?.jobs ?? finder.runs.map(\.jobs)
     let runs = zip(finder.runs, jobs).map { run, jobs in
       JobListing.Run(
-        prefix: run.prefix, runID: run.runID, jobs: jobs, unreadableJobs: run.unreadableJobs)
+        prefix: run.prefix, runID: run.runID, state: run.presentState, jobs: jobs,
+        unreadableJobs: run.unreadableJobs)
     }
     return (JobListing(runs), refreshed?.problem)
   }

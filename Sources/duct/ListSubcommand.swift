@@ -1,7 +1,6 @@
 import ArgumentParser
 import DuctCore
 import DuctReports
-import RecordText
 import SystemCalls
 
 extension RunListing.Format: ExpressibleByArgument {}
@@ -41,7 +40,7 @@ struct ListSubcommand: ParsableCommand {
   func validate() throws {
     for field in fields + sortBy where !RunListing.fields.contains(field) {
       throw ValidationError(
-        "there is no field '\(field.forDisplay)'; known are: \(RunListing.fields.sorted().joined(separator: ", "))"
+        "there is no field '\(field)'; known are: \(RunListing.fields.sorted().joined(separator: ", "))"
       )
     }
   }

@@ -13,6 +13,7 @@ enum RecordArguments {
 
   /// The runs that are named. What is no record is told on standard error, and passed over.
   static func find(_ paths: [String], _ surroundings: Surroundings) -> RunFinder {
+    for warning in surroundings.warnings { tell(warning) }
     let finder = RunFinder(paths, surroundings)
     for problem in finder.problems { tell("\(problem)") }
     return finder
@@ -41,4 +42,4 @@ var terminalWidth: Int? {
 }
 
 /// One line on standard error. What a file name, a record or Slurm puts into it is shown as text.
-func tell(_ text: String) { complain("con-duct: \(text)".forDisplay) }
+func tell(_ text: String) { complain("con-duct: \(text)") }

@@ -75,4 +75,11 @@ import Testing
     }
     try await compare(texts)
   }
+
+  /// Each is counted from the one before, and not from the start.
+  @Test func linesThatCannotBeReadAreCounted() {
+    let text = String(repeating: "A=1\nno statement here\n\n", count: 20_000)
+    let lines = DotEnv(text, environment: [:]).malformedLines
+    #expect(lines == (0..<20_000).map { 3 * $0 + 2 })
+  }
 }

@@ -104,8 +104,11 @@ func everything(_ runs: [RecordedRun]) throws -> [String] {
   }
 
   private static let whole: JSONValue = [
-    "schema_version": "0.2.3", "command": "run it", "run_state": "finished", "run_id": "r",
-    "campaign": "c",
+    "schema_version": "0.2.3", "command": "run it", "run_state": "running", "run_id": "r",
+    "campaign": "c", "last_update_time": .number(1.7e9),
+    "duct_process": [
+      "duct_pid": 7, "duct_start_ticks": 7, "duct_boot_id": "b", "duct_pid_namespace": "pid:[1]",
+    ],
     "execution_summary": [
       "exit_code": 1, "wall_clock_time": .number(61.5), "peak_rss": 1_000_000, "average_rss": .number(1e6),
       "peak_pcpu": .number(99.5), "start_time": .number(1.7e9), "end_time": .number(1.7e9), "cpu_seconds": 3,

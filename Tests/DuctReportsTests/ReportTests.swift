@@ -41,20 +41,31 @@ import Testing
   private let sandbox: Sandbox
   init() throws { sandbox = try Sandbox() }
 
+  private func tail(_ path: String, _ lines: Int) -> FileTail {
+    FileTail(path, lines: lines, owners: [geteuid()])
+  }
+
   @Test func theLastLines() throws {
     try sandbox.write((1...5000).map { "line \($0)\n" }.joined(), to: "out")
-    #expect(FileTail(sandbox["out"].string, lines: 2).lines == ["line 4999", "line 5000"])
+    #expect(tail(sandbox["out"].string, 2).lines == ["line 4999", "line 5000"])
     try sandbox.write("no newline", to: "short")
-    #expect(FileTail(sandbox["short"].string, lines: 5).lines == ["no newline"])
+    #expect(tail(sandbox["short"].string, 5).lines == ["no newline"])
   }
 
   @Test func whatCannotBeShown() throws {
     try sandbox.write("", to: "empty")
-    #expect(FileTail(sandbox["empty"].string, lines: 3).problem == "it is empty")
-    #expect(FileTail(sandbox["gone"].string, lines: 3).problem?.contains("ENOENT") == true)
-    #expect(FileTail(sandbox.path.string, lines: 3).problem?.contains("EISDIR") == true)
+    #expect(tail(sandbox["empty"].string, 3).problem == "it is empty")
+    #expect(tail(sandbox["gone"].string, 3).problem?.contains("ENOENT") == true)
+    #expect(tail(sandbox.path.string, 3).problem?.contains("EISDIR") == true)
     try sandbox.write([0x1B, 0x5B, 0x41, 0xFF, 0x0A], to: "bytes")
-    #expect(FileTail(sandbox["bytes"].string, lines: 3).lines == [" [A\u{FFFD}"])
+    #expect(tail(sandbox["bytes"].string, 3).lines == [String(escaping: [0x1B, 0x5B, 0x41, 0xFF])])
+    try valueOrErrno { sandbox["link"].withPlatformString { symlink("bytes", $0) } }
+    #expect(tail(sandbox["link"].string, 3).problem == "it is a symbolic link")
+    try valueOrErrno { sandbox["fifo"].withPlatformString { mkfifo($0, 0o644) } }
+    #expect(tail(sandbox["fifo"].string, 3).problem == "it is no regular file")
+    #expect(
+      FileTail(sandbox["bytes"].string, lines: 3, owners: [geteuid() + 1]).problem
+        == "it belongs to user \(geteuid()), and the record to another: it is not shown")
   }
 }
 

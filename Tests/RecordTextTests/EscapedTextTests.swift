@@ -32,5 +32,20 @@ import Testing
 
   @Test func displayHidesWhatIsNoText() {
     #expect(String(escaping: [0x41, 0xFF, 0x0A, 0x42]).forDisplay == "A\u{FFFD} B")
+    for value in Array(0..<0x20) + Array(0x7F...0x9F) + [0x2028, 0x2029] as [UInt32] {
+      #expect(Unicode.Scalar(value).map { "a\($0)b".forDisplay } == "a b", "\(value)")
+    }
+    for value in Array(0x202A...0x202E) + Array(0x2066...0x206F) as [UInt32] {
+      #expect(Unicode.Scalar(value).map { "a\($0)b".forDisplay } == "a\u{FFFD}b", "\(value)")
+    }
+    #expect("one\u{1B}\ntwo\r\n".linesForDisplay == "one \ntwo \n")
   }
+
+  @Test(
+    "A legitimate name is shown as it is",
+    arguments: [
+      "naïve", "cafe\u{301}", "日本語", "Ωμέγα", "👩‍👩‍👧", "🏴\u{E0067}\u{E0062}\u{E007F}", "שלום", "می‌خواهم",
+      "\u{200F}עברית\u{200E}", "a\u{AD}b", "x\u{A0}y", "",
+    ])
+  func displayKeepsText(_ text: String) { #expect(text.forDisplay == text) }
 }

@@ -110,4 +110,58 @@ import Testing
   func refuses(_ text: String) {
     #expect(throws: (any Error).self) { try RecordDecoder().decode(Sample.self, from: Array(text.utf8)) }
   }
+
+  // MARK: Objects with the names of the one before
+
+  @Test(
+    "Names that are alike, cut short, doubled, escaped or in another order",
+    arguments: [
+      #"[{"a":1,"b":2},{"a":3,"b":4},{"a":5}]"#, #"[{"a":1},{"a":2,"b":3},{"a":4,"b":5},{"b":6}]"#,
+      #"[{"a":1,"b":2},{"a":3,"b":4,"a":5},{"a":6,"b":7}]"#, #"[{"a":1,"b":2},{"b":3,"a":4},{"a":5,"b":6}]"#,
+      #"[{"a":1},{"\u0061":2},{"a":3}]"#, #"[{"a\"b":1},{"a\"b":2},{"a":3}]"#,
+      #"[{"a":{"a":{"a":1}}},{"a":{"a":{"a":2}}},{"a":{"b":{}}}]"#, #"[{"":1},{"":2},{"a":3},{}]"#,
+      #"[{"ab":1},{"a":2},{"abc":3},{"ab":4}]"#, #"[{"a":[{"x":1},{"x":2}]},{"a":[{"y":3},{"x":4,"y":5}]}]"#,
+      #"[{"é":1},{"é":2},{"e":3}]"#,
+    ])
+  func objectsInARow(_ text: String) throws {
+    let list = try #require(try JSONParser.parse(Array(text.utf8)).array)
+    // Each by itself, where there is no object before.
+    for (index, object) in list.enumerated() {
+      let alone = try JSONParser.parse(JSONWriter.bytes(of: object))
+      #expect(alone == object, "\(index)")
+    }
+    let numbers = text.split { !$0.isASCII || !$0.isNumber }.filter { $0 != "0061" }
+    let written = String(decoding: JSONWriter.bytes(of: .array(list)), as: UTF8.self)
+    // A doubled name has its last value, in its first place.
+    if !text.contains("\"a\":3,\"b\":4,\"a\":5") {
+      #expect(written.split { !$0.isNumber }.filter { $0 != "00" && $0 != "9" } == numbers, "\(written)")
+    } else {
+      #expect(written.contains(#"{"a": 5, "b": 4}"#))
+    }
+  }
+
+  @Test func objectsInARowThatDoNotEnd() {
+    let text = Array(#"[{"a":1,"b":2},{"a":3,"b":4}]"#.utf8)
+    for length in 0..<text.count {
+      #expect(throws: JSONSyntaxError.self) { try JSONParser.parse(Array(text[..<length])) }
+    }
+  }
+
+  @Test func integersAtTheirLimits() throws {
+    for (text, value) in [
+      ("999999999999999999", JSONValue.integer(999_999_999_999_999_999)),
+      ("9223372036854775807", .integer(.max)), ("-9223372036854775808", .integer(.min)),
+      ("9223372036854775808", .number(9_223_372_036_854_775_808)), ("-0", .integer(0)), ("1e2", .number(100)),
+      ("-1.5", .number(-1.5)),
+    ] { #expect(try JSONParser.parse(Array(text.utf8)) == value, "\(text)") }
+    for text in ["-", "1-2", "--1", "1.2.3", "+", "1e"] {
+      #expect(throws: JSONSyntaxError.self, "\(text)") { try JSONParser.parse(Array(text.utf8)) }
+    }
+  }
+
+  @Test func aDocumentMayHaveAMostOfValues() throws {
+    let text = Array(#"[1,2,{"a":3}]"#.utf8)
+    #expect(throws: JSONSyntaxError.self) { try JSONParser.parse(text, most: 14) }
+    #expect(try JSONParser.parse(text, most: 15).array?.count == 3)
+  }
 }

@@ -92,6 +92,10 @@ import Testing
     ]
     let added: JSONValue = [
       "run_state": "running", "run_id": "x", "campaign": nil, "parent_run_id": nil, "io_events": [],
+      "last_update_time": 1,
+      "duct_process": [
+        "duct_pid": 1, "duct_start_ticks": 1, "duct_boot_id": "b", "duct_pid_namespace": "pid:[1]",
+      ],
       "slurm": [
         "cluster_name": nil, "controller_version": nil, "library_version": nil, "tag": nil, "tag_reason": nil,
         "detection": [],

@@ -73,4 +73,44 @@ import Testing
     #expect(result.stdout == "")
     #expect(result.stderr.hasPrefix("con-duct: there are no records "))
   }
+
+  /// Where it was read, it would not fit into the memory that there is.
+  @Test(arguments: ["ls", "jobs", "report"])
+  func aRecordThatIsTooLargeIsPassedOver(_ subcommand: String) async throws {
+    try sandbox.write("{", to: "x_info.json")
+    try valueOrErrno { sandbox["x_info.json"].withPlatformString { truncate($0, 900 << 20) } }
+    try write("y_info.json")
+    let script = "ulimit -v 700000; exec \"$0\" \"$@\""
+    let result = try await run("bash", ["-c", script, Programs.conDuct, subcommand, "."], in: sandbox)
+    #expect(result.code == 0)
+    #expect(result.stdout.contains("y_"))
+    #expect(
+      result.stderr
+        == "con-duct: cannot read ./x_info.json: it has 900 MiB, and 256 MiB are the most that is read\n")
+  }
+
+  @Test(arguments: ["ls", "jobs", "report"])
+  func recordsBesideTheirNameAreFound(_ subcommand: String) async throws {
+    let beside = "x_info.json.20261125t032436-1cd75ed6c4"
+    try sandbox.makeDirectory("d")
+    try write("d/x_info.json")
+    try write("d/" + beside)
+    // Another prefix, a copy of an editor's, and a temporary file.
+    for name in ["x_info.json.bak", "xx_info.json.20261125t032436-1cd75ed6c5", ".x_info.json.host.1.0.tmp"] {
+      try write("d/" + name)
+    }
+    func shown(_ argument: String) async throws -> [Bool] {
+      let result = try await conDuct(subcommand, argument)
+      #expect(result.code == 0 && result.stderr == "", "\(result.stderr)")
+      #expect(!result.stdout.contains("bak") && !result.stdout.contains("tmp"))
+      let text = result.stdout.replacing("d/" + beside, with: "BESIDE").replacing("d/xx_info", with: "OTHER")
+      return [text.contains("d/x_"), text.contains("BESIDE"), text.contains("OTHER")]
+    }
+    #expect(try await shown("d") == [true, true, true])
+    #expect(try await shown("d/x_") == [true, true, false])
+    #expect(try await shown("d/x_info.json") == [true, false, false])
+    #expect(try await shown("d/" + beside) == [false, true, false])
+    _ = sandbox["d/x_info.json"].withPlatformString { unlink($0) }
+    #expect(try await shown("d/x_") == [false, true, false])
+  }
 }

@@ -11,6 +11,9 @@
 #include <sys/types.h>
 #include <time.h>
 
+#include "AsideReading.h"
+#include "Clock.h"
+
 // --- processes ---------------------------------------------------------------------------------
 
 /// A source in `duct_spawn_request.descriptors`: the child inherits this number as it is.

@@ -15,8 +15,13 @@ struct RunLogHandler: LogHandler {
     set { metadata[key] = newValue }
   }
 
+  /// Of a message that is fit for a terminal as it is, with lines and colours.
+  fileprivate static let preparedKey = "prepared"
+
   func log(event: LogEvent) {
-    writer.write(Self.line(event.level, event.message.description))
+    let text = event.message.description
+    let isPrepared = event.metadata?[Self.preparedKey] != nil
+    writer.write(Self.line(event.level, isPrepared ? text : text.forDisplay))
   }
 
   static func line(_ level: Logger.Level, _ message: String) -> String {
@@ -34,6 +39,12 @@ struct RunLogHandler: LogHandler {
 }
 
 extension Logger {
+  /// Logs a text of several lines that may be coloured. What others have put into it must be fit for display
+  /// already.
+  func info(prepared text: String) {
+    info("\(text)", metadata: [RunLogHandler.preparedKey: "yes"])
+  }
+
   init(level: LogLevel, writer: StandardErrorWriter) {
     self.init(label: RunLogHandler.label) { _ in
       switch level {

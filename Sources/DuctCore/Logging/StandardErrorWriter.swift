@@ -33,6 +33,10 @@ final class StandardErrorWriter: Sendable {
     }
   }
 
+  /// Lines for people, of whatever stands in them.
+  func write(lines text: String) { write(text.linesForDisplay) }
+
+  /// Text as it is.
   func write(_ text: String) {
     state.update { state in
       if state.waiting.count == Self.mostWaiting {

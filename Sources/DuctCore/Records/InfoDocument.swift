@@ -28,6 +28,10 @@ struct InfoDocument: Codable, Sendable {
   var runID: String
   var campaign: String?
   var parentRunID: String?
+  /// When duct has written this, in seconds since 1970. Nil in records of older releases.
+  var lastUpdateTime: Double?
+  /// Nil in records of older releases.
+  var ductProcess: DuctProcess?
   var ioEvents: [IOEvent]
   /// How many processes have left the command's session.
   var processesEscaped: Int?
@@ -49,6 +53,8 @@ struct InfoDocument: Codable, Sendable {
     case runID = "run_id"
     case campaign
     case parentRunID = "parent_run_id"
+    case lastUpdateTime = "last_update_time"
+    case ductProcess = "duct_process"
     case ioEvents = "io_events"
     case processesEscaped = "processes_escaped"
     case processesLeft = "processes_left"

@@ -12,6 +12,14 @@ public enum RunID {
     return start.text(format: "%Y%m%dt%H%M%S") + "-" + digits
   }
 
+  /// Whether a text is one, of whatever run.
+  public static func isRunID(_ text: some StringProtocol) -> Bool {
+    let parts = text.split(separator: "-", omittingEmptySubsequences: false)
+    return parts.count == 2 && parts[1].utf8.count == 10
+      && parts[1].utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
+      && startTime(of: String(text)) != nil
+  }
+
   /// The start that a run id tells, in seconds since 1970; nil if it is no run id.
   public static func startTime(of runID: String) -> Int? {
     let stamp = Array(runID.prefix { $0 != "-" })

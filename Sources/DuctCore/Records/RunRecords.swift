@@ -25,6 +25,7 @@ struct RunFacts: Sendable {
   var rootUsage: RootUsage?
   var usage = RunUsage()
   var host: HostDescription?
+  var process: DuctProcess?
   var gpus: [GPUInfo]?
   var cgroups: [ControlGroup]?
   var left: [LeftProcessRecord]?
@@ -207,11 +208,16 @@ final class RunRecords: Sendable {
     return leftovers
   }
 
+  /// Nothing of this run is to stay: when this returns, nothing is written any more.
+  func discard(until deadline: MonotonicInstant) { _ = writer.discard(until: deadline) }
+
   private func document() -> InfoDocument {
     let host =
       self.facts.withLock { $0.host } ?? HostDescription(environment: environment, redaction: redaction)
+    let process = self.facts.withLock { $0.process } ?? DuctProcess.own
     let facts = self.facts.withLock { facts in
       facts.host = host
+      facts.process = process
       return facts
     }
     var slurm = slurm.withLock { $0 }?()
@@ -221,7 +227,8 @@ final class RunRecords: Sendable {
       executionSummary: facts.summary(paths), outputPaths: paths,
       workingDirectory: facts.workingDirectory, message: facts.message, runState: facts.state,
       runID: facts.runID, campaign: facts.campaign, parentRunID: facts.parentRunID,
-      ioEvents: setup.carrier.events, processesEscaped: facts.usage.counters?.escapedCount,
+      lastUpdateTime: WallTime.now.seconds, ductProcess: process, ioEvents: setup.carrier.events,
+      processesEscaped: facts.usage.counters?.escapedCount,
       processesLeft: facts.left, cgroups: facts.cgroups, slurm: slurm)
   }
 }

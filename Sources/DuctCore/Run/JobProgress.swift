@@ -1,3 +1,4 @@
+internal import RecordText
 internal import SlurmJobs
 internal import SystemCalls
 internal import SystemPackage
@@ -30,7 +31,7 @@ final class JobProgress: Sendable {
       return before != line
     }) {
       // Without automatic margins: a line that is too long for the terminal is cut, and not wrapped.
-      writer.write("\r\u{1B}[K\u{1B}[?7l" + line + "\u{1B}[?7h")
+      writer.write("\r\u{1B}[K\u{1B}[?7l" + line.forDisplay + "\u{1B}[?7h")
     }
   }
 

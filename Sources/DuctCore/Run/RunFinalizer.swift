@@ -148,6 +148,7 @@ final class RunFinalizer: Sendable {
       actions.removeFirst()
       switch action {
       case .discard:
+        watch.records?.discard(until: limit)
         setup.carrier.discard(until: limit)
         watch.context.removeLogFiles(setup)
         actions += end.step(.discarded(streamsHaveEnded: watch.capture?.hasEnded ?? true))
@@ -195,7 +196,7 @@ final class RunFinalizer: Sendable {
     let writer = watch.context.writer
     guard let folder = watch.setup.spool.folder else {
       writer.write(
-        "con-duct: could not be delivered, and no local disk could keep it: "
+        lines: "con-duct: could not be delivered, and no local disk could keep it: "
           + leftovers.map { "\($0.path)" }.joined(separator: ", ") + "\n")
       return
     }
@@ -207,7 +208,7 @@ final class RunFinalizer: Sendable {
     }
     text +=
       "To deliver it, once the log directory can be written, run there:\n  con-duct recover \(shellWord(folder.path.string))\n"
-    writer.write(text)
+    writer.write(lines: text)
   }
 
   /// The states of jobs, once more; with `--wait-jobs` not before they are final.
@@ -272,12 +273,12 @@ final class RunFinalizer: Sendable {
     guard let records = watch.records else { return }
     let summary = records.facts.withLock { $0.summary(watch.context.paths) }
     var text = settings.summaryFormat.render(
-      summary.templateValues, colors: settings.colors, warn: { log.warning("\($0)") })
+      summary.templateValues, colors: settings.colors, isDisplayed: true, warn: { log.warning("\($0)") })
     if !jobs.isEmpty {
       if !text.hasSuffix("\n") { text += "\n" }
-      text += "Slurm jobs: \(JobSummary.text(jobs))\n"
+      text += "Slurm jobs: \(JobSummary.text(jobs).forDisplay)\n"
     }
-    log.info("\(text)")
+    log.info(prepared: text)
   }
 
   private func waitWhileLogging() {

@@ -15,9 +15,12 @@ struct DotEnv {
   /// - Parameter environment: wins over the file's own earlier values in `${NAME}`.
   init(_ text: String, environment: [String: String]) {
     characters = Self.withPlainLineEnds(text)
+    var line = (number: 1, upTo: 0)
     while at < characters.count {
       guard let binding = readBinding() else {
-        malformedLines.append(1 + characters[..<at].count(where: \.isLineEnd))
+        line.number += characters[line.upTo..<at].count(where: \.isLineEnd)
+        line.upTo = at
+        malformedLines.append(line.number)
         // What could not be read goes to the end of the line that it stands on.
         skip { !$0.isLineEnd }
         continue

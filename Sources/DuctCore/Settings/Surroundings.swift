@@ -2,7 +2,6 @@ import Glibc
 internal import Logging
 internal import RecordText
 internal import SystemCalls
-internal import SystemPackage
 
 /// What duct finds itself in: the environment, with settings from .env files below it.
 ///
@@ -40,31 +39,32 @@ public struct Surroundings: Sendable {
   /// A setting: the environment's value, else that of the files.
   public subscript(name: String) -> String? { environment[name] ?? fromFiles[name] }
 
+  /// What of the files could not be used.
+  public var warnings: [String] { notes.filter { $0.level >= .warning }.map(\.text) }
+
   /// Later files win over earlier ones.
   private mutating func readFiles() {
-    let search = environment["DUCT_CONFIG_PATHS"] ?? Self.defaultPaths
+    let given = environment["DUCT_CONFIG_PATHS"]
+    let search = given ?? Self.defaultPaths
     notes.append((.debug, "Searching for .env files in: \(search)"))
     // Variables first: a default (`:-`) holds a colon too.
     let paths = expandVariables(search) { environment[$0] }.utf8.split(separator: UInt8(ascii: ":"))
-    for path in paths.reversed() {
+    let files = paths.reversed().compactMap { path -> SettingsFile? in
       let trimmed = String(Substring(path)).trimmed
-      if !trimmed.isEmpty { readFile(expandHome(trimmed)) }
+      if trimmed.isEmpty { return nil }
+      let place = expandHome(trimmed)
+      return SettingsFile(path: place, isNamed: given != nil && place.utf8.first == UInt8(ascii: "/"))
+    }
+    for (file, reading) in zip(files, SettingsFile.read(files)) {
+      switch reading {
+      case .absent: notes.append((.debug, ".env file not found (skipping): \(file.path)"))
+      case .leftOut(let reason): notes.append((.warning, "Leaving out .env file \(file.path): \(reason)"))
+      case .bytes(let bytes): use(bytes, of: file.path)
+      }
     }
   }
 
-  private mutating func readFile(_ path: String) {
-    let bytes: [UInt8]
-    do throws(Errno) {
-      bytes = try readAll(FilePath(escaped: path))
-    } catch {
-      switch error {
-      case .noSuchFileOrDirectory, .notDirectory, .isDirectory:
-        notes.append((.debug, ".env file not found (skipping): \(path)"))
-      default:
-        notes.append((.warning, "Cannot read .env file \(path): \(error.description) (\(error.name))"))
-      }
-      return
-    }
+  private mutating func use(_ bytes: [UInt8], of path: String) {
     guard let text = String(validating: bytes, as: UTF8.self) else {
       notes.append((.warning, "Skipping malformed .env file \(path): it is not UTF-8"))
       return
@@ -72,8 +72,10 @@ public struct Surroundings: Sendable {
     notes.append((.info, "Loading .env file: \(path)"))
     let known = environment.merging(fromFiles) { own, _ in own }
     let file = DotEnv(text, environment: known)
-    for line in file.malformedLines {
-      notes.append((.warning, "Passing over line \(line) of \(path): it is no NAME=value"))
+    if let first = file.malformedLines.first {
+      let others = file.malformedLines.count - 1
+      let more = others == 0 ? "" : ", and \(others) more"
+      notes.append((.warning, "Passing over line \(first) of \(path)\(more): it is no NAME=value"))
     }
     for (name, value) in file.values where known[name] == nil {
       if let value { fromFiles[name] = value }

@@ -1,0 +1,103 @@
+import Glibc
+import RecordText
+import SystemCalls
+import TestSupport
+import Testing
+
+/// Everything of a run is killed at once, as a batch system does at the end of a job's time.
+@Suite struct LostRunTests {
+  private let sandbox: Sandbox
+  init() throws { sandbox = try Sandbox() }
+
+  /// Stops all first, so that none of them can still answer the death of another.
+  private static func killEverything(_ sandbox: Sandbox, _ duct: pid_t) {
+    var victims: [pid_t] = [duct]
+    var next = 0
+    while next < victims.count {
+      kill(victims[next], SIGSTOP)
+      victims += Proc.children(of: victims[next])
+      next += 1
+    }
+    for victim in victims { kill(victim, SIGKILL) }
+  }
+
+  private func elapsed() throws -> Double {
+    try #require(sandbox.info()["execution_summary"]?["wall_clock_time"]?.double)
+  }
+
+  private func lose(_ options: [String], prefix: String = "log_") async throws {
+    let sandbox = sandbox
+    let result = try await duct(
+      options + ["-q", "-p", prefix, "sh", "-c", "echo begun; exec sleep 600"], in: sandbox
+    ) { duct in
+      // By the schedule alone: no report is due, and no job has changed.
+      try await eventually { try elapsed() > 1 }
+      Self.killEverything(sandbox, duct)
+    }
+    #expect(result.signal == SIGKILL)
+    try await eventually { sandbox.processes().isEmpty }
+  }
+
+  @Test(arguments: [
+    [], ["-c", "none"], ["-t", "system-summary"], ["--report-interval", "3600"], ["--local-first", "always"],
+  ])
+  func theRecordIsNotOlderThanItMayBe(_ options: [String]) async throws {
+    try await lose(options)
+    let info = try sandbox.info()
+    #expect(info["run_state"] == "running")
+    let start = try #require(info["execution_summary"]?["start_time"]?.double)
+    let update = try #require(info["last_update_time"]?.double)
+    let elapsed = try elapsed()
+    #expect(abs(update - start - elapsed) < 0.5)
+    #expect(info["execution_summary"]?["end_time"] == JSONValue.null)
+  }
+
+  @Test func readersShowItAsInterrupted() async throws {
+    try await lose([])
+    for arguments in [
+      ["ls", "log_"], ["jobs", "--no-refresh", "log_"], ["report", "--no-refresh", "log_"],
+    ] {
+      for format in [[], ["json"]] {
+        let options =
+          format.isEmpty ? [] : arguments[0] == "jobs" ? ["--json"] : ["-f", format[0]]
+        let result = try await run(Programs.conDuct, arguments + options, in: sandbox)
+        #expect(result.code == 0)
+        #expect(result.stdout.contains("interrupted"), "\(arguments + options)")
+        #expect(!result.stdout.contains("running"), "\(arguments + options)")
+      }
+    }
+    // Another that has the same pid is not the duct of this run.
+    var info = try sandbox.text("log_info.json")
+    let pid = try #require(sandbox.info()["duct_process"]?["duct_pid"]?.double)
+    info = info.replacing("\"duct_pid\": \(Int(pid)),", with: "\"duct_pid\": \(getpid()),")
+    try sandbox.write(info, to: "log_info.json")
+    let result = try await run(Programs.conDuct, ["ls", "log_"], in: sandbox)
+    #expect(result.stdout.contains("interrupted"))
+  }
+
+  @Test func aRunThatGoesOnIsRunning() async throws {
+    let sandbox = sandbox
+    _ = try await duct(["-q", "sh", "-c", "until [ -e go ]; do sleep 0.02; done"], in: sandbox) { _ in
+      try await eventually { sandbox.exists("log_info.json") }
+      let result = try await run(Programs.conDuct, ["ls", "log_"], in: sandbox)
+      #expect(result.stdout.contains("running"))
+      // Seen by another user, whom /proc may tell less.
+      if OtherUser.canBe {
+        let other = try await run(as: OtherUser.first, "con-duct", ["ls", "log_"], in: sandbox)
+        #expect(other.stdout.contains("running"), "\(other.stderr)")
+      }
+      try sandbox.write("", to: "go")
+    }
+    let result = try await run(Programs.conDuct, ["ls", "log_"], in: sandbox)
+    #expect(result.stdout.contains("finished"))
+  }
+
+  /// Fail-time has removed them: the schedule does not bring them back.
+  @Test func removedRecordsStayRemoved() async throws {
+    let sandbox = sandbox
+    _ = try await duct(
+      ["-q", "--fail-time", "100", "sh", "-c", "sleep 1.2; head -c 4000000 /dev/zero; exit 1"], in: sandbox)
+    #expect(!sandbox.exists("log_info.json"))
+    #expect(sandbox.names().isEmpty)
+  }
+}

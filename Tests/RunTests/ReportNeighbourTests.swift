@@ -1,0 +1,81 @@
+import Glibc
+import RecordText
+import SystemCalls
+import TestSupport
+import Testing
+
+/// A record names files; who reads it may read more than who wrote it. Needs two users beside root.
+@Suite(.enabled(if: OtherUser.canBe)) struct ReportNeighbourTests {
+  private let sandbox: Sandbox
+  init() throws {
+    sandbox = try Sandbox()
+    try sandbox.makeDirectory("logs", of: OtherUser.first)
+    try sandbox.makeDirectory("victim", of: OtherUser.second, mode: 0o700)
+    try sandbox.write("secret of the second\n", to: "victim/notes")
+    sandbox.give("victim/notes", to: OtherUser.second, mode: 0o600)
+  }
+
+  /// A record of the first user, whose failed job names `path` as its output.
+  private func record(_ path: String, uid: UInt32 = OtherUser.first, owner: UInt32 = OtherUser.first) throws {
+    try sandbox.write(
+      """
+      {"schema_version": "0.2.3", "command": "c", "execution_summary": {}, "system": {"uid": \(uid)},
+       "slurm": {"submitted_jobs": [{"job_id": 7, "state": "FAILED", "start_time": 1, "stdout_path": "\(path)",
+       "user": "root"}]}}
+      """, to: "logs/x_info.json")
+    sandbox.give("logs/x_info.json", to: owner)
+  }
+
+  private func report() async throws -> Finished {
+    try await run(Programs.conDuct, ["report", "--no-refresh", "logs"], in: sandbox, limit: 20)
+  }
+
+  @Test func rootIsShownTheFilesOfTheJobsOwner() async throws {
+    try sandbox.write("printed by the job\n", to: "logs/slurm-7.out")
+    sandbox.give("logs/slurm-7.out", to: OtherUser.first)
+    try record(sandbox["logs/slurm-7.out"].string)
+    #expect(try await report().stdout.contains("    | printed by the job\n"))
+  }
+
+  /// Also where the record claims to be the victim's, or the job root's.
+  @Test(arguments: [OtherUser.first, OtherUser.second, 0])
+  func filesOfOthersAreNotShown(_ claimed: UInt32) async throws {
+    for path in [sandbox["victim/notes"].string, "/etc/shadow", "/etc/passwd"] {
+      try record(path, uid: claimed)
+      let result = try await report()
+      #expect(result.code == 0)
+      #expect(!result.stdout.contains(" | "), "\(result.stdout)")
+      #expect(result.stdout.contains("and the record to another: it is not shown"))
+    }
+  }
+
+  @Test func linksAndFIFOsAreNotFollowed() async throws {
+    try valueOrErrno {
+      sandbox["logs/link"].withPlatformString { symlink(sandbox["victim/notes"].string, $0) }
+    }
+    try valueOrErrno { sandbox["logs/fifo"].withPlatformString { mkfifo($0, 0o644) } }
+    for (name, problem) in [("link", "it is a symbolic link"), ("fifo", "it is no regular file")] {
+      try record(sandbox["logs/\(name)"].string)
+      let result = try await report()
+      #expect(result.stdout.contains(problem))
+      #expect(!result.stdout.contains("secret"))
+    }
+  }
+
+  /// An archive that root has made of the records says whose they were.
+  @Test func rootsOwnRecordsAreTrusted() async throws {
+    try record(sandbox["victim/notes"].string, uid: OtherUser.second, owner: 0)
+    #expect(try await report().stdout.contains("secret of the second"))
+  }
+
+  /// The first user may not read what the record of the second names, and learns nothing but that.
+  @Test func anOrdinaryUserReadsTheRecordsOfAnother() async throws {
+    try sandbox.write("mine\n", to: "logs/private")
+    sandbox.give("logs/private", to: OtherUser.first, mode: 0o600)
+    try record(sandbox["logs/private"].string, uid: OtherUser.first, owner: OtherUser.second)
+    let result = try await run(
+      as: OtherUser.first, "con-duct", ["report", "--no-refresh", "logs"], in: sandbox)
+    #expect(result.code == 0, "\(result.stderr)")
+    #expect(!result.stdout.contains("mine"), "another's record does not publish a file of the reader's")
+  }
+}
