@@ -147,6 +147,7 @@ final class RunFinalizer: Sendable {
     // Daemons of the command may go on printing: then the relay has what comes, and the spool stays.
     let hasEnded = watch.capture?.hasEnded ?? true
     if !hasEnded {
+      if leftovers.isEmpty { setup.spool.noteRecordsAreDelivered() }
       setup.spool.status.noteEnding(.leftToRelay)
     } else if leftovers.isEmpty {
       setup.spool.status.noteEnding(.done)

@@ -1,0 +1,219 @@
+internal import CSystemCalls
+import Glibc
+internal import SystemCalls
+public import SystemPackage
+
+/// A folder that belongs to this user alone, opened once. What is in it is reached through its descriptor.
+///
+/// Others may have made a folder of that name first, or may put another in its place at any moment. So the
+/// path is followed once, and then the open folder is looked at: whatever is done to names meanwhile, only
+/// files are touched that lie in it. Nor is a file trusted for its name: each is opened without following
+/// a link and without waiting, and then looked at.
+public final class PrivateFolder: Sendable {
+  /// Why a folder, or a file in it, is not used.
+  public struct Refusal: Error, Sendable, CustomStringConvertible {
+    public var description: String
+    /// Of the call that failed; nil where something else is wrong.
+    public var errno: Errno?
+    /// The user that it belongs to, where that is another.
+    public var owner: UInt32?
+
+    public init(_ description: String, owner: UInt32? = nil) {
+      self.description = description
+      self.owner = owner
+    }
+
+    init(_ operation: String, _ errno: Errno) {
+      description = "cannot \(operation) it: \(errno.description) (\(errno.name))"
+      self.errno = errno
+    }
+  }
+
+  public let path: FilePath
+  let descriptor: FileDescriptor
+  /// The user whose files these are.
+  private let owner: UInt32
+
+  /// Opens a folder that is there.
+  ///
+  /// - Parameter owner: nil: the effective user of this process.
+  public convenience init(_ path: FilePath, owner: UInt32? = nil) throws(Refusal) {
+    try self.init(path, owner: owner ?? geteuid()) {
+      path.withPlatformString { openat(AT_FDCWD, $0, folderFlags) }
+    }
+  }
+
+  /// One in another.
+  ///
+  /// - Parameter path: where it is going to be, if not under that name.
+  convenience init(_ name: [UInt8], in parent: PrivateFolder, path: FilePath? = nil) throws(Refusal) {
+    try self.init(path ?? parent.path.appending(bytes: name), owner: parent.owner) {
+      FilePath(bytes: name).withPlatformString {
+        openat(parent.descriptor.rawValue, $0, folderFlags)
+      }
+    }
+  }
+
+  private convenience init(
+    _ path: FilePath, owner: UInt32, _ open: () -> CInt
+  ) throws(Refusal) {
+    let number: CInt
+    do throws(Errno) { number = try valueOrErrno(open) } catch { throw Refusal("open", error) }
+    try self.init(path, open: FileDescriptor(rawValue: number), owner: owner)
+  }
+
+  /// One that this process has open already, and that is closed with this object.
+  init(_ path: FilePath, open descriptor: FileDescriptor, owner: UInt32 = geteuid()) throws(Refusal) {
+    self.path = path
+    self.descriptor = descriptor
+    self.owner = owner
+    // From here on it is closed whatever happens.
+    let information = try Self.status(descriptor)
+    guard information.st_mode & S_IFMT == S_IFDIR else { throw Refusal("it is no folder") }
+    guard information.st_uid == owner else { throw Self.foreign(information.st_uid) }
+    guard information.st_mode & 0o022 == 0 else { throw Refusal("others may write into it") }
+  }
+
+  deinit { descriptor.closeQuietly() }
+
+  private static func status(_ file: FileDescriptor) throws(Refusal) -> stat {
+    var information = stat()
+    do throws(Errno) {
+      try valueOrErrno { fstat(file.rawValue, &information) }
+    } catch {
+      throw Refusal("stat", error)
+    }
+    return information
+  }
+
+  private static func foreign(_ user: UInt32) -> Refusal {
+    Refusal("it belongs to user \(user)", owner: user)
+  }
+
+  /// Whether its path leads to it: it may have been removed, or another put in its place.
+  var isInPlace: Bool {
+    var (own, found) = (stat(), stat())
+    return fstat(descriptor.rawValue, &own) == 0
+      && path.withPlatformString { lstat($0, &found) } == 0
+      && own.st_dev == found.st_dev && own.st_ino == found.st_ino
+  }
+
+  /// Seconds since 1970 of the last change of what is in it.
+  public var modification: Int { (try? Self.status(descriptor))?.st_mtim.tv_sec ?? 0 }
+
+  // MARK: Files in it
+
+  /// Opens a file, which must be a regular one of the same owner without another name.
+  public func open(
+    _ name: String, _ mode: FileDescriptor.AccessMode, options: FileDescriptor.OpenOptions = []
+  ) throws(Refusal) -> FileDescriptor {
+    let flags = mode.rawValue | options.rawValue | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK
+    let number: CInt
+    do throws(Errno) {
+      number = try valueOrErrno { openat(descriptor.rawValue, name, flags, mode_t(0o600)) }
+    } catch {
+      throw Refusal("open", error)
+    }
+    let file = FileDescriptor(rawValue: number)
+    do throws(Refusal) {
+      let information = try Self.status(file)
+      guard information.st_mode & S_IFMT == S_IFREG else { throw Refusal("it is no regular file") }
+      guard information.st_uid == owner else { throw Self.foreign(information.st_uid) }
+      guard information.st_nlink == 1 else { throw Refusal("it has another name elsewhere") }
+    } catch {
+      file.closeQuietly()
+      throw error
+    }
+    return file
+  }
+
+  /// Bytes of a file; nil if there is none of that name, or nothing that could be asked.
+  public func size(of name: String) -> Int? {
+    var information = stat()
+    guard fstatat(descriptor.rawValue, name, &information, AT_SYMLINK_NOFOLLOW) == 0 else { return nil }
+    return Int(information.st_size)
+  }
+
+  public func has(_ name: String) -> Bool { size(of: name) != nil }
+
+  /// All that a file holds, unless that is more than `limit` bytes.
+  public func read(_ name: String, limit: Int) throws(Refusal) -> [UInt8] {
+    let file = try open(name, .readOnly)
+    defer { file.closeQuietly() }
+    return try readContents(file, limit: limit)
+  }
+
+  /// Puts a file of that content in the place of the one that is there.
+  public func replace(_ name: String, with bytes: [UInt8]) throws(Refusal) {
+    let temporary = ".\(name).\(getpid()).tmp"
+    _ = unlinkat(descriptor.rawValue, temporary, 0)
+    let file = try open(temporary, .writeOnly, options: [.create, .exclusiveCreate])
+    defer { file.closeQuietly() }
+    do throws(Errno) {
+      try file.writeAll(bytes)
+      try valueOrErrno { renameat(descriptor.rawValue, temporary, descriptor.rawValue, name) }
+    } catch {
+      _ = unlinkat(descriptor.rawValue, temporary, 0)
+      throw Refusal("write", error)
+    }
+  }
+
+  // MARK: Names in it
+
+  /// So many names are looked at: whoever fills a folder beyond that hides what is in it from its owner alone.
+  private static let mostNames = 1 << 20
+
+  /// What is in it, without `.` and `..`. Needs no other descriptor.
+  public func names() -> [[UInt8]] { listDirectory(descriptor, limit: Self.mostNames) }
+
+  func makeFolder(_ name: String) throws(Errno) {
+    try valueOrErrno { mkdirat(descriptor.rawValue, name, 0o700) }
+  }
+
+  func rename(_ name: String, to new: String) throws(Errno) {
+    try valueOrErrno { renameat(descriptor.rawValue, name, descriptor.rawValue, new) }
+  }
+
+  /// Removes a file or, if it is empty, a folder. Where nothing of that name is there, all is well.
+  func remove(_ name: [UInt8]) {
+    FilePath(bytes: name).withPlatformString {
+      if unlinkat(descriptor.rawValue, $0, 0) != 0, errno != ENOENT {
+        _ = unlinkat(descriptor.rawValue, $0, AT_REMOVEDIR)
+      }
+    }
+  }
+
+  public func remove(_ name: String) { remove(Array(name.utf8)) }
+
+  /// Removes everything in it, and then the folder itself, as long as its name leads to it.
+  func removeWithContents() {
+    for name in names() { remove(name) }
+    if isInPlace { path.withPlatformString { _ = rmdir($0) } }
+  }
+}
+
+private let folderFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC
+
+/// The names in an open directory, without `.` and `..`.
+///
+/// - Parameter limit: how many are looked at.
+func listDirectory(_ directory: FileDescriptor, limit: Int) -> [[UInt8]] {
+  guard lseek(directory.rawValue, 0, SEEK_SET) == 0 else { return [] }
+  var names: [[UInt8]] = []
+  var buffer = [UInt8](repeating: 0, count: 32 << 10)
+  while names.count < limit {
+    let got = buffer.withUnsafeMutableBytes {
+      duct_list_directory(directory.rawValue, $0.baseAddress, $0.count)
+    }
+    if got <= 0 { break }
+    var at = 0
+    // struct linux_dirent64, see getdents64(2): the entry's length stands at 16, its name at 19.
+    while at + 19 < got {
+      let length = Int(buffer[at + 16]) | Int(buffer[at + 17]) << 8
+      let name = buffer[(at + 19)..<min(at + max(length, 20), got)].prefix { $0 != 0 }
+      if name != [0x2E], name != [0x2E, 0x2E] { names.append(Array(name)) }
+      at += max(length, 20)
+    }
+  }
+  return names
+}
