@@ -84,19 +84,27 @@ public final class SpoolFolder: Sendable {
   /// same files would cut off each other's ends.
   ///
   /// - Returns: the lock, to be kept until the end; nil if it is not free by the deadline.
-  public func lockCarrying(until deadline: MonotonicInstant) -> FileDescriptor? {
-    Self.lockCarrying(contents, until: deadline)
+  public func lockCarrying(
+    until deadline: MonotonicInstant
+  ) throws(PrivateFolder.Refusal) -> FileDescriptor? {
+    try Self.lockCarrying(contents, until: deadline)
   }
 
   /// Takes the lock of the process that carries a run's files, for as long as this one lives.
   public static func holdCarrying(_ folder: FilePath) -> Bool {
-    (try? PrivateFolder(folder)).flatMap { lockCarrying($0, until: .now + 5) } != nil
+    (try? PrivateFolder(folder)).flatMap { try? lockCarrying($0, until: .now + 5) } != nil
   }
+
+  private static let carrier = "carrier"
 
   private static func lockCarrying(
     _ folder: PrivateFolder, until deadline: MonotonicInstant
-  ) -> FileDescriptor? {
-    guard let file = try? folder.open("carrier", .readWrite, options: [.create]) else { return nil }
+  ) throws(PrivateFolder.Refusal) -> FileDescriptor? {
+    let file: FileDescriptor
+    do throws(PrivateFolder.Refusal) { file = try folder.open(carrier, .readWrite, options: [.create]) } catch
+    {
+      throw PrivateFolder.Refusal("\(carrier): \(error)")
+    }
     while duct_lock(file.rawValue) != 0 {
       guard errno == EWOULDBLOCK, deadline > .now else {
         file.closeQuietly()

@@ -94,22 +94,22 @@ public struct Recovery: Sendable {
     _ folder: FilePath, to directory: FilePath? = nil, lock: FileDescriptor? = nil, patience: Double = 1,
     limit: Double
   ) -> Outcome {
-    let opened: SpoolFolder
     do throws(PrivateFolder.Refusal) {
+      let opened: SpoolFolder
       if let lock {
         opened = try SpoolFolder(folder, inheriting: lock)
       } else {
         guard let found = try Self.open(folder, patience: patience) else { return .busy }
         opened = found
       }
+      guard let carrying = try opened.lockCarrying(until: .now + (lock == nil ? patience : limit)) else {
+        return .busy
+      }
+      defer { carrying.closeQuietly() }
+      return deliver(opened, to: directory, limit: limit)
     } catch {
       return error.errno == .noSuchFileOrDirectory ? .gone : .unusable(Self.explained(error, folder))
     }
-    guard let carrying = opened.lockCarrying(until: .now + (lock == nil ? patience : limit)) else {
-      return .busy
-    }
-    defer { carrying.closeQuietly() }
-    return deliver(opened, to: directory, limit: limit)
   }
 
   private func deliver(_ folder: SpoolFolder, to directory: FilePath?, limit: Double) -> Outcome {
