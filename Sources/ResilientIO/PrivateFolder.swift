@@ -146,8 +146,7 @@ public final class PrivateFolder: Sendable {
   /// Puts a file of that content in the place of the one that is there.
   public func replace(_ name: String, with bytes: [UInt8]) throws(Refusal) {
     let temporary = ".\(name).\(getpid()).tmp"
-    _ = unlinkat(descriptor.rawValue, temporary, 0)
-    let file = try open(temporary, .writeOnly, options: [.create, .exclusiveCreate])
+    let file = try openNew(temporary)
     defer { file.closeQuietly() }
     do throws(Errno) {
       try file.writeAll(bytes)
@@ -155,6 +154,15 @@ public final class PrivateFolder: Sendable {
     } catch {
       _ = unlinkat(descriptor.rawValue, temporary, 0)
       throw Refusal("write", error)
+    }
+  }
+
+  private func openNew(_ name: String) throws(Refusal) -> FileDescriptor {
+    do throws(Refusal) { return try open(name, .writeOnly, options: [.create, .exclusiveCreate]) } catch {
+      guard error.errno == .fileExists else { throw error }
+      // Of a process that was killed, and whose number was given again.
+      remove(name)
+      return try open(name, .writeOnly, options: [.create, .exclusiveCreate])
     }
   }
 
@@ -196,12 +204,17 @@ private let folderFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_C
 
 /// The names in an open directory, without `.` and `..`.
 ///
-/// - Parameter limit: how many are looked at.
-func listDirectory(_ directory: FileDescriptor, limit: Int) -> [[UInt8]] {
+/// - Parameters:
+///   - start: what the names begin with.
+///   - limit: how many are looked at, also of those that begin otherwise.
+func listDirectory(
+  _ directory: FileDescriptor, beginningWith start: [UInt8] = [], limit: Int
+) -> [[UInt8]] {
   guard lseek(directory.rawValue, 0, SEEK_SET) == 0 else { return [] }
   var names: [[UInt8]] = []
   var buffer = [UInt8](repeating: 0, count: 32 << 10)
-  while names.count < limit {
+  var left = limit
+  while left > 0 {
     let got = buffer.withUnsafeMutableBytes {
       duct_list_directory(directory.rawValue, $0.baseAddress, $0.count)
     }
@@ -211,7 +224,8 @@ func listDirectory(_ directory: FileDescriptor, limit: Int) -> [[UInt8]] {
     while at + 19 < got {
       let length = Int(buffer[at + 16]) | Int(buffer[at + 17]) << 8
       let name = buffer[(at + 19)..<min(at + max(length, 20), got)].prefix { $0 != 0 }
-      if name != [0x2E], name != [0x2E, 0x2E] { names.append(Array(name)) }
+      if name.starts(with: start), name != [0x2E], name != [0x2E, 0x2E] { names.append(Array(name)) }
+      left -= 1
       at += max(length, 20)
     }
   }

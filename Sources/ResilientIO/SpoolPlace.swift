@@ -44,7 +44,7 @@ public enum SpoolPlace: Sendable, Equatable {
     }
     defer { directory.closeQuietly() }
     let start = Array((name(uid) + "-").utf8)
-    return listDirectory(directory, limit: mostNames).filter { $0.starts(with: start) }
+    return listDirectory(directory, beginningWith: start, limit: mostNames)
       .sorted { $0.lexicographicallyPrecedes($1) }
       .map { parent.appending(bytes: $0) }
       .filter { path in

@@ -64,7 +64,7 @@ struct RecoverSubcommand: ParsableCommand {
     }
     if list { return try printList(listed(recovery)) }
     var (folders, leftovers) = selected(recovery)
-    var busy = 0
+    var (busy, empty) = (0, 0)
     for folder in folders {
       let descriptor = lock.map { FileDescriptor(rawValue: $0) }
       let outcome = recovery.deliver(
@@ -73,7 +73,9 @@ struct RecoverSubcommand: ParsableCommand {
         patience: runs.isEmpty ? 1 : 5, limit: timeout)
       leftovers = report(outcome, folder) || leftovers
       if case .busy = outcome { busy += 1 }
+      if case .empty = outcome { empty += 1 }
     }
+    if empty == folders.count, empty > 0, !inherited { print("Nothing waits on this host") }
     if runs.isEmpty, busy > 0 {
       print(
         "\(busy) \(busy == 1 ? "run goes" : "runs go") on, or \(busy == 1 ? "is" : "are") being recovered")
