@@ -13,7 +13,7 @@ struct DamagedSpoolTests {
 
   init() throws {
     sandbox = try Sandbox()
-    user = try UserFixture(61_301, in: sandbox)
+    user = try UserFixture(61_351, in: sandbox)
   }
 
   /// What is done to a folder, by a shell that is in it.

@@ -1,5 +1,6 @@
 import Glibc
 import RecordText
+import ResilientIO
 import SystemCalls
 import SystemPackage
 import TestSupport
@@ -119,26 +120,48 @@ struct FuzzTests {
     let base = FilePath("\(sandbox.spool)/duct-\(user.uid)")
     mkdir(base.string, 0o700)
     lchown(base.string, user.uid, user.uid)
-    for number in numbers { try damage(template, seed, number, in: base) }
+    let intact = try numbers.map { try damage(template, seed, $0, in: base) }
     // Behind all others.
     try place(template.folder, for: "whole", at: base.appending("z"), damage: { .bytes($1) })
 
-    if let problem = try await read("recover --timeout 2 --slurm-timeout 1", seed, numbers.lowerBound) {
+    if let problem = try await conduct("recover --timeout 2 --slurm-timeout 1", seed, numbers.lowerBound) {
       return problem
     }
-    for (name, suffix) in [("stdout", UserFixture.out), ("stderr", UserFixture.err)] {
-      guard (try? sandbox.text("logs/whole/x_\(name)")) == suffix else {
-        return "the run that is whole is not delivered"
+    if !Self.streams.allSatisfy({ isThere($0, in: sandbox["logs/whole"]) }) {
+      return "the run that is whole is not delivered"
+    }
+    for (number, names) in zip(numbers, intact) {
+      for name in names
+      where !isThere(name, in: sandbox["logs/\(number)"]) && !isThere(name, in: base.appending("r\(number)"))
+      {
+        return "\(name) of number \(number) was in order, and is gone"
       }
     }
     var choice = SeededNumbers(seed, numbers.lowerBound)
     let format = choice.one(of: ["auto", "summaries", "json", "json_pp"])
-    if let problem = try await read("ls -f \(format) records", seed, numbers.lowerBound) { return problem }
+    if let problem = try await conduct("ls -f \(format) records", seed, numbers.lowerBound) { return problem }
     let report = choice.one(of: ["text", "markdown", "json"])
-    return try await read("report --no-refresh -f \(report) records", seed, numbers.lowerBound)
+    return try await conduct("report --no-refresh -f \(report) records", seed, numbers.lowerBound)
   }
 
-  private func damage(_ template: Template, _ seed: UInt64, _ number: Int, in base: FilePath) throws {
+  private static let streams = ["stdout", "stderr"]
+
+  /// Whether a folder holds all that was printed: under the stream's own name, or beside it.
+  private func isThere(_ stream: String, in folder: FilePath) -> Bool {
+    let text = Array((stream == "stdout" ? UserFixture.out : UserFixture.err).utf8)
+    let places = [stream, "x_\(stream)"] + sandbox.names(of: folder).filter { $0.hasPrefix("x_\(stream).") }
+    return places.contains { name in
+      guard let file = try? openRegularFile(folder.appending(name)) else { return false }
+      defer { file.closeQuietly() }
+      var bytes = [UInt8](repeating: 0, count: text.count + 1)
+      return read(file.rawValue, &bytes, bytes.count) == text.count && bytes.starts(with: text)
+    }
+  }
+
+  /// Returns the streams of which all can be known that is needed to deliver them.
+  private func damage(
+    _ template: Template, _ seed: UInt64, _ number: Int, in base: FilePath
+  ) throws -> [String] {
     var fuzz = Fuzz(numbers: SeededNumbers(seed, number))
     let chosen = Set((0...fuzz.numbers.below(3)).map { _ in fuzz.numbers.one(of: Template.names) })
     try place(template.folder, for: "\(number)", at: base.appending("r\(number)")) { name, bytes in
@@ -159,6 +182,7 @@ struct FuzzTests {
       let file = isChosen ? fuzz.damaged(bytes, isPage: false) : .bytes(bytes)
       try file.write(to: sandbox["records/r\(number)_\(name)"], uid: user.uid)
     }
+    return Self.streams.filter { chosen.isDisjoint(with: ["manifest.json", "status", $0]) }
   }
 
   private func place(
@@ -181,7 +205,7 @@ struct FuzzTests {
   }
 
   /// Runs con-duct on what is there. Nil if it did as it should.
-  private func read(_ words: String, _ seed: UInt64, _ number: Int) async throws -> String? {
+  private func conduct(_ words: String, _ seed: UInt64, _ number: Int) async throws -> String? {
     // Of this process the memory would count too: it is measured from a small one.
     let program = """
       import resource, subprocess, sys
@@ -191,14 +215,16 @@ struct FuzzTests {
       """
     try sandbox.write(program, to: "measure.py")
     let result = try await user.sh("python3 measure.py con-duct \(words)", limit: Self.limit + 30)
-    let words = result.stdout.split(separator: "\n").last?.split(separator: " ") ?? []
-    guard words.count == 3, words[0] == "result" else {
+    let answer = result.stdout.split(separator: "\n").last?.split(separator: " ") ?? []
+    guard answer.count == 3, answer[0] == "result" else {
       return "con-duct \(words): no result: \(result.stderr.suffix(500))"
     }
-    guard let code = Int(words[1]), (0...1).contains(code) else {
-      return "con-duct ended with \(words[1]): \(result.stderr.prefix(3000))"
+    guard let code = Int(answer[1]), (0...1).contains(code) else {
+      return "con-duct \(words) ended with \(answer[1]): \(result.stderr.prefix(3000))"
     }
-    guard let memory = Int(words[2]), memory < Self.mostMemory else { return "con-duct took \(words[2]) KiB" }
+    guard let memory = Int(answer[2]), memory < Self.mostMemory else {
+      return "con-duct \(words) took \(answer[2]) KiB"
+    }
     return nil
   }
 }

@@ -56,6 +56,15 @@ import Testing
     #expect(left.stdout == "", "\(result.stderr)")
   }
 
+  @Test func aRunThatIsRefusedLeavesNothing() async throws {
+    try sandbox.write("", to: "log_info.json")
+    for options in ["", "--local-first always"] {
+      let result = try await sh(
+        "\"$0\" \(Self.options) \(options) -p log_ true; ls -A \(sandbox.spool)/duct-*")
+      #expect(result.stderr.contains("records exist already") && result.stdout == "", "\(result)")
+    }
+  }
+
   @Test(.enabled(if: geteuid() == 0, "chmod stops no root, and tests have no user but it"))
   func whatIsToldIsWhatIsListed() async throws {
     let user = try UserFixture(61_331, in: sandbox)

@@ -44,17 +44,7 @@ struct UserFixture: Sendable {
   /// The folders of this user's runs in the sandbox's spool.
   func spooledRuns() -> [FilePath] {
     let base = FilePath(sandbox.spool.string + "/duct-\(uid)")
-    return ((try? names(base)) ?? []).filter { !$0.hasPrefix(".") }.sorted().map { base.appending($0) }
-  }
-
-  private func names(_ path: FilePath) throws -> [String] {
-    guard let stream = opendir(path.string) else { throw Errno(rawValue: errno) }
-    defer { closedir(stream) }
-    var names: [String] = []
-    while let entry = readdir(stream) {
-      names.append(withUnsafeBytes(of: &entry.pointee.d_name) { String(escapingUpToNUL: $0) })
-    }
-    return names.filter { $0 != "." && $0 != ".." }
+    return sandbox.names(of: base).filter { !$0.hasPrefix(".") }.map { base.appending($0) }
   }
 
   static let out = "out 1\nout 2\n"

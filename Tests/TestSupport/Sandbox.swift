@@ -100,7 +100,7 @@ public final class Sandbox: Sendable {
     names(of: folder.isEmpty ? path : self[folder])
   }
 
-  private func names(of path: FilePath) -> [String] {
+  public func names(of path: FilePath) -> [String] {
     guard let stream = path.withPlatformString({ opendir($0) }) else { return [] }
     defer { closedir(stream) }
     var names: [String] = []

@@ -103,7 +103,7 @@ struct RecoveredRun {
     }
     if page.isInLog(index, manifest) { return nil }
     let waiting = page.bytesWaiting(stream: index, manifest)
-    var file: FileDescriptor?
+    let file: FileDescriptor
     do throws(PrivateFolder.Refusal) { file = try folder.open(name, .readOnly) } catch {
       // Without it what is in the log directory already is all that there is.
       if waiting == 0 { return nil }
@@ -112,12 +112,19 @@ struct RecoveredRun {
     }
     // Nobody writes any more: what the relay could not note before it was killed counts too.
     page.status.noteAbandoned(stream: index, spoolSize: folder.size(of: name) ?? 0)
-    let head = try? folder.open(Name.head(index), .readOnly)
-    let log =
-      manifest.isDirect
-      ? head ?? (try? openRegularFile(FilePath(escaped: manifest.paths.stream(index)))) : nil
     return RenderedOutput(
-      stream: index, stores: OutputStores(log: log, spool: file, memory: nil), status: page.status, wake: {})
+      stream: index, stores: OutputStores(log: beginning(index), spool: file, memory: nil),
+      status: page.status, wake: {})
+  }
+
+  /// What the relay has written into the log file itself, where it did: from that file or, if it had been
+  /// removed while the run went on, from the copy in the folder.
+  private mutating func beginning(_ index: Int) -> FileDescriptor? {
+    guard manifest.isDirect else { return nil }
+    do throws(PrivateFolder.Refusal) { return try folder.open(Name.head(index), .readOnly) } catch {
+      if error.errno != .noSuchFileOrDirectory { problems.append("\(Name.head(index)): \(error)") }
+    }
+    return try? openRegularFile(FilePath(escaped: manifest.paths.stream(index)))
   }
 
   /// Nobody can say where in its log file belongs what the spool has of a stream.
@@ -234,37 +241,6 @@ struct RecoveredRun {
 
   /// More than any run takes: sums of such numbers are numbers.
   private static let mostLooks = 1 << 40
-}
-
-extension ExecutionSummary {
-  /// - Parameter looks: how many there had been by the end of the report. Some of its looks may be counted
-  ///   already.
-  fileprivate mutating func add(_ report: UsageReport, upTo looks: Int) {
-    let totals = report.totals
-    // Zombies have no memory to tell of.
-    if totals.rss > 0 {
-      peakRSS = larger(peakRSS, totals.rss)
-      peakVSZ = larger(peakVSZ, totals.vsz)
-      peakPmem = larger(peakPmem, totals.pmem)
-    }
-    peakPcpu = larger(peakPcpu, totals.pcpu)
-    peakPSS = larger(peakPSS, totals.pss)
-    peakSwap = larger(peakSwap, totals.swap)
-    peakPmemLimit = larger(peakPmemLimit, totals.limitPercent)
-    let new = looks - sampleCount
-    guard new > 0 else { return }
-    sampleCount = looks
-    // Of the looks that are new nothing is known but the mean of their report.
-    let weight = Double(new) / Double(looks)
-    func mean(_ before: Double?, _ value: Double?) -> Double? {
-      guard let before, let value else { return before ?? value }
-      return before + (value - before) * weight
-    }
-    averageRSS = mean(averageRSS, report.averages.rss)
-    averageVSZ = mean(averageVSZ, report.averages.vsz)
-    averagePmem = mean(averagePmem, report.averages.pmem)
-    averagePcpu = mean(averagePcpu, report.averages.pcpu)
-  }
 }
 
 extension ThreadCarrier {
