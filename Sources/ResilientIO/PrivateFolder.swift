@@ -208,26 +208,31 @@ private let folderFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_C
 ///   - start: what the names begin with.
 ///   - limit: how many are looked at, also of those that begin otherwise.
 func listDirectory(
-  _ directory: FileDescriptor, beginningWith start: [UInt8] = [], limit: Int
+  _ directory: FileDescriptor, beginningWith start: String = "", limit: Int
 ) -> [[UInt8]] {
   guard lseek(directory.rawValue, 0, SEEK_SET) == 0 else { return [] }
+  let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 32 << 10, alignment: 8)
+  defer { buffer.deallocate() }
   var names: [[UInt8]] = []
-  var buffer = [UInt8](repeating: 0, count: 32 << 10)
   var left = limit
   while left > 0 {
-    let got = buffer.withUnsafeMutableBytes {
-      duct_list_directory(directory.rawValue, $0.baseAddress, $0.count)
-    }
+    let got = duct_list_directory(directory.rawValue, buffer.baseAddress, buffer.count)
     if got <= 0 { break }
     var at = 0
-    // struct linux_dirent64, see getdents64(2): the entry's length stands at 16, its name at 19.
-    while at + 19 < got {
-      let length = Int(buffer[at + 16]) | Int(buffer[at + 17]) << 8
-      let name = buffer[(at + 19)..<min(at + max(length, 20), got)].prefix { $0 != 0 }
-      if name.starts(with: start), name != [0x2E], name != [0x2E, 0x2E] { names.append(Array(name)) }
+    // struct linux_dirent64, see getdents64(2): the entry's length stands at 16, its name at 19, with a NUL.
+    while at + 19 < got, let entry = buffer.baseAddress.map({ $0 + at }) {
+      let name = (entry + 19).assumingMemoryBound(to: CChar.self)
+      if start.isEmpty ? !isDots(name) : strncmp(name, start, start.utf8.count) == 0 {
+        names.append(bytes(ofCString: name))
+      }
       left -= 1
-      at += max(length, 20)
+      at += max(Int((entry + 16).load(as: UInt16.self)), 20)
     }
   }
   return names
+}
+
+/// `.` or `..`.
+private func isDots(_ name: UnsafePointer<CChar>) -> Bool {
+  strcmp(name, ".") == 0 || strcmp(name, "..") == 0
 }

@@ -43,8 +43,7 @@ public enum SpoolPlace: Sendable, Equatable {
       return []
     }
     defer { directory.closeQuietly() }
-    let start = Array((name(uid) + "-").utf8)
-    return listDirectory(directory, beginningWith: start, limit: mostNames)
+    return listDirectory(directory, beginningWith: name(uid) + "-", limit: mostNames)
       .sorted { $0.lexicographicallyPrecedes($1) }
       .map { parent.appending(bytes: $0) }
       .filter { path in
