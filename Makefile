@@ -4,6 +4,7 @@
 #   make test      all tests, on that Slurm
 #   make install PREFIX=DIR    a release build, with man pages and completions (default /usr/local)
 #   make bench     speed, beside con-duct in the same run
+#   make fuzz RUNS=20000   damaged files given to recover, ls and report; SEED=N plays the same again
 #   make soak      an hour's worth of output into a log directory that comes and goes
 #   make format    the project's style; make lint says where it is not kept
 #   make clean     away with what was built
@@ -26,7 +27,7 @@ RELEASE_FLAGS := -c release --static-swift-stdlib -Xlinker -L$(CURDIR)/$(STATIC)
   -Xswiftc -Xclang-linker -Xswiftc -static-libgcc -Xswiftc -Xclang-linker -Xswiftc -no-pie \
   -Xswiftc -use-ld=lld
 
-.PHONY: all build release demo test install bench soak format lint clean
+.PHONY: all build release demo test install bench fuzz soak format lint clean
 
 all: build
 
@@ -58,6 +59,13 @@ test: lint
 bench: release
 	@contrib/install-dependencies slurm yardstick bench
 	@Benchmarks/run $(abspath $(RELEASE)) $(abspath .build/yardstick/bin)
+
+fuzz:
+	@contrib/install-dependencies build
+	$(SWIFT) build --build-tests
+	@ln -sf duct $(DEBUG)/con-duct
+	FUZZ_RUNS=$(or $(RUNS),20000) $(if $(SEED),FUZZ_SEED=$(SEED)) \
+	  $(SWIFT) test --skip-build --no-parallel --filter FuzzTests
 
 soak: release
 	@contrib/install-dependencies faults

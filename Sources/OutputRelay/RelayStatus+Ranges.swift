@@ -201,20 +201,25 @@ extension RelayStatus {
 }
 
 extension RelayStatus {
-  /// Whether the numbers of a page that a run has left can be: a damaged file holds anything.
-  var isPlausible: Bool {
-    (0..<Self.streamCount).allSatisfy { index in
-      let stream = streamPointer(index).pointee
-      let most = UInt64(Self.mostBytes)
-      let offsets = [stream.written, stream.claimed, stream.proven, stream.released]
-      let starts = withUnsafeBytes(of: stream.starts) { Array($0.bindMemory(to: UInt64.self)) }
-      guard offsets.allSatisfy({ $0 <= most }), starts.allSatisfy({ $0 <= most || $0 == .max }) else {
-        return false
-      }
-      return [RangeList.dropped, .unreadable].allSatisfy {
-        isPlausible(list($0, index).pointee, list($0, index))
-      }
+  /// Whether what a page that a run has left says of a stream can be: a damaged file holds anything. Nothing else is
+  /// asked of a page of which this is not known.
+  public func isPlausible(stream index: Int) -> Bool {
+    let stream = streamPointer(index).pointee
+    let most = UInt64(Self.mostBytes)
+    let offsets = [stream.written, stream.claimed, stream.proven, stream.released]
+    let starts = withUnsafeBytes(of: stream.starts) { Array($0.bindMemory(to: UInt64.self)) }
+    guard offsets.allSatisfy({ $0 <= most }), starts.allSatisfy({ $0 <= most || $0 == .max }) else {
+      return false
     }
+    return [RangeList.dropped, .unreadable].allSatisfy { isPlausible(list($0, index).pointee, list($0, index)) }
+  }
+
+  /// Whether no more was delivered or given back than was printed. To be asked when `written` is known.
+  public func isInOrder(stream index: Int) -> Bool {
+    let written = self[index].written
+    let ends = (dropped(stream: index).items + unreadable(stream: index).items).map(\.range.upperBound)
+    let starts = (0..<OutputStores.count).compactMap { start(of: $0, stream: index) }
+    return ([proven(stream: index), released(stream: index)] + ends + starts).allSatisfy { $0 <= written }
   }
 
   private func isPlausible(

@@ -98,9 +98,9 @@ public final class RelayStatus: @unchecked Sendable {
     page = address.bindMemory(to: duct_relay_status.self, capacity: 1)
   }
 
-  /// What a run has left: the copy in its spool, whose numbers may be anything.
+  /// What a run has left: the copy in its spool. Its numbers may be anything: see `isPlausible`.
   ///
-  /// - Throws: EINVAL for a file that is no such page, or whose numbers cannot be.
+  /// - Throws: EINVAL for a file that is no such page.
   public convenience init(left copy: FileDescriptor) throws(Errno) {
     var information = stat()
     try valueOrErrno { fstat(copy.rawValue, &information) }
@@ -109,7 +109,7 @@ public final class RelayStatus: @unchecked Sendable {
     }
     try self.init(mapping: Self.memory(), copy: copy)
     let got = try valueOrErrno { pread(copy.rawValue, page, Self.size, 0) }
-    guard got == Self.size, page.pointee.version == Self.version, isPlausible else { throw .invalidArgument }
+    guard got == Self.size, page.pointee.version == Self.version else { throw .invalidArgument }
   }
 
   deinit {

@@ -62,19 +62,20 @@ struct RecoverSubcommand: ParsableCommand {
       guard let run = try? RecordedRun(reading: path), run.tag != nil || !run.jobs.isEmpty else { return nil }
       return JobRefresh([run], surroundings, limit: limit).jobs.first
     }
-    let folders = try selected(recovery)
-    if list { return try printList(recovery, folders) }
-    var leftovers = false
-    var busy = 0
+    if list { return try printList(listed(recovery)) }
+    var (folders, leftovers) = selected(recovery)
+    var (busy, empty) = (0, 0)
     for folder in folders {
       let descriptor = lock.map { FileDescriptor(rawValue: $0) }
       let outcome = recovery.deliver(
         folder, to: to.map { FilePath(escaped: surroundings.expandHome($0)) }, lock: descriptor,
         // Who names a run wants it now; of all of them some may be running.
         patience: runs.isEmpty ? 1 : 5, limit: timeout)
-      leftovers = tell(outcome, folder) || leftovers
+      leftovers = report(outcome, folder) || leftovers
       if case .busy = outcome { busy += 1 }
+      if case .empty = outcome { empty += 1 }
     }
+    if empty == folders.count, empty > 0, !inherited { print("Nothing waits on this host") }
     if runs.isEmpty, busy > 0 {
       print(
         "\(busy) \(busy == 1 ? "run goes" : "runs go") on, or \(busy == 1 ? "is" : "are") being recovered")
@@ -82,34 +83,79 @@ struct RecoverSubcommand: ParsableCommand {
     if leftovers { throw ExitCode(1) }
   }
 
-  private func selected(_ recovery: Recovery) throws -> [FilePath] {
-    if inherited { return runs.map { FilePath(escaped: $0) } }
+  // MARK: Which runs
+
+  /// The folders that are meant, and whether a word meant none and there is something wrong with that.
+  private func selected(_ recovery: Recovery) -> (folders: [FilePath], hasTrouble: Bool) {
+    if inherited { return (runs.map { FilePath(escaped: $0) }, false) }
     let known = recovery.folders
     if runs.isEmpty {
-      if known.isEmpty, !json { print("Nothing waits on this host") }
-      return known
+      if known.isEmpty { print("Nothing waits on this host") }
+      return (known, false)
     }
     var found: [FilePath] = []
+    var hasTrouble = false
     for word in runs {
-      var meant = known.filter { recovery.isMeant($0, by: word) }
-      // A folder in a spool of another place, as the message of its run names it.
-      if meant.isEmpty, recovery.run(in: FilePath(escaped: word)) != nil { meant = [FilePath(escaped: word)] }
-      if meant.isEmpty {
-        complain("con-duct: nothing waits for \(word) on this host; see con-duct recover --list")
-        throw ExitCode(1)
-      }
+      let meant = Self.meant(by: word, among: known, recovery)
+      if meant.isEmpty { hasTrouble = !isDelivered(word) || hasTrouble }
       found += meant.filter { !found.contains($0) }
     }
-    return found
+    return (found, hasTrouble)
   }
 
-  private func printList(_ recovery: Recovery, _ folders: [FilePath]) throws {
-    let waiting = folders.compactMap { recovery.run(in: $0) }
+  private static func meant(by word: String, among known: [FilePath], _ recovery: Recovery) -> [FilePath] {
+    let meant = known.filter { recovery.isMeant($0, by: word) }
+    // A folder in a spool of another place, as the message of its run names it.
+    return meant.isEmpty && Recovery.isFolderOfRun(word) ? [FilePath(escaped: word)] : meant
+  }
+
+  /// Says what is known of a run that has nothing in a spool. False unless its record is complete.
+  private func isDelivered(_ word: String) -> Bool {
+    let run: RecordedRun
+    do throws(RecordError) {
+      run = try RecordedRun(reading: RecordedRun.path(of: word))
+    } catch {
+      tell(
+        "nothing is known of \(word): nothing waits for it on this host (see con-duct recover --list), and \(error)"
+      )
+      return false
+    }
+    guard run.state == "running" else {
+      print("Nothing waits for \(word), and its record is complete".forDisplay)
+      return true
+    }
+    let host = run.field("hostname")?.string
+    if let host, host != fullHostName() {
+      tell("the record of \(word) says that it is running, on \(host): recover it there")
+    } else {
+      tell(
+        "the record of \(word) says that it is running, and nothing of it is in a spool of this host: if its process has gone, the record is all that is left, and stays as it is"
+      )
+    }
+    return false
+  }
+
+  // MARK: --list
+
+  private func listed(_ recovery: Recovery) throws -> [WaitingRun] {
+    if runs.isEmpty { return recovery.runs }
+    let known = recovery.folders
+    return try runs.flatMap { word in
+      let found = Self.meant(by: word, among: known, recovery).compactMap { recovery.run(in: $0) }
+      if found.isEmpty {
+        tell("nothing waits for \(word) on this host; see con-duct recover --list")
+        throw ExitCode(1)
+      }
+      return found
+    }
+  }
+
+  private func printList(_ waiting: [WaitingRun]) throws {
     if json {
       try show(String(decoding: RecordEncoder().line(waiting), as: UTF8.self))
       return
     }
-    if waiting.isEmpty { return }
+    if waiting.isEmpty { return print("Nothing waits on this host") }
     var table = TextTable([
       ("RUN", .left), ("STATE", .left), ("STARTED", .left), ("BYTES", .right), ("FOR", .left),
     ])
@@ -120,29 +166,50 @@ struct RecoverSubcommand: ParsableCommand {
       ])
     }
     try show(table.text)
+    for run in waiting {
+      if let problem = run.problem { tell("\(run.spool): \(problem)") }
+    }
   }
 
+  // MARK: Outcomes
+
   /// Says what became of a run. True if something still waits.
-  private func tell(_ outcome: Recovery.Outcome, _ folder: FilePath) -> Bool {
+  private func report(_ outcome: Recovery.Outcome, _ folder: FilePath) -> Bool {
     switch outcome {
-    case .delivered(let prefix, _):
-      if !inherited { print("Delivered: \(prefix)") }
+    case .delivered(let prefix, let notes):
+      for note in notes { tell(note) }
+      if !inherited { print("Delivered: \(prefix)".forDisplay) }
       return false
     case .empty: return false
     case .gone:
-      if !inherited { print("Delivered by another: \(folder)") }
+      if !inherited { print("Delivered by another: \(folder)".forDisplay) }
       return false
     case .busy:
       // Who asks for all does not ask for those that need nothing.
       if runs.isEmpty { return false }
-      complain("con-duct: \(folder) is in use: its run goes on, or is being recovered")
+      tell("\(folder) is in use: its run goes on, or is being recovered")
       return true
-    case .waiting(let prefix, let reasons):
-      complain("con-duct: not everything could be delivered to \(prefix): \(reasons.joined(separator: "; "))")
+    case .waiting(let prefix, let reasons, let notes):
+      for note in notes { tell(note) }
+      tell("not everything could be delivered to \(prefix): \(reasons.joined(separator: "; "))")
       return true
-    case .unreadable(let reason):
-      complain("con-duct: \(folder) holds nothing that can be delivered: \(reason)")
+    case .unusable(let reason):
+      tell("cannot recover \(folder): \(reason)")
       return true
     }
+  }
+}
+
+extension RecordedRun {
+  /// The info.json that a word of the command line means: that file itself, another file of the run, or its prefix.
+  fileprivate static func path(of word: String) -> FilePath {
+    typealias Suffix = LogPaths.Suffix
+    for suffix in [Suffix.info, Suffix.usage, Suffix.stdout, Suffix.stderr] where word.hasSuffix(suffix) {
+      let prefix = String(word.dropLast(suffix.count))
+      if prefix.isEmpty || "/_.-".contains(prefix.last ?? "/") {
+        return FilePath(escaped: prefix + Suffix.info)
+      }
+    }
+    return FilePath(escaped: word + Suffix.info)
   }
 }

@@ -148,7 +148,7 @@ struct RunArguments: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "A local folder for what cannot be in the log directory yet. (default: the first of $TMPDIR, /var/tmp and /tmp that will do)",
+      "A local folder for what cannot be in the log directory yet. (default: the first that will do of $TMPDIR, /var/tmp, /tmp, ~/.local/state, a folder with a random name in /var/tmp, and $XDG_RUNTIME_DIR)",
       valueName: "directory"))
   var spoolDir: String?
 

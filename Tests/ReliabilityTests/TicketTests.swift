@@ -152,7 +152,7 @@ extension OnFaults {
       let fixture = self.fixture
       try await leaveARunWaiting()
       let folder = try #require(fixture.sandbox.spooledRuns().first)
-      let lock = try FileDescriptor.opening(folder.appending("lock"), .readWrite)
+      let lock = try FileDescriptor.opening(folder, .readOnly)
       // The relay of the run may still be about to go.
       try await eventually { flock(lock.rawValue, LOCK_EX | LOCK_NB) == 0 }
       let recovered = try await run(
@@ -160,8 +160,7 @@ extension OnFaults {
       ) { recover in
         // It waits for whoever has the lock, who then removes all.
         try await eventually { Proc.isSleeping(recover) }
-        SpoolFolder(folder, inheriting: lock).remove()
-        lock.closeQuietly()
+        try SpoolFolder(folder, inheriting: lock).remove()
       }
       #expect(recovered.code == 0 && recovered.stderr == "")
       #expect(recovered.stdout == "Delivered by another: \(folder)\n")

@@ -12,18 +12,18 @@ import Testing
 
   private func reasons() -> [String] {
     var reasons: [String] = []
-    _ = Spool.find(in: [sandbox.path], reject: { reasons.append($1) })
+    _ = Spool.find(in: [.named(sandbox.path)], reject: { reasons.append($1) })
     return reasons
   }
 
   private var base: String { "duct-\(geteuid())" }
 
   @Test func isMadeForItsOwnerAlone() throws {
-    let spool = try #require(Spool.find(in: [sandbox.path]))
+    let spool = try #require(Spool.find(in: [.named(sandbox.path)]))
     #expect(spool.base == sandbox[base])
     var information = stat()
     #expect(lstat(spool.base.string, &information) == 0 && information.st_mode & 0o777 == 0o700)
-    #expect(Spool.find(in: [sandbox.path]) != nil)
+    #expect(Spool.find(in: [.named(sandbox.path)]) != nil)
   }
 
   @Test func aLinkAForeignOrAnOpenFolderIsRefused() throws {
@@ -41,34 +41,36 @@ import Testing
       chown(sandbox[base].string, 12345, 12345)
       #expect(reasons() == ["it belongs to user 12345"])
     }
-    #expect(Spool.existing(in: [sandbox.path]).isEmpty == (geteuid() == 0))
+    #expect(Spool.existing(in: [.named(sandbox.path)]).isEmpty == (geteuid() == 0))
   }
 
   @Test func theNextPlaceIsTaken() throws {
     try sandbox.write("", to: "file")
     try sandbox.makeDirectory("good")
-    let spool = Spool.find(in: [sandbox["file"], sandbox["missing"], sandbox["good"]])
+    let spool = Spool.find(in: [.named(sandbox["file"]), .named(sandbox["missing"]), .named(sandbox["good"])])
     #expect(spool?.base == sandbox["good/\(base)"])
   }
 
   @Test func aFolderIsOnesOwnWhileItIsHeld() throws {
-    let spool = try #require(Spool.find(in: [sandbox.path]))
-    let folder = try SpoolFolder.create(spool, name: "run")
-    #expect(try SpoolFolder.open(folder.path) == nil)
+    let spool = try #require(Spool.find(in: [.named(sandbox.path)]))
+    var folder: SpoolFolder? = try SpoolFolder.create(spool, name: "run")
+    let path = try #require(folder?.path)
+    #expect(try SpoolFolder.open(path) == nil)
     #expect(throws: IOFailure.self) { try SpoolFolder.create(spool, name: "run") }
-    folder.lock.closeQuietly()
-    let again = try #require(try SpoolFolder.open(folder.path))
-    #expect(spool.folders() == [folder.path])
+    folder = nil
+    let again = try #require(try SpoolFolder.open(path))
+    #expect(spool.folders() == [path])
     again.remove()
     #expect(spool.folders() == [])
   }
 
   @Test func whatAKilledDuctHadBegunToMakeIsRemoved() async throws {
-    for name in [".empty", ".locked", ".held", ".new", "run"] { try sandbox.makeDirectory(name) }
-    for name in [".locked", ".held"] { try sandbox.write("", to: "\(name)/lock") }
-    let lock = try FileDescriptor.opening(sandbox[".held/lock"], .readWrite)
+    chmod(sandbox.path.string, 0o700)
+    for name in [".old", ".held", ".new", "run"] { try sandbox.makeDirectory(name) }
+    try sandbox.write("", to: ".old/file")
+    let lock = try FileDescriptor.opening(sandbox[".held"], .readOnly)
     #expect(flock(lock.rawValue, LOCK_EX | LOCK_NB) == 0)
-    for name in [".empty", ".locked", ".held", "run"] {
+    for name in [".old", ".held", "run"] {
       let touched = try await run("touch", ["-d", "2 minutes ago", sandbox[name].string], in: sandbox)
       #expect(touched.code == 0)
     }
@@ -77,20 +79,112 @@ import Testing
     lock.closeQuietly()
   }
 
-  @Test func aLockThatIsRemovedWhileItIsWaitedForIsNone() throws {
-    try sandbox.makeDirectory("run")
-    try sandbox.write("", to: "run/lock")
-    let isDone = Monitor(false)
-    let found = try FaultDriver.use({ call, _ in
-      // Between open and lock: the first thing that is asked of the lock is whether it is still there.
-      if call == "stat", !isDone.update({ done in (done, done = true).0 }) {
-        unlink(sandbox["run/lock"].string)
-      }
-      return nil
-    }) {
-      try SpoolFolder.open(sandbox["run"])
+  @Test func aFolderThatIsSwappedIsNotMistaken() throws {
+    let spool = try #require(Spool.find(in: [.named(sandbox.path)]))
+    let folder = try SpoolFolder.create(spool, name: "run")
+    try sandbox.write("mine", to: "\(base)/run/file")
+    // Another folder takes its name while it is held.
+    rename(folder.path.string, sandbox["away"].string)
+    try sandbox.makeDirectory("\(base)/run")
+    try sandbox.write("another's", to: "\(base)/run/file")
+    #expect(try folder.contents.read("file", limit: 100) == Array("mine".utf8))
+    folder.remove()
+    #expect(sandbox.names("away") == [])
+    #expect(try sandbox.text("\(base)/run/file") == "another's")
+  }
+}
+
+/// What lies in a spool is opened in one way.
+@Suite struct PrivateFolderTests {
+  private let sandbox: Sandbox
+  init() throws {
+    sandbox = try Sandbox()
+    try sandbox.makeDirectory("folder")
+  }
+
+  private func refusal(_ name: String) -> String? {
+    do {
+      let bytes = try PrivateFolder(sandbox["folder"]).read(name, limit: 10)
+      return String(decoding: bytes, as: UTF8.self)
+    } catch {
+      return error.description
     }
-    #expect(found == nil && isDone.withLock { $0 })
-    #expect(sandbox.names() == [])
+  }
+
+  @Test func onlyARegularFileOfItsOwnerIsRead() throws {
+    try sandbox.write("outside", to: "file")
+    try sandbox.write("inside", to: "folder/file")
+    try sandbox.write("more than ten", to: "folder/large")
+    symlink(sandbox["file"].string, sandbox["folder/link"].string)
+    link(sandbox["file"].string, sandbox["folder/other"].string)
+    mkfifo(sandbox["folder/fifo"].string, 0o600)
+    try sandbox.makeDirectory("folder/folder")
+    #expect(refusal("file") == "inside")
+    #expect(refusal("large") == "it has 13 bytes, and 10 are the most")
+    #expect(refusal("link")?.contains("ELOOP") == true)
+    #expect(refusal("other") == "it has another name elsewhere")
+    #expect(refusal("fifo") == "it is no regular file")
+    #expect(refusal("folder") == "it is no regular file")
+    #expect(refusal("missing")?.contains("ENOENT") == true)
+    guard geteuid() == 0 else { return }
+    chown(sandbox["folder/file"].string, 12345, 12345)
+    #expect(refusal("file") == "it belongs to user 12345")
+  }
+
+  @Test func aLinkAForeignOrAnOpenFolderIsRefused() throws {
+    symlink(sandbox["folder"].string, sandbox["link"].string)
+    #expect(throws: PrivateFolder.Refusal.self) { try PrivateFolder(sandbox["link"]) }
+    chmod(sandbox["folder"].string, 0o770)
+    #expect(refusal("file") == "others may write into it")
+    chmod(sandbox["folder"].string, 0o700)
+    guard geteuid() == 0 else { return }
+    chown(sandbox["folder"].string, 12345, 12345)
+    #expect(refusal("file") == "it belongs to user 12345")
+    mkfifo(sandbox["fifo"].string, 0o600)
+    #expect(throws: PrivateFolder.Refusal.self) { try PrivateFolder(sandbox["fifo"]) }
+  }
+
+  @Test func namesAreListedWithoutAnotherDescriptor() throws {
+    for number in 0..<2000 { try sandbox.write("", to: "folder/\(number)") }
+    let folder = try PrivateFolder(sandbox["folder"])
+    #expect(folder.names().count == 2000)
+    #expect(folder.names().contains(Array("1999".utf8)), "from the start again")
+    folder.remove("1999")
+    folder.remove("1999")
+    #expect(folder.names().count == 1999)
+  }
+}
+
+/// Where a spool is when others have taken the usual names.
+@Suite struct SpoolPlaceTests {
+  private let sandbox: Sandbox
+  init() throws { sandbox = try Sandbox() }
+
+  private let name = "duct-\(geteuid())"
+
+  @Test func aFolderOfARandomNameIsFoundAgain() throws {
+    try sandbox.write("", to: name)
+    let places: [SpoolPlace] = [.named(sandbox.path), .random(sandbox.path)]
+    #expect(Spool.existing(in: places).isEmpty)
+    let spool = try #require(Spool.find(in: places))
+    #expect(spool.base.string.hasPrefix(sandbox["\(name)-"].string))
+    #expect(Spool.find(in: places)?.base == spool.base, "the next run takes the same")
+    #expect(Spool.existing(in: places).map(\.base) == [spool.base])
+    #expect(spool.folders() == [])
+    // Folders that only look like it.
+    for other in ["\(name)-1", "\(name)-2"] { try sandbox.makeDirectory(other) }
+    chmod(sandbox["\(name)-1"].string, 0o700)
+    #expect(Spool.existing(in: places).map(\.base) == [spool.base])
+  }
+
+  @Test func theHomeHasOneOfItsOwn() throws {
+    let spool = try #require(Spool.find(in: [.home(sandbox.path)]))
+    #expect(spool.base == sandbox[".local/state/\(name)"])
+    #expect(Spool.existing(in: [.home(sandbox.path)]).map(\.base) == [spool.base])
+    guard geteuid() == 0 else { return }
+    try sandbox.makeDirectory("foreign")
+    chown(sandbox["foreign"].string, 12345, 12345)
+    #expect(Spool.find(in: [.home(sandbox["foreign"])]) == nil)
+    #expect(sandbox.names("foreign") == [], "root leaves nothing in the home of another")
   }
 }

@@ -46,7 +46,7 @@ public final class Sandbox: Sendable {
 
   /// Nobody holds the lock of a run's folder: its duct has gone, and the relay that outlives it.
   public func isOver(_ folder: FilePath) -> Bool {
-    guard let lock = try? FileDescriptor.opening(folder.appending("lock"), .readWrite) else { return true }
+    guard let lock = try? FileDescriptor.opening(folder, .readOnly) else { return true }
     defer { lock.closeQuietly() }
     return flock(lock.rawValue, LOCK_EX | LOCK_NB) == 0
   }
@@ -100,7 +100,7 @@ public final class Sandbox: Sendable {
     names(of: folder.isEmpty ? path : self[folder])
   }
 
-  private func names(of path: FilePath) -> [String] {
+  public func names(of path: FilePath) -> [String] {
     guard let stream = path.withPlatformString({ opendir($0) }) else { return [] }
     defer { closedir(stream) }
     var names: [String] = []

@@ -202,8 +202,7 @@ final class RunRecords: Sendable {
     let leftovers = setup.carrier.finish(until: deadline)
     if !leftovers.isEmpty, types.hasSystemSummary, let folder = setup.spool.folder {
       // With what is known of the failure, for `recover`.
-      _ = try? AtomicFile.replace(
-        folder.file(RunSpool.FileName.info), with: line(), durability: .process)
+      try? folder.contents.replace(RunSpool.FileName.info, with: line())
     }
     return leftovers
   }

@@ -208,7 +208,7 @@ final class RunContext: Sendable {
 }
 
 /// gethostname(2).
-func fullHostName() -> String {
+public func fullHostName() -> String {
   var buffer = [CChar](repeating: 0, count: 256)
   guard gethostname(&buffer, buffer.count - 1) == 0 else { return "localhost" }
   return String(escaping: bytes(ofCString: buffer))

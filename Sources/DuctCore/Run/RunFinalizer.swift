@@ -157,6 +157,7 @@ final class RunFinalizer: Sendable {
         leftovers = watch.records?.finish(until: limit) ?? []
         actions += end.step(.delivered(isAll: leftovers.isEmpty, streamsHadEnded: hadEnded))
       case .note(let ending):
+        if ending == .leftToRelay, leftovers.isEmpty { setup.spool.noteRecordsAreDelivered() }
         setup.spool.status.noteEnding(ending)
         setup.wake.signalEvent()
       case .removeSpool: setup.spool.remove()

@@ -21,21 +21,31 @@ struct LogSetup: Sendable {
   /// - Returns: nil if the system has no descriptors or threads left for it.
   /// - Throws: when records exist that are not to be replaced.
   static func make(_ context: RunContext) throws(UsageError) -> LogSetup? {
-    let parts: (spool: RunSpool, wake: FileDescriptor)
+    let spool: RunSpool
+    let wake: FileDescriptor
     do throws(Errno) {
-      parts = (
-        try RunSpool(context.settings, context.surroundings, runID: context.runID, log: context.log),
-        try FileDescriptor.event()
-      )
+      spool = try RunSpool(context.settings, context.surroundings, runID: context.runID, log: context.log)
     } catch {
-      context.log.error("Cannot set up the records: \(error.description) (\(error.name))")
-      return nil
+      return tell(error, context)
     }
-    let builder = LogSetupBuilder(context: context, spool: parts.spool, wake: parts.wake)
-    do throws(UsageError) { return try builder.build() } catch {
-      parts.spool.remove()
+    do throws(Errno) { wake = try FileDescriptor.event() } catch {
+      spool.remove()
+      return tell(error, context)
+    }
+    let builder = LogSetupBuilder(context: context, spool: spool, wake: wake)
+    do throws(UsageError) {
+      if let setup = try builder.build() { return setup }
+    } catch {
+      spool.remove()
       throw error
     }
+    spool.remove()
+    return nil
+  }
+
+  private static func tell(_ error: Errno, _ context: RunContext) -> LogSetup? {
+    context.log.error("Cannot set up the records: \(error.description) (\(error.name))")
+    return nil
   }
 }
 
@@ -81,8 +91,10 @@ private struct LogSetupBuilder {
       workingDirectory: currentDirectory(), prefix: paths.prefix,
       paths: paths.absolute(in: currentDirectory()),
       captured: captured, isDirect: isDirect, redact: settings.redaction.patterns)
-    do throws(IOFailure) { try manifest.write(to: folder) } catch {
-      log.warning("\(error): `con-duct recover` will not find this run")
+    do throws(PrivateFolder.Refusal) { try manifest.write(to: folder) } catch {
+      log.warning(
+        "\(folder.file(RunManifest.fileName)): \(error): `con-duct recover` cannot deliver what this run leaves"
+      )
     }
   }
 

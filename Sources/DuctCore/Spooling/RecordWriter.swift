@@ -131,6 +131,6 @@ final class RecordWriter: Sendable {
   /// The spool's copy. Where even that fails the log directory may still take it.
   private func keep(_ bytes: [UInt8]) {
     guard let folder else { return }
-    _ = try? AtomicFile.replace(folder.file(RunSpool.FileName.info), with: bytes, durability: .process)
+    try? folder.contents.replace(RunSpool.FileName.info, with: bytes)
   }
 }

@@ -6,114 +6,49 @@ public import SlurmJobs
 internal import SystemCalls
 public import SystemPackage
 
-/// A run that has left something in a spool.
-public struct WaitingRun: Sendable, Encodable {
-  public enum State: String, Sendable, Encodable {
-    /// Its duct or its relay is there still.
-    case running
-    /// It ended, and something could not be delivered.
-    case waiting
-    /// Its duct was killed.
-    case interrupted
-  }
-
-  public var runID: String
-  public var state: State
-  public var host: String
-  /// Seconds since 1970.
-  public var startTime: Double
-  public var command: String
-  /// Where its files belong.
-  public var prefix: String
-  /// Bytes on disk that have not been delivered, as far as that is known.
-  public var bytes: Int
-  public var spool: String
-
-  enum CodingKeys: String, CodingKey {
-    case runID = "run_id"
-    case state, host
-    case startTime = "start_time"
-    case command, prefix, bytes, spool
-  }
-}
-
 /// Brings home what runs have left in spools: carries it to their log directories, and finishes the
 /// records of runs whose duct was killed.
 public struct Recovery: Sendable {
   /// What became of one run.
   public enum Outcome: Sendable {
     /// Everything is where it belongs; the folder in the spool is gone.
-    case delivered(prefix: String, files: Int)
+    case delivered(prefix: String, notes: [String])
     /// What could not be delivered, each with its reason: it stays in the spool.
-    case waiting(prefix: String, reasons: [String])
+    case waiting(prefix: String, reasons: [String], notes: [String])
     /// It is in use: the run goes on, or another recovers it.
     case busy
     /// Its folder has gone: another has delivered it meanwhile.
     case gone
-    /// The run was killed before it had begun: its folder is gone.
+    /// Nothing was left to be delivered: the folder in the spool is gone.
     case empty
-    /// The folder holds nothing that could be delivered.
-    case unreadable(String)
+    /// The folder may not be used, or holds nothing that can be delivered.
+    case unusable(String)
   }
 
   /// Jobs of a run as Slurm knows them now, from its info.json at a path; nil if that cannot be asked.
   public typealias JobSource = @Sendable (FilePath) -> [JobRecord]?
 
-  private let parents: [FilePath]
+  private let places: [SpoolPlace]
   private let credentials: [UInt8]?
   private let jobs: JobSource
 
   /// - Parameter spoolDirectory: as of `--spool-dir`.
   public init(_ surroundings: Surroundings, spoolDirectory: String? = nil, jobs: @escaping JobSource) {
-    parents = RunSpool.parents(spoolDirectory ?? surroundings["DUCT_SPOOL_DIR"], surroundings)
+    places = RunSpool.places(spoolDirectory ?? surroundings["DUCT_SPOOL_DIR"], surroundings)
     credentials = surroundings.environment["KRB5CCNAME"]?.originalBytes
     self.jobs = jobs
   }
 
-  /// Every folder of a run in the spools of this host.
-  public var folders: [FilePath] { Spool.existing(in: parents).flatMap { $0.folders() } }
-
   // MARK: What there is
 
-  /// The run of a folder; nil where none can be told.
-  public func run(in folder: FilePath) -> WaitingRun? {
-    guard let manifest = RunManifest.read(folder) else { return nil }
-    let lock = try? SpoolFolder.open(folder)
-    defer { lock?.lock.closeQuietly() }
-    let info = (try? readAll(folder.appending(name: RunSpool.FileName.info), limit: 1 << 28))
-      .flatMap { try? JSONParser.parse($0) }
-    let state: WaitingRun.State =
-      lock == nil ? .running : info?["run_state"]?.string == "finished" ? .waiting : .interrupted
-    return WaitingRun(
-      runID: manifest.runID, state: state, host: manifest.host, startTime: manifest.startTime,
-      command: manifest.command, prefix: manifest.paths.prefix, bytes: Self.bytesWaiting(folder),
-      spool: String(escaping: folder.bytes))
-  }
+  /// Every folder of a run in the spools of this host.
+  public var folders: [FilePath] { Spool.existing(in: places).flatMap { $0.folders() } }
 
-  private static func bytesWaiting(_ folder: FilePath) -> Int {
-    guard
-      let page = try? FileDescriptor.opening(folder.appending(name: RunSpool.FileName.status), .readWrite),
-      let status = try? RelayStatus(left: page)
-    else { return 0 }
-    return (0..<2).reduce(0) { sum, index in
-      let first = status.firstCarried(stream: index) ?? .max
-      return sum + max(status[index].written - max(status.proven(stream: index), first), 0)
-    }
-  }
+  /// The runs in them. Folders of runs that are over and have left nothing are removed by this.
+  public var runs: [WaitingRun] { WaitingRun.all(in: places) }
 
-  /// The run's records were removed, as it is wanted of a command that fails at once.
-  private static func removedRun(_ folder: FilePath) -> RelayStatus? {
-    guard
-      let page = try? FileDescriptor.opening(folder.appending(name: RunSpool.FileName.status), .readWrite),
-      let status = try? RelayStatus(left: page), status.ending == .removed
-    else { return nil }
-    return status
-  }
-
-  private static func holdsNothing(_ folder: FilePath) -> Bool {
-    let names = [RunSpool.FileName.stdout, RunSpool.FileName.stderr, RunSpool.FileName.usage]
-    return names.allSatisfy { (FileIdentity(at: folder.appending(name: $0))?.size ?? 0) == 0 }
-  }
+  /// The run of a folder; nil where nothing waits.
+  public func run(in folder: FilePath) -> WaitingRun? { WaitingRun.look(at: folder) }
 
   /// Whether a word of the command line means that run: its folder, its id, or its prefix.
   public func isMeant(_ folder: FilePath, by word: String) -> Bool {
@@ -125,21 +60,27 @@ public struct Recovery: Sendable {
       || manifest.paths.prefix == absolute || manifest.paths.all.contains(absolute)
   }
 
+  /// Whether a word of the command line is the folder of a run, wherever that is.
+  public static func isFolderOfRun(_ word: String) -> Bool {
+    let path = FilePath(escaped: word)
+    // That of another user cannot be looked into: it is told by where it is.
+    let isInSpool = path.parent.nameBytes.starts(with: "duct-".utf8)
+    return path.withPlatformString { access($0, F_OK) == 0 || errno == EACCES }
+      && (isInSpool || (try? PrivateFolder(path))?.has(RunManifest.fileName) ?? false)
+  }
+
   // MARK: Bringing home
 
   /// The processes of a run that has just ended may need a moment to go.
-  private static func open(_ folder: FilePath, patience: Double) throws(IOFailure) -> SpoolFolder? {
+  private static func open(
+    _ folder: FilePath, patience: Double
+  ) throws(PrivateFolder.Refusal) -> SpoolFolder? {
     let deadline = MonotonicInstant.now + patience
     while true {
       if let found = try SpoolFolder.open(folder) { return found }
-      if deadline < .now || FileIdentity(at: folder) == nil { return nil }
+      if deadline < .now { return nil }
       usleep(20_000)
     }
-  }
-
-  /// What has become of a folder whose locks could not be had.
-  private static func notOurs(_ folder: FilePath) -> Outcome {
-    FileIdentity(at: folder) == nil ? .gone : .busy
   }
 
   /// Delivers what is in a folder.
@@ -153,49 +94,60 @@ public struct Recovery: Sendable {
     _ folder: FilePath, to directory: FilePath? = nil, lock: FileDescriptor? = nil, patience: Double = 1,
     limit: Double
   ) -> Outcome {
-    let opened: SpoolFolder
-    if let lock {
-      opened = SpoolFolder(folder, inheriting: lock)
-    } else {
-      do throws(IOFailure) {
-        guard let found = try Self.open(folder, patience: patience) else { return Self.notOurs(folder) }
+    do throws(PrivateFolder.Refusal) {
+      let opened: SpoolFolder
+      if let lock {
+        opened = try SpoolFolder(folder, inheriting: lock)
+      } else {
+        guard let found = try Self.open(folder, patience: patience) else { return .busy }
         opened = found
-      } catch {
-        return .unreadable(error.description)
       }
-    }
-    defer { if lock == nil { opened.lock.closeQuietly() } }
-    guard let carrying = opened.lockCarrying(until: .now + (lock == nil ? patience : limit)) else {
-      return Self.notOurs(folder)
-    }
-    defer { carrying.closeQuietly() }
-    if let status = Self.removedRun(folder) {
-      if let manifest = RunManifest.read(folder) {
-        LogDirectory.removeOurs(manifest.paths, status: status, label: manifest.runID)
+      guard let carrying = try opened.lockCarrying(until: .now + (lock == nil ? patience : limit)) else {
+        return .busy
       }
-      opened.remove()
+      defer { carrying.closeQuietly() }
+      return deliver(opened, to: directory, limit: limit)
+    } catch {
+      return error.errno == .noSuchFileOrDirectory ? .gone : .unusable(Self.explained(error, folder))
+    }
+  }
+
+  private func deliver(_ folder: SpoolFolder, to directory: FilePath?, limit: Double) -> Outcome {
+    let run = SpooledRun(folder.contents)
+    if let page = run.page, page.recordsWereRemoved, let manifest = run.manifest {
+      // Its duct may have been killed while it did so.
+      LogDirectory.removeOurs(manifest.paths, status: page.status, label: manifest.runID)
+    }
+    if run.hasNothing {
+      folder.remove()
       return .empty
     }
-    guard var manifest = RunManifest.read(folder) else {
-      if Self.holdsNothing(folder) {
-        opened.remove()
-        return .empty
-      }
-      return .unreadable("it has no manifest.json")
-    }
+    guard var manifest = run.manifest else { return .unusable(run.problem ?? "it has no manifest") }
     if let directory { manifest.paths = manifest.paths.moved(to: directory) }
     do throws(Errno) {
-      let leftovers = try RecoveredRun(opened, manifest, credentials, hasMoved: directory != nil)
-        .deliver(jobs: jobs, limit: limit)
-      if leftovers.isEmpty {
-        opened.remove()
-        return .delivered(prefix: manifest.paths.prefix, files: manifest.paths.all.count)
+      var recovery = RecoveredRun(folder, manifest, run, credentials, hasMoved: directory != nil)
+      let recovered = try recovery.deliver(jobs: jobs, limit: limit)
+      if recovered.leftovers.isEmpty {
+        folder.remove()
+        return .delivered(prefix: manifest.paths.prefix, notes: recovered.notes)
       }
       return .waiting(
-        prefix: manifest.paths.prefix,
-        reasons: leftovers.map { $0.failure ?? "\($0.path) could not be written" })
+        prefix: manifest.paths.prefix, reasons: recovered.leftovers, notes: recovered.notes)
     } catch {
-      return .unreadable("\(error.description) (\(error.name))")
+      return .unusable("\(error.description) (\(error.name))")
     }
+  }
+
+  // MARK: Folders of others
+
+  /// Why a folder is refused, and what root can do that wants to help its owner.
+  private static func explained(_ refusal: PrivateFolder.Refusal, _ folder: FilePath) -> String {
+    guard let owner = refusal.owner, geteuid() == 0, owner != 0 else { return refusal.description }
+    let command = "con-duct recover \(folder.escapedText.shellWord)"
+    let prefix =
+      getpwuid(owner).flatMap { $0.pointee.pw_name }.map {
+        "runuser -u \(String(escaping: bytes(ofCString: $0)).shellWord) --"
+      } ?? "setpriv --reuid=\(owner) --regid=\(owner) --clear-groups --"
+    return "\(refusal.description), and is not to be obeyed by root; run: \(prefix) \(command)"
   }
 }

@@ -42,16 +42,42 @@ struct RunManifest: Codable, Sendable, Equatable {
     case redact
   }
 
+  /// A manifest has some KB; a path is no longer than 4.
+  private static let largest = 1 << 20
+
   static func read(_ folder: FilePath) -> RunManifest? {
-    guard let bytes = try? readAll(folder.appending(name: fileName)),
-      let value = try? JSONParser.parse(bytes)
-    else { return nil }
-    return try? RecordDecoder().decode(RunManifest.self, from: value)
+    (try? PrivateFolder(folder)).flatMap { try? read($0) }
   }
 
-  func write(to folder: SpoolFolder) throws(IOFailure) {
-    let bytes = (try? RecordEncoder().line(self)) ?? []
-    try AtomicFile.replace(folder.file(Self.fileName), with: bytes, durability: .process)
+  /// - Throws: what is wrong with it: it may have been damaged, or written by another release.
+  static func read(_ folder: PrivateFolder) throws(PrivateFolder.Refusal) -> RunManifest {
+    let bytes = try folder.read(fileName, limit: largest)
+    guard let value = try? JSONParser.parse(bytes),
+      let manifest = try? RecordDecoder().decode(RunManifest.self, from: value)
+    else { throw .init("it is no manifest of a run") }
+    if let problem = manifest.problem { throw .init(problem) }
+    return manifest
+  }
+
+  /// Files are written where it says: so nothing in it is taken on trust.
+  private var problem: String? {
+    if captured.count != 2 { return "it does not tell of two streams" }
+    // Up to the year 9999.
+    if !(0...253_402_300_799).contains(startTime) { return "its start time is none" }
+    if runID.isEmpty || runID.utf8.count > 100 || runID.utf8.contains(where: { $0 == 0 || $0 == 0x2F }) {
+      return "its run_id is none"
+    }
+    let all = paths.all
+    if Set(all).count != all.count { return "two of its paths are the same" }
+    for path in all + [paths.prefix] {
+      let bytes = path.originalBytes
+      if bytes.first != UInt8(ascii: "/") || bytes.contains(0) { return "its paths do not begin at the root" }
+    }
+    return nil
+  }
+
+  func write(to folder: SpoolFolder) throws(PrivateFolder.Refusal) {
+    try folder.contents.replace(Self.fileName, with: (try? RecordEncoder().line(self)) ?? [])
   }
 
   static var currentBootID: String? {

@@ -31,17 +31,26 @@ struct RunSpool: Sendable {
   let usageFile: FileDescriptor?
   let usageMemory: FileDescriptor?
 
+  private let places: [SpoolPlace]
+
   /// Makes it. What cannot be had is left out, and told.
   init(
     _ settings: RunSettings, _ surroundings: Surroundings, runID: String, log: Logger
   ) throws(Errno) {
-    let folder = Self.folder(settings, surroundings, runID: runID, log: log)
-    var status: RelayStatus?
-    if let folder { status = try? RelayStatus(creating: folder.file(FileName.status)) }
-    if let status { self.status = status } else { self.status = try RelayStatus() }
-    self.status.setLimits(spool: settings.spoolLimit, memory: Self.memoryLimit)
-    self.folder = status == nil ? nil : folder
-    let inUse = self.folder
+    places = Self.places(settings.spoolDirectory, surroundings)
+    let made = Self.folder(in: places, isChosen: settings.spoolDirectory != nil, runID: runID, log: log)
+    if let made, let status = try? RelayStatus(creating: made.file(FileName.status)) {
+      (folder, self.status) = (made, status)
+    } else {
+      if let made {
+        log.warning(
+          "\(made.path) cannot be used: what cannot be written to the log directory is kept in memory")
+        made.remove()
+      }
+      (folder, status) = (nil, try RelayStatus())
+    }
+    status.setLimits(spool: settings.spoolLimit, memory: Self.memoryLimit)
+    let inUse = folder
     stores = (0..<2).map { index in
       guard settings.captureOutputs.includes(index) else { return nil }
       return OutputStores(
@@ -52,26 +61,36 @@ struct RunSpool: Sendable {
     usageMemory = Self.memory(FileName.usage)
   }
 
-  /// Folders for temporary files, the best first.
-  static func parents(_ option: String?, _ surroundings: Surroundings) -> [FilePath] {
-    var parents: [FilePath] = []
-    if let option, !option.isEmpty { parents.append(FilePath(escaped: surroundings.expandHome(option))) }
-    if let folder = surroundings.environment["TMPDIR"], !folder.isEmpty {
-      parents.append(FilePath(escaped: folder))
+  /// Where a spool may be, the best first.
+  ///
+  /// Behind the folders for temporary files comes what nobody can have taken before: the home directory,
+  /// where it is on a local disk, and a folder of a random name. `$XDG_RUNTIME_DIR` is the last: it is in memory, and is
+  /// removed when the user has logged out.
+  static func places(_ option: String?, _ surroundings: Surroundings) -> [SpoolPlace] {
+    func folder(_ name: String) -> FilePath? {
+      surroundings.environment[name].flatMap { $0.isEmpty ? nil : FilePath(escaped: $0) }
     }
-    return parents + ["/var/tmp", "/tmp"]
+    var places: [SpoolPlace] = []
+    if let option, !option.isEmpty {
+      places.append(.named(FilePath(escaped: surroundings.expandHome(option))))
+    }
+    if let folder = folder("TMPDIR") { places.append(.named(folder)) }
+    places += [.named("/var/tmp"), .named("/tmp")]
+    if let home = folder("HOME") { places.append(.home(home)) }
+    places += [.random("/var/tmp"), .random("/tmp")]
+    places.append(.named(folder("XDG_RUNTIME_DIR") ?? FilePath("/run/user/\(geteuid())")))
+    return places
   }
 
   private static func folder(
-    _ settings: RunSettings, _ surroundings: Surroundings, runID: String, log: Logger
+    in places: [SpoolPlace], isChosen: Bool, runID: String, log: Logger
   ) -> SpoolFolder? {
     var reasons: [String] = []
-    let parents = parents(settings.spoolDirectory, surroundings)
-    let spool = Spool.find(in: parents) { path, reason in
-      reasons.append("\(path): \(reason)")
-      if path.starts(with: parents[0]), settings.spoolDirectory != nil {
+    let spool = Spool.find(in: places) { path, reason in
+      if isChosen, reasons.isEmpty {
         log.warning("Cannot use the spool directory \(path): \(reason); looking for another")
       }
+      reasons.append("\(path): \(reason)")
     }
     guard let spool else {
       log.warning(
@@ -79,6 +98,7 @@ struct RunSpool: Sendable {
       )
       return nil
     }
+    for reason in reasons { log.debug("No place for the spool: \(reason)") }
     do throws(IOFailure) { return try SpoolFolder.create(spool, name: runID) } catch {
       log.warning("\(error): what cannot be written to the log directory is kept in memory")
       return nil
@@ -86,27 +106,20 @@ struct RunSpool: Sendable {
   }
 
   private static func file(_ folder: SpoolFolder, _ name: String) -> FileDescriptor? {
-    try? FileDescriptor.opening(
-      folder.file(name), .readWrite, options: [.create, .exclusiveCreate], permissions: .ownerReadWrite)
+    try? folder.contents.open(name, .readWrite, options: [.create, .exclusiveCreate])
   }
 
   private static func memory(_ name: String) -> FileDescriptor? { try? FileDescriptor.memory("duct \(name)") }
 
-  /// Runs whose folders lie in the same spool, and which are over.
-  func earlierRuns() -> Int {
-    guard let folder else { return 0 }
-    return Spool(base: folder.path.parent).folders().count { other in
-      guard other != folder.path, let found = try? SpoolFolder.open(other) else { return false }
-      found.lock.closeQuietly()
-      return true
-    }
+  /// Runs that are over, and that `con-duct recover --list` shows.
+  func earlierRuns() -> Int { WaitingRun.all(in: places).count { $0.state != .running } }
+
+  /// The records are where they belong, and only the relay may have more: what is in the folder waits.
+  func noteRecordsAreDelivered() {
+    folder?.contents.remove(FileName.info)
+    folder?.contents.remove(FileName.usage)
   }
 
   /// Removes the folder: all is where it belongs.
-  func remove() {
-    typealias Name = FileName
-    folder?.remove([
-      Name.status, Name.stdout, Name.stderr, Name.usage, Name.info, RunManifest.fileName,
-    ])
-  }
+  func remove() { folder?.remove() }
 }

@@ -1,0 +1,238 @@
+internal import CSystemCalls
+import Glibc
+internal import SystemCalls
+public import SystemPackage
+
+/// A folder that belongs to this user alone, opened once. What is in it is reached through its descriptor.
+///
+/// Others may have made a folder of that name first, or may put another in its place at any moment. So the
+/// path is followed once, and then the open folder is looked at: whatever is done to names meanwhile, only
+/// files are touched that lie in it. Nor is a file trusted for its name: each is opened without following
+/// a link and without waiting, and then looked at.
+public final class PrivateFolder: Sendable {
+  /// Why a folder, or a file in it, is not used.
+  public struct Refusal: Error, Sendable, CustomStringConvertible {
+    public var description: String
+    /// Of the call that failed; nil where something else is wrong.
+    public var errno: Errno?
+    /// The user that it belongs to, where that is another.
+    public var owner: UInt32?
+
+    public init(_ description: String, owner: UInt32? = nil) {
+      self.description = description
+      self.owner = owner
+    }
+
+    init(_ operation: String, _ errno: Errno) {
+      description = "cannot \(operation) it: \(errno.description) (\(errno.name))"
+      self.errno = errno
+    }
+  }
+
+  public let path: FilePath
+  let descriptor: FileDescriptor
+  /// The user whose files these are.
+  private let owner: UInt32
+
+  /// Opens a folder that is there.
+  ///
+  /// - Parameter owner: nil: the effective user of this process.
+  public convenience init(_ path: FilePath, owner: UInt32? = nil) throws(Refusal) {
+    try self.init(path, owner: owner ?? geteuid()) {
+      path.withPlatformString { openat(AT_FDCWD, $0, folderFlags) }
+    }
+  }
+
+  /// One in another.
+  ///
+  /// - Parameter path: where it is going to be, if not under that name.
+  convenience init(_ name: [UInt8], in parent: PrivateFolder, path: FilePath? = nil) throws(Refusal) {
+    try self.init(path ?? parent.path.appending(bytes: name), owner: parent.owner) {
+      FilePath(bytes: name).withPlatformString {
+        openat(parent.descriptor.rawValue, $0, folderFlags)
+      }
+    }
+  }
+
+  private convenience init(
+    _ path: FilePath, owner: UInt32, _ open: () -> CInt
+  ) throws(Refusal) {
+    let number: CInt
+    do throws(Errno) { number = try valueOrErrno(open) } catch { throw Refusal("open", error) }
+    try self.init(path, open: FileDescriptor(rawValue: number), owner: owner)
+  }
+
+  /// One that this process has open already, and that is closed with this object.
+  init(_ path: FilePath, open descriptor: FileDescriptor, owner: UInt32 = geteuid()) throws(Refusal) {
+    self.path = path
+    self.descriptor = descriptor
+    self.owner = owner
+    // From here on it is closed whatever happens.
+    let information = try Self.status(descriptor)
+    guard information.st_mode & S_IFMT == S_IFDIR else { throw Refusal("it is no folder") }
+    guard information.st_uid == owner else { throw Self.foreign(information.st_uid) }
+    guard information.st_mode & 0o022 == 0 else { throw Refusal("others may write into it") }
+  }
+
+  deinit { descriptor.closeQuietly() }
+
+  private static func status(_ file: FileDescriptor) throws(Refusal) -> stat {
+    var information = stat()
+    do throws(Errno) {
+      try valueOrErrno { fstat(file.rawValue, &information) }
+    } catch {
+      throw Refusal("stat", error)
+    }
+    return information
+  }
+
+  private static func foreign(_ user: UInt32) -> Refusal {
+    Refusal("it belongs to user \(user)", owner: user)
+  }
+
+  /// Whether its path leads to it: it may have been removed, or another put in its place.
+  var isInPlace: Bool {
+    var (own, found) = (stat(), stat())
+    return fstat(descriptor.rawValue, &own) == 0
+      && path.withPlatformString { lstat($0, &found) } == 0
+      && own.st_dev == found.st_dev && own.st_ino == found.st_ino
+  }
+
+  /// Seconds since 1970 of the last change of what is in it.
+  public var modification: Int { (try? Self.status(descriptor))?.st_mtim.tv_sec ?? 0 }
+
+  // MARK: Files in it
+
+  /// Opens a file, which must be a regular one of the same owner without another name.
+  public func open(
+    _ name: String, _ mode: FileDescriptor.AccessMode, options: FileDescriptor.OpenOptions = []
+  ) throws(Refusal) -> FileDescriptor {
+    let flags = mode.rawValue | options.rawValue | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK
+    let number: CInt
+    do throws(Errno) {
+      number = try valueOrErrno { openat(descriptor.rawValue, name, flags, mode_t(0o600)) }
+    } catch {
+      throw Refusal("open", error)
+    }
+    let file = FileDescriptor(rawValue: number)
+    do throws(Refusal) {
+      let information = try Self.status(file)
+      guard information.st_mode & S_IFMT == S_IFREG else { throw Refusal("it is no regular file") }
+      guard information.st_uid == owner else { throw Self.foreign(information.st_uid) }
+      guard information.st_nlink == 1 else { throw Refusal("it has another name elsewhere") }
+    } catch {
+      file.closeQuietly()
+      throw error
+    }
+    return file
+  }
+
+  /// Bytes of a file; nil if there is none of that name, or nothing that could be asked.
+  public func size(of name: String) -> Int? {
+    var information = stat()
+    guard fstatat(descriptor.rawValue, name, &information, AT_SYMLINK_NOFOLLOW) == 0 else { return nil }
+    return Int(information.st_size)
+  }
+
+  public func has(_ name: String) -> Bool { size(of: name) != nil }
+
+  /// All that a file holds, unless that is more than `limit` bytes.
+  public func read(_ name: String, limit: Int) throws(Refusal) -> [UInt8] {
+    let file = try open(name, .readOnly)
+    defer { file.closeQuietly() }
+    return try readContents(file, limit: limit)
+  }
+
+  /// Puts a file of that content in the place of the one that is there.
+  public func replace(_ name: String, with bytes: [UInt8]) throws(Refusal) {
+    let temporary = ".\(name).\(getpid()).tmp"
+    let file = try openNew(temporary)
+    defer { file.closeQuietly() }
+    do throws(Errno) {
+      try file.writeAll(bytes)
+      try valueOrErrno { renameat(descriptor.rawValue, temporary, descriptor.rawValue, name) }
+    } catch {
+      _ = unlinkat(descriptor.rawValue, temporary, 0)
+      throw Refusal("write", error)
+    }
+  }
+
+  private func openNew(_ name: String) throws(Refusal) -> FileDescriptor {
+    do throws(Refusal) { return try open(name, .writeOnly, options: [.create, .exclusiveCreate]) } catch {
+      guard error.errno == .fileExists else { throw error }
+      // Of a process that was killed, and whose number was given again.
+      remove(name)
+      return try open(name, .writeOnly, options: [.create, .exclusiveCreate])
+    }
+  }
+
+  // MARK: Names in it
+
+  /// So many names are looked at: whoever fills a folder beyond that hides what is in it from its owner alone.
+  private static let mostNames = 1 << 20
+
+  /// What is in it, without `.` and `..`. Needs no other descriptor.
+  public func names() -> [[UInt8]] { listDirectory(descriptor, limit: Self.mostNames) }
+
+  func makeFolder(_ name: String) throws(Errno) {
+    try valueOrErrno { mkdirat(descriptor.rawValue, name, 0o700) }
+  }
+
+  func rename(_ name: String, to new: String) throws(Errno) {
+    try valueOrErrno { renameat(descriptor.rawValue, name, descriptor.rawValue, new) }
+  }
+
+  /// Removes a file or, if it is empty, a folder. Where nothing of that name is there, all is well.
+  func remove(_ name: [UInt8]) {
+    FilePath(bytes: name).withPlatformString {
+      if unlinkat(descriptor.rawValue, $0, 0) != 0, errno != ENOENT {
+        _ = unlinkat(descriptor.rawValue, $0, AT_REMOVEDIR)
+      }
+    }
+  }
+
+  public func remove(_ name: String) { remove(Array(name.utf8)) }
+
+  /// Removes everything in it, and then the folder itself, as long as its name leads to it.
+  func removeWithContents() {
+    for name in names() { remove(name) }
+    if isInPlace { path.withPlatformString { _ = rmdir($0) } }
+  }
+}
+
+private let folderFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC
+
+/// The names in an open directory, without `.` and `..`.
+///
+/// - Parameters:
+///   - start: what the names begin with.
+///   - limit: how many are looked at, also of those that begin otherwise.
+func listDirectory(
+  _ directory: FileDescriptor, beginningWith start: String = "", limit: Int
+) -> [[UInt8]] {
+  guard lseek(directory.rawValue, 0, SEEK_SET) == 0 else { return [] }
+  let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 32 << 10, alignment: 8)
+  defer { buffer.deallocate() }
+  var names: [[UInt8]] = []
+  var left = limit
+  while left > 0 {
+    let got = duct_list_directory(directory.rawValue, buffer.baseAddress, buffer.count)
+    if got <= 0 { break }
+    var at = 0
+    // struct linux_dirent64, see getdents64(2): the entry's length stands at 16, its name at 19, with a NUL.
+    while at + 19 < got, let entry = buffer.baseAddress.map({ $0 + at }) {
+      let name = (entry + 19).assumingMemoryBound(to: CChar.self)
+      if start.isEmpty ? !isDots(name) : strncmp(name, start, start.utf8.count) == 0 {
+        names.append(bytes(ofCString: name))
+      }
+      left -= 1
+      at += max(Int((entry + 16).load(as: UInt16.self)), 20)
+    }
+  }
+  return names
+}
+
+/// `.` or `..`.
+private func isDots(_ name: UnsafePointer<CChar>) -> Bool {
+  strcmp(name, ".") == 0 || strcmp(name, "..") == 0
+}

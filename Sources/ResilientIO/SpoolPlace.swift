@@ -1,0 +1,110 @@
+import Glibc
+internal import SystemCalls
+public import SystemPackage
+
+/// Where a spool may be.
+public enum SpoolPlace: Sendable, Equatable {
+  /// `duct-UID` in a folder that is there: one for temporary files, which others may write to as well.
+  case named(FilePath)
+  /// `.local/state/duct-UID` in a home directory.
+  case home(FilePath)
+  /// `duct-UID-` and a random name in a folder: nobody can have made that one first. It is found again by
+  /// its owner and by a file in it.
+  case random(FilePath)
+
+  private static let marker = ".duct-spool"
+  /// So many names are looked at when one is searched: a folder for temporary files can be very full.
+  private static let mostNames = 50_000
+
+  /// What decides whether the place is on a disk of this host.
+  var parent: FilePath {
+    switch self {
+    case .named(let parent), .home(let parent), .random(let parent): parent
+    }
+  }
+
+  private static func name(_ uid: UInt32) -> String { "duct-\(uid)" }
+
+  // MARK: What is there
+
+  /// The spools in this place, without making one.
+  func existing(_ uid: UInt32) -> [FilePath] {
+    let found: [FilePath] =
+      switch self {
+      case .named(let parent): [parent.appending(name: Self.name(uid))]
+      case .home(let home): [Self.state(home).appending(name: Self.name(uid))]
+      case .random(let parent): Self.randomOnes(in: parent, uid)
+      }
+    return found.filter { Self.trouble(of: $0, uid) == nil }
+  }
+
+  private static func randomOnes(in parent: FilePath, _ uid: UInt32) -> [FilePath] {
+    guard let directory = try? FileDescriptor.opening(parent, .readOnly, options: .directory) else {
+      return []
+    }
+    defer { directory.closeQuietly() }
+    return listDirectory(directory, beginningWith: name(uid) + "-", limit: mostNames)
+      .sorted { $0.lexicographicallyPrecedes($1) }
+      .map { parent.appending(bytes: $0) }
+      .filter { path in
+        (try? PrivateFolder(path, owner: uid))?.has(marker) ?? false
+      }
+  }
+
+  // MARK: Making one
+
+  /// The spool in this place, which is made if it is not there.
+  ///
+  /// - Returns: its path, with the reason why it will not do, if there is one.
+  func prepare(_ uid: UInt32) -> (base: FilePath, trouble: String?) {
+    switch self {
+    case .named(let parent): return Self.prepare(parent.appending(name: Self.name(uid)), uid)
+    case .home(let home):
+      let state = Self.state(home)
+      var information = stat()
+      // root with the home of another must leave nothing in it.
+      guard home.withPlatformString({ stat($0, &information) }) == 0, information.st_uid == uid else {
+        return (state, "it is not the home of user \(uid)")
+      }
+      do throws(IOFailure) { try makeDirectories(state, mode: 0o700) } catch {
+        return (state, error.description)
+      }
+      return Self.prepare(state.appending(name: Self.name(uid)), uid)
+    case .random(let parent):
+      if let there = existing(uid).first { return (there, nil) }
+      let name = "\(Self.name(uid))-\(String(UInt64.random(in: .min ... .max), radix: 36))"
+      let found = Self.prepare(parent.appending(name: name), uid)
+      if found.trouble != nil { return found }
+      do throws(PrivateFolder.Refusal) {
+        let folder = try PrivateFolder(found.base, owner: uid)
+        try folder.open(Self.marker, .writeOnly, options: [.create]).closeQuietly()
+        return found
+      } catch {
+        found.base.withPlatformString { _ = rmdir($0) }
+        return (found.base, error.description)
+      }
+    }
+  }
+
+  private static func state(_ home: FilePath) -> FilePath {
+    home.appending(name: ".local").appending(name: "state")
+  }
+
+  private static func prepare(_ base: FilePath, _ uid: UInt32) -> (base: FilePath, trouble: String?) {
+    do throws(Errno) { try FileCalls.makeDirectory(base, 0o700) } catch {
+      if error != .fileExists { return (base, "\(error.description) (\(error.name))") }
+    }
+    if let trouble = trouble(of: base, uid) { return (base, trouble) }
+    return (base, base.withPlatformString { access($0, W_OK | X_OK) } == 0 ? nil : "it cannot be written")
+  }
+
+  /// What makes a folder unfit: in a world-writable parent it may have been put there by another.
+  private static func trouble(of base: FilePath, _ uid: UInt32) -> String? {
+    var information = stat()
+    guard base.withPlatformString({ lstat($0, &information) }) == 0 else { return "it does not exist" }
+    guard information.st_mode & S_IFMT == S_IFDIR else { return "it is no directory" }
+    guard information.st_uid == uid else { return "it belongs to user \(information.st_uid)" }
+    guard information.st_mode & 0o077 == 0 else { return "others may look into it" }
+    return nil
+  }
+}

@@ -1,0 +1,87 @@
+import Glibc
+import RecordText
+import SystemCalls
+import SystemPackage
+import TestSupport
+import Testing
+
+/// Folders in the spool of runs that are over: none stays that holds nothing, and one number is told of the others.
+@Suite(.serialized) struct LeftFolderTests {
+  private let sandbox: Sandbox
+  init() throws { sandbox = try Sandbox() }
+
+  private func sh(_ script: String) async throws -> Finished {
+    try await run("bash", ["-c", script, Programs.duct, Programs.conDuct], in: sandbox)
+  }
+
+  private static let options = "--slurm off --s-i 0.05 --r-i 0.1"
+
+  /// With duct ends the namespace, and all that is in it.
+  private func inANamespace(_ options: String, _ command: String) async throws {
+    let result = try await sh(
+      "unshare -pf --mount-proc \"$0\" \(Self.options) \(options) sh -c 'setsid sleep 300 & \(command)'")
+    #expect(result.code == 0 || result.code == 1, "\(result)")
+    try await eventually { sandbox.spooledRunsAreOver() }
+  }
+
+  @Test(.enabled(if: geteuid() == 0, "only root can make such a namespace"))
+  func aContainerThatEndsWithDuctLeavesNothing() async throws {
+    try await inANamespace("--fail-time 0 -p kept_", "echo hi")
+    try await inANamespace("-p removed_", "exit 1")
+    let later = try await sh("\"$0\" \(Self.options) --fail-time 0 -p later_ sleep 0.1")
+    #expect(!later.stderr.contains("earlier"), "\(later.stderr)")
+    #expect(sandbox.spooledRuns().isEmpty)
+    #expect(try sandbox.text("kept_stdout") == "hi\n")
+    #expect(try sandbox.info("kept_info.json")["run_state"] == "finished")
+    #expect(!sandbox.names().contains { $0.hasPrefix("removed_") })
+  }
+
+  @Test(.enabled(if: geteuid() == 0, "only root can make such a namespace"))
+  func whatWasRemovedIsNotMadeAgain() async throws {
+    try await inANamespace("-p removed_", "exit 1")
+    let run = try #require(sandbox.spooledRuns().first)
+    let recovered = try await self.sh("\"$1\" recover \(run)")
+    #expect(recovered.code == 0 && recovered.stderr == "")
+    #expect(sandbox.spooledRuns().isEmpty && !sandbox.names().contains { $0.hasPrefix("removed_") })
+  }
+
+  @Test("Of a few descriptors", arguments: Array(4...20))
+  func aRunThatCannotBeginLeavesNothing(_ limit: Int) async throws {
+    let result = try await sh(
+      "ulimit -n \(limit); exec \"$0\" \(Self.options) --fail-time 0 -p log_ sh -c 'echo out; exit 3'")
+    #expect(result.code == 3)
+    try await eventually { sandbox.spooledRunsAreOver() }
+    let base = FilePath(sandbox.spool.string + "/duct-\(geteuid())")
+    let left = try await sh("ls -A \(base)")
+    #expect(left.stdout == "", "\(result.stderr)")
+  }
+
+  @Test func aRunThatIsRefusedLeavesNothing() async throws {
+    try sandbox.write("", to: "log_info.json")
+    for options in ["", "--local-first always"] {
+      let result = try await sh(
+        "\"$0\" \(Self.options) \(options) -p log_ true; ls -A \(sandbox.spool)/duct-*")
+      #expect(result.stderr.contains("records exist already") && result.stdout == "", "\(result)")
+    }
+  }
+
+  @Test(.enabled(if: geteuid() == 0, "chmod stops no root, and tests have no user but it"))
+  func whatIsToldIsWhatIsListed() async throws {
+    let user = try UserFixture(61_331, in: sandbox)
+    let damaged = try await user.leaveARunWaiting(in: "a")
+    _ = try await user.leaveARunWaiting(in: "b")
+    let empty = "\(damaged.removingLastComponent())/0"
+    let script = """
+      rm \(damaged)/manifest.json; mkdir \(empty); : > \(empty)/stdout; mkdir c
+      duct \(Self.options) --fail-time 0 -p c/x_ sh -c '
+        until con-duct recover --list | grep -q running; do sleep 0.02; done
+        con-duct recover --list 2>/dev/null'
+      """
+    let result = try await user.sh(script)
+    let states = result.stdout.split(separator: "\n").dropFirst()
+      .map { $0.split(separator: " ")[1] }.sorted()
+    #expect(states == ["damaged", "running", "waiting"], "\(result)")
+    #expect(result.stderr.contains("2 earlier runs have left something on this host"))
+    #expect(user.spooledRuns().count == 2, "one held nothing")
+  }
+}

@@ -1,0 +1,78 @@
+import Glibc
+import RecordText
+import SystemCalls
+import SystemPackage
+import TestSupport
+
+/// An ordinary user with a duct of its own. Where the tests have no right to become another, it is the user of
+/// the tests.
+struct UserFixture: Sendable {
+  struct Trouble: Error, CustomStringConvertible {
+    var description: String
+  }
+
+  let sandbox: Sandbox
+  let uid: UInt32
+
+  /// - Parameter uid: tests run side by side: each has users of its own.
+  init(_ uid: UInt32, in sandbox: Sandbox) throws {
+    self.sandbox = sandbox
+    self.uid = geteuid() == 0 ? uid : geteuid()
+    chmod(sandbox.path.string, 0o777)
+    // The build folder may be one that only its owner may enter.
+    for name in ["duct", "duct-relay"] where !sandbox.exists(name) {
+      try sandbox.write(readAll(Programs.folder.appending(name), limit: 1 << 30), to: name)
+      chmod(sandbox[name].string, 0o755)
+      if name == "duct" { symlink("duct", sandbox["con-duct"].string) }
+    }
+  }
+
+  /// Runs a shell script, with duct and con-duct in PATH.
+  func sh(
+    _ script: String, environment: [String: String?] = [:], limit: Double = 60
+  ) async throws -> Finished {
+    let home: [String: String?] = ["HOME": nil, "TMPDIR": nil, "XDG_RUNTIME_DIR": nil]
+    var words = ["bash", "-c", "PATH=$PWD:$PATH; " + script]
+    if geteuid() == 0 {
+      words = ["setpriv", "--reuid=\(uid)", "--regid=\(uid)", "--clear-groups"] + words
+    }
+    return try await run(
+      words[0], Array(words.dropFirst()), in: sandbox, environment: home.merging(environment) { $1 },
+      limit: limit)
+  }
+
+  /// The folders of this user's runs in the sandbox's spool.
+  func spooledRuns() -> [FilePath] {
+    let base = FilePath(sandbox.spool.string + "/duct-\(uid)")
+    return sandbox.names(of: base).filter { !$0.hasPrefix(".") }.map { base.appending($0) }
+  }
+
+  static let out = "out 1\nout 2\n"
+  static let err = "err\n"
+
+  /// A run whose log directory cannot be written to until it is over. Returns its folder in the spool.
+  func leaveARunWaiting(in folder: String) async throws -> FilePath {
+    let before = spooledRuns()
+    let result = try await sh(
+      """
+      mkdir \(folder); chmod 0 \(folder)
+      if mkdir \(folder)/x 2>/dev/null; then echo 'the tests need an ordinary user' >&2; exit 9; fi
+      duct -q --slurm off --finalize-timeout 0.5 --fail-time 0 -p \(folder)/x_ sh -c 'echo out 1; echo out 2; echo err >&2'
+      code=$?; chmod 755 \(folder); exit $code
+      """)
+    guard result.code == 0, let new = spooledRuns().first(where: { !before.contains($0) }) else {
+      throw Trouble(description: "no run waits: \(result)")
+    }
+    // Its relay may still be about to go.
+    try await eventually { sandbox.isOver(new) }
+    return new
+  }
+
+  /// Everything of the run is in its log directory.
+  func isWhole(_ folder: String) -> Bool {
+    (try? sandbox.text("\(folder)/x_stdout")) == Self.out
+      && (try? sandbox.text("\(folder)/x_stderr")) == Self.err
+      && (try? sandbox.info("\(folder)/x_info.json"))?["run_state"] == "finished"
+      && sandbox.exists("\(folder)/x_usage.jsonl")
+  }
+}
