@@ -211,7 +211,9 @@ extension RelayStatus {
     guard offsets.allSatisfy({ $0 <= most }), starts.allSatisfy({ $0 <= most || $0 == .max }) else {
       return false
     }
-    return [RangeList.dropped, .unreadable].allSatisfy { isPlausible(list($0, index).pointee, list($0, index)) }
+    return [RangeList.dropped, .unreadable].allSatisfy {
+      isPlausible(list($0, index).pointee, list($0, index))
+    }
   }
 
   /// Whether no more was delivered or given back than was printed. To be asked when `written` is known.

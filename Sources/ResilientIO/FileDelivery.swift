@@ -163,7 +163,9 @@ struct FileDelivery: Sendable {
   /// Made by us, and perhaps named: not known for certain, since a failing call may have been carried out.
   private var candidate: FileIdentity?
   /// Earlier ones of this process.
-  private var abandoned: [FileIdentity] = []
+  private var abandoned: [(identity: FileIdentity, number: Int)] = []
+  /// The temporary name that the candidate was made under.
+  private var candidateNumber = 0
   /// The candidate is noted in the place of what is ours for certain.
   private var notesCandidate = false
   /// What a file that is made anew held before.
@@ -371,9 +373,9 @@ struct FileDelivery: Sendable {
 
   private mutating func create() -> Action {
     if let candidate {
-      leftNames.insert(temporary)
+      leftNames.insert(candidateNumber)
       // It may have its name all the same.
-      abandoned.append(candidate)
+      abandoned.append((candidate, candidateNumber))
     }
     return go(.creating, .create(isMadeInPlace ? place : .temporary(temporary)))
   }
@@ -382,6 +384,7 @@ struct FileDelivery: Sendable {
     switch (step, event) {
     case (.creating, .opened(let made)):
       candidate = made
+      candidateNumber = temporary
       notesCandidate = true
       return go(.remembering, .rememberBoth(note(made)))
     case (.creating, .failed(.fileExists)):
@@ -425,7 +428,7 @@ struct FileDelivery: Sendable {
   private var keepsLink: Bool { !isMadeInPlace && candidate?.isCertain == false }
 
   private func note(_ identity: FileIdentity) -> TargetNote {
-    TargetNote(identity: identity, name: name, link: keepsLink ? temporary : nil)
+    TargetNote(identity: identity, name: name, link: keepsLink ? candidateNumber : nil)
   }
 
   private mutating func giveName() -> Action {
@@ -454,9 +457,10 @@ struct FileDelivery: Sendable {
 
   /// The file that was ours is there after all: its directory was away when it was looked for.
   private mutating func isKnown(_ found: FileIdentity) -> Action? {
-    if let earlier = abandoned.first(where: { found.isSameFile(as: $0) }) {
+    if let earlier = abandoned.first(where: { found.isSameFile(as: $0.identity) }) {
       abandonCandidate()
-      candidate = earlier
+      candidate = earlier.identity
+      candidateNumber = earlier.number
       return go(.openingCandidate, .open(place))
     }
     if let known = life.identity, found.isSameFile(as: known) {
@@ -471,7 +475,7 @@ struct FileDelivery: Sendable {
   }
 
   private mutating func abandonCandidate() {
-    if candidate != nil { leftNames.insert(temporary) }
+    if candidate != nil { leftNames.insert(candidateNumber) }
     candidate = nil
     temporary += 1
     isDisplaced = false
@@ -496,13 +500,13 @@ struct FileDelivery: Sendable {
   private mutating func named() -> Action {
     guard let made = candidate else { return fail("create", .ioError) }
     let note = self.note(made)
-    if keepsLink { links[temporary] = made }
+    if keepsLink { links[candidateNumber] = made }
     candidate = nil
     abandoned = []
     notesCandidate = false
     namesToTake = 0
     if !isMadeInPlace {
-      leftNames.remove(temporary)
+      leftNames.remove(candidateNumber)
       temporary += 1
     }
     life = .open(made)
@@ -643,7 +647,7 @@ struct FileDelivery: Sendable {
   }
 
   private mutating func wroteTurn() -> Action {
-    if turn.isLast, !hasMore { return clean(leftNames.union(links.keys).sorted()) }
+    if turn.isLast, !hasMore { return go(.closing, .close) }
     step = .idle
     return .finished(hasMore: hasMore)
   }
@@ -653,11 +657,17 @@ struct FileDelivery: Sendable {
   /// Temporary names that a failing call may have left.
   private mutating func clean(_ names: [Int]) -> Action {
     guard let number = names.first else {
-      if leftNames.isEmpty, links.isEmpty { return go(.closing, .close) }
+      if leftNames.isEmpty, links.isEmpty { return closed() }
       // What was not found may have been away with its directory.
       return go(.lookingAround, .look(place))
     }
     return go(.cleaning(names), .look(.temporary(number)))
+  }
+
+  private mutating func closed() -> Action {
+    step = .idle
+    life = .closed
+    return .finished(hasMore: false)
   }
 
   private mutating func forget(_ number: Int) {
@@ -682,7 +692,7 @@ struct FileDelivery: Sendable {
     case (.lookingAround, .found):
       leftNames = []
       links = [:]
-      return go(.closing, .close)
+      return closed()
     case (.lookingAround, .absent): return fail("stat", .noSuchFileOrDirectory)
     case (.lookingAround, .failed(let error)): return fail("stat", error)
     case (.cleaning(let names), .failed(let error)):
@@ -692,10 +702,8 @@ struct FileDelivery: Sendable {
       return clean(Array(names.dropFirst()))
     case (.removingLeft(let names), .failed(let error)):
       return fail("unlink", error, at: .temporary(names[0]))
-    case (.closing, .done):
-      step = .idle
-      life = .closed
-      return .finished(hasMore: false)
+    // A second name by which it is known stays until its close was heard.
+    case (.closing, .done): return clean(leftNames.union(links.keys).sorted())
     case (.closing, .closeFailed(let error, let firstReadable)):
       // What was kept back until now leaves nothing certain of what was written since the opening. What the source
       // cannot give any more had been proven by an fsync, and stays.

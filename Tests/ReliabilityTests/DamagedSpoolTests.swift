@@ -40,7 +40,7 @@ struct DamagedSpoolTests {
     Damage("status: cannot open it", "rm status", delivers: records),
     Damage("no page of this release", "truncate -s 100 status", delivers: records),
     Damage("no page of this release", "truncate -s 9000 status", delivers: records),
-    Damage("no page of this release", set(0, 2, bytes: 4), delivers: records),
+    Damage("no page of this release", set(0, 3, bytes: 4), delivers: records),
     Damage("stdout, with 12 bytes", "chmod 0 stdout", delivers: ["stderr"] + records),
     Damage("stdout, with 12 bytes", "rm stdout", delivers: ["stderr"] + records),
     Damage("stdout, with 12 bytes", "ln -sf /etc/passwd stdout", delivers: ["stderr"] + records),
@@ -61,8 +61,8 @@ struct DamagedSpoolTests {
     edit("run_id", "\"../x\"", "run_id"),
   ]
 
-  /// Of the page: what was written, published and released of stdout, and where the spool's file begins.
-  private static let ofNumbers = [56, 64, 72, 96].flatMap { offset in
+  /// Of the page: what was written, claimed, proven and released of stdout, and where the spool's file begins.
+  private static let ofNumbers = [56, 64, 72, 80, 104].flatMap { offset in
     [UInt64(Int64.max), 1 << 61].map { value in
       Damage("cannot be true", set(offset, value), delivers: ["stderr"] + records)
     }

@@ -45,6 +45,8 @@ final class SimulatedDeliverer {
   var info: [UInt8]?
   var isFinishing = false
   private var madeDirectory = false
+  /// A close has said that something was lost, and it is not noted yet.
+  private var isHearing = false
   /// Told of each action and what became of it.
   var log: ((String) -> Void)?
 
@@ -91,6 +93,7 @@ final class SimulatedDeliverer {
 
   /// Its descriptors go with it.
   func die() {
+    if isHearing { fileSystem.wentUnheard = true }
     for job in jobs {
       for handle in [job.current, job.old] {
         // Nobody hears what is said at that.
@@ -188,6 +191,8 @@ final class SimulatedDeliverer {
     case (.growth(let action), .growth(var machine, let source)):
       let event = perform(action, job, source, &chance)
       log?("\(job.name): \(action) -> \(event)")
+      if case .closeFailed = event { isHearing = true }
+      if case .proven = event { isHearing = false }
       job.next = .growth(machine.step(event))
       job.machine = .growth(machine, source)
     case (.replacement(.finished), _):

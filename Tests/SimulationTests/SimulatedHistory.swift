@@ -614,7 +614,7 @@ final class SimulatedHistory {
   /// from another's.
   private var isCertain: Bool {
     if !fileSystem.traits.tellsBirth {
-      if !fileSystem.traits.givesNewNames || fileSystem.traits.tellsAtCloseOnly { return false }
+      if !fileSystem.traits.givesNewNames { return false }
     }
     return fileSystem.traits.givesNewNames || !hadFaults && !wasKilled
   }

@@ -111,7 +111,8 @@ struct RecoveredRun {
     // Nobody writes any more: what the relay could not note before it was killed counts too.
     page.status.noteAbandoned(stream: index, sizes: [nil, folder.size(of: name), nil])
     guard page.status.isInOrder(stream: index) else {
-      problems.append("\(Name.status): what it says of \(name) cannot be true: more was delivered than printed")
+      problems.append(
+        "\(Name.status): what it says of \(name) cannot be true: more was delivered than printed")
       return nil
     }
     return RenderedOutput(
