@@ -6,6 +6,7 @@
 #   make bench     speed, beside con-duct in the same run
 #   make fuzz RUNS=20000   damaged files given to recover, ls and report; SEED=N plays the same again
 #   make soak      an hour's worth of output into a log directory that comes and goes
+#   make simulate SEEDS=1000000    histories of runs, searched for a loss; make mutations proves the search
 #   make format    the project's style; make lint says where it is not kept
 #   make clean     away with what was built
 #
@@ -23,11 +24,12 @@ TESTBED := contrib/testbed/testbed
 # 43,000 pointers are relocated at each start, which touches every page of data). lld, the toolchain's own
 # linker, does not warn of mktemp in a part of Foundation that nobody calls.
 STATIC := .build/static
+SIMULATION_FLAGS := -Xswiftc -enable-testing -Xswiftc -DDUCT_SIMULATION -Xcc -DDUCT_RELAY_RANGES=4
 RELEASE_FLAGS := -c release --static-swift-stdlib -Xlinker -L$(CURDIR)/$(STATIC) \
   -Xswiftc -Xclang-linker -Xswiftc -static-libgcc -Xswiftc -Xclang-linker -Xswiftc -no-pie \
   -Xswiftc -use-ld=lld
 
-.PHONY: all build release demo test install bench fuzz soak format lint clean
+.PHONY: simulate mutations fuzz all build release demo test install bench fuzz soak format lint clean
 
 all: build
 
@@ -59,6 +61,15 @@ test: lint
 bench: release
 	@contrib/install-dependencies slurm yardstick bench
 	@Benchmarks/run $(abspath $(RELEASE)) $(abspath .build/yardstick/bin)
+
+simulate:
+	@contrib/install-dependencies build
+	$(SWIFT) build -c release --scratch-path .build-simulate --product delivery-simulator $(SIMULATION_FLAGS)
+	.build-simulate/release/delivery-simulator $(or $(SEEDS),1000000) $(FIRST)
+
+mutations:
+	@contrib/install-dependencies build
+	@SWIFT=$(SWIFT) FLAGS="$(SIMULATION_FLAGS)" Tests/DeliverySimulation/mutations/try $(FAULTS)
 
 fuzz:
 	@contrib/install-dependencies build

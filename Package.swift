@@ -100,9 +100,14 @@ let package = Package(
     .testTarget(name: "SystemCallsTests", dependencies: ["SystemCalls", "TestSupport", system]),
     .testTarget(name: "RecordTextTests", dependencies: ["RecordText", "TestSupport"]),
     .testTarget(name: "ResilientIOTests", dependencies: ["ResilientIO", "TestSupport", system]),
-    .testTarget(
-      name: "SimulationTests",
-      dependencies: ["DuctCore", "OutputRelay", "ResilientIO", "SystemCalls", "TestSupport", system]),
+    .target(
+      name: "DeliverySimulation",
+      dependencies: ["DuctCore", "OutputRelay", "ResilientIO", "SystemCalls", system],
+      path: "Tests/DeliverySimulation"),
+    .executableTarget(
+      name: "delivery-simulator", dependencies: ["DeliverySimulation", "SystemCalls"],
+      path: "Tests/delivery-simulator"),
+    .testTarget(name: "SimulationTests", dependencies: ["DeliverySimulation", "SystemCalls"]),
     .testTarget(name: "OutputRelayTests", dependencies: ["OutputRelay", "TestSupport", system]),
     .testTarget(name: "SlurmJobsTests", dependencies: ["SlurmJobs", "TestSupport", system]),
     .testTarget(

@@ -25,13 +25,13 @@
 
 // --- processes ---------------------------------------------------------------------------------
 
-// Sources are moved out of the range of the targets first, so that no dup2 overwrites one that a
-// later dup2 needs: no further than necessary, for a user's limit on descriptors may be low. Every
-// source is close-on-exec here; dup2 clears that for the target alone.
+// A source that an earlier dup2 or close overwrites is moved out of the range of the targets first: no more of them
+// and no further than necessary, for a user's limit on descriptors may be low. Every source is close-on-exec here;
+// dup2 clears that for the target alone, also where it is the source.
 int duct_spawn(const struct duct_spawn_request *request, pid_t *pid) {
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
-  int moved[16];
+  int moved[64];
   int moved_count = 0;
   int error = posix_spawn_file_actions_init(&actions);
   if (error != 0) return error;
@@ -48,7 +48,7 @@ int duct_spawn(const struct duct_spawn_request *request, pid_t *pid) {
       error = posix_spawn_file_actions_addclose(&actions, i);
       continue;
     }
-    if (source < request->descriptor_count) {
+    if (source < i) {
       if (moved_count == (int)(sizeof moved / sizeof *moved)) {
         error = E2BIG;
         break;

@@ -31,7 +31,7 @@ struct MarkedRanges: Sendable {
 extension RelayStatus {
   enum RangeList { case dropped, unreadable }
 
-  private static let capacity = UInt64(DUCT_RELAY_RANGES)
+  private static let capacity = UInt64(DUCT_RELAY_RANGE_COUNT)
 
   /// What was dropped for lack of space.
   func dropped(stream index: Int) -> MarkedRanges {
@@ -117,7 +117,7 @@ extension RelayStatus {
     let count = duct_load64(fieldPointer(list, \.count))
     if count - first < Self.capacity { return true }
     guard let oldest = ranges(.dropped, index).items.first else { return false }
-    return oldest.range.upperBound <= proven(stream: index)
+    return oldest.range.upperBound <= max(proven(stream: index), released(stream: index))
   }
 
   /// A store has lost these bytes. False if there is no room to remember it.
@@ -175,7 +175,7 @@ extension RelayStatus {
       let first = duct_load64(fieldPointer(list, \.first))
       let count = duct_load64(fieldPointer(list, \.count))
       guard count - first >= Self.capacity, let item = ranges(which, index).items.first,
-        item.range.upperBound <= proven(stream: index)
+        item.range.upperBound <= max(proven(stream: index), released(stream: index))
       else { return }
       release(upTo: item.range.upperBound, stream: index)
       put(first + 1, fieldPointer(list, \.first))

@@ -64,7 +64,8 @@ public final class RenderedOutput: Sendable {
         return first + dropped.shift(before: first) + unreadable.shift(before: first)
       }
     }
-    return byte + dropped.shift(before: byte) + unreadable.shift(before: byte)
+    // Before the first range that is remembered nothing can be read any more, and positions are only a guess.
+    return max(byte + dropped.shift(before: byte) + unreadable.shift(before: byte), 0)
   }
 
   /// The byte of the stream at a position. Of a position in a mark: the first that is missing there.

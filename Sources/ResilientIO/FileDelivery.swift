@@ -614,8 +614,13 @@ struct FileDelivery: Sendable {
       return wroteAll(at)
     case (.writing, .failed(let error)): return fail("write", error)
     case (.givingUp(let at), .gaveUp(let skip, let missing)):
-      // It waits where it cannot be read: that is told, and nothing behind it is delivered.
-      if missing == 0 { return fail("read", .ioError) }
+      if missing == 0 {
+        // It waits where it cannot be read: that is told, and nothing behind it is delivered. But there may be no room
+        // to remember one more mark before the others are proven.
+        if at <= proven { return fail("read", .ioError) }
+        hasMore = true
+        return go(.syncing(at), .sync)
+      }
       discoveries.append(.lost(missing))
       return go(.writing(at: at + skip), .writeNext(at: at + skip))
     case (.sizing(let at), .found(let found)):

@@ -1,71 +1,31 @@
+import DeliverySimulation
 import Glibc
 import SystemCalls
 import Testing
 
-/// Thousands of histories, each from a seed.
+/// Histories of runs, each from a seed: see docs/testing.md.
 @Suite struct SimulationTests {
-  /// Seeds that failed once.
-  static let known: [UInt64] = []
+  /// Seeds that failed once: what they showed was mended.
+  static let known: [UInt64] = [
+    72, 77, 192, 333, 426, 576, 716, 836, 916, 940, 972, 1041, 1091, 1516, 1828, 1969, 2296, 2446, 2751, 2982,
+    3312, 3408, 3486, 3602, 4386, 4683, 4807, 4895, 5347, 5910, 6018, 8737, 9190, 9734, 12603, 13429, 15493,
+    18223,
+    20564, 23007, 23635, 29972, 31166, 32967, 38994, 39607, 48401, 68198, 70360, 71121, 74341, 75104, 78024,
+    80466,
+    91105, 100590, 103957, 123092, 126248, 157421, 174380, 180126, 182219, 211601, 252559,
+  ]
 
-  @Test func manyHistories() throws {
-    let count = getenv("DUCT_SIMULATION_SEEDS").flatMap { UInt64(String(cString: $0)) } ?? 2000
-    let first = getenv("DUCT_SIMULATION_FIRST").flatMap { UInt64(String(cString: $0)) } ?? 0
+  @Test func manyHistories() {
+    let count: UInt64 = 2000
     let start = MonotonicInstant.now
-    let failures = Simulation.failures(in: first..<first + count, atMost: 5)
+    let failures = Simulation.failures(in: 0..<count, atMost: 5)
     let seconds = MonotonicInstant.now.seconds(since: start)
-    print(
-      "simulated \(count) histories from seed \(first), \(Int(Double(count) / max(seconds, 0.001))) a second")
-    for failure in failures { Issue.record("seed \(failure.seed): \(failure.reason)\n\(failure.trace)") }
+    print("simulated \(count) histories, \(Int(Double(count) / max(seconds, 0.001))) a second")
+    for failure in failures { Issue.record("seed \(failure.seed): \(failure.reason)\n\(failure.history)") }
   }
 
-  @Test(arguments: known) func aSeedThatFailedOnce(_ seed: UInt64) throws {
+  @Test(arguments: known) func aSeedThatFailedOnce(_ seed: UInt64) {
     let failure = Simulation.failure(of: seed)
-    #expect(failure == nil)
-  }
-}
-
-enum Simulation {
-  struct Failure: Sendable, Equatable {
-    var seed: UInt64
-    var reason: String
-    var trace: String
-  }
-
-  static func failure(of seed: UInt64) -> Failure? {
-    do {
-      try SimulatedHistory(seed: seed).run()
-      return nil
-    } catch {
-      var trace: [String] = []
-      if let again = try? SimulatedHistory(seed: seed, keepsTrace: true) {
-        try? again.run()
-        trace = again.trace
-      }
-      return Failure(seed: seed, reason: "\(error)", trace: trace.joined(separator: "\n"))
-    }
-  }
-
-  /// On all cores. Stops after some failures.
-  static func failures(in seeds: Range<UInt64>, atMost most: Int) -> [Failure] {
-    let state = Monitor((next: seeds.lowerBound, failures: [Failure](), running: 0))
-    let cores = max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 1)
-    let threads = (0..<cores).compactMap { _ in
-      try? OwnThread("simulation", stackSize: 8 << 20) {
-        while true {
-          let batch = state.update { state -> Range<UInt64>? in
-            guard state.next < seeds.upperBound, state.failures.count < most else { return nil }
-            let end = min(state.next + 64, seeds.upperBound)
-            defer { state.next = end }
-            return state.next..<end
-          }
-          guard let batch else { return }
-          for seed in batch {
-            if let failure = failure(of: seed) { state.update { $0.failures.append(failure) } }
-          }
-        }
-      }
-    }
-    for thread in threads { thread.join(until: nil) }
-    return state.withLock { $0.failures }.sorted { $0.seed < $1.seed }
+    #expect(failure == nil, "\(failure?.reason ?? "")\n\(failure?.history ?? "")")
   }
 }

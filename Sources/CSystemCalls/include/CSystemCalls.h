@@ -153,8 +153,12 @@ static inline bool duct_raise64(uint64_t *p, uint64_t n) {
 #define DUCT_RELAY_STORES 3
 /// A store that holds nothing yet.
 #define DUCT_RELAY_UNUSED UINT64_MAX
-/// Ranges of a list that are remembered at a time.
+/// Ranges of a list that are remembered at a time. The simulator has fewer, to come to the end of them.
+#ifndef DUCT_RELAY_RANGES
 #define DUCT_RELAY_RANGES 64
+#endif
+/// The same for Swift, which does not see what the compiler was told.
+enum { DUCT_RELAY_RANGE_COUNT = DUCT_RELAY_RANGES };
 /// Files in the log directory that are remembered: stdout, stderr, usage.jsonl, info.json.
 #define DUCT_RELAY_TARGETS 4
 

@@ -1,0 +1,386 @@
+#if DEBUG || DUCT_SIMULATION
+  import SystemCalls
+  import SystemPackage
+
+  @testable import OutputRelay
+  @testable import ResilientIO
+
+  /// A process that delivers a run's files: the carrier, its successor, or `recover`. Each step is one action, so that
+  /// everybody else gets in between.
+  final class SimulatedDeliverer {
+    /// One file.
+    final class Job {
+      enum Machine {
+        case growth(FileDelivery, RenderedOutput)
+        case replacement(FileReplacement)
+      }
+
+      enum Next {
+        case growth(FileDelivery.Action)
+        case replacement(FileReplacement.Action)
+        case makeDirectory
+      }
+
+      let name: String
+      var machine: Machine
+      var next: Next?
+      var attempts = DeliveryAttempts(mayMakeDirectory: false)
+      var current: SimulatedFileSystem.Handle?
+      var old: SimulatedFileSystem.Handle?
+      var heldBack: Errno?
+      var pause = 0
+      var isLast = false
+      var isDone = false
+      var hasFailed = false
+      /// Which content is being written.
+      var content: [UInt8] = []
+      var wasMade = false
+
+      init(name: String, machine: Machine) { (self.name, self.machine) = (name, machine) }
+    }
+
+    let jobs: [Job]
+    let fileSystem: SimulatedFileSystem
+    let status: RelayStatus
+    /// The latest content of info.json, if there is one that is not written yet.
+    var info: [UInt8]?
+    var isFinishing = false
+    private var madeDirectory = false
+    /// A close has said that something was lost, and it is not noted yet.
+    private var isHearing = false
+    /// Told of each action and what became of it.
+    var log: ((String) -> Void)?
+
+    static let label = "run"
+
+    init(
+      _ fileSystem: SimulatedFileSystem, _ status: RelayStatus, _ streams: [RenderedOutput], isSuccessor: Bool
+    ) {
+      self.fileSystem = fileSystem
+      self.status = status
+      var jobs = streams.enumerated().map { index, stream in
+        let target: RelayStatus.Target = index == 0 ? .stdout : .stderr
+        let proven = isSuccessor ? stream.position(of: status.proven(stream: index)) : 0
+        return Job(
+          name: index == 0 ? "stdout" : "stderr",
+          machine: .growth(
+            FileDelivery(
+              notes: status.notes(of: target), proven: proven, isSuccessor: isSuccessor, owner: 1000), stream)
+        )
+      }
+      jobs.append(
+        Job(
+          name: "info",
+          machine: .replacement(
+            FileReplacement(notes: status.notes(of: .info), isSuccessor: isSuccessor, owner: 1000))))
+      self.jobs = jobs
+    }
+
+    private func target(_ job: Job) -> RelayStatus.Target {
+      job.name == "stdout" ? .stdout : job.name == "stderr" ? .stderr : .info
+    }
+
+    func spelled(_ job: Job, _ name: TargetName) -> String {
+      TargetNames(path: FilePath("/\(job.name)"), label: Self.label).path(name).nameBytes.reduce(into: "") {
+        $0.unicodeScalars.append(Unicode.Scalar($1))
+      }
+    }
+
+    func place(_ job: Job) -> String {
+      switch job.machine {
+      case .growth(let machine, _): spelled(job, machine.place)
+      case .replacement(let machine): spelled(job, machine.place)
+      }
+    }
+
+    /// Its descriptors go with it.
+    func die() {
+      if isHearing { fileSystem.wentUnheard = true }
+      for job in jobs {
+        for handle in [job.current, job.old] {
+          // Nobody hears what is said at that.
+          if let handle, fileSystem.close(handle) != nil { fileSystem.wentUnheard = true }
+        }
+      }
+    }
+
+    var isDone: Bool { isFinishing && jobs.allSatisfy(\.isDone) }
+    var leftovers: Bool { jobs.contains { $0.hasFailed } }
+
+    // MARK: A step
+
+    func step(_ chance: inout SimulatedChance) {
+      // Each file by itself, one turn at a time: as the publisher's thread does it.
+      if let job = jobs.first(where: { $0.next != nil }) { return advance(job, &chance) }
+      for job in jobs where job.pause > 0 { job.pause -= isFinishing ? job.pause : 1 }
+      let due = jobs.filter { job in
+        if job.isDone || job.pause > 0 { return false }
+        switch job.machine {
+        case .growth(let machine, let source):
+          return isFinishing || source.length > machine.proven || source.hasEnded
+            || status.isDropping(stream: source.stream)
+            || machine.life == .unmade
+        case .replacement: return info != nil && !(isFinishing && hasGrowthLeft)
+        }
+      }
+      if due.isEmpty {
+        if isFinishing, !hasGrowthLeft {
+          for job in jobs where !job.isDone && info == nil {
+            if case .replacement(let machine) = job.machine, machine.hasLeftNames, !job.isLast {
+              info = job.content
+            } else {
+              job.isDone = true
+            }
+          }
+        }
+        return
+      }
+      begin(chance.one(of: due))
+    }
+
+    private var hasGrowthLeft: Bool {
+      jobs.contains { job in
+        if case .growth = job.machine { return !job.isDone }
+        return false
+      }
+    }
+
+    private func begin(_ job: Job) {
+      job.attempts = DeliveryAttempts(mayMakeDirectory: !madeDirectory)
+      job.isLast = isFinishing
+      start(job)
+    }
+
+    /// One try.
+    private func start(_ job: Job) {
+      switch job.machine {
+      case .growth(var machine, let source):
+        let isComplete = source.hasEnded
+        let action = machine.begin(
+          .init(length: source.length, isComplete: isComplete, isLast: job.isLast, most: source.mostAtOnce))
+        job.machine = .growth(machine, source)
+        job.next = .growth(action)
+      case .replacement(var machine):
+        if let info {
+          job.content = info
+          self.info = nil
+        }
+        let action = machine.begin(isLast: job.isLast)
+        job.machine = .replacement(machine)
+        job.next = .replacement(action)
+      }
+    }
+
+    private func advance(_ job: Job, _ chance: inout SimulatedChance) {
+      switch (job.next, job.machine) {
+      case (.makeDirectory, _):
+        job.next = nil
+        do throws(Errno) {
+          if fileSystem.isAway { throw .noSuchFileOrDirectory }
+          if let outage = fileSystem.outage { throw outage }
+          madeDirectory = true
+          job.attempts.madeDirectory()
+          start(job)
+        } catch { failed(job, error, &chance) }
+      case (.growth(.finished(let hasMore)), .growth):
+        job.next = nil
+        succeeded(job, hasMore: hasMore)
+      case (.growth(.failed(let operation, let error, _)), _):
+        job.next = nil
+        log?("\(job.name): \(operation) failed, \(error)")
+        keepForNextTurn(job)
+        failed(job, error, &chance)
+      case (.growth(let action), .growth(var machine, let source)):
+        let event = perform(action, job, source, &chance)
+        log?("\(job.name): \(action) -> \(event)")
+        if case .closeFailed = event { isHearing = true }
+        if case .proven = event { isHearing = false }
+        job.next = .growth(machine.step(event))
+        job.machine = .growth(machine, source)
+      case (.replacement(.finished), _):
+        job.next = nil
+        succeeded(job, hasMore: false)
+      case (.replacement(.failed(_, let error)), _):
+        job.next = nil
+        if info == nil { info = job.content }
+        failed(job, error, &chance)
+      case (.replacement(let action), .replacement(var machine)):
+        let event = perform(action, job, &chance)
+        log?("\(job.name): \(action) -> \(event)")
+        job.next = .replacement(machine.step(event))
+        job.machine = .replacement(machine)
+      default: break
+      }
+    }
+
+    private func succeeded(_ job: Job, hasMore: Bool) {
+      madeDirectory = true
+      job.hasFailed = false
+      job.wasMade = true
+      if job.isLast, !hasMore, info == nil || job.name != "info" { job.isDone = true }
+    }
+
+    private func failed(_ job: Job, _ error: Errno, _ chance: inout SimulatedChance) {
+      switch job.attempts.failed(error) {
+      case .tryAgain: start(job)
+      case .makeDirectory: job.next = .makeDirectory
+      case .giveUp:
+        job.hasFailed = true
+        job.pause = 1 + chance.below(60)
+        if job.isLast { job.isDone = true }
+      }
+    }
+
+    private func keepForNextTurn(_ job: Job) {
+      if job.old == nil {
+        job.old = job.current
+      } else if let current = job.current {
+        if let error = fileSystem.close(current) { job.heldBack = error }
+      }
+      job.current = nil
+    }
+
+    // MARK: Actions
+
+    private func use(_ job: Job, _ handle: SimulatedFileSystem.Handle) -> FileDelivery.Event {
+      if job.current != nil { keepForNextTurn(job) }
+      job.current = handle
+      return .opened(fileSystem.identity(handle.inode))
+    }
+
+    private func perform(
+      _ action: FileDelivery.Action, _ job: Job, _ source: RenderedOutput, _ chance: inout SimulatedChance
+    ) -> FileDelivery.Event {
+      func spelled(_ name: TargetName) -> String { self.spelled(job, name) }
+      do throws(Errno) {
+        switch action {
+        case .look(let name):
+          return try fileSystem.look(spelled(name), &chance).map { .found($0) } ?? .absent
+        case .open(let name): return use(job, try fileSystem.open(spelled(name), &chance))
+        case .create(let name): return use(job, try fileSystem.create(spelled(name), &chance))
+        case .giveName(let from, let to): try fileSystem.giveName(spelled(from), spelled(to), &chance)
+        case .link(let from, let to): try fileSystem.link(spelled(from), spelled(to), &chance)
+        case .remove(let name): try fileSystem.remove(spelled(name), &chance)
+        case .remember(let note): status.remember(note, as: target(job))
+        case .rememberBoth(let note): status.rememberBoth(note, as: target(job))
+        case .prove(let length):
+          source.prove(upTo: length)
+          return .proven
+        case .size: return .found(fileSystem.identity(try current(job).inode))
+        case .truncate(let length): try fileSystem.truncate(try current(job), length, &chance)
+        case .sync: try fileSystem.sync(try current(job), &chance)
+        case .dropOld:
+          let error = job.old.flatMap(fileSystem.close) ?? job.heldBack
+          (job.old, job.heldBack) = (nil, nil)
+          if let error { return .closeFailed(error, firstReadable: source.firstReadable) }
+        case .close:
+          let error = job.current.flatMap(fileSystem.close)
+          job.current = nil
+          if let error { return .closeFailed(error, firstReadable: source.firstReadable) }
+        case .writeNext(let offset): return try writeNext(offset, job, source, &chance)
+        case .rewrite(let offset, let end, let isHole):
+          return try rewrite(offset, end, isHole: isHole, job, source, &chance)
+        case .giveUp(let offset):
+          log?(
+            "dropped \(status.dropped(stream: source.stream).items.map(\.range)), unreadable \(status.unreadable(stream: source.stream).items.map(\.range))"
+          )
+          return .gaveUp(skip: 0, missing: source.giveUpUnreadable(at: offset))
+        case .finished, .failed: break
+        }
+        return .done
+      } catch { return .failed(error) }
+    }
+
+    private func current(_ job: Job) throws(Errno) -> SimulatedFileSystem.Handle {
+      guard let current = job.current else { throw .badFileDescriptor }
+      return current
+    }
+
+    private func bytes(_ source: RenderedOutput, _ offset: Int, _ most: Int) -> [UInt8] {
+      var buffer = [UInt8](repeating: 0, count: max(most, 1))
+      let got = buffer.withUnsafeMutableBytes { source.read($0, at: offset) }
+      buffer.removeLast(buffer.count - got)
+      return buffer
+    }
+
+    private func writeNext(
+      _ offset: Int, _ job: Job, _ source: RenderedOutput, _ chance: inout SimulatedChance
+    ) throws(Errno) -> FileDelivery.Event {
+      let handle = try current(job)
+      let end = source.claim(upTo: offset + 16_384)
+      let got = bytes(source, offset, min(end - offset, 16_384))
+      if got.isEmpty { return .nothing(length: source.length, isComplete: source.hasEnded) }
+      if offset > handle.inode.data.count { throw .staleNFSFileHandle }
+      return .wrote(to: offset + (try fileSystem.write(handle, got[...], at: offset, &chance)))
+    }
+
+    private func rewrite(
+      _ offset: Int, _ end: Int, isHole: Bool, _ job: Job, _ source: RenderedOutput,
+      _ chance: inout SimulatedChance
+    ) throws(Errno) -> FileDelivery.Event {
+      let handle = try current(job)
+      if offset > handle.inode.data.count, !isHole { throw .staleNFSFileHandle }
+      var got = bytes(source, offset, min(end - offset, 16_384))[...]
+      if got.isEmpty, let old = job.old {
+        let first = source.firstReadable
+        got = fileSystem.read(old, offset..<(first > offset ? min(end, first) : end))
+      }
+      if got.isEmpty {
+        // A hole: to the next byte that there is.
+        let next = source.nextReadable(behind: offset)
+        let block = offset + 4096 - offset % 4096
+        return .missing(to: min(job.old == nil ? next : min(next, block), end))
+      }
+      return .wrote(to: offset + (try fileSystem.write(handle, got, at: offset, &chance)))
+    }
+
+    private func perform(
+      _ action: FileReplacement.Action, _ job: Job, _ chance: inout SimulatedChance
+    ) -> FileReplacement.Event {
+      func spelled(_ name: TargetName) -> String { self.spelled(job, name) }
+      do throws(Errno) {
+        switch action {
+        case .create(let name):
+          let handle = try fileSystem.create(spelled(name), &chance)
+          if let current = job.current { _ = fileSystem.close(current) }
+          job.current = handle
+          return .written(fileSystem.identity(handle.inode))
+        case .fill:
+          let handle = try current(job)
+          job.current = nil
+          var done = 0
+          do throws(Errno) {
+            while done < job.content.count {
+              done += try fileSystem.write(handle, job.content[done...], at: done, &chance)
+            }
+            try fileSystem.sync(handle, &chance)
+          } catch {
+            _ = fileSystem.close(handle)
+            throw error
+          }
+          if let error = fileSystem.close(handle) { throw error }
+          return .written(fileSystem.identity(handle.inode))
+        case .look(let name):
+          return try fileSystem.look(spelled(name), &chance).map { .found($0) } ?? .absent
+        case .remember(let note): status.remember(note, as: .info)
+        case .rememberBoth(let note): status.rememberBoth(note, as: .info)
+        case .giveName(let from, let to): try fileSystem.giveName(spelled(from), spelled(to), &chance)
+        case .exchange(let one, let other): try fileSystem.exchange(spelled(one), spelled(other), &chance)
+        case .rename(let from, let to): try fileSystem.rename(spelled(from), spelled(to), &chance)
+        case .remove(let name): try fileSystem.remove(spelled(name), &chance)
+        case .syncDirectory, .finished, .failed: break
+        }
+        return .done
+      } catch { return .failed("call", error) }
+    }
+
+    /// A rename over a name is about to be made: nobody can get in between its look and it, where a file system can do
+    /// no better (see docs/reliability.md).
+    var isRenaming: Bool {
+      jobs.contains { job in
+        if case .replacement(.rename) = job.next { return true }
+        return false
+      }
+    }
+  }
+#endif

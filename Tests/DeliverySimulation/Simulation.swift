@@ -1,0 +1,80 @@
+#if DEBUG || DUCT_SIMULATION
+  import Glibc
+  import SystemCalls
+
+  /// Histories by the thousand.
+  package enum Simulation {
+    /// A history that went wrong.
+    package struct Failure: Sendable, Equatable {
+      package var seed: UInt64
+      package var reason: String
+      /// What happened, with as few disturbances and steps as it was found to take.
+      package var history: String
+    }
+
+    package static func failure(of seed: UInt64) -> Failure? {
+      guard let reason = violation(seed, .init()) else { return nil }
+      let plan = shortest(seed)
+      var history: [String] = []
+      if let again = try? SimulatedHistory(seed: seed, plan: plan, keepsTrace: true) {
+        try? again.run()
+        history = again.trace
+      }
+      return Failure(
+        seed: seed, reason: violation(seed, plan) ?? reason, history: history.joined(separator: "\n"))
+    }
+
+    private static func violation(_ seed: UInt64, _ plan: SimulatedHistory.Plan) -> String? {
+      do {
+        try SimulatedHistory(seed: seed, plan: plan).run()
+        return nil
+      } catch { return "\(error)" }
+    }
+
+    /// Leaves out one disturbance after the other, and then steps from the end, as long as it still goes wrong.
+    private static func shortest(_ seed: UInt64) -> SimulatedHistory.Plan {
+      var plan = SimulatedHistory.Plan()
+      guard let whole = try? SimulatedHistory(seed: seed, plan: plan) else { return plan }
+      try? whole.run()
+      for number in 0..<min(whole.disturbances, 200) {
+        var shorter = plan
+        shorter.leftOut.insert(number)
+        if violation(seed, shorter) != nil { plan = shorter }
+      }
+      var (low, high) = (0, whole.steps)
+      while low < high {
+        let middle = (low + high) / 2
+        var shorter = plan
+        shorter.most = middle
+        if violation(seed, shorter) != nil { high = middle } else { low = middle + 1 }
+      }
+      var last = plan
+      last.most = high
+      return violation(seed, last) == nil ? plan : last
+    }
+
+    /// On all cores. Stops after some failures.
+    package static func failures(in seeds: Range<UInt64>, atMost most: Int) -> [Failure] {
+      let state = Monitor((next: seeds.lowerBound, failures: [Failure]()))
+      let cores = max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 1)
+      let threads = (0..<cores).compactMap { _ in
+        try? OwnThread("simulation", stackSize: 8 << 20) {
+          while true {
+            let batch = state.update { state -> Range<UInt64>? in
+              guard state.next < seeds.upperBound, state.failures.count < most else { return nil }
+              let end = min(state.next + 64, seeds.upperBound)
+              defer { state.next = end }
+              return state.next..<end
+            }
+            guard let batch else { return }
+            for seed in batch {
+              if let failure = failure(of: seed) { state.update { $0.failures.append(failure) } }
+            }
+          }
+        }
+      }
+      for thread in threads { thread.join(until: nil) }
+      return state.withLock { $0.failures }.sorted { $0.seed < $1.seed }
+    }
+  }
+#endif

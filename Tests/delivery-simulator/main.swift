@@ -1,0 +1,28 @@
+// delivery-simulator SEEDS [FIRST]: histories of runs from that many seeds. See docs/testing.md.
+//
+// Exit code 1 if one went wrong. It is built by `make simulate`.
+
+#if DEBUG || DUCT_SIMULATION
+  import DeliverySimulation
+  import Glibc
+  import SystemCalls
+
+  let numbers = CommandLine.arguments.dropFirst().compactMap { UInt64($0) }
+  guard let count = numbers.first, numbers.count == CommandLine.arguments.count - 1, numbers.count <= 2 else {
+    print("delivery-simulator: usage: delivery-simulator SEEDS [FIRST]")
+    exit(2)
+  }
+  let first = numbers.count > 1 ? numbers[1] : 0
+  let start = MonotonicInstant.now
+  let failures = Simulation.failures(in: first..<first + count, atMost: 3)
+  let rate = Double(count) / max(MonotonicInstant.now.seconds(since: start), 0.001)
+  for failure in failures { print("seed \(failure.seed): \(failure.reason)\n\(failure.history)\n") }
+  if failures.isEmpty {
+    print("\(count) histories from seed \(first), \(Int(rate)) a second: none went wrong")
+  } else {
+    print("the first that went wrong: seed \(failures[0].seed), after \(failures[0].seed - first + 1) seeds")
+    exit(1)
+  }
+#else
+  print("delivery-simulator: built without the simulator; see `make simulate`")
+#endif
