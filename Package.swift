@@ -103,7 +103,7 @@ let package = Package(
     .target(
       name: "DeliverySimulation",
       dependencies: ["DuctCore", "OutputRelay", "ResilientIO", "SystemCalls", system],
-      path: "Tests/DeliverySimulation"),
+      path: "Tests/DeliverySimulation", exclude: ["mutations"]),
     .executableTarget(
       name: "delivery-simulator", dependencies: ["DeliverySimulation", "SystemCalls"],
       path: "Tests/delivery-simulator"),

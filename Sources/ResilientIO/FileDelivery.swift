@@ -702,7 +702,7 @@ struct FileDelivery: Sendable {
     case (.lookingAround, .failed(let error)): return fail("stat", error)
     case (.cleaning(let names), .failed(let error)):
       return fail("stat", error, at: .temporary(names[0]))
-    case (.removingLeft(let names), .done), (.removingLeft(let names), .failed(.noSuchFileOrDirectory)):
+    case (.removingLeft(let names), .done):
       forget(names[0])
       return clean(Array(names.dropFirst()))
     case (.removingLeft(let names), .failed(let error)):

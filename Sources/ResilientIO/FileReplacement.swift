@@ -409,7 +409,7 @@ struct FileReplacement: Sendable {
       if isLeft || wasMade(found) { return go(.removingLeft(names), .remove(.temporary(names[0]))) }
       leftNames.remove(names[0])
       return clean(Array(names.dropFirst()))
-    case (.cleaning(let names), .absent), (.removingLeft(let names), .failed(_, .noSuchFileOrDirectory)):
+    case (.cleaning(let names), .absent):
       if cleansFirst {
         leftNames.remove(names[0])
         suspectNames.insert(names[0])

@@ -341,6 +341,7 @@
     private var streamsHaveEnded: Bool { (0..<Self.streamCount).allSatisfy { status[$0].hasEnded } }
     private var isDelivered = false
     private var hadEnded = false
+    private var wasDiscarded = false
 
     private func goOnEnding() {
       guard let action = endActions.first else { return }
@@ -358,6 +359,7 @@
         guard carrier?.isDone == true || carrier == nil && carrierStarts >= 5 else { return }
         endActions.removeFirst()
         isDelivered = true
+        wasDiscarded = true
         removeOurs()
         endActions += end.step(.discarded(streamsHaveEnded: streamsHaveEnded))
       case .note(let ending):
@@ -644,7 +646,7 @@
       if let name = fileSystem.missingRivalName, !wasKilled {
         throw Violation(description: "another's \(name) is not under its name any more")
       }
-      if status.ending == .removed || removes && spoolIsGone {
+      if status.ending == .removed || wasDiscarded {
         for name in ["stdout", "stderr", "info"] {
           for spelled in [name, name + ".run"]
           where isCertain && (fileSystem.traits.tellsBirth || !hasRivals)

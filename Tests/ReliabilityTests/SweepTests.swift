@@ -74,12 +74,7 @@ extension OnFaults {
       if let id = id.withLock({ $0 }) { try fixture.remote.tell("clear \(id)") }
       try await settle(name, what, fixture)
       let folder = "remote-backing/\(name)"
-      // Beside its place only where the name was taken, by a file that a failing call had made after all.
-      func whole(_ file: String) throws -> [UInt8] {
-        let names = fixture.sandbox.names(folder).filter { $0.hasPrefix("log_\(file)") }
-        let best = names.max { $0.utf8.count < $1.utf8.count } ?? "log_\(file)"
-        return try fixture.sandbox.bytes("\(folder)/\(best)")
-      }
+      func whole(_ file: String) throws -> [UInt8] { try fixture.sandbox.bytes("\(folder)/log_\(file)") }
       #expect(String(decoding: try whole("stdout"), as: UTF8.self) == result.stdout, "\(what)")
       #expect(String(decoding: try whole("stderr"), as: UTF8.self) == "oops\n", "\(what)")
       let info = try JSONParser.parse(try whole("info.json"))
@@ -87,8 +82,10 @@ extension OnFaults {
       let lines = try whole("usage.jsonl").split(separator: UInt8(ascii: "\n"))
       #expect(
         Double(lines.count) == info["execution_summary"]?["num_reports"]?.double, "\(what)")
-      let temporary = fixture.sandbox.names(folder).filter { $0.hasSuffix(".tmp") }
-      if operation != "unlink", operation != "any" { #expect(temporary == [], "\(what)") }
+      // Nothing lies beside the records.
+      #expect(
+        fixture.sandbox.names(folder) == ["log_info.json", "log_stderr", "log_stdout", "log_usage.jsonl"],
+        "\(what)")
     }
 
     /// Delivers what a run has left.
