@@ -95,7 +95,7 @@ public struct RelayLoop {
   }
 
   private mutating func keep(_ limit: Int, of kind: OutputStores.Kind) {
-    guard streams.reduce(0, { $0 + $1.keeper.mostHeld }) > limit else { return }
+    guard streams.reduce(0, { $0 + $1.keeper.mostHeld(in: kind) }) > limit else { return }
     var keepers = streams.map(\.keeper)
     StreamKeeper.keep(limit, of: kind, &keepers)
     for index in streams.indices { streams[index].keeper = keepers[index] }

@@ -95,12 +95,15 @@ struct StreamKeeper: Sendable {
     return account
   }
 
-  /// The most that can be held, without looking closer.
-  var mostHeld: Int { written - status.released(stream: index) }
+  /// The most that a kind of store can hold of it, without looking closer.
+  func mostHeld(in kind: OutputStores.Kind) -> Int {
+    guard let store, store >= kind.rawValue else { return 0 }
+    return written - status.released(stream: index)
+  }
 
   /// Has a kind of store hold no more than its limit, in all streams together.
   static func keep(_ limit: Int, of kind: OutputStores.Kind, _ keepers: inout [StreamKeeper]) {
-    guard keepers.reduce(0, { $0 + $1.mostHeld }) > limit else { return }
+    guard keepers.reduce(0, { $0 + $1.mostHeld(in: kind) }) > limit else { return }
     for action in StreamLimits(limit: limit, kind: kind).actions(keepers.map(\.account)) {
       switch action {
       case .release(let index, let end): keepers[index].release(upTo: end)
