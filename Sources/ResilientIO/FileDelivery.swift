@@ -707,8 +707,10 @@ struct FileDelivery: Sendable {
       return clean(Array(names.dropFirst()))
     case (.removingLeft(let names), .failed(let error)):
       return fail("unlink", error, at: .temporary(names[0]))
-    // A second name by which it is known stays until its close was heard.
-    case (.closing, .done): return clean(leftNames.union(links.keys).sorted())
+    // A second name by which it is known stays until its close was heard and nothing comes any more.
+    case (.closing, .done):
+      if !turn.isComplete { links = links.filter { leftNames.contains($0.key) } }
+      return clean(leftNames.union(links.keys).sorted())
     case (.closing, .closeFailed(let error, let firstReadable)):
       // What was kept back until now leaves nothing certain of what was written since the opening. What the source
       // cannot give any more had been proven by an fsync, and stays.

@@ -88,12 +88,15 @@ struct FileReplacement: Sendable {
   private var cleansFirst = false
   /// One file is noted, and it is the one that has the name.
   private var isSettled: Bool
+  private var hasFoundNothing = false
   /// Where earlier processes may have left something.
   private var suspectNames: Set<Int> = []
   /// Every temporary file that this process has made.
   private var made: [FileIdentity] = []
   /// A temporary name that has the file of another, which could not be put back yet.
   private var stray: Int?
+  /// The temporary name in the notes: no other file of ours is made under it, so that it can be told what is there.
+  private var notedLink: Int?
   /// What the file system is known to have no call for.
   private var cannotExchange = false
   private var cannotGiveName = false
@@ -111,6 +114,7 @@ struct FileReplacement: Sendable {
     noted = notes
     isSettled = notes.count < 2
     stray = notes.compactMap(\.link).first
+    notedLink = stray
     self.takesName = takesName
     self.owner = owner
     ours = []
@@ -152,25 +156,27 @@ struct FileReplacement: Sendable {
 
   private mutating func create() -> Action {
     // Few names, so that a successor finds what is left in them.
-    temporary = (0...).first { !leftNames.contains($0) && $0 != stray } ?? 0
+    temporary = (0...).first { !leftNames.contains($0) && $0 != stray && $0 != notedLink } ?? 0
     return go(.creating, .create(.temporary(temporary)))
   }
 
   /// With the temporary name that may get another's file, if this process is killed in an exchange.
-  private func note(_ identity: FileIdentity) -> TargetNote {
-    TargetNote(identity: identity, name: name, link: temporary)
+  private mutating func note(_ identity: FileIdentity) -> TargetNote {
+    notedLink = temporary
+    return TargetNote(identity: identity, name: name, link: temporary)
   }
 
   private func isOurs(_ found: FileIdentity) -> Bool {
-    ours.contains { found.isSameFile(as: $0) } || notes.contains { found.isFile(noted: $0.identity) }
+    // Nobody has it open: its number may have been given again.
+    ours.contains { found.isFile(noted: $0) } || notes.contains { found.isFile(noted: $0.identity) }
   }
 
   /// Any that this run is known to have made.
   private func wasMade(_ found: FileIdentity) -> Bool {
-    made.contains { found.isSameFile(as: $0) } || noted.contains { found.isFile(noted: $0.identity) }
+    made.contains { found.isFile(noted: $0) } || noted.contains { found.isFile(noted: $0.identity) }
   }
 
-  private func isNew(_ found: FileIdentity) -> Bool { new.map { found.isSameFile(as: $0) } ?? false }
+  private func isNew(_ found: FileIdentity) -> Bool { new.map { found.isFile(noted: $0) } ?? false }
 
   mutating func step(_ event: Event) -> Action {
     switch (step, event) {
@@ -179,6 +185,10 @@ struct FileReplacement: Sendable {
       guard isOurs(found) else { return rememberCreated() }
       ours = [found]
       return go(.rememberingSettled, .remember(TargetNote(identity: found, name: name)))
+    case (.settling, .absent) where !hasFoundNothing:
+      // It may be away with its directory: the next try looks again.
+      hasFoundNothing = true
+      return clear("stat", .noSuchFileOrDirectory)
     case (.settling, .absent), (.rememberingSettled, _):
       isSettled = true
       return rememberCreated()
@@ -201,6 +211,7 @@ struct FileReplacement: Sendable {
     case (.rememberingCreated, _): return go(.filling, .fill)
     case (.filling, .written(let identity)):
       new = identity
+      made.append(identity)
       return go(.rememberingFilled, .rememberBoth(note(identity)))
     case (.filling, .failed(let operation, let error)):
       new = nil
@@ -329,6 +340,7 @@ struct FileReplacement: Sendable {
     }
     ours = [new]
     notes = []
+    notedLink = nil
     return go(.noting, .remember(TargetNote(identity: new, name: name)))
   }
 
@@ -344,13 +356,14 @@ struct FileReplacement: Sendable {
     func isMade(_ found: FileIdentity) -> Bool { isOurs(found) || wasMade(found) }
     switch (step, event) {
     case (.lookingAtStray(let number), .found(let found)):
-      let isEmpty = found.size == 0 && found.links == 1 && found.owner == owner
-      if !isEmpty, !isMade(found) { return go(.returningStray(number), .exchange(.temporary(number), place)) }
+      if !isMade(found) { return go(.returningStray(number), .exchange(.temporary(number), place)) }
       leftNames.insert(number)
       stray = nil
       isSettled = false
       return create()
-    case (.lookingAtStray, .absent):
+    case (.lookingAtStray(let number), .absent):
+      // It may be away with its directory.
+      suspectNames.insert(number)
       stray = nil
       isSettled = false
       return create()

@@ -37,8 +37,20 @@ public enum RecordFile {
   /// - Returns: whether it was there.
   @discardableResult
   public static func remove(_ path: FilePath, _ note: TargetNote, label: String) throws(IOFailure) -> Bool {
-    try FileRemoval.remove(
-      TargetNames(path: path, label: label).path(.place(note.name)), label: label,
-      where: { $0.isSameFile(as: note.identity) })
+    let names = TargetNames(path: path, label: label)
+    let link = note.link.map { names.path(.temporary($0)) }
+    // Nobody has it open: where its number may have been given again, it must look as it was noted, or have the second
+    // name that it was given for that.
+    let linked = link.flatMap { try? FileCalls.status($0) }
+    func isOurs(_ found: FileIdentity) -> Bool {
+      found.isFile(noted: note.identity)
+        || found.isSameFile(as: note.identity)
+          && linked.map { $0.isSameFile(as: found) && $0.links > 1 } == true
+    }
+    let wasThere = try FileRemoval.remove(names.path(.place(note.name)), label: label, where: isOurs)
+    if let link, let linked, linked.isSameFile(as: note.identity) {
+      try FileRemoval.remove(link, label: label) { $0.isSameFile(as: linked) }
+    }
+    return wasThere
   }
 }

@@ -178,6 +178,7 @@
         do throws(Errno) {
           if fileSystem.isAway { throw .noSuchFileOrDirectory }
           if let outage = fileSystem.outage { throw outage }
+          fileSystem.isMissing = false
           madeDirectory = true
           job.attempts.madeDirectory()
           start(job)

@@ -84,6 +84,8 @@
     private var nextNumber: UInt64 = 100
     /// The log directory is not there: it was moved away, and comes back.
     var isAway = false
+    /// Nobody has made it yet.
+    var isMissing = false
     /// Every call fails.
     var outage: Errno?
     /// Calls in a thousand that fail by themselves.
@@ -143,7 +145,7 @@
 
     /// Fails a call, perhaps after it was carried out.
     private func check(_ chance: inout SimulatedChance, _ body: () throws(Errno) -> Void) throws(Errno) {
-      if isAway { throw .noSuchFileOrDirectory }
+      if isAway || isMissing { throw .noSuchFileOrDirectory }
       if let outage { throw outage }
       if chance.happens(failures) {
         let error = chance.one(of: [
@@ -337,8 +339,10 @@
     // MARK: Another run, or somebody else
 
     func rivalPuts(_ name: String, _ data: [UInt8], isLink: Bool = false, reusing number: UInt64?) {
-      if isAway { return }
+      if isAway || isMissing { return }
       if let old = names[name], old.owner == .rival { rivalNames[name] = nil }
+      // Its number is free then, if nobody has it open.
+      if names[name] != nil { set(name, nil) }
       let inode = makeInode(.rival, data, reusing: number)
       inode.isLink = isLink
       inode.expected = data

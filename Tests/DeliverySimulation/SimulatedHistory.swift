@@ -106,6 +106,7 @@
       }
       fileSystem.shortWrites = chance.happens(300)
       fileSystem.failures = chance.one(of: [0, 0, 2, 20, 100])
+      fileSystem.isMissing = chance.happens(200)
       hadFaults = fileSystem.failures > 0
       self.chance = chance
       note("\(fileSystem.traits), kept \(kept), rivals \(hasRivals), limit \(spoolLimit ?? -1)")
@@ -381,23 +382,29 @@
     private var spoolIsGone = false
 
     private func removeOurs() {
+      let (failures, outage, away) = (fileSystem.failures, fileSystem.outage, fileSystem.isAway)
+      (fileSystem.failures, fileSystem.outage, fileSystem.isAway) = (0, nil, false)
+      defer { (fileSystem.failures, fileSystem.outage, fileSystem.isAway) = (failures, outage, away) }
       for (name, target) in [("stdout", RelayStatus.Target.stdout), ("stderr", .stderr), ("info", .info)] {
         for note in status.notes(of: target) {
-          let spelled = TargetNames(path: FilePath("/\(name)"), label: SimulatedDeliverer.label)
-            .path(.place(note.name)).nameBytes
-          let text = String(decoding: spelled, as: UTF8.self)
-          guard let inode = fileSystem.inode(text), fileSystem.identity(inode).isSameFile(as: note.identity)
-          else {
-            continue
+          let names = TargetNames(path: FilePath("/\(name)"), label: SimulatedDeliverer.label)
+          func spelled(_ name: TargetName) -> String {
+            String(decoding: names.path(name).nameBytes, as: UTF8.self)
           }
-          let failures = fileSystem.failures
-          fileSystem.failures = 0
-          let outage = fileSystem.outage
-          fileSystem.outage = nil
-          let away = fileSystem.isAway
-          fileSystem.isAway = false
-          try? fileSystem.remove(text, &chance)
-          (fileSystem.failures, fileSystem.outage, fileSystem.isAway) = (failures, outage, away)
+          // As RecordFile.remove does it.
+          let linked = note.link.flatMap { fileSystem.inode(spelled(.temporary($0))) }.map(
+            fileSystem.identity)
+          let place = spelled(.place(note.name))
+          if let found = fileSystem.inode(place).map(fileSystem.identity),
+            found.isFile(noted: note.identity)
+              || found.isSameFile(as: note.identity)
+                && linked.map({ $0.isSameFile(as: found) && $0.links > 1 }) == true
+          {
+            try? fileSystem.remove(place, &chance)
+          }
+          if let link = note.link, let linked, linked.isSameFile(as: note.identity) {
+            try? fileSystem.remove(spelled(.temporary(link)), &chance)
+          }
         }
       }
     }
