@@ -74,6 +74,8 @@ struct FileDelivery: Sendable {
     case sync
     /// → done, closeFailed
     case close
+    /// What was opened is another's: nothing is read from it either. → done
+    case dropOpened
     /// The old descriptor is not needed any more. → done, closeFailed
     case dropOld
     /// The turn is over.
@@ -119,6 +121,7 @@ struct FileDelivery: Sendable {
     case lookingForCandidate
     case openingCandidate
     case reopening
+    case droppingAnothers(Then)
     case rememberingKnown(FileIdentity)
     case creating
     case remembering
@@ -151,6 +154,13 @@ struct FileDelivery: Sendable {
     case provingAfterClose(Errno)
   }
 
+  /// How it goes on when what was opened is another's.
+  private enum Then: Sendable, Equatable {
+    case lookAtNoted([TargetNote])
+    case remakeBeside
+    case create
+  }
+
   private static let mostNames = 16
 
   private(set) var life: Life
@@ -176,6 +186,8 @@ struct FileDelivery: Sendable {
   private var isDisplaced = false
   private var wasRemoved = false
   private var mustCut = false
+  /// How it looked when it was noted last, where its identity is not certain.
+  private var lastNote: TargetNote?
   private var temporary = 0
   /// Temporary names that something of ours may have.
   private var leftNames: Set<Int> = []
@@ -242,7 +254,7 @@ struct FileDelivery: Sendable {
     switch step {
     case .idle: return .finished(hasMore: false)
     case .lookingAtNoted, .lookingAtLink, .openingNoted: return stepNoted(event)
-    case .looking, .lookingForCandidate, .openingCandidate, .reopening, .rememberingKnown:
+    case .looking, .lookingForCandidate, .openingCandidate, .reopening, .rememberingKnown, .droppingAnothers:
       return stepLooking(event)
     case .creating, .remembering, .naming, .lookingWhoHasName, .takingName, .removingTemporary,
       .rememberingNamed:
@@ -299,7 +311,9 @@ struct FileDelivery: Sendable {
       notedWasAbsent = true
       return lookAtNoted(Array(notes.dropFirst()))
     case (.openingNoted(let note, let rest), .opened(let found)):
-      guard found.isSameFile(as: note.identity), found.kind == .regular else { return lookAtNoted(rest) }
+      guard found.isSameFile(as: note.identity), found.kind == .regular else {
+        return go(.droppingAnothers(.lookAtNoted(rest)), .dropOpened)
+      }
       if let link = note.link { links[link] = found }
       name = note.name
       life = .suspect(found)
@@ -330,11 +344,18 @@ struct FileDelivery: Sendable {
       return remake()
     case (.reopening, .opened(let found)):
       guard let known = life.identity, found.isSameFile(as: known), found.kind == .regular else {
+        return go(.droppingAnothers(.remakeBeside), .dropOpened)
+      }
+      return isThere(found)
+    case (.droppingAnothers(let then), _):
+      switch then {
+      case .lookAtNoted(let rest): return lookAtNoted(rest)
+      case .create: return create()
+      case .remakeBeside:
         isDisplaced = true
         name += 1
         return remake()
       }
-      return isThere(found)
     case (.rememberingKnown(let found), .done):
       notesCandidate = false
       return verified(size: found.size)
@@ -347,7 +368,9 @@ struct FileDelivery: Sendable {
       return create()
     case (.lookingForCandidate, .absent): return create()
     case (.openingCandidate, .opened(let found)):
-      guard let candidate, found.isSameFile(as: candidate) else { return create() }
+      guard let candidate, found.isSameFile(as: candidate) else {
+        return go(.droppingAnothers(.create), .dropOpened)
+      }
       return named()
     case (.reopening, .failed(let error)), (.openingCandidate, .failed(let error)): return fail("open", error)
     case (_, .failed(let error)): return fail("stat", error)
@@ -640,7 +663,9 @@ struct FileDelivery: Sendable {
       return go(.noting, .size)
     case (.noting, .found(let found)):
       let link = links.first { found.isSameFile(as: $0.value) }?.key
-      return go(.rememberingNoted, .remember(TargetNote(identity: found, name: name, link: link)))
+      let note = TargetNote(identity: found, name: name, link: link)
+      lastNote = note
+      return go(.rememberingNoted, .remember(note))
     case (.noting, .failed), (.rememberingNoted, .done): return wroteTurn()
     default: return fail("write", .ioError)
     }
@@ -675,6 +700,14 @@ struct FileDelivery: Sendable {
     return .finished(hasMore: false)
   }
 
+  /// It is closed, and its second name may be gone: where its number may be given again, it must look as it was noted.
+  private mutating func failAfterClose(
+    _ operation: String, _ error: Errno, at name: TargetName? = nil
+  ) -> Action {
+    if let known = life.identity, !known.isCertain, let lastNote { life = .noted([lastNote]) }
+    return fail(operation, error, at: name)
+  }
+
   private mutating func forget(_ number: Int) {
     leftNames.remove(number)
     links[number] = nil
@@ -698,15 +731,15 @@ struct FileDelivery: Sendable {
       leftNames = []
       links = [:]
       return closed()
-    case (.lookingAround, .absent): return fail("stat", .noSuchFileOrDirectory)
-    case (.lookingAround, .failed(let error)): return fail("stat", error)
+    case (.lookingAround, .absent): return failAfterClose("stat", .noSuchFileOrDirectory)
+    case (.lookingAround, .failed(let error)): return failAfterClose("stat", error)
     case (.cleaning(let names), .failed(let error)):
-      return fail("stat", error, at: .temporary(names[0]))
+      return failAfterClose("stat", error, at: .temporary(names[0]))
     case (.removingLeft(let names), .done):
       forget(names[0])
       return clean(Array(names.dropFirst()))
     case (.removingLeft(let names), .failed(let error)):
-      return fail("unlink", error, at: .temporary(names[0]))
+      return failAfterClose("unlink", error, at: .temporary(names[0]))
     // A second name by which it is known stays until its close was heard and nothing comes any more.
     case (.closing, .done):
       if !turn.isComplete { links = links.filter { leftNames.contains($0.key) } }
@@ -717,7 +750,7 @@ struct FileDelivery: Sendable {
       proven = min(proven, firstReadable)
       return go(.provingAfterClose(error), .prove(proven))
     case (.provingAfterClose(let error), .proven): return fail("close", error)
-    default: return fail("close", .ioError)
+    default: return failAfterClose("close", .ioError)
     }
   }
 }

@@ -98,6 +98,9 @@ struct TargetFile {
       case .size: return .found(try FileCalls.status(try file()))
       case .truncate(let length): try FileCalls.truncate(try file(), length)
       case .sync: try FileCalls.fsync(try file())
+      case .dropOpened:
+        current?.closeQuietly()
+        current = nil
       case .dropOld:
         defer { (old, heldBack) = (nil, nil) }
         if let heldBack {

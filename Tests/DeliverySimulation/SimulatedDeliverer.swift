@@ -270,6 +270,9 @@
         case .size: return .found(fileSystem.identity(try current(job).inode))
         case .truncate(let length): try fileSystem.truncate(try current(job), length, &chance)
         case .sync: try fileSystem.sync(try current(job), &chance)
+        case .dropOpened:
+          if let current = job.current { _ = fileSystem.close(current) }
+          job.current = nil
         case .dropOld:
           let error = job.old.flatMap(fileSystem.close) ?? job.heldBack
           (job.old, job.heldBack) = (nil, nil)

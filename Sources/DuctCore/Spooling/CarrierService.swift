@@ -59,6 +59,8 @@ private final class Service: Sendable {
   private let socket: FileDescriptor
   private let isSuccessor: Bool
   private let waiting = Monitor(Waiting())
+  /// duct has written its last records.
+  private let isFinishing = Monitor(false)
   private let manifest: RunManifest
   private let carrier: ThreadCarrier
   private let replies: ReplyChannel
@@ -81,7 +83,8 @@ private final class Service: Sendable {
     }
     let usage = WrittenUsage(
       disk: CarrierPlacement.open(CarrierPlacement.usage[0]),
-      memory: CarrierPlacement.open(CarrierPlacement.usage[1]), isComplete: false)
+      memory: CarrierPlacement.open(CarrierPlacement.usage[1]),
+      isComplete: { [isFinishing] in isFinishing.withLock { $0 } })
     let events = Monitor<(@Sendable () -> [IOEvent])?>(nil)
     let carrier = try ThreadCarrier(
       CarriedSources(streams: streams, usage: usage), to: manifest.paths, label: manifest.runID,
@@ -114,6 +117,7 @@ private final class Service: Sendable {
         return
       case .finish:
         waitUntilOpen()
+        isFinishing.update { $0 = true }
         // Also what this process, if it is a successor, has not been told of.
         carrier.carryEverything()
         // duct has a limit of its own, and leaves when it is over.

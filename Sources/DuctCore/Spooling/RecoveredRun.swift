@@ -63,7 +63,7 @@ struct RecoveredRun {
     if let status { known = status } else { known = try RelayStatus() }
     let carrier = try ThreadCarrier(
       CarriedSources(
-        streams: streams, usage: usage ?? WrittenUsage(disk: nil, memory: nil, isComplete: true)),
+        streams: streams, usage: usage ?? WrittenUsage(disk: nil, memory: nil, isComplete: { true })),
       to: manifest.paths, label: manifest.runID, status: known, isSuccessor: true, credentials: credentials
     ) { notice in
       if let text = CarrierNotice(notice)?.textForRecovery { notes.update { $0.append(text) } }

@@ -81,7 +81,16 @@ final class UsageJournal: GrowingSource {
 struct WrittenUsage: GrowingSource {
   let disk: FileDescriptor?
   let memory: FileDescriptor?
-  let isComplete: Bool
+  private let completion: @Sendable () -> Bool
+
+  /// - Parameter isComplete: asked whether whoever writes them has done.
+  init(disk: FileDescriptor?, memory: FileDescriptor?, isComplete: @escaping @Sendable () -> Bool) {
+    self.disk = disk
+    self.memory = memory
+    completion = isComplete
+  }
+
+  var isComplete: Bool { completion() }
 
   var readableLength: Int { Self.length(disk) + Self.length(memory) }
 
