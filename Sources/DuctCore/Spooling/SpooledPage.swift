@@ -60,7 +60,9 @@ struct SpooledPage {
     case .none, .told: return false
     case .leftToRelay:
       // duct had delivered its records, and taken them out of the folder; the relay may have had more output.
-      return !folder.has(RunSpool.FileName.info) && !folder.has(RunSpool.FileName.usage)
+      // A log file may still have its second name, which goes when nothing comes any more.
+      let hasSecondName = (0..<2).contains { status.notes(of: .stream($0)).contains { $0.link != nil } }
+      return !hasSecondName && !folder.has(RunSpool.FileName.info) && !folder.has(RunSpool.FileName.usage)
         && (0..<2).allSatisfy { problem(stream: $0) == nil && bytesWaiting(stream: $0, manifest) == 0 }
     }
   }
