@@ -26,6 +26,12 @@ extension Errno {
     }
   }
 
+  /// Whether the file system has no such call: an exchange of names, say.
+  var meansNoSuchCall: Bool { [.notSupported, .noFunction, .invalidArgument].contains(self) }
+
+  /// Whether the file system gives no file a second name: link(2) says so in these ways.
+  var meansNoSecondName: Bool { meansNoSuchCall || [.notPermitted, .tooManyLinks].contains(self) }
+
   /// Whether the cause may be an expired Kerberos ticket: then a new one is the cure.
   public var isAboutCredentials: Bool { failureKind == .credential }
 }

@@ -1,43 +1,102 @@
-internal import Glibc
 internal import SystemCalls
 internal import SystemPackage
 
-/// The removal of a file that is ours, and of nothing else that has come to its name.
-enum FileRemoval {
-  /// Removes the file at `path` if it is that one. It is taken out of its name first: between a look and unlink(2)
-  /// another file could get there.
-  ///
-  /// - Parameter label: of the run, for a temporary name.
-  /// - Returns: whether our file is gone from that name.
-  @discardableResult
-  static func remove(
-    _ path: FilePath, label: String, where isOurs: (FileIdentity) -> Bool
-  ) throws(IOFailure) -> Bool {
-    guard let found = try found(path), isOurs(found) else { return false }
-    let away = TargetNames(path: path, label: label).path(.temporary(-1))
-    do throws(Errno) { try FileCalls.renameNew(path, away) } catch {
-      if error == .noSuchFileOrDirectory { return false }
+/// The removal of a file that is ours, and of nothing else that has come to its name. Decides, and calls nothing.
+///
+/// The file is taken out of its name first: between a look and unlink(2) another file could get there. Whoever is
+/// killed in between, or fails, begins again.
+struct FileRemoval: Sendable {
+  enum Action: Sendable, Equatable {
+    /// → found, absent
+    case look(TargetName)
+    /// To a name that nothing has. → done
+    case giveName(TargetName, to: TargetName)
+    /// → done
+    case remove(TargetName)
+    case finished
+    case failed(String, Errno)
+  }
+
+  enum Event: Sendable, Equatable {
+    case done
+    case found(FileIdentity)
+    case absent
+    case failed(Errno)
+  }
+
+  private enum Step: Sendable, Equatable {
+    case lookingAtLink
+    case looking
+    case takingAway
+    case lookingAtAway
+    case puttingBack
+    case removing
+    case removingLink
+  }
+
+  /// For what is taken out of its name. Deliveries use no number as high as that.
+  private static let away = TargetName.temporary(99)
+
+  private let note: TargetNote
+  private var linked: FileIdentity?
+  private var step = Step.looking
+
+  /// - Parameter note: of the file.
+  init(_ note: TargetNote) { self.note = note }
+
+  private var place: TargetName { .place(note.name) }
+
+  mutating func begin() -> Action {
+    guard let link = note.link else { return go(.looking, .look(place)) }
+    return go(.lookingAtLink, .look(.temporary(link)))
+  }
+
+  private mutating func go(_ next: Step, _ action: Action) -> Action {
+    step = next
+    return action
+  }
+
+  /// Nobody has it open: where its number may have been given again, it must look as it was noted, or have the second
+  /// name that it was given for that.
+  private func isOurs(_ found: FileIdentity) -> Bool {
+    if found.isFile(noted: note.identity) { return true }
+    guard let linked, linked.links > 1 else { return false }
+    return found.isSameFile(as: note.identity) && found.isSameFile(as: linked)
+  }
+
+  mutating func step(_ event: Event) -> Action {
+    switch (step, event) {
+    case (.lookingAtLink, .found(let found)):
+      linked = found
+      return go(.looking, .look(place))
+    case (.lookingAtLink, .absent): return go(.looking, .look(place))
+    case (.looking, .found(let found)):
+      return isOurs(found) ? go(.takingAway, .giveName(place, to: Self.away)) : removeLink()
+    // It may have been taken out of its name already.
+    case (.looking, .absent), (.takingAway, .failed(.noSuchFileOrDirectory)), (.takingAway, .done):
+      return go(.lookingAtAway, .look(Self.away))
+    case (.takingAway, .failed(let error)):
       // Where a file system gives no such name there is the look.
-      return try unlink(path)
+      return error.meansNoSecondName ? go(.removing, .remove(place)) : .failed("rename", error)
+    case (.lookingAtAway, .found(let found)):
+      return isOurs(found)
+        ? go(.removing, .remove(Self.away)) : go(.puttingBack, .giveName(Self.away, to: place))
+    case (.lookingAtAway, .absent), (.removing, .done), (.removing, .failed(.noSuchFileOrDirectory)),
+      (.puttingBack, .done):
+      return removeLink()
+    case (.puttingBack, .failed(let error)): return .failed("rename", error)
+    case (.removing, .failed(let error)): return .failed("unlink", error)
+    case (.removingLink, .failed(let error)) where error != .noSuchFileOrDirectory:
+      return .failed("unlink", error)
+    case (.removingLink, _): return .finished
+    case (_, .failed(let error)): return .failed("stat", error)
+    default: return .failed("stat", .ioError)
     }
-    if let taken = try Self.found(away), !isOurs(taken) {
-      try attempt("rename", path) { () throws(Errno) in try FileCalls.renameNew(away, path) }
-      return false
-    }
-    return try unlink(away)
   }
 
-  private static func found(_ path: FilePath) throws(IOFailure) -> FileIdentity? {
-    do throws(Errno) { return try FileCalls.status(path) } catch {
-      if error == .noSuchFileOrDirectory { return nil }
-      throw IOFailure("stat", path, error)
-    }
-  }
-
-  private static func unlink(_ path: FilePath) throws(IOFailure) -> Bool {
-    do throws(Errno) { try FileCalls.unlink(path) } catch {
-      if error != .noSuchFileOrDirectory { throw IOFailure("unlink", path, error) }
-    }
-    return true
+  /// The second name, whatever has the first.
+  private mutating func removeLink() -> Action {
+    guard let link = note.link, let linked, linked.isSameFile(as: note.identity) else { return .finished }
+    return go(.removingLink, .remove(.temporary(link)))
   }
 }

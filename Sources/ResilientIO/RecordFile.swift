@@ -34,23 +34,40 @@ public enum RecordFile {
   /// - Parameters:
   ///   - path: its own name; it may be beside that.
   ///   - label: of the run.
-  /// - Returns: whether it was there.
-  @discardableResult
-  public static func remove(_ path: FilePath, _ note: TargetNote, label: String) throws(IOFailure) -> Bool {
+  public static func remove(_ path: FilePath, _ note: TargetNote, label: String) throws(IOFailure) {
     let names = TargetNames(path: path, label: label)
-    let link = note.link.map { names.path(.temporary($0)) }
-    // Nobody has it open: where its number may have been given again, it must look as it was noted, or have the second
-    // name that it was given for that.
-    let linked = link.flatMap { try? FileCalls.status($0) }
-    func isOurs(_ found: FileIdentity) -> Bool {
-      found.isFile(noted: note.identity)
-        || found.isSameFile(as: note.identity)
-          && linked.map { $0.isSameFile(as: found) && $0.links > 1 } == true
+    var attempts = DeliveryAttempts(mayMakeDirectory: false)
+    while let failure = removalFailure(note, names) {
+      if attempts.failed(failure.errno) == .giveUp { throw failure }
     }
-    let wasThere = try FileRemoval.remove(names.path(.place(note.name)), label: label, where: isOurs)
-    if let link, let linked, linked.isSameFile(as: note.identity) {
-      try FileRemoval.remove(link, label: label) { $0.isSameFile(as: linked) }
+  }
+
+  /// One attempt. Nil: it is gone, or is not ours.
+  private static func removalFailure(_ note: TargetNote, _ names: TargetNames) -> IOFailure? {
+    var removal = FileRemoval(note)
+    var action = removal.begin()
+    while true {
+      switch action {
+      case .finished: return nil
+      case .failed(let operation, let error):
+        return IOFailure(operation, names.path(.place(note.name)), error)
+      default: action = removal.step(perform(action, names))
+      }
     }
-    return wasThere
+  }
+
+  private static func perform(_ action: FileRemoval.Action, _ names: TargetNames) -> FileRemoval.Event {
+    do throws(Errno) {
+      switch action {
+      case .look(let name): return .found(try FileCalls.status(names.path(name)))
+      case .giveName(let from, let to): try FileCalls.renameNew(names.path(from), names.path(to))
+      case .remove(let name): try FileCalls.unlink(names.path(name))
+      case .finished, .failed: break
+      }
+      return .done
+    } catch {
+      if case .look = action, error == .noSuchFileOrDirectory { return .absent }
+      return .failed(error)
+    }
   }
 }

@@ -1,0 +1,154 @@
+internal import SystemCalls
+internal import SystemPackage
+
+/// Which file is ours: what earlier processes have noted, and what has its name now.
+extension FileDelivery {
+  enum Finding: Sendable, Equatable {
+    /// The first of these.
+    case lookingAtNoted([TargetNote])
+    /// The first of these may be what was found, if that has its second name too.
+    case lookingAtLink(FileIdentity, [TargetNote])
+    case openingNoted(TargetNote, rest: [TargetNote])
+    case looking
+    case lookingForCandidate
+    case openingCandidate
+    case reopening
+    case droppingAnothers(Then)
+    case remembering(FileIdentity)
+  }
+
+  /// How it goes on when what was opened is another's.
+  enum Then: Sendable, Equatable {
+    case lookAtNoted([TargetNote])
+    case makeBeside
+    case make
+  }
+
+  mutating func step(_ step: Finding, _ event: Event) -> Action {
+    switch step {
+    case .lookingAtNoted, .lookingAtLink, .openingNoted: return stepNoted(step, event)
+    case .looking: return stepLooking(event)
+    case .lookingForCandidate, .openingCandidate: return stepCandidate(step, event)
+    case .reopening: return stepReopening(event)
+    case .droppingAnothers(let then):
+      switch then {
+      case .lookAtNoted(let rest): return lookAtNoted(rest)
+      case .make: return create()
+      case .makeBeside: return makeBeside()
+      }
+    case .remembering(let found):
+      notesCandidate = false
+      return verified(size: found.size)
+    }
+  }
+
+  // MARK: What earlier processes have noted
+
+  mutating func lookAtNoted(_ notes: [TargetNote]) -> Action {
+    if let note = notes.first { return go(.finding(.lookingAtNoted(notes)), .look(.place(note.name))) }
+    // None of them is there: it was removed, or another has its name. What it held is made anew.
+    if proven > 0 { cause = cause ?? .removed }
+    restoreTo = max(restoreTo, proven)
+    return candidate == nil ? create() : go(.finding(.lookingForCandidate), .look(place))
+  }
+
+  private mutating func stepNoted(_ step: Finding, _ event: Event) -> Action {
+    switch (step, event) {
+    case (.lookingAtNoted(let notes), .found(let found)):
+      let (note, rest) = (notes[0], Array(notes.dropFirst()))
+      if found.isFile(noted: note.identity) {
+        return go(.finding(.openingNoted(note, rest: rest)), .open(.place(note.name)))
+      }
+      // Its number says so, and may have been given again: not if our file has another name still.
+      if let link = note.link, found.isSameFile(as: note.identity) {
+        return go(.finding(.lookingAtLink(found, notes)), .look(.temporary(link)))
+      }
+      return lookAtNoted(rest)
+    case (.lookingAtLink(let found, let notes), .found(let link)):
+      let (note, rest) = (notes[0], Array(notes.dropFirst()))
+      guard link.isSameFile(as: found), link.links > 1 else { return lookAtNoted(rest) }
+      return go(.finding(.openingNoted(note, rest: rest)), .open(.place(note.name)))
+    case (.lookingAtLink(_, let notes), .absent): return lookAtNoted(Array(notes.dropFirst()))
+    case (.lookingAtNoted(let notes), .absent):
+      missedNote = true
+      return lookAtNoted(Array(notes.dropFirst()))
+    case (.openingNoted(let note, let rest), .opened(let found)):
+      guard found.isSameFile(as: note.identity), found.kind == .regular else {
+        return go(.finding(.droppingAnothers(.lookAtNoted(rest))), .dropOpened)
+      }
+      if let link = note.link { links[link] = found }
+      name = note.name
+      life = .suspect(found)
+      return isThere(found)
+    case (.openingNoted(_, let rest), .failed(.tooManySymbolicLinkLevels)): return lookAtNoted(rest)
+    case (.openingNoted, .failed(let error)): return fail("open", error)
+    case (_, .failed(let error)): return fail("stat", error)
+    default: return fail("stat", .ioError)
+    }
+  }
+
+  // MARK: What has its name
+
+  private mutating func stepLooking(_ event: Event) -> Action {
+    switch event {
+    case .found(let found):
+      if let known = life.identity, found.isSameFile(as: known) {
+        if case .open = life { return isThere(found) }
+        return go(.finding(.reopening), .open(place))
+      }
+      if let candidate, found.isSameFile(as: candidate.identity) {
+        return go(.finding(.openingCandidate), .open(place))
+      }
+      return makeBeside()
+    case .absent:
+      cause = cause ?? .removed
+      return remake()
+    case .failed(let error): return fail("stat", error)
+    default: return fail("stat", .ioError)
+    }
+  }
+
+  private mutating func stepReopening(_ event: Event) -> Action {
+    switch event {
+    case .opened(let found):
+      if let known = life.identity, found.isSameFile(as: known), found.kind == .regular {
+        return isThere(found)
+      }
+      return go(.finding(.droppingAnothers(.makeBeside)), .dropOpened)
+    case .failed(.tooManySymbolicLinkLevels): return makeBeside()
+    case .failed(let error): return fail("open", error)
+    default: return fail("open", .ioError)
+    }
+  }
+
+  private mutating func stepCandidate(_ step: Finding, _ event: Event) -> Action {
+    switch (step, event) {
+    case (.lookingForCandidate, .found(let found)):
+      guard let candidate, found.isSameFile(as: candidate.identity) else { return create() }
+      return go(.finding(.openingCandidate), .open(place))
+    case (.lookingForCandidate, .absent): return create()
+    case (.openingCandidate, .opened(let found)):
+      guard let candidate, found.isSameFile(as: candidate.identity) else {
+        return go(.finding(.droppingAnothers(.make)), .dropOpened)
+      }
+      return named()
+    case (.openingCandidate, .failed(let error)): return fail("open", error)
+    case (_, .failed(let error)): return fail("stat", error)
+    default: return fail("stat", .ioError)
+    }
+  }
+
+  /// Another's file has the name: ours is made under the next one.
+  private mutating func makeBeside() -> Action {
+    cause = .displaced
+    name += 1
+    return remake()
+  }
+
+  /// The file is there, and ours.
+  private mutating func isThere(_ found: FileIdentity) -> Action {
+    if candidate != nil { abandonCandidate() }
+    guard notesCandidate else { return verified(size: found.size) }
+    return go(.finding(.remembering(found)), .remember(note(found)))
+  }
+}

@@ -1,0 +1,191 @@
+internal import SystemCalls
+internal import SystemPackage
+
+/// A new file: made under a name of this run's alone, and given its name without taking it from anybody.
+extension FileDelivery {
+  enum Making: Sendable, Equatable {
+    case creating
+    case rememberingCandidate
+    case naming
+    case lookingWhoHasName
+    case takingName
+    case removingTemporary
+    case rememberingNamed
+  }
+
+  /// The name is free or another's: a new file, with what the old one held.
+  mutating func remake() -> Action {
+    restoreTo = max(restoreTo, proven)
+    return create()
+  }
+
+  mutating func create() -> Action {
+    if let candidate {
+      leftNames.insert(candidate.number)
+      // It may have its name all the same.
+      abandoned.append(candidate)
+    }
+    return go(.making(.creating), .create(isMadeInPlace ? place : .temporary(temporary)))
+  }
+
+  mutating func step(_ step: Making, _ event: Event) -> Action {
+    switch step {
+    case .creating: return stepCreating(event)
+    case .rememberingCandidate: return isMadeInPlace ? named() : giveName()
+    case .naming, .lookingWhoHasName, .takingName: return stepNaming(step, event)
+    case .removingTemporary:
+      let number = candidate?.number
+      let action = named()
+      if let number, event != .done { leftNames.insert(number) }
+      return action
+    case .rememberingNamed: return begun()
+    }
+  }
+
+  private mutating func stepCreating(_ event: Event) -> Action {
+    switch event {
+    case .opened(let made):
+      candidate = Candidate(identity: made, number: temporary)
+      return rememberCandidate()
+    case .failed(.fileExists):
+      if isMadeInPlace { return go(.making(.lookingWhoHasName), .look(place)) }
+      leftNames.insert(temporary)
+      temporary += 1
+      namesTried += 1
+      if namesTried > Self.mostNames { return fail("create", .fileExists, at: .temporary(temporary)) }
+      return create()
+    case .failed(let error):
+      // It may have been made all the same.
+      if !isMadeInPlace { leftNames.insert(temporary) }
+      return fail("create", error)
+    default: return fail("create", .ioError)
+    }
+  }
+
+  private mutating func rememberCandidate() -> Action {
+    guard let candidate else { return create() }
+    notesCandidate = true
+    return go(.making(.rememberingCandidate), .rememberBoth(note(of: candidate)))
+  }
+
+  // MARK: Its name
+
+  /// Whether it keeps its temporary name until it is complete: its number is not given again then.
+  private func keepsLink(_ made: Candidate) -> Bool { !isMadeInPlace && !made.identity.isCertain }
+
+  private func note(of made: Candidate) -> TargetNote {
+    TargetNote(identity: made.identity, name: name, link: keepsLink(made) ? made.number : nil)
+  }
+
+  private mutating func giveName() -> Action {
+    guard let candidate else { return create() }
+    let temporary = TargetName.temporary(candidate.number)
+    return go(
+      .making(.naming),
+      keepsLink(candidate) ? .link(temporary, to: place) : .giveName(temporary, to: place))
+  }
+
+  private mutating func stepNaming(_ step: Making, _ event: Event) -> Action {
+    switch (step, event) {
+    case (.naming, .done): return named()
+    case (.naming, .failed(let error)): return couldNotName(error)
+    case (.lookingWhoHasName, .found(let found)):
+      if let candidate, found.isSameFile(as: candidate.identity) {
+        if isMadeInPlace { return go(.finding(.openingCandidate), .open(place)) }
+        return keepsLink(candidate)
+          ? named() : go(.making(.removingTemporary), .remove(.temporary(candidate.number)))
+      }
+      return ours(found) ?? nameIsTaken()
+    case (.lookingWhoHasName, .absent):
+      namesTried += 1
+      if namesTried > Self.mostNames { return fail("rename", .fileExists) }
+      return isMadeInPlace ? create() : giveName()
+    case (.lookingWhoHasName, .failed(let error)): return fail("stat", error)
+    case (.takingName, .done), (.takingName, .failed(.noSuchFileOrDirectory)):
+      return isMadeInPlace ? create() : giveName()
+    case (.takingName, .failed(let error)): return fail("unlink", error)
+    default: return fail("rename", .ioError)
+    }
+  }
+
+  private mutating func couldNotName(_ error: Errno) -> Action {
+    switch error {
+    case .fileExists: break
+    case .noSuchFileOrDirectory:
+      namesTried += 1
+      // The directory or the new file has gone. A rename that was carried out shows at its place.
+      if namesTried > 2 { return fail("rename", error) }
+    case _ where error.meansNoSecondName:
+      // Such a file system gives no second name. If it has done so after all, the next look shows it.
+      isMadeInPlace = true
+      leftNames.insert(temporary)
+    default: return fail("rename", error)
+    }
+    return go(.making(.lookingWhoHasName), .look(place))
+  }
+
+  private mutating func nameIsTaken() -> Action {
+    if name == 0, namesToTake > 0 {
+      namesToTake -= 1
+      return go(.making(.takingName), .remove(place))
+    }
+    cause = .displaced
+    name += 1
+    namesTried += 1
+    if namesTried > Self.mostNames { return fail("create", .fileExists) }
+    return isMadeInPlace ? create() : rememberCandidate()
+  }
+
+  /// What has the name is ours after all: its directory was away when it was looked for. Nil if it is not.
+  private mutating func ours(_ found: FileIdentity) -> Action? {
+    if let earlier = abandoned.first(where: { found.isSameFile(as: $0.identity) }) {
+      abandonCandidate()
+      candidate = earlier
+      return go(.finding(.openingCandidate), .open(place))
+    }
+    if let known = life.identity, found.isSameFile(as: known) {
+      abandonCandidate()
+      life = .suspect(known)
+      return go(.finding(.reopening), .open(place))
+    }
+    guard case .noted(let notes) = life, missedNote, !hasLookedAgain else { return nil }
+    hasLookedAgain = true
+    abandonCandidate()
+    return lookAtNoted(notes)
+  }
+
+  mutating func abandonCandidate() {
+    if let candidate { leftNames.insert(candidate.number) }
+    candidate = nil
+    temporary += 1
+    cause = nil
+  }
+
+  // MARK: Named
+
+  /// The new file has its name.
+  mutating func named() -> Action {
+    guard let made = candidate else { return create() }
+    let note = self.note(of: made)
+    if keepsLink(made) { links[made.number] = made.identity }
+    if !isMadeInPlace {
+      leftNames.remove(made.number)
+      temporary += 1
+    }
+    (candidate, abandoned, notesCandidate, namesToTake) = (nil, [], false, 0)
+    life = .open(made.identity)
+    proven = 0
+    return go(.making(.rememberingNamed), .remember(note))
+  }
+
+  private mutating func begun() -> Action {
+    if restoreTo > 0 { return proveLess() }
+    switch cause {
+    case .displaced?: discoveries.append(.displaced(name: name))
+    case .removed?: discoveries.append(.restored(missing: 0))
+    case nil: break
+    }
+    cause = nil
+    return verified(size: 0)
+  }
+}

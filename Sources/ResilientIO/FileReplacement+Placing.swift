@@ -1,0 +1,151 @@
+internal import SystemCalls
+internal import SystemPackage
+
+/// The new file gets the name, in the place of ours or of nothing.
+extension FileReplacement {
+  enum Placing: Sendable, Equatable {
+    case looking
+    case naming
+    case exchanging
+    case renaming
+    case lookingAtWhatCameOut
+    case lookingIfAway
+    case puttingBack
+    /// After an error: was it carried out?
+    case lookingBack(String, Errno)
+    case removingOld
+    case remembering
+    case syncingDirectory
+  }
+
+  private var temporaryName: TargetName { .temporary(temporary) }
+
+  mutating func findPlace() -> Action { go(.placing(.looking), .look(place)) }
+
+  mutating func step(_ step: Placing, _ event: Event) -> Action {
+    switch step {
+    case .looking: return stepLooking(event)
+    case .naming, .exchanging, .renaming, .puttingBack: return stepNaming(step, event)
+    case .lookingAtWhatCameOut, .lookingIfAway: return stepOld(step, event)
+    case .lookingBack(let operation, let error): return stepBack(event, operation, error)
+    case .removingOld:
+      if event != .done { leftNames.insert(temporary) }
+      return placed()
+    case .remembering: return go(.placing(.syncingDirectory), .syncDirectory)
+    case .syncingDirectory: return cleanAfterSuccess()
+    }
+  }
+
+  private mutating func stepLooking(_ event: Event) -> Action {
+    switch event {
+    case .absent:
+      return cannotGiveName
+        ? rename() : go(.placing(.naming), .giveName(temporaryName, to: place))
+    case .found(let found):
+      if isNew(found) { return placed() }
+      if isOurs(found) {
+        return cannotExchange ? rename() : go(.placing(.exchanging), .exchange(temporaryName, place))
+      }
+      return takesName ? rename() : displaced()
+    case .failed(let operation, let error): return clear(operation, error)
+    default: return fail("stat", .ioError)
+    }
+  }
+
+  /// Right after a look, where the file system has nothing that looks by itself.
+  private mutating func rename() -> Action { go(.placing(.renaming), .rename(temporaryName, to: place)) }
+
+  private mutating func stepNaming(_ step: Placing, _ event: Event) -> Action {
+    switch (step, event) {
+    case (.naming, .done), (.renaming, .done): return placed()
+    case (.exchanging, .done): return go(.placing(.lookingAtWhatCameOut), .look(temporaryName))
+    case (.puttingBack, .done): return displaced()
+    case (.naming, .failed(_, let error)) where error.meansNoSecondName:
+      // Such a file system has neither that rename nor hard links.
+      cannotGiveName = true
+      return findPlace()
+    case (.exchanging, .failed(_, let error)) where error.meansNoSuchCall:
+      // NFS has no exchange.
+      cannotExchange = true
+      return findPlace()
+    case (.puttingBack, .failed(let operation, let error)):
+      return go(.returning(.lookingAtWhatWentBack(operation, error)), .look(temporaryName))
+    case (_, .failed(let operation, let error)):
+      return go(.placing(.lookingBack(operation, error)), .look(place))
+    default: return fail("rename", .ioError)
+    }
+  }
+
+  /// What the exchange has put under the temporary name.
+  private mutating func stepOld(_ step: Placing, _ event: Event) -> Action {
+    switch (step, event) {
+    case (.lookingAtWhatCameOut, .found(let found)):
+      if isOurs(found) || isNew(found) { return go(.placing(.removingOld), .remove(temporaryName)) }
+      // Another has put its file there between the look and the exchange: it gets its name back.
+      return go(.placing(.puttingBack), .exchange(temporaryName, place))
+    case (.lookingAtWhatCameOut, .absent): return go(.placing(.lookingIfAway), .look(place))
+    case (.lookingAtWhatCameOut, _):
+      stray = temporary
+      return placed()
+    case (_, .found):
+      // It may have been away for the look before.
+      leftNames.insert(temporary)
+      return placed()
+    default:
+      // It is away with its directory.
+      return failWithStray("stat", .noSuchFileOrDirectory)
+    }
+  }
+
+  private mutating func stepBack(_ event: Event, _ operation: String, _ error: Errno) -> Action {
+    let isRace = error == .fileExists || error == .noSuchFileOrDirectory
+    switch event {
+    // It was carried out. What it has replaced may be under the temporary name.
+    case .found(let found) where isNew(found):
+      return go(.placing(.lookingAtWhatCameOut), .look(temporaryName))
+    case .found(let found):
+      guard isRace, namesTried < Self.mostNames else { return clear(operation, error) }
+      // Somebody has the name since the look.
+      namesTried += 1
+      return isOurs(found) ? findPlace() : displaced()
+    case .absent:
+      guard isRace, namesTried < 3 else { return clear(operation, error) }
+      namesTried += 1
+      return findPlace()
+    default: return failWithStray(operation, error)
+    }
+  }
+
+  /// Nobody can say what has which name now: that is looked at before anything else is done.
+  private mutating func failWithStray(_ operation: String, _ error: Errno) -> Action {
+    stray = temporary
+    isSettled = false
+    if let new { ours.append(new) }
+    return fail(operation, error)
+  }
+
+  /// Another has the name: the next one is tried.
+  mutating func displaced() -> Action {
+    wasDisplaced = true
+    takesName = false
+    name += 1
+    namesTried += 1
+    return namesTried > Self.mostNames ? clear("rename", .fileExists) : rememberFilled()
+  }
+
+  /// The new one has the name.
+  private mutating func placed() -> Action {
+    guard let new else { return fail("rename", .ioError) }
+    takesName = false
+    if stray != nil {
+      // What came out is not known: both files stay noted until it is.
+      isSettled = false
+      ours.append(new)
+      return go(.placing(.syncingDirectory), .syncDirectory)
+    }
+    ours = [new]
+    notes = []
+    notedLink = nil
+    return go(.placing(.remembering), .remember(TargetNote(identity: new, name: name)))
+  }
+}

@@ -1,0 +1,94 @@
+internal import SystemCalls
+internal import SystemPackage
+
+/// The new file, under a temporary name: made, noted, filled.
+extension FileReplacement {
+  enum Preparing: Sendable, Equatable {
+    case creating
+    case settling
+    case rememberingSettled
+    case rememberingCreated
+    case filling
+    case rememberingFilled
+    /// What was made goes again: the turn has failed.
+    case clearing(String, Errno)
+  }
+
+  mutating func create() -> Action {
+    // Few names, so that a successor finds what is left in them.
+    temporary = (0...).first { !leftNames.names.contains($0) && $0 != stray && $0 != notedLink } ?? 0
+    return go(.preparing(.creating), .create(.temporary(temporary)))
+  }
+
+  mutating func step(_ step: Preparing, _ event: Event) -> Action {
+    switch (step, event) {
+    case (.creating, .written(let identity)):
+      new = identity
+      made.append(identity)
+      // The directory is there. Of two notes one is written over: not that of the file that has the name.
+      return isSettled ? rememberCreated() : go(.preparing(.settling), .look(place))
+    case (.creating, .failed(_, .fileExists)):
+      leftNames.insert(temporary)
+      namesTried += 1
+      return namesTried > Self.mostNames ? fail("create", .fileExists) : create()
+    case (.creating, .failed(let operation, let error)):
+      // It may have been made all the same.
+      leftNames.insert(temporary)
+      return fail(operation, error)
+    case (.settling, .found(let found)):
+      isSettled = true
+      guard isOurs(found) else { return rememberCreated() }
+      ours = [found]
+      return go(
+        .preparing(.rememberingSettled), .remember(TargetNote(identity: found, name: name)))
+    case (.settling, .absent) where !foundNothing:
+      // It may be away with its directory: the next try looks again.
+      foundNothing = true
+      return clear("stat", .noSuchFileOrDirectory)
+    case (.settling, .absent), (.rememberingSettled, _):
+      isSettled = true
+      return rememberCreated()
+    case (.settling, .failed(let operation, let error)): return clear(operation, error)
+    case (.rememberingCreated, _): return go(.preparing(.filling), .fill)
+    case (.filling, .written(let identity)):
+      new = identity
+      made.append(identity)
+      return rememberFilled()
+    case (.filling, .failed(let operation, let error)):
+      new = nil
+      return clear(operation, error)
+    case (.rememberingFilled, _): return findPlace()
+    case (.clearing(let operation, let error), .done):
+      // It was there still: it has no other name.
+      if let new { ours.removeAll { $0.isSameFile(as: new) } }
+      leftNames.remove(temporary)
+      return fail(operation, error)
+    // Also where it is not there: with its directory it may come back.
+    case (.clearing(let operation, let error), _): return fail(operation, error)
+    default: return fail("create", .ioError)
+    }
+  }
+
+  private mutating func rememberCreated() -> Action {
+    guard let new else { return create() }
+    return go(
+      .preparing(.rememberingCreated), .rememberBoth(TargetNote(identity: new, name: name)))
+  }
+
+  /// With the temporary name, which may get another's file if this process is killed in an exchange.
+  mutating func rememberFilled() -> Action {
+    guard let new else { return create() }
+    notedLink = temporary
+    return go(
+      .preparing(.rememberingFilled),
+      .rememberBoth(TargetNote(identity: new, name: name, link: temporary)))
+  }
+
+  /// The turn has failed, and the new file has only its temporary name.
+  mutating func clear(_ operation: String, _ error: Errno) -> Action {
+    // It may get its name yet: a call that timed out is carried out later.
+    if let new { ours.append(new) }
+    leftNames.insert(temporary)
+    return go(.preparing(.clearing(operation, error)), .remove(.temporary(temporary)))
+  }
+}
