@@ -46,7 +46,7 @@ extension RelayStatus {
   func unreadable(stream index: Int) -> MarkedRanges { ranges(.unreadable, index) }
 
   /// Whether bytes are being dropped now: the end of the last range still moves.
-  public func isDropping(stream index: Int) -> Bool {
+  func isDropping(stream index: Int) -> Bool {
     duct_load32(fieldPointer(streamPointer(index), \.is_dropping)) != 0
   }
 
@@ -182,6 +182,22 @@ extension RelayStatus {
     }
   }
 
+  /// Whether the numbers of a list can be. See `isPlausible(stream:)`.
+  func isPlausible(_ which: RangeList, stream index: Int) -> Bool {
+    let list = list(which, index)
+    let ranges = list.pointee
+    guard ranges.first <= ranges.count, ranges.count - ranges.first <= Self.capacity else { return false }
+    var end: UInt64 = 0
+    for number in ranges.first..<ranges.count {
+      let item = itemPointer(number, list).pointee
+      guard item.start >= end, item.end >= item.start, item.end <= UInt64(Self.mostBytes),
+        item.shift.magnitude <= UInt64(Self.mostBytes)
+      else { return false }
+      end = item.end
+    }
+    return true
+  }
+
   // MARK: Where they are
 
   private func list(_ which: RangeList, _ index: Int) -> UnsafeMutablePointer<duct_relay_ranges> {
@@ -197,45 +213,5 @@ extension RelayStatus {
     let offset = MemoryLayout<duct_relay_ranges>.offset(of: \.items) ?? 0
     return (UnsafeMutableRawPointer(list) + offset).assumingMemoryBound(to: duct_relay_range.self)
       + Int(number % Self.capacity)
-  }
-}
-
-extension RelayStatus {
-  /// Whether what a page that a run has left says of a stream can be: a damaged file holds anything. Nothing else is
-  /// asked of a page of which this is not known.
-  public func isPlausible(stream index: Int) -> Bool {
-    let stream = streamPointer(index).pointee
-    let most = UInt64(Self.mostBytes)
-    let offsets = [stream.written, stream.claimed, stream.proven, stream.released]
-    let starts = withUnsafeBytes(of: stream.starts) { Array($0.bindMemory(to: UInt64.self)) }
-    guard offsets.allSatisfy({ $0 <= most }), starts.allSatisfy({ $0 <= most || $0 == .max }) else {
-      return false
-    }
-    return [RangeList.dropped, .unreadable].allSatisfy {
-      isPlausible(list($0, index).pointee, list($0, index))
-    }
-  }
-
-  /// Whether no more was delivered or given back than was printed. To be asked when `written` is known.
-  public func isInOrder(stream index: Int) -> Bool {
-    let written = self[index].written
-    let ends = (dropped(stream: index).items + unreadable(stream: index).items).map(\.range.upperBound)
-    let starts = (0..<OutputStores.count).compactMap { start(of: $0, stream: index) }
-    return ([proven(stream: index), released(stream: index)] + ends + starts).allSatisfy { $0 <= written }
-  }
-
-  private func isPlausible(
-    _ ranges: duct_relay_ranges, _ list: UnsafeMutablePointer<duct_relay_ranges>
-  ) -> Bool {
-    guard ranges.first <= ranges.count, ranges.count - ranges.first <= Self.capacity else { return false }
-    var end: UInt64 = 0
-    for number in ranges.first..<ranges.count {
-      let item = itemPointer(number, list).pointee
-      guard item.start >= end, item.end >= item.start, item.end <= UInt64(Self.mostBytes),
-        item.shift.magnitude <= UInt64(Self.mostBytes)
-      else { return false }
-      end = item.end
-    }
-    return true
   }
 }

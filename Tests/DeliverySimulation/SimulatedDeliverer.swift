@@ -8,37 +8,6 @@
   /// A process that delivers a run's files: the carrier, its successor, or `recover`. Each step is one action, so that
   /// everybody else gets in between.
   final class SimulatedDeliverer {
-    /// One file.
-    final class Job {
-      enum Machine {
-        case growth(FileDelivery, RenderedOutput)
-        case replacement(FileReplacement)
-      }
-
-      enum Next {
-        case growth(FileDelivery.Action)
-        case replacement(FileReplacement.Action)
-        case makeDirectory
-      }
-
-      let name: String
-      var machine: Machine
-      var next: Next?
-      var attempts = DeliveryAttempts(mayMakeDirectory: false)
-      var current: SimulatedFileSystem.Handle?
-      var old: SimulatedFileSystem.Handle?
-      var heldBack: Errno?
-      var pause = 0
-      var isLast = false
-      var isDone = false
-      var hasFailed = false
-      /// Which content is being written.
-      var content: [UInt8] = []
-      var wasMade = false
-
-      init(name: String, machine: Machine) { (self.name, self.machine) = (name, machine) }
-    }
-
     let jobs: [Job]
     let fileSystem: SimulatedFileSystem
     let status: RelayStatus
@@ -76,7 +45,7 @@
       self.jobs = jobs
     }
 
-    private func target(_ job: Job) -> RelayStatus.Target {
+    func target(_ job: Job) -> RelayStatus.Target {
       job.name == "stdout" ? .stdout : job.name == "stderr" ? .stderr : .info
     }
 
@@ -106,6 +75,15 @@
 
     var isDone: Bool { isFinishing && jobs.allSatisfy(\.isDone) }
     var leftovers: Bool { jobs.contains { $0.hasFailed } }
+
+    /// A rename over a name is about to be made: nobody can get in between its look and it, where a file system can do
+    /// no better (see docs/reliability.md).
+    var isRenaming: Bool {
+      jobs.contains { job in
+        if case .replacement(.rename) = job.next { return true }
+        return false
+      }
+    }
 
     // MARK: A step
 
@@ -232,159 +210,13 @@
       }
     }
 
-    private func keepForNextTurn(_ job: Job) {
+    func keepForNextTurn(_ job: Job) {
       if job.old == nil {
         job.old = job.current
       } else if let current = job.current {
         if let error = fileSystem.close(current) { job.heldBack = error }
       }
       job.current = nil
-    }
-
-    // MARK: Actions
-
-    private func use(_ job: Job, _ handle: SimulatedFileSystem.Handle) -> FileDelivery.Event {
-      if job.current != nil { keepForNextTurn(job) }
-      job.current = handle
-      return .opened(fileSystem.identity(handle.inode))
-    }
-
-    private func perform(
-      _ action: FileDelivery.Action, _ job: Job, _ source: RenderedOutput, _ chance: inout SimulatedChance
-    ) -> FileDelivery.Event {
-      func spelled(_ name: TargetName) -> String { self.spelled(job, name) }
-      do throws(Errno) {
-        switch action {
-        case .look(let name):
-          return try fileSystem.look(spelled(name), &chance).map { .found($0) } ?? .absent
-        case .open(let name): return use(job, try fileSystem.open(spelled(name), &chance))
-        case .create(let name): return use(job, try fileSystem.create(spelled(name), &chance))
-        case .giveName(let from, let to): try fileSystem.giveName(spelled(from), spelled(to), &chance)
-        case .link(let from, let to): try fileSystem.link(spelled(from), spelled(to), &chance)
-        case .remove(let name): try fileSystem.remove(spelled(name), &chance)
-        case .remember(let note): status.remember(note, as: target(job))
-        case .rememberBoth(let note): status.rememberBoth(note, as: target(job))
-        case .prove(let length):
-          source.prove(upTo: length)
-          return .proven
-        case .size: return .found(fileSystem.identity(try current(job).inode))
-        case .truncate(let length): try fileSystem.truncate(try current(job), length, &chance)
-        case .sync: try fileSystem.sync(try current(job), &chance)
-        case .dropOpened:
-          if let current = job.current { _ = fileSystem.close(current) }
-          job.current = nil
-        case .dropOld:
-          let error = job.old.flatMap(fileSystem.close) ?? job.heldBack
-          (job.old, job.heldBack) = (nil, nil)
-          if let error { return .closeFailed(error, firstReadable: source.firstReadable) }
-        case .close:
-          let error = job.current.flatMap(fileSystem.close)
-          job.current = nil
-          if let error { return .closeFailed(error, firstReadable: source.firstReadable) }
-        case .writeNext(let offset): return try writeNext(offset, job, source, &chance)
-        case .rewrite(let offset, let end, let isHole):
-          return try rewrite(offset, end, isHole: isHole, job, source, &chance)
-        case .giveUp(let offset):
-          log?(
-            "dropped \(status.dropped(stream: source.stream).items.map(\.range)), unreadable \(status.unreadable(stream: source.stream).items.map(\.range))"
-          )
-          return .gaveUp(skip: 0, missing: source.giveUpUnreadable(at: offset))
-        case .finished, .failed: break
-        }
-        return .done
-      } catch { return .failed(error) }
-    }
-
-    private func current(_ job: Job) throws(Errno) -> SimulatedFileSystem.Handle {
-      guard let current = job.current else { throw .badFileDescriptor }
-      return current
-    }
-
-    private func bytes(_ source: RenderedOutput, _ offset: Int, _ most: Int) -> [UInt8] {
-      var buffer = [UInt8](repeating: 0, count: max(most, 1))
-      let got = buffer.withUnsafeMutableBytes { source.read($0, at: offset) }
-      buffer.removeLast(buffer.count - got)
-      return buffer
-    }
-
-    private func writeNext(
-      _ offset: Int, _ job: Job, _ source: RenderedOutput, _ chance: inout SimulatedChance
-    ) throws(Errno) -> FileDelivery.Event {
-      let handle = try current(job)
-      let end = source.claim(upTo: offset + 16_384)
-      let got = bytes(source, offset, min(end - offset, 16_384))
-      if got.isEmpty { return .nothing(length: source.length, isComplete: source.hasEnded) }
-      if offset > handle.inode.data.count { throw .staleNFSFileHandle }
-      return .wrote(to: offset + (try fileSystem.write(handle, got[...], at: offset, &chance)))
-    }
-
-    private func rewrite(
-      _ offset: Int, _ end: Int, isHole: Bool, _ job: Job, _ source: RenderedOutput,
-      _ chance: inout SimulatedChance
-    ) throws(Errno) -> FileDelivery.Event {
-      let handle = try current(job)
-      if offset > handle.inode.data.count, !isHole { throw .staleNFSFileHandle }
-      var got = bytes(source, offset, min(end - offset, 16_384))[...]
-      if got.isEmpty, let old = job.old {
-        let first = source.firstReadable
-        got = fileSystem.read(old, offset..<(first > offset ? min(end, first) : end))
-      }
-      if got.isEmpty {
-        // A hole: to the next byte that there is.
-        let next = source.nextReadable(behind: offset)
-        let block = offset + 4096 - offset % 4096
-        return .missing(to: min(job.old == nil ? next : min(next, block), end))
-      }
-      return .wrote(to: offset + (try fileSystem.write(handle, got, at: offset, &chance)))
-    }
-
-    private func perform(
-      _ action: FileReplacement.Action, _ job: Job, _ chance: inout SimulatedChance
-    ) -> FileReplacement.Event {
-      func spelled(_ name: TargetName) -> String { self.spelled(job, name) }
-      do throws(Errno) {
-        switch action {
-        case .create(let name):
-          let handle = try fileSystem.create(spelled(name), &chance)
-          if let current = job.current { _ = fileSystem.close(current) }
-          job.current = handle
-          return .written(fileSystem.identity(handle.inode))
-        case .fill:
-          let handle = try current(job)
-          job.current = nil
-          var done = 0
-          do throws(Errno) {
-            while done < job.content.count {
-              done += try fileSystem.write(handle, job.content[done...], at: done, &chance)
-            }
-            try fileSystem.sync(handle, &chance)
-          } catch {
-            _ = fileSystem.close(handle)
-            throw error
-          }
-          if let error = fileSystem.close(handle) { throw error }
-          return .written(fileSystem.identity(handle.inode))
-        case .look(let name):
-          return try fileSystem.look(spelled(name), &chance).map { .found($0) } ?? .absent
-        case .remember(let note): status.remember(note, as: .info)
-        case .rememberBoth(let note): status.rememberBoth(note, as: .info)
-        case .giveName(let from, let to): try fileSystem.giveName(spelled(from), spelled(to), &chance)
-        case .exchange(let one, let other): try fileSystem.exchange(spelled(one), spelled(other), &chance)
-        case .rename(let from, let to): try fileSystem.rename(spelled(from), spelled(to), &chance)
-        case .remove(let name): try fileSystem.remove(spelled(name), &chance)
-        case .syncDirectory, .finished, .failed: break
-        }
-        return .done
-      } catch { return .failed("call", error) }
-    }
-
-    /// A rename over a name is about to be made: nobody can get in between its look and it, where a file system can do
-    /// no better (see docs/reliability.md).
-    var isRenaming: Bool {
-      jobs.contains { job in
-        if case .replacement(.rename) = job.next { return true }
-        return false
-      }
     }
   }
 #endif

@@ -123,7 +123,6 @@ bool duct_is_pending(int number);
 // --- memory shared by two processes --------------------------------------------------------------
 
 static inline uint64_t duct_load64(const uint64_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
-static inline void duct_add64(uint64_t *p, uint64_t n) { __atomic_fetch_add(p, n, __ATOMIC_ACQ_REL); }
 static inline uint32_t duct_load32(const uint32_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
 static inline void duct_store32(uint32_t *p, uint32_t n) { __atomic_store_n(p, n, __ATOMIC_RELEASE); }
 static inline uint32_t duct_add32(uint32_t *p, uint32_t n) {

@@ -1,0 +1,69 @@
+#if DEBUG || DUCT_SIMULATION
+  import Glibc
+  import SystemCalls
+  import SystemPackage
+
+  @testable import OutputRelay
+
+  /// The end: the file system works again, nobody disturbs, and `recover` delivers what is left.
+  extension SimulatedHistory {
+    /// The file system works again, nobody disturbs, and `recover` runs, which may be killed too.
+    func settle() throws {
+      if keepers != nil || relayIsAlive { finishRelay() }
+      if carrier != nil { killCarrier() }
+      ductIsAlive = false
+      note("settling; spool gone \(spoolIsGone)")
+      var final: SimulatedDeliverer?
+      if !spoolIsGone {
+        if status.ending == .removed { removeOurs() } else { final = try recover() }
+      }
+      try verify(final)
+    }
+
+    func recover() throws -> SimulatedDeliverer {
+      // What was in memory only has gone with the processes.
+      for index in 0..<Self.streamCount where stores[index].stores[2]?.data.isEmpty == false {
+        known.storesLost = true
+        stores[index].stores[2] = nil
+      }
+      var kills = known.wasKilled ? chance.below(3) : 0
+      while true {
+        let isFinal = kills <= 0
+        kills -= 1
+        if isFinal {
+          fileSystem.outage = nil
+          fileSystem.isAway = false
+          fileSystem.failures = 0
+        }
+        let left = try RelayStatus(left: FileDescriptor(rawValue: valueOrErrno { dup(copy.rawValue) }))
+        for index in 0..<Self.streamCount {
+          left.noteAbandoned(stream: index, sizes: [nil, stores[index].length(1), nil])
+        }
+        let outputs = (0..<Self.streamCount).map { index in
+          RenderedOutput(stream: index, stores: stores[index], status: left, kept: kept, wake: {})
+        }
+        let deliverer = SimulatedDeliverer(fileSystem, left, outputs, isSuccessor: true)
+        if keepsTrace { deliverer.log = { [unowned self] in note($0) } }
+        deliverer.info = infoNumber > 0 ? info(infoNumber) : nil
+        deliverer.isFinishing = true
+        note("recover, final \(isFinal)")
+        for _ in 0..<(isFinal ? 6000 : 1 + chance.below(60)) where !deliverer.isDone {
+          steps += 1
+          if !isFinal, chance.happens(30), isDue { disturb() }
+          deliverer.step(&chance)
+          try check()
+          known.collect(from: left)
+        }
+        if isFinal {
+          if !deliverer.isDone { throw Violation(description: "recover does not come to an end") }
+          if deliverer.leftovers {
+            throw Violation(description: "something waits, though the directory works")
+          }
+          for index in 0..<Self.streamCount { printed[index] = min(printed[index], left[index].written) }
+          return deliverer
+        }
+        deliverer.die()
+      }
+    }
+  }
+#endif

@@ -1,0 +1,146 @@
+#if DEBUG || DUCT_SIMULATION
+  import SystemPackage
+
+  @testable import OutputRelay
+
+  /// The command, and the relay that keeps its pipes read.
+  extension SimulatedHistory {
+    func command() {
+      if pipesHaveEnded { return }
+      for index in 0..<Self.streamCount where printed[index] < toPrint[index] {
+        // A pipe takes so much; the relay is what empties it.
+        let room = (64 << 10) - (printed[index] - (keepers?[index].written ?? status[index].written))
+        guard relayIsAlive, room > 0 else { continue }
+        printed[index] += min(1 + chance.below(20 << 10), toPrint[index] - printed[index], room)
+      }
+      if printed == toPrint, chance.happens(200) {
+        if leavesDaemon, !commandHasEnded {
+          commandHasEnded = true
+        } else {
+          (commandHasEnded, pipesHaveEnded) = (true, true)
+        }
+        note("command ended, pipes \(pipesHaveEnded)")
+      }
+    }
+
+    // MARK: The relay
+
+    func startRelay() {
+      keepers = (0..<Self.streamCount).map { index in
+        let position = status.currentStore(stream: index).flatMap { stores[index].length($0) }
+        return StreamKeeper(index: index, stores: stores[index], status: status, position: position)
+      }
+      relayIsAlive = true
+      keepLimits()
+    }
+
+    func keepLimits() {
+      guard var keepers else { return }
+      StreamKeeper.keep(memoryLimit, of: .memory, &keepers)
+      if let spoolLimit { StreamKeeper.keep(spoolLimit, of: .spool, &keepers) }
+      self.keepers = keepers
+    }
+
+    func relay() {
+      guard relayIsAlive, var keepers else { return }
+      let before = droppedBytes
+      var storesFailed = false
+      for index in keepers.indices {
+        let before = keepers[index].written
+        switch move(&keepers[index]) {
+        case .killed:
+          // Before it could tell of it.
+          relayIsAlive = false
+          self.keepers = nil
+          known.wasKilled = true
+          return note("relay killed in mid-move")
+        case .storesFailed: storesFailed = true
+        case .moved: break
+        }
+        if pipesHaveEnded, before == printed[index], !keepers[index].isDone {
+          keepers[index].end()
+          note("stream \(index) ended at \(printed[index])")
+        }
+      }
+      let waiting = (
+        spool: self.waiting(keepers, in: .spool), memory: self.waiting(keepers, in: .memory)
+      )
+      self.keepers = keepers
+      keepLimits()
+      if wake.isWanted {
+        wake.isWanted = false
+        for index in keepers.indices { self.keepers?[index].serveRequests() }
+      }
+      if status.ending != .removed {
+        if !storesFailed { checkDrops(since: before, waiting: waiting) }
+        checkLimits()
+      }
+      if self.keepers?.allSatisfy(\.isDone) == true, !ductIsAlive || status.ending != .none { endRelay() }
+    }
+
+    private enum Move { case moved, storesFailed, killed }
+
+    /// One move, if there is anything in the pipe.
+    private func move(_ keeper: inout StreamKeeper) -> Move {
+      let index = keeper.index
+      let before = keeper.written
+      var tries = 0
+      var result = Move.moved
+      while keeper.written == before, before < printed[index], !keeper.isDone {
+        tries += 1
+        if tries > 50 {
+          known.fault("the command is blocked: its pipe is not read")
+          break
+        }
+        let most = min(printed[index] - before, 20 << 10)
+        guard let store = keeper.store else {
+          result = .storesFailed
+          keeper.lose(most)
+          continue
+        }
+        do throws(Errno) {
+          let count = try stores[index].append(store, Self.text[index][before..<before + most])
+          if chance.happens(2) { return .killed }
+          keeper.note(count)
+        } catch {
+          result = .storesFailed
+          note("store \(store) of stream \(index) fails: \(error)")
+          keeper.storeFailed(error)
+        }
+      }
+      return result
+    }
+
+    /// The relay outlives duct, and is `recover` then; here that comes at the end.
+    func endRelay() {
+      relayIsAlive = false
+      keepers = nil
+      note("relay ends")
+    }
+
+    /// What is in the pipes is moved, and they end.
+    func finishRelay() {
+      if var keepers {
+        for index in keepers.indices where !keepers[index].isDone {
+          while keepers[index].written < printed[index] {
+            let written = keepers[index].written
+            guard let store = keepers[index].store,
+              let count = try? stores[index].append(store, Self.text[index][written..<printed[index]])
+            else {
+              if keepers[index].store == nil {
+                keepers[index].lose(printed[index] - written)
+              } else {
+                keepers[index].storeFailed(.ioError)
+              }
+              continue
+            }
+            keepers[index].note(count)
+          }
+          keepers[index].end()
+        }
+      }
+      keepers = nil
+      relayIsAlive = false
+    }
+  }
+#endif

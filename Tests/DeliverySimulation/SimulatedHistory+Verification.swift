@@ -1,0 +1,102 @@
+#if DEBUG || DUCT_SIMULATION
+  @testable import OutputRelay
+  @testable import ResilientIO
+
+  /// What must hold at the end, when the directory works and `recover` has run.
+  extension SimulatedHistory {
+    /// Where a file system gives no second names, an empty file that a failing call has made after all cannot be told
+    /// from another's.
+    var isCertain: Bool {
+      fileSystem.traits.givesNewNames
+        || fileSystem.traits.tellsBirth && !known.hadFaults && !known.wasKilled
+    }
+
+    func verify(_ final: SimulatedDeliverer?) throws {
+      if let name = fileSystem.missingRivalName, !known.wasKilled {
+        throw Violation(description: "another's \(name) is not under its name any more")
+      }
+      if status.ending == .removed || wasDiscarded { return try verifyRemoval() }
+      for index in 0..<Self.streamCount {
+        let name = Self.names[index]
+        let place = self.place(name, final)
+        try verifyStream(index, place)
+        try verifyName(name, place)
+      }
+      if infoNumber > 0 { try verifyInfo(final) }
+      if !hasRivals, !known.wasKilled, fileSystem.traits.givesNewNames, isCertain {
+        let others = fileSystem.names.keys.filter { !Self.names.contains($0) }
+        if !others.isEmpty { throw Violation(description: "left beside the records: \(others.sorted())") }
+      }
+    }
+
+    /// The files of a run.
+    private static let names = ["stdout", "stderr", "info"]
+
+    /// Where a file was put by `recover`, or by the last carrier.
+    private func place(_ name: String, _ final: SimulatedDeliverer?) -> String {
+      let job = final?.jobs.first { $0.name == name }
+      return job.flatMap { final?.place($0) } ?? known.lastPlaces[name] ?? name
+    }
+
+    private func verifyName(_ name: String, _ place: String) throws {
+      if !hasRivals, isCertain, place != name {
+        throw Violation(description: "\(name) is at \(place), and nobody had its name")
+      }
+    }
+
+    private func verifyRemoval() throws {
+      guard isCertain, fileSystem.traits.tellsBirth || !hasRivals else { return }
+      for spelled in Self.names.flatMap({ [$0, $0 + ".run"] })
+      where fileSystem.inode(spelled)?.owner == .run {
+        throw Violation(description: "\(spelled) is there, though the records were removed")
+      }
+    }
+
+    private func verifyInfo(_ final: SimulatedDeliverer?) throws {
+      let place = self.place("info", final)
+      let found = fileSystem.inode(place).map { String(decoding: $0.data, as: UTF8.self) }
+      let wanted = String(decoding: info(infoNumber), as: UTF8.self)
+      // Nobody writes again what somebody has removed when the run was over.
+      if found != wanted, !(hasRivals && final == nil) {
+        throw Violation(description: "\(place) has \(found ?? "nothing"), and not \(wanted)")
+      }
+      try verifyName("info", place)
+    }
+
+    private func verifyStream(_ index: Int, _ place: String) throws {
+      // Nobody writes again what somebody has removed when the run was over.
+      guard let inode = fileSystem.inode(place), inode.owner == .run else {
+        if hasRivals { return }
+        throw Violation(description: "\(place) is not there")
+      }
+      let marks = known.marked[index].values.sorted { $0.lowerBound < $1.lowerBound }
+      var expected = SimulatedExpectation(released: known.maxReleased[index])
+      for range in marks where !range.isEmpty {
+        // What a mark stood for that is proven, and no longer remembered, can be lost once more with what is around it,
+        // where others have cut the file.
+        if range.lowerBound < expected.end, hasRivals { return }
+        guard range.lowerBound >= expected.end else {
+          throw Violation(description: "marks of \(place) overlap at \(range)")
+        }
+        if range.upperBound > printed[index] {
+          throw Violation(description: "\(place): a mark for \(range), of \(printed[index]) bytes printed")
+        }
+        expected.add(Self.text[index], upTo: range.lowerBound)
+        expected.addMark(for: range)
+      }
+      expected.add(Self.text[index], upTo: max(printed[index], expected.end))
+      if inode.data == expected.bytes { return }
+      if hasRivals || known.wasTamperedWith || fileSystem.wentUnheard || !isCertain {
+        // What others cut or took away, and the stores had given back, nobody has: it reads as NUL bytes.
+        if expected.allows(inode.data, anywhere: known.storesLost || fileSystem.wentUnheard) { return }
+        // Nobody mends what is done after the last look.
+        if hasRivals, spoolIsGone { return }
+      }
+      let at = zip(inode.data, expected.bytes).enumerated().first { $0.element.0 != $0.element.1 }?.offset
+      throw Violation(
+        description:
+          "\(place) has \(inode.data.count) bytes where \(expected.bytes.count) are right; they differ at \(at ?? -1) (\(at.map { inode.data[$0] } ?? 0)); marks \(marks); released \(known.maxReleased[index])"
+      )
+    }
+  }
+#endif
