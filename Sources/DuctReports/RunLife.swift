@@ -39,7 +39,7 @@ extension RecordedRun {
     guard state == RunLife.running else { return state }
     let process = info["duct_process"].flatMap { try? RecordDecoder().decode(DuctProcess.self, from: $0) }
     return RunLife.state(
-      process?.presence, isThisHost: info["system"]?["hostname"]?.string == DuctProcess.hostName,
+      process?.presence, isThisHost: info["system"]?["hostname"]?.string == fullHostName(),
       lastUpdate: lastUpdate, now: WallTime.now.seconds, bootTime: DuctProcess.bootTime)
   }
 

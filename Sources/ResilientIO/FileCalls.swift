@@ -149,3 +149,25 @@ public func makeDirectories(_ path: FilePath, mode: UInt32 = 0o777) throws(IOFai
     }
   }
 }
+
+extension FileDescriptor {
+  /// pwrite(2) of all bytes, going on after short writes.
+  func writeAll(_ bytes: [UInt8], at offset: Int) throws(Errno) {
+    var failure: Errno?
+    bytes.withUnsafeBytes { buffer in
+      do throws(Errno) { try writeAll(buffer, at: offset) } catch { failure = error }
+    }
+    if let failure { throw failure }
+  }
+
+  func writeAll(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(Errno) {
+    var done = 0
+    while done < bytes.count {
+      let written = try FileCalls.pwrite(
+        self, UnsafeRawBufferPointer(rebasing: bytes[done...]), offset + done)
+      // A regular file that takes nothing, and says so without an error, will not take it next time.
+      if written == 0 { throw .ioError }
+      done += written
+    }
+  }
+}

@@ -63,7 +63,7 @@ struct RecoverSubcommand: ParsableCommand {
       return JobRefresh([run], surroundings, limit: limit).jobs.first
     }
     if list { return try printList(listed(recovery)) }
-    var (folders, leftovers) = selected(recovery)
+    var (folders, leftovers) = selected(recovery, surroundings)
     var (busy, empty) = (0, 0)
     for folder in folders {
       let descriptor = lock.map { FileDescriptor(rawValue: $0) }
@@ -86,7 +86,9 @@ struct RecoverSubcommand: ParsableCommand {
   // MARK: Which runs
 
   /// The folders that are meant, and whether a word meant none and there is something wrong with that.
-  private func selected(_ recovery: Recovery) -> (folders: [FilePath], hasTrouble: Bool) {
+  private func selected(
+    _ recovery: Recovery, _ surroundings: Surroundings
+  ) -> (folders: [FilePath], hasTrouble: Bool) {
     if inherited { return (runs.map { FilePath(escaped: $0) }, false) }
     let known = recovery.folders
     if runs.isEmpty {
@@ -97,7 +99,7 @@ struct RecoverSubcommand: ParsableCommand {
     var hasTrouble = false
     for word in runs {
       let meant = Self.meant(by: word, among: known, recovery)
-      if meant.isEmpty { hasTrouble = !isDelivered(word) || hasTrouble }
+      if meant.isEmpty { hasTrouble = !isDelivered(word, surroundings) || hasTrouble }
       found += meant.filter { !found.contains($0) }
     }
     return (found, hasTrouble)
@@ -110,29 +112,31 @@ struct RecoverSubcommand: ParsableCommand {
   }
 
   /// Says what is known of a run that has nothing in a spool. False unless its record is complete.
-  private func isDelivered(_ word: String) -> Bool {
-    let run: RecordedRun
-    do throws(RecordError) {
-      run = try RecordedRun(reading: RecordedRun.path(of: word))
-    } catch {
+  private func isDelivered(_ word: String, _ surroundings: Surroundings) -> Bool {
+    let found = RunFinder([word], surroundings)
+    guard !found.runs.isEmpty else {
+      let reasons = found.problems.map { "\($0)" }.joined(separator: "; ")
       tell(
-        "nothing is known of \(word): nothing waits for it on this host (see con-duct recover --list), and \(error)"
+        "nothing is known of \(word): nothing waits for it on this host (see con-duct recover --list), and \(reasons)"
       )
       return false
     }
-    guard run.state == "running" else {
-      print("Nothing waits for \(word), and its record is complete".forDisplay)
-      return true
+    let running = found.runs.filter { $0.state == "running" }
+    for run in running {
+      let host = run.field("hostname")?.string
+      if let host, host != fullHostName() {
+        tell("the record of \(run.prefix) says that it is running, on \(host): recover it there")
+      } else {
+        tell(
+          "the record of \(run.prefix) says that it is running, and nothing of it is in a spool of this host: if its process has gone, the record is all that is left, and stays as it is"
+        )
+      }
     }
-    let host = run.field("hostname")?.string
-    if let host, host != fullHostName() {
-      tell("the record of \(word) says that it is running, on \(host): recover it there")
-    } else {
-      tell(
-        "the record of \(word) says that it is running, and nothing of it is in a spool of this host: if its process has gone, the record is all that is left, and stays as it is"
-      )
-    }
-    return false
+    guard running.isEmpty else { return false }
+    let count = found.runs.count
+    let records = count == 1 ? "its record is" : "its \(count) records are"
+    print("Nothing waits for \(word), and \(records) complete".forDisplay)
+    return true
   }
 
   // MARK: --list
@@ -197,19 +201,5 @@ struct RecoverSubcommand: ParsableCommand {
       tell("cannot recover \(folder): \(reason)")
       return true
     }
-  }
-}
-
-extension RecordedRun {
-  /// The info.json that a word of the command line means: that file itself, another file of the run, or its prefix.
-  fileprivate static func path(of word: String) -> FilePath {
-    typealias Suffix = LogPaths.Suffix
-    for suffix in [Suffix.info, Suffix.usage, Suffix.stdout, Suffix.stderr] where word.hasSuffix(suffix) {
-      let prefix = String(word.dropLast(suffix.count))
-      if prefix.isEmpty || "/_.-".contains(prefix.last ?? "/") {
-        return FilePath(escaped: prefix + Suffix.info)
-      }
-    }
-    return FilePath(escaped: word + Suffix.info)
   }
 }

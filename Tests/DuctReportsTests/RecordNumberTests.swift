@@ -91,18 +91,6 @@ func everything(_ runs: [RecordedRun]) throws -> [String] {
 
 /// Whatever has become of a record: it is shown, or refused, and nothing ends the program.
 @Suite struct DamagedRecordTests {
-  /// The same sequence in each run, so that a failure can be repeated.
-  private struct Random: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-      state &+= 0x9E37_79B9_7F4A_7C15
-      var z = state
-      z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-      z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-      return z ^ (z >> 31)
-    }
-  }
-
   private static let whole: JSONValue = [
     "schema_version": "0.2.3", "command": "run it", "run_state": "running", "run_id": "r",
     "campaign": "c", "last_update_time": .number(1.7e9),
@@ -139,7 +127,7 @@ func everything(_ runs: [RecordedRun]) throws -> [String] {
     [[]], ["a": nil], "\u{1B}[31m\n|`<b>\\", .string(String(escaping: [0xFF, 0x00])), .number(0.5),
   ]
 
-  private func mutated(_ value: JSONValue, _ chance: Int, _ random: inout Random) -> JSONValue {
+  private func mutated(_ value: JSONValue, _ chance: Int, _ random: inout SeededGenerator) -> JSONValue {
     if Int.random(in: 0..<chance, using: &random) == 0 {
       return Self.substitutes.randomElement(using: &random) ?? nil
     }
@@ -181,7 +169,7 @@ func everything(_ runs: [RecordedRun]) throws -> [String] {
 
   @Test(arguments: [6, 40, 200])
   func nothingInARecordEndsTheProgram(chance: Int) throws {
-    var random = Random(state: UInt64(chance))
+    var random = SeededGenerator(seed: UInt64(chance))
     var runs: [RecordedRun] = []
     var shown = 0
     for round in 0..<500 {
@@ -197,7 +185,7 @@ func everything(_ runs: [RecordedRun]) throws -> [String] {
   }
 
   @Test func bytesThatAreCutOrTurnedAround() throws {
-    var random = Random(state: 1)
+    var random = SeededGenerator(seed: 1)
     let whole = Array(text(Self.whole).utf8)
     for _ in 0..<1000 {
       var bytes = whole

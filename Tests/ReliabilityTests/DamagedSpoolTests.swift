@@ -157,6 +157,22 @@ struct DamagedSpoolTests {
     #expect(try await user.sh("con-duct recover logs/x_info.json logs/x_stdout").code == 0)
   }
 
+  @Test func aWordMeansTheRecordsThatItMeansElsewhere() async throws {
+    let folder = try await user.leaveARunWaiting(in: "logs")
+    #expect(try await user.sh("con-duct recover").code == 0)
+    // As if another had had its name.
+    let beside = "logs/x_info.json.\(folder.lastComponent?.string ?? "?")"
+    #expect(try await user.sh("mv logs/x_info.json \(beside)").code == 0)
+    for word in ["logs/x_", beside, "logs"] {
+      let recovered = try await user.sh("con-duct recover \(word)")
+      #expect(recovered.code == 0 && recovered.stderr == "")
+      #expect(recovered.stdout == "Nothing waits for \(word), and its record is complete\n")
+    }
+    #expect(try await user.sh("cp \(beside) logs/x_info.json").code == 0)
+    let both = try await user.sh("con-duct recover logs/x_")
+    #expect(both.code == 0 && both.stdout == "Nothing waits for logs/x_, and its 2 records are complete\n")
+  }
+
   @Test func aRunOfWhichNothingIsKnownIsOne() async throws {
     _ = try await user.leaveARunWaiting(in: "logs")
     // The one that is known is delivered all the same.

@@ -2,28 +2,7 @@ import Glibc
 import RecordText
 import SystemCalls
 import SystemPackage
-
-/// One number gives one history: SplitMix64.
-struct SeededNumbers: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(_ seed: UInt64, _ number: Int) {
-    state = seed &+ UInt64(truncatingIfNeeded: number) &* 0xD6E8_FEB8_6659_FD93
-    _ = next()
-  }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
-  }
-
-  mutating func below(_ limit: Int) -> Int { Int.random(in: 0..<max(limit, 1), using: &self) }
-  mutating func isOne(in count: Int) -> Bool { below(count) == 0 }
-  mutating func one<Element>(of elements: [Element]) -> Element { elements[below(elements.count)] }
-}
+import TestSupport
 
 /// What stands under a name.
 enum FuzzedFile {
@@ -35,7 +14,17 @@ enum FuzzedFile {
 
 /// Damages files as disks, other releases and hostile neighbours do, and as nobody would.
 struct Fuzz {
-  var numbers: SeededNumbers
+  var numbers: SeededGenerator
+
+  init(_ seed: UInt64, _ number: Int) { numbers = Self.generator(seed, number) }
+
+  /// One number gives one history.
+  static func generator(_ seed: UInt64, _ number: Int) -> SeededGenerator {
+    var generator = SeededGenerator(
+      seed: seed &+ UInt64(truncatingIfNeeded: number) &* 0xD6E8_FEB8_6659_FD93)
+    _ = generator.next()
+    return generator
+  }
 
   // MARK: Files
 

@@ -137,7 +137,7 @@ struct FuzzTests {
         return "\(name) of number \(number) was in order, and is gone"
       }
     }
-    var choice = SeededNumbers(seed, numbers.lowerBound)
+    var choice = Fuzz.generator(seed, numbers.lowerBound)
     let format = choice.one(of: ["auto", "summaries", "json", "json_pp"])
     if let problem = try await conduct("ls -f \(format) records", seed, numbers.lowerBound) { return problem }
     let report = choice.one(of: ["text", "markdown", "json"])
@@ -162,7 +162,7 @@ struct FuzzTests {
   private func damage(
     _ template: Template, _ seed: UInt64, _ number: Int, in base: FilePath
   ) throws -> [String] {
-    var fuzz = Fuzz(numbers: SeededNumbers(seed, number))
+    var fuzz = Fuzz(seed, number)
     let chosen = Set((0...fuzz.numbers.below(3)).map { _ in fuzz.numbers.one(of: Template.names) })
     try place(template.folder, for: "\(number)", at: base.appending("r\(number)")) { name, bytes in
       var bytes = bytes

@@ -18,14 +18,7 @@ extension OnFaults {
         try await eventually {
           try fixture.info()["execution_summary"]?["wall_clock_time"]?.double ?? 0 > 1
         }
-        var victims: [pid_t] = [duct]
-        var next = 0
-        while next < victims.count {
-          kill(victims[next], SIGSTOP)
-          victims += Proc.children(of: victims[next])
-          next += 1
-        }
-        for victim in victims { kill(victim, SIGKILL) }
+        Proc.killTree(duct)
       }
       #expect(result.signal == SIGKILL)
       try await eventually { sandbox.processes().allSatisfy { $0.name == "fault-fs" } }

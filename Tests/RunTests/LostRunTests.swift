@@ -9,18 +9,6 @@ import Testing
   private let sandbox: Sandbox
   init() throws { sandbox = try Sandbox() }
 
-  /// Stops all first, so that none of them can still answer the death of another.
-  private static func killEverything(_ sandbox: Sandbox, _ duct: pid_t) {
-    var victims: [pid_t] = [duct]
-    var next = 0
-    while next < victims.count {
-      kill(victims[next], SIGSTOP)
-      victims += Proc.children(of: victims[next])
-      next += 1
-    }
-    for victim in victims { kill(victim, SIGKILL) }
-  }
-
   private func elapsed() throws -> Double {
     try #require(sandbox.info()["execution_summary"]?["wall_clock_time"]?.double)
   }
@@ -32,7 +20,7 @@ import Testing
     ) { duct in
       // By the schedule alone: no report is due, and no job has changed.
       try await eventually { try elapsed() > 1 }
-      Self.killEverything(sandbox, duct)
+      Proc.killTree(duct)
     }
     #expect(result.signal == SIGKILL)
     try await eventually { sandbox.processes().isEmpty }

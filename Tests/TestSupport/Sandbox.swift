@@ -196,4 +196,16 @@ public enum Proc {
       return text[text.index(close, offsetBy: 2)...].split(separator: " ").dropFirst().first == "\(pid)"
     }
   }
+  /// Kills a process and all that descends from it. Stops all first, so that none of them can still answer the
+  /// death of another.
+  public static func killTree(_ root: Int32) {
+    var victims = [root]
+    var next = 0
+    while next < victims.count {
+      kill(victims[next], SIGSTOP)
+      victims += children(of: victims[next])
+      next += 1
+    }
+    for victim in victims { kill(victim, SIGKILL) }
+  }
 }

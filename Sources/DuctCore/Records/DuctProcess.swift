@@ -50,9 +50,6 @@ public struct DuctProcess: Codable, Sendable, Equatable {
     return stat.startTicks == startTicks && !stat.isZombie ? .alive : .gone
   }
 
-  /// Of this host, as records have it.
-  public static var hostName: String { fullHostName() }
-
   /// When this host was started, in seconds since 1970.
   public static var bootTime: Double {
     var time = timespec()

@@ -206,10 +206,3 @@ final class RunContext: Sendable {
     settings.redaction.applied(to: settings.command.map { String(escaping: $0) }.joined(separator: " "))
   }
 }
-
-/// gethostname(2).
-public func fullHostName() -> String {
-  var buffer = [CChar](repeating: 0, count: 256)
-  guard gethostname(&buffer, buffer.count - 1) == 0 else { return "localhost" }
-  return String(escaping: bytes(ofCString: buffer))
-}

@@ -208,7 +208,7 @@ final class RunFinalizer: Sendable {
       text += "  for \(leftover.path)\(size)\(leftover.failure.map { ": \($0)" } ?? "")\n"
     }
     text +=
-      "To deliver it, once the log directory can be written, run there:\n  con-duct recover \(shellWord(folder.path.string))\n"
+      "To deliver it, once the log directory can be written, run there:\n  con-duct recover \(folder.path.escapedText.shellWord)\n"
     writer.write(lines: text)
   }
 
@@ -285,14 +285,4 @@ final class RunFinalizer: Sendable {
   private func waitWhileLogging() {
     while !watch.context.writer.flush(until: .now + 0.5), !isHurried {}
   }
-}
-
-/// A word as a shell reads it.
-private func shellWord(_ text: String) -> String {
-  let isPlain = text.unicodeScalars.allSatisfy {
-    $0.properties.isAlphabetic || ("0"..."9").contains($0) || "/._-+,:@%".unicodeScalars.contains($0)
-  }
-  return isPlain && !text.isEmpty
-    ? text
-    : "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
 }

@@ -90,7 +90,7 @@ final class RunWatch: Sendable {
   private static func detection(_ context: RunContext, _ setup: SlurmSetup) -> JobDetection {
     JobDetection(
       uid: getuid(), runStart: context.start.seconds, tag: setup.tag.tag,
-      layers: context.settings.slurmDetect, hostName: String(fullHostName().prefix { $0 != "." }),
+      layers: context.settings.slurmDetect, hostName: hostName(),
       sharedSession: context.settings.mode == .currentSession ? UInt32(exactly: getsid(0)) : nil)
   }
 

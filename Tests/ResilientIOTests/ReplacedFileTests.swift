@@ -6,43 +6,6 @@ import Testing
 
 @testable import ResilientIO
 
-@Suite struct AtomicFileTests {
-  @Test func replacesWholeAndLeavesNothingBeside() throws {
-    let sandbox = try Sandbox()
-    for text in ["first", "second, which is longer", "3"] {
-      try AtomicFile.replace(sandbox["file"], with: Array(text.utf8))
-      #expect(try sandbox.text("file") == text)
-    }
-    #expect(sandbox.names() == ["file"])
-  }
-
-  @Test func aFailureNamesCallAndPathAndKeepsTheOldFile() throws {
-    let sandbox = try Sandbox()
-    try sandbox.makeDirectory("file")
-    try sandbox.write("inside", to: "file/kept")
-    // A directory that is not empty cannot be replaced by a file.
-    let failure = #expect(throws: IOFailure.self) { try AtomicFile.replace(sandbox["file"], with: [1]) }
-    #expect(failure?.operation == "rename")
-    #expect(failure?.description.contains("EISDIR") == true)
-    #expect(sandbox.names() == ["file"])
-    let missing = #expect(throws: IOFailure.self) { try AtomicFile.replace(sandbox["no/file"], with: [1]) }
-    #expect(missing?.errno == .noSuchFileOrDirectory)
-    #expect(missing?.operation == "create")
-  }
-
-  @Test func aTemporaryFileThatCouldNotBeRemovedGoesWithTheNextSuccess() throws {
-    let sandbox = try Sandbox()
-    _ = try FaultDriver.use({ call, path in
-      path?.parent == sandbox.path && ["rename", "unlink"].contains(call) ? Errno(rawValue: EACCES) : nil
-    }) {
-      #expect(throws: IOFailure.self) { try AtomicFile.replace(sandbox["file"], with: [1]) }
-    }
-    #expect(sandbox.names().count == 1)
-    try AtomicFile.replace(sandbox["file"], with: [2])
-    #expect(sandbox.names() == ["file"])
-  }
-}
-
 /// Files of a log directory that are replaced as a whole.
 @Suite struct ReplacedFileTests {
   private let sandbox: Sandbox
@@ -63,6 +26,32 @@ import Testing
     var second = self.file()
     try second.replace(with: [4])
     #expect(try sandbox.bytes("file") == [4] && !second.wasDisplaced)
+    #expect(sandbox.names() == ["file"])
+  }
+
+  @Test func aFailureNamesCallAndPathAndKeepsTheOldFile() throws {
+    var file = file()
+    try file.replace(with: [1])
+    let failure = try FaultDriver.use({ call, _ in call == "fsync" ? Errno(rawValue: ENOSPC) : nil }) {
+      #expect(throws: IOFailure.self) { try file.replace(with: [2]) }
+    }
+    #expect(failure?.operation == "fsync" && failure?.path == sandbox["file"])
+    #expect(failure?.description.contains("ENOSPC") == true)
+    #expect(try sandbox.bytes("file") == [1])
+    var missing = ReplacedFile(sandbox["no/file"], label: "run")
+    let absent = #expect(throws: IOFailure.self) { try missing.replace(with: [1]) }
+    #expect(absent?.errno == .noSuchFileOrDirectory && absent?.operation == "create")
+  }
+
+  @Test func aTemporaryFileThatCouldNotBeRemovedGoesWithTheNextSuccess() throws {
+    var file = file()
+    try FaultDriver.use({ [sandbox] call, path in
+      path?.parent == sandbox.path && ["rename", "unlink"].contains(call) ? Errno(rawValue: EACCES) : nil
+    }) {
+      _ = #expect(throws: IOFailure.self) { try file.replace(with: [1]) }
+    }
+    #expect(sandbox.names().count == 1)
+    try file.replace(with: [2])
     #expect(sandbox.names() == ["file"])
   }
 
