@@ -34,6 +34,11 @@ extension RelayStatus {
     put(valid.withNew.rawValue, fieldPointer(pointer, \.valid))
   }
 
+  /// None is ours any more: they are removed.
+  public func forget(_ target: Target) {
+    put(Valid.none.rawValue, fieldPointer(targetPointer(target), \.valid))
+  }
+
   /// Which of the two identities of a target hold.
   private enum Valid: UInt32 {
     case none, first, second

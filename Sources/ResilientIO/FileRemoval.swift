@@ -40,6 +40,8 @@ struct FileRemoval: Sendable {
   private let note: TargetNote
   private var linked: FileIdentity?
   private var step = Step.looking
+  /// The file system gives a name without taking it from another.
+  private var canTakeAway = true
 
   /// - Parameter note: of the file.
   init(_ note: TargetNote) { self.note = note }
@@ -71,13 +73,15 @@ struct FileRemoval: Sendable {
       return go(.looking, .look(place))
     case (.lookingAtLink, .absent): return go(.looking, .look(place))
     case (.looking, .found(let found)):
-      return isOurs(found) ? go(.takingAway, .giveName(place, to: Self.away)) : removeLink()
-    // It may have been taken out of its name already.
+      guard isOurs(found) else { return lookAtAway() }
+      return canTakeAway ? go(.takingAway, .giveName(place, to: Self.away)) : go(.removing, .remove(place))
     case (.looking, .absent), (.takingAway, .failed(.noSuchFileOrDirectory)), (.takingAway, .done):
-      return go(.lookingAtAway, .look(Self.away))
-    case (.takingAway, .failed(let error)):
-      // Where a file system gives no such name there is the look.
-      return error.meansNoSecondName ? go(.removing, .remove(place)) : .failed("rename", error)
+      return lookAtAway()
+    case (.takingAway, .failed(let error)) where error.meansNoSecondName:
+      // Then there is nothing better than a look just before.
+      canTakeAway = false
+      return go(.looking, .look(place))
+    case (.takingAway, .failed(let error)): return .failed("rename", error)
     case (.lookingAtAway, .found(let found)):
       return isOurs(found)
         ? go(.removing, .remove(Self.away)) : go(.puttingBack, .giveName(Self.away, to: place))
@@ -93,6 +97,9 @@ struct FileRemoval: Sendable {
     default: return .failed("stat", .ioError)
     }
   }
+
+  /// Ours may have been taken out of its name before, whatever is there now.
+  private mutating func lookAtAway() -> Action { go(.lookingAtAway, .look(Self.away)) }
 
   /// The second name, whatever has the first.
   private mutating func removeLink() -> Action {

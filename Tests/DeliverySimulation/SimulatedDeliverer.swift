@@ -49,10 +49,11 @@
       job.name == "stdout" ? .stdout : job.name == "stderr" ? .stderr : .info
     }
 
-    func spelled(_ job: Job, _ name: TargetName) -> String {
-      TargetNames(path: FilePath("/\(job.name)"), label: Self.label).path(name).nameBytes.reduce(into: "") {
-        $0.unicodeScalars.append(Unicode.Scalar($1))
-      }
+    func spelled(_ job: Job, _ name: TargetName) -> String { Self.spelled(job.name, name) }
+
+    static func spelled(_ file: String, _ name: TargetName) -> String {
+      String(
+        decoding: TargetNames(path: FilePath("/\(file)"), label: label).path(name).nameBytes, as: UTF8.self)
     }
 
     func place(_ job: Job) -> String {

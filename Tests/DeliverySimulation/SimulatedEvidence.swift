@@ -15,6 +15,8 @@
     /// A store has lost bytes that were delivered already: nobody can mend with them what others do to the log file.
     var storesLost = false
     var hadFaults = false
+    /// A removal found nothing, since the directory was away.
+    var wasAwayAtRemoval = false
     /// The first thing that the relay did wrong.
     private(set) var fault: String?
 

@@ -18,7 +18,7 @@
         note("another relay")
         return startRelay()
       }
-      if carrier == nil, carrierStarts < 5, !isDelivered {
+      if carrier == nil, carrierStarts < 5, !isDelivered, !(isEnding && removes) {
         carrierPause -= 1
         if carrierPause <= 0 {
           note("another carrier")
@@ -58,12 +58,21 @@
         endActions += end.step(.delivered(isAll: isAll, streamsHadEnded: hadEnded))
         note("delivered: all \(isAll), streams had ended \(hadEnded)")
       case .discard:
-        guard carrier?.isDone == true || carrier == nil && carrierStarts >= 5 else { return }
+        // The carrier removes what it has put there, and has no successor.
+        if let carrier {
+          guard carrier.isDone else { return }
+          if let removal, !removal.isDone { return step(removal) }
+          guard removal != nil else {
+            removal = SimulatedRemoval(fileSystem, status)
+            return
+          }
+        }
         endActions.removeFirst()
         isDelivered = true
-        wasDiscarded = true
-        removeOurs()
-        endActions += end.step(.discarded(streamsHaveEnded: streamsHaveEnded))
+        let isAll = removal.map { carrier != nil && !$0.hasFailed } ?? false
+        wasDiscarded = isAll
+        endActions += end.step(.discarded(isAll: isAll, streamsHaveEnded: streamsHaveEnded))
+        note("discarded: all \(isAll), streams have ended \(streamsHaveEnded)")
       case .note(let ending):
         endActions.removeFirst()
         status.noteEnding(ending)
@@ -77,34 +86,6 @@
         if carrier != nil { killCarrier() }
         ductIsAlive = false
         note("duct ends")
-      }
-    }
-
-    func removeOurs() {
-      let (failures, outage, away) = (fileSystem.failures, fileSystem.outage, fileSystem.isAway)
-      (fileSystem.failures, fileSystem.outage, fileSystem.isAway) = (0, nil, false)
-      defer { (fileSystem.failures, fileSystem.outage, fileSystem.isAway) = (failures, outage, away) }
-      for (name, target) in [("stdout", RelayStatus.Target.stdout), ("stderr", .stderr), ("info", .info)] {
-        for note in status.notes(of: target) {
-          let names = TargetNames(path: FilePath("/\(name)"), label: SimulatedDeliverer.label)
-          func spelled(_ name: TargetName) -> String {
-            String(decoding: names.path(name).nameBytes, as: UTF8.self)
-          }
-          // As RecordFile.remove does it.
-          let linked = note.link.flatMap { fileSystem.inode(spelled(.temporary($0))) }.map(
-            fileSystem.identity)
-          let place = spelled(.place(note.name))
-          if let found = fileSystem.inode(place).map(fileSystem.identity),
-            found.isFile(noted: note.identity)
-              || found.isSameFile(as: note.identity)
-                && linked.map({ $0.isSameFile(as: found) && $0.links > 1 }) == true
-          {
-            try? fileSystem.remove(place, &chance)
-          }
-          if let link = note.link, let linked, linked.isSameFile(as: note.identity) {
-            try? fileSystem.remove(spelled(.temporary(link)), &chance)
-          }
-        }
       }
     }
 

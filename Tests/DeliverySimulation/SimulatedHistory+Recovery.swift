@@ -15,9 +15,40 @@
       note("settling; spool gone \(spoolIsGone)")
       var final: SimulatedDeliverer?
       if !spoolIsGone {
-        if status.ending == .removed { removeOurs() } else { final = try recover() }
+        if status.ending == .removed { try recoverRemoval() } else { final = try recover() }
       }
       try verify(final)
+    }
+
+    /// One step of a removal.
+    func step(_ removal: SimulatedRemoval) {
+      // What is not there for the moment cannot be found.
+      if fileSystem.isAway { known.wasAwayAtRemoval = true }
+      let done = removal.step(&chance)
+      note(done)
+    }
+
+    private func endFaults() {
+      fileSystem.outage = nil
+      fileSystem.isAway = false
+      fileSystem.failures = 0
+    }
+
+    private func recoverRemoval() throws {
+      for kill in (0..<(known.wasKilled ? 1 + chance.below(3) : 1)).reversed() {
+        if kill == 0 { endFaults() }
+        note("recover removes, final \(kill == 0)")
+        let removal = SimulatedRemoval(fileSystem, status)
+        for _ in 0..<(kill == 0 ? 200 : chance.below(20)) where !removal.isDone {
+          steps += 1
+          if kill > 0, chance.happens(30), isDue { disturb() }
+          step(removal)
+          try check()
+        }
+        if kill == 0, !removal.isDone || removal.hasFailed {
+          throw Violation(description: "something is not removed, though the directory works")
+        }
+      }
     }
 
     func recover() throws -> SimulatedDeliverer {
@@ -30,11 +61,7 @@
       while true {
         let isFinal = kills <= 0
         kills -= 1
-        if isFinal {
-          fileSystem.outage = nil
-          fileSystem.isAway = false
-          fileSystem.failures = 0
-        }
+        if isFinal { endFaults() }
         let left = try RelayStatus(left: FileDescriptor(rawValue: valueOrErrno { dup(copy.rawValue) }))
         for index in 0..<Self.streamCount {
           left.noteAbandoned(stream: index, sizes: [nil, stores[index].length(1), nil])

@@ -45,7 +45,7 @@
     }
 
     private func verifyRemoval() throws {
-      guard isCertain, fileSystem.traits.tellsBirth || !hasRivals else { return }
+      guard isCertain, !known.wasAwayAtRemoval, fileSystem.traits.tellsBirth || !hasRivals else { return }
       for spelled in Self.names.flatMap({ [$0, $0 + ".run"] })
       where fileSystem.inode(spelled)?.owner == .run {
         throw Violation(description: "\(spelled) is there, though the records were removed")

@@ -64,6 +64,8 @@
     /// Whether the streams had ended when duct began to end the run.
     var hadEnded = false
     var wasDiscarded = false
+    /// By the carrier, of what it has put there.
+    var removal: SimulatedRemoval?
     var spoolIsGone = false
     /// A directory that is moved away does not come back before this step.
     var awayUntil = 0
@@ -131,7 +133,11 @@
 
     func step() {
       if chance.happens(15), isDue { disturb() }
-      if hasRivals, chance.happens(15), carrier?.isRenaming != true, isDue { rival() }
+      if hasRivals, chance.happens(15), carrier?.isRenaming != true, removal?.isRemovingUnderName != true,
+        isDue
+      {
+        rival()
+      }
       if chance.happens(3), isDue { kill() }
       switch chance.below(6) {
       case 0: command()

@@ -2,6 +2,7 @@ import Glibc
 internal import Logging
 internal import OutputRelay
 internal import RecordText
+internal import ResilientIO
 internal import SlurmJobs
 internal import SystemCalls
 internal import SystemPackage
@@ -145,8 +146,7 @@ final class RunContext: Sendable {
 
   /// Nothing is left of this run.
   private func discardRecords(_ setup: LogSetup) {
-    setup.carrier.discard(until: .now + settings.finalizeTimeout)
-    removeLogFiles(setup)
+    tellOfRemoval(setup.carrier.discard(until: .now + settings.finalizeTimeout))
     setup.spool.status.noteEnding(.done)
     setup.spool.remove()
   }
@@ -154,7 +154,14 @@ final class RunContext: Sendable {
   /// Those that the relay was to write itself.
   func removeLogFiles(_ setup: LogSetup) {
     guard setup.isDirect else { return }
-    LogDirectory.removeOurs(paths, status: setup.spool.status, label: runID, [.stdout, .stderr])
+    tellOfRemoval(
+      LogDirectory.removeOurs(paths, status: setup.spool.status, label: runID, [.stdout, .stderr]))
+  }
+
+  private func tellOfRemoval(_ leftovers: [Publisher.Leftover]) {
+    for leftover in leftovers {
+      log.warning("\(leftover.path) is not removed: \(leftover.failure ?? "it does not answer")")
+    }
   }
 
   private func launcher(_ capture: OutputCapture?, tag: String?) -> CommandLauncher {

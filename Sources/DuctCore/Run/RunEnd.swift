@@ -17,7 +17,7 @@ struct RunEnd: Sendable, Equatable {
     /// - Parameter streamsHadEnded: nobody could print any more when the delivery of the rest began. Daemons of the
     ///   command may.
     case delivered(isAll: Bool, streamsHadEnded: Bool)
-    case discarded(streamsHaveEnded: Bool)
+    case discarded(isAll: Bool, streamsHaveEnded: Bool)
   }
 
   enum Action: Sendable, Equatable {
@@ -42,9 +42,10 @@ struct RunEnd: Sendable, Equatable {
       // The relay has what came since, and the spool stays.
       if !streamsHadEnded { return end(.leftToRelay, removesSpool: false) }
       return isAll ? end(.done, removesSpool: true) : end(.told, removesSpool: false)
-    case (.discarding, .discarded(let streamsHaveEnded)):
-      // What comes is dropped, and the relay removes the spool: nothing is made again.
-      return end(streamsHaveEnded ? .done : .removed, removesSpool: streamsHaveEnded)
+    case (.discarding, .discarded(let isAll, let streamsHaveEnded)):
+      // What comes is dropped, and nothing is made again. The relay removes what is left, and the spool.
+      let isOver = isAll && streamsHaveEnded
+      return end(isOver ? .done : .removed, removesSpool: isOver)
     default: return []
     }
   }

@@ -119,7 +119,7 @@ final class RunFinalizer: Sendable {
     waitForReaders()
     conclude(jobs, removed: removes)
     name(left)
-    if !leftovers.isEmpty { name(leftovers) }
+    if !leftovers.isEmpty { name(leftovers, removed: removes) }
     waitWhileLogging()
   }
 
@@ -138,7 +138,7 @@ final class RunFinalizer: Sendable {
 
   // MARK: Delivery
 
-  /// Everything to the log directory, or away from it. Returns what could not be delivered.
+  /// Everything to the log directory, or away from it. Returns what could not be delivered, or not be removed.
   private func deliver(removes: Bool) -> [Publisher.Leftover] {
     let (setup, limit) = (watch.setup, deadline(watch.context.settings.finalizeTimeout))
     var end = RunEnd()
@@ -149,9 +149,9 @@ final class RunFinalizer: Sendable {
       switch action {
       case .discard:
         watch.records?.discard(until: limit)
-        setup.carrier.discard(until: limit)
-        watch.context.removeLogFiles(setup)
-        actions += end.step(.discarded(streamsHaveEnded: watch.capture?.hasEnded ?? true))
+        leftovers = setup.carrier.discard(until: limit)
+        actions += end.step(
+          .discarded(isAll: leftovers.isEmpty, streamsHaveEnded: watch.capture?.hasEnded ?? true))
       case .deliver:
         let hadEnded = watch.capture?.hasEnded ?? true
         leftovers = watch.records?.finish(until: limit) ?? []
@@ -193,23 +193,28 @@ final class RunFinalizer: Sendable {
   }
 
   /// Says what waits where, and how to bring it home: also under --quiet, since nobody could find it.
-  private func name(_ leftovers: [Publisher.Leftover]) {
+  private func name(_ leftovers: [Publisher.Leftover], removed: Bool) {
     let writer = watch.context.writer
     guard let folder = watch.setup.spool.folder else {
-      writer.write(
-        lines: "con-duct: could not be delivered, and no local disk could keep it: "
-          + leftovers.map { "\($0.path)" }.joined(separator: ", ") + "\n")
+      let trouble =
+        removed ? "could not be removed" : "could not be delivered, and no local disk could keep it"
+      writer.write(lines: "con-duct: \(trouble): \(leftovers.map { "\($0.path)" }.joined(separator: ", "))\n")
       return
     }
     var text =
-      "con-duct: not everything could be written to the log directory. On \(hostName()) waits in \(folder.path):\n"
+      removed
+      ? "con-duct: not all log files could be removed:\n"
+      : "con-duct: not everything could be written to the log directory. On \(hostName()) waits in \(folder.path):\n"
     for leftover in leftovers {
       let size = leftover.bytes > 0 ? ", \(leftover.bytes) bytes" : ""
-      text += "  for \(leftover.path)\(size)\(leftover.failure.map { ": \($0)" } ?? "")\n"
+      text +=
+        "  \(removed ? "" : "for ")\(leftover.path)\(size)\(leftover.failure.map { ": \($0)" } ?? "")\n"
     }
     text +=
-      "To deliver it, once the log directory can be written, run there:\n  con-duct recover \(folder.path.escapedText.shellWord)\n"
-    writer.write(lines: text)
+      removed
+      ? "To remove them, once the log directory can be written, run on \(hostName()):\n"
+      : "To deliver it, once the log directory can be written, run there:\n"
+    writer.write(lines: text + "  con-duct recover \(folder.path.escapedText.shellWord)\n")
   }
 
   /// The states of jobs, once more; with `--wait-jobs` not before they are final.

@@ -95,15 +95,13 @@ final class CarrierProcess: LogCarrier {
 
   var events: [IOEvent] { state.withLock { $0.earlierEvents + $0.events } }
 
-  func discard(until deadline: MonotonicInstant) {
-    state.update { $0.ending = .discard }
-    send(.discard)
-    _ = state.wait(until: deadline) { $0.leftovers != nil || $0.hasEnded ? true : nil }
-  }
+  func discard(until deadline: MonotonicInstant) -> [Publisher.Leftover] { end(.discard, until: deadline) }
 
-  func finish(until deadline: MonotonicInstant?) -> [Publisher.Leftover] {
-    state.update { $0.ending = .finish }
-    send(.finish)
+  func finish(until deadline: MonotonicInstant?) -> [Publisher.Leftover] { end(.finish, until: deadline) }
+
+  private func end(_ command: CarrierCommand, until deadline: MonotonicInstant?) -> [Publisher.Leftover] {
+    state.update { $0.ending = command }
+    send(command)
     let answer = state.wait(until: deadline) { state -> [Publisher.Leftover]?? in
       if let leftovers = state.leftovers { return .some(leftovers) }
       return state.hasEnded ? .some(nil) : nil

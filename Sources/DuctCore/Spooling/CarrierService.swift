@@ -112,8 +112,8 @@ private final class Service: Sendable {
       case .stdoutHasGrown, .stderrHasGrown, .usageHasGrown, .info: carry(command, payload)
       case .discard:
         waitUntilOpen()
-        carrier.discard(until: .now + 60)
-        replies.send(CarrierReply(leftovers: []))
+        let leftovers = carrier.discard(until: .now + 60)
+        replies.send(CarrierReply(leftovers: leftovers.map(CarriedLeftover.init)))
         return
       case .finish:
         waitUntilOpen()

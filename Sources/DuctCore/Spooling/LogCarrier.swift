@@ -11,8 +11,9 @@ protocol LogCarrier: Sendable {
   func carryStream(_ index: Int)
   func carryUsage()
   func replaceInfo(_ bytes: [UInt8])
-  /// Removes what this run has put there; nothing is carried any more.
-  func discard(until deadline: MonotonicInstant)
+  /// Removes what this run has put there; nothing is carried any more. Returns what could not be removed by the
+  /// deadline.
+  func discard(until deadline: MonotonicInstant) -> [Publisher.Leftover]
   /// All failures so far.
   var events: [IOEvent] { get }
   /// Tries everything once more. Returns what was not written by the deadline.
@@ -105,9 +106,10 @@ final class ThreadCarrier: LogCarrier {
     }
   }
 
-  func discard(until deadline: MonotonicInstant) {
+  func discard(until deadline: MonotonicInstant) -> [Publisher.Leftover] {
+    // What it has not written is not wanted any more.
     _ = publisher.finish(until: deadline)
-    LogDirectory.removeOurs(paths, status: status, label: label)
+    return LogDirectory.removeOurs(paths, status: status, label: label)
   }
 
   var events: [IOEvent] { publisher.events }

@@ -23,15 +23,21 @@ enum LogDirectory {
   }
 
   /// Removes what this run has put there, and nothing that others have put in its place.
+  ///
+  /// - Parameter status: on it stands which files are ours. Those that are removed are taken off it.
+  /// - Returns: what could not be removed.
   static func removeOurs(
     _ paths: LogPaths, status: RelayStatus, label: String,
     _ targets: [RelayStatus.Target] = RelayStatus.Target.allCases
-  ) {
-    for target in targets {
-      for note in status.notes(of: target) {
-        // What cannot be removed stays, as a whole record of a run that failed at once.
-        _ = try? RecordFile.remove(
-          FilePath(escaped: paths.path(of: target)), note, label: label)
+  ) -> [Publisher.Leftover] {
+    targets.compactMap { target in
+      let path = FilePath(escaped: paths.path(of: target))
+      do throws(IOFailure) {
+        for note in status.notes(of: target) { try RecordFile.remove(path, note, label: label) }
+        status.forget(target)
+        return nil
+      } catch {
+        return .init(path: path, bytes: 0, failure: error.description)
       }
     }
   }

@@ -115,8 +115,11 @@ public struct Recovery: Sendable {
   private func deliver(_ folder: SpoolFolder, to directory: FilePath?, limit: Double) -> Outcome {
     let run = SpooledRun(folder.contents)
     if let page = run.page, page.recordsWereRemoved, let manifest = run.manifest {
-      // Its duct may have been killed while it did so.
-      LogDirectory.removeOurs(manifest.paths, status: page.status, label: manifest.runID)
+      // Its duct could not do all of it, or was killed meanwhile.
+      let leftovers = LogDirectory.removeOurs(manifest.paths, status: page.status, label: manifest.runID)
+      if !leftovers.isEmpty {
+        return .waiting(prefix: manifest.paths.prefix, reasons: leftovers.compactMap(\.failure), notes: [])
+      }
     }
     if run.hasNothing {
       folder.remove()

@@ -54,9 +54,10 @@ struct SpooledPage {
 
   /// Whether all that a run has left is in its log directory. To be asked only of a run that is over.
   func hasNothing(_ manifest: RunManifest) -> Bool {
-    if recordsWereRemoved { return true }
     switch status.ending {
-    case .done, .removed: return true
+    case .done: return true
+    // Those that are removed are not noted any more.
+    case .removed: return RelayStatus.Target.allCases.allSatisfy { status.notes(of: $0).isEmpty }
     case .none, .told: return false
     case .leftToRelay:
       // duct had delivered its records, and taken them out of the folder; the relay may have had more output.

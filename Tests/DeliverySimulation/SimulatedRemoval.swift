@@ -1,0 +1,91 @@
+#if DEBUG || DUCT_SIMULATION
+  import SystemCalls
+  import SystemPackage
+
+  @testable import OutputRelay
+  @testable import ResilientIO
+
+  /// The removal of a run's files from the log directory. Each step is one action, as those of a deliverer are.
+  final class SimulatedRemoval {
+    private let fileSystem: SimulatedFileSystem
+    private let status: RelayStatus
+    private var left: [(name: String, target: RelayStatus.Target, notes: [TargetNote])]
+    private var machine: FileRemoval?
+    private var next = FileRemoval.Action.finished
+    private var attempts = DeliveryAttempts(mayMakeDirectory: false)
+    private(set) var hasFailed = false
+
+    init(_ fileSystem: SimulatedFileSystem, _ status: RelayStatus) {
+      (self.fileSystem, self.status) = (fileSystem, status)
+      left = [("stdout", .stdout), ("stderr", .stderr), ("info", .info)].map {
+        ($0, $1, status.notes(of: $1))
+      }
+    }
+
+    var isDone: Bool { left.isEmpty }
+
+    /// The file is about to be removed under its name: as for `SimulatedDeliverer.isRenaming`.
+    var isRemovingUnderName: Bool {
+      if case .remove(.place) = next, machine != nil { return true }
+      return false
+    }
+
+    /// - Returns: what was done.
+    func step(_ chance: inout SimulatedChance) -> String {
+      guard let (name, target, notes) = left.first else { return "" }
+      guard let note = notes.first else {
+        status.forget(target)
+        left.removeFirst()
+        return "\(name): removed"
+      }
+      guard var machine else {
+        start(note)
+        return "\(name): removal"
+      }
+      switch next {
+      case .finished:
+        left[0].notes.removeFirst()
+        self.machine = nil
+        attempts = DeliveryAttempts(mayMakeDirectory: false)
+      case .failed(_, let error):
+        if attempts.failed(error) != .giveUp {
+          start(note)
+        } else {
+          hasFailed = true
+          left.removeFirst()
+          self.machine = nil
+          attempts = DeliveryAttempts(mayMakeDirectory: false)
+        }
+      default:
+        let event = perform(next, name, &chance)
+        defer {
+          next = machine.step(event)
+          self.machine = machine
+        }
+        return "\(name): \(next) -> \(event)"
+      }
+      return "\(name): \(next)"
+    }
+
+    private func start(_ note: TargetNote) {
+      var machine = FileRemoval(note)
+      next = machine.begin()
+      self.machine = machine
+    }
+
+    private func perform(
+      _ action: FileRemoval.Action, _ name: String, _ chance: inout SimulatedChance
+    ) -> FileRemoval.Event {
+      func spelled(_ target: TargetName) -> String { SimulatedDeliverer.spelled(name, target) }
+      do throws(Errno) {
+        switch action {
+        case .look(let name): return try fileSystem.look(spelled(name), &chance).map { .found($0) } ?? .absent
+        case .giveName(let from, let to): try fileSystem.giveName(spelled(from), spelled(to), &chance)
+        case .remove(let name): try fileSystem.remove(spelled(name), &chance)
+        case .finished, .failed: break
+        }
+        return .done
+      } catch { return .failed(error) }
+    }
+  }
+#endif
