@@ -184,5 +184,36 @@ extension OnFaults {
       #expect(try fixture.logText("log_stderr") == (1...100).map { "\($0)\n" }.joined())
       #expect(result.stderr.contains("log_stdout has been replaced by another: this run goes on in "))
     }
+
+    @Test("--local-first", arguments: ["always", "never"], ["any", "unlink"])
+    func recordsThatCannotBeRemovedAreToldAndRemovedLater(_ localFirst: String, _ calls: String) async throws
+    {
+      let fixture = self.fixture
+      let records: @Sendable () -> [String] = {
+        fixture.sandbox.names("remote-backing").filter { $0.contains("log_") }
+      }
+      let result = try await fixture.run(
+        "echo out; touch a; until [ -e b ]; do sleep 0.02; done; exit 3",
+        ["--fail-time", "-1", "--finalize-timeout", "1", "--local-first", localFirst]
+      ) { _ in
+        try await eventually { fixture.sandbox.exists("a") && records().contains("log_info.json") }
+        try fixture.remote.tell("fail \(calls) EACCES")
+        try fixture.sandbox.write("", to: "b")
+      }
+      #expect(result.code == 3)
+      #expect(result.stderr.contains("not all log files could be removed:\n  "), "\(result.stderr)")
+      #expect(result.stderr.contains("log_info.json: cannot ") && result.stderr.contains("(EACCES)"))
+      try await eventually { fixture.sandbox.spooledRunsAreOver() }
+      let run = try #require(fixture.sandbox.spooledRuns().first)
+      #expect(result.stderr.contains("con-duct recover \(run)\n"))
+      // To look does not end it.
+      #expect(try await fixture.recover("--list").stdout.contains("remote/log_"))
+      let early = try await fixture.recover()
+      #expect(early.code == 1 && early.stderr.contains("(EACCES)"), "\(early)")
+      #expect(!records().isEmpty)
+      try fixture.remote.tell("clear")
+      #expect(try await fixture.recover().code == 0)
+      #expect(records() == [] && fixture.sandbox.spooledRuns().isEmpty, "\(records())")
+    }
   }
 }
