@@ -106,15 +106,35 @@ import Testing
     }
     try await eventually { sandbox.processes().isEmpty }
     if let beside = beside() { unlink(sandbox[beside].string) }
-    let list = try await run(Programs.conDuct, ["recover", "--list", "--json"], in: sandbox)
-    let folder = try #require(
-      JSONParser.parse(Array(list.stdout.utf8)).array?.first?["spool"]?.string)
-    #expect(unlink(folder + "/stdout.head") == 0)
+    let folder = try #require(sandbox.spooledRuns().first)
+    #expect(unlink(folder.appending("stdout.head").string) == 0)
     let recovered = try await run(Programs.conDuct, ["recover", "log_"], in: sandbox)
     #expect(recovered.code == 0 && recovered.stderr.contains("6 bytes of"), "\(recovered.stderr)")
     #expect(try sandbox.text("log_stdout") == "another\n")
     let text = try beside().map { try sandbox.text($0) } ?? ""
     #expect(text.hasSuffix("more\n") && !text.contains("anoth"), "\(text)")
+  }
+
+  /// Of a log file that was removed there is a copy in the spool, which is no larger than a spool may be.
+  @Test(arguments: ["1M", "100M"]) func theCopyOfABeginningHasALimit(_ limit: String) async throws {
+    let sandbox = sandbox
+    let spooled = { @Sendable in sandbox.spooledRuns().flatMap { sandbox.names(of: $0) } }
+    let result = try await duct(
+      [
+        "-q", "-p", "log_", "--sample-interval", "0.1", "--report-interval", "0.2", "--spool-limit", limit,
+        "sh",
+        "-c", "head -c 3000000 /dev/zero; until [ -e go ]; do sleep 0.02; done; echo end",
+      ], in: sandbox
+    ) { _ in
+      try await eventually { try sandbox.bytes("log_stdout").count == 3_000_000 }
+      unlink(sandbox["log_stdout"].string)
+      try await eventually { try sandbox.bytes("log_stdout").count == 3_000_000 }
+      if limit == "100M" { try await eventually { spooled().contains("stdout.head") } }
+      #expect(limit == "100M" || !spooled().contains("stdout.head"))
+      try sandbox.write("", to: "go")
+    }
+    #expect(result.code == 0)
+    #expect(try sandbox.bytes("log_stdout") == [UInt8](repeating: 0, count: 3_000_000) + Array("end\n".utf8))
   }
 
   @Test func aRunThatGoesOnIsRunning() async throws {
