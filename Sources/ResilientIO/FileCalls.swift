@@ -152,7 +152,7 @@ public func makeDirectories(_ path: FilePath, mode: UInt32 = 0o777) throws(IOFai
 
 extension FileDescriptor {
   /// pwrite(2) of all bytes, going on after short writes.
-  func writeAll(_ bytes: [UInt8], at offset: Int) throws(Errno) {
+  public func writeAll(_ bytes: [UInt8], at offset: Int) throws(Errno) {
     var failure: Errno?
     bytes.withUnsafeBytes { buffer in
       do throws(Errno) { try writeAll(buffer, at: offset) } catch { failure = error }

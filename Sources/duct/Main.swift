@@ -57,9 +57,10 @@ enum Main {
 
   /// The parser lists choices on lines of their own.
   private static func oneLine(_ message: String) -> String {
-    let lines = message.split(separator: "\n").map { $0.drop { $0 == " " || $0 == "-" } }
+    let lines = message.split(separator: "\n")
     guard let first = lines.first else { return message }
-    let text = lines.count > 1 ? first + " " + lines.dropFirst().joined(separator: ", ") : String(first)
+    let choices = lines.dropFirst().map { $0.drop { $0 == " " || $0 == "-" } }
+    let text = choices.isEmpty ? String(first) : first + " " + choices.joined(separator: ", ")
     return text.hasSuffix(".") ? String(text.dropLast()) : text
   }
 

@@ -11,7 +11,7 @@ import Testing
   init() throws { sandbox = try Sandbox() }
 
   private func asRoot(_ script: String) async throws -> Finished {
-    try await run("bash", ["-c", "PATH=$PWD:$PATH; " + script], in: sandbox, limit: 30)
+    try await run("bash", ["-c", "PATH=$PWD/programs:$PATH; " + script], in: sandbox, limit: 30)
   }
 
   // MARK: Folders of others

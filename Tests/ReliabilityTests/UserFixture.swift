@@ -19,12 +19,7 @@ struct UserFixture: Sendable {
     self.sandbox = sandbox
     self.uid = geteuid() == 0 ? uid : geteuid()
     chmod(sandbox.path.string, 0o777)
-    // The build folder may be one that only its owner may enter.
-    for name in ["duct", "duct-relay"] where !sandbox.exists(name) {
-      try sandbox.write(readAll(Programs.folder.appending(name), limit: 1 << 30), to: name)
-      chmod(sandbox[name].string, 0o755)
-      if name == "duct" { symlink("duct", sandbox["con-duct"].string) }
-    }
+    _ = try sandbox.programsForOthers()
   }
 
   /// Runs a shell script, with duct and con-duct in PATH.
@@ -32,7 +27,7 @@ struct UserFixture: Sendable {
     _ script: String, environment: [String: String?] = [:], limit: Double = 60
   ) async throws -> Finished {
     let home: [String: String?] = ["HOME": nil, "TMPDIR": nil, "XDG_RUNTIME_DIR": nil]
-    var words = ["bash", "-c", "PATH=$PWD:$PATH; " + script]
+    var words = ["bash", "-c", "PATH=$PWD/programs:$PATH; " + script]
     if geteuid() == 0 {
       words = ["setpriv", "--reuid=\(uid)", "--regid=\(uid)", "--clear-groups"] + words
     }
@@ -42,10 +37,7 @@ struct UserFixture: Sendable {
   }
 
   /// The folders of this user's runs in the sandbox's spool.
-  func spooledRuns() -> [FilePath] {
-    let base = FilePath(sandbox.spool.string + "/duct-\(uid)")
-    return sandbox.names(of: base).filter { !$0.hasPrefix(".") }.map { base.appending($0) }
-  }
+  func spooledRuns() -> [FilePath] { sandbox.spooledRuns(of: uid) }
 
   static let out = "out 1\nout 2\n"
   static let err = "err\n"

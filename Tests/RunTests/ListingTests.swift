@@ -113,4 +113,15 @@ import Testing
     _ = sandbox["d/x_info.json"].withPlatformString { unlink($0) }
     #expect(try await shown("d/x_") == [false, true, false])
   }
+
+  @Test func aMessageNamesOptionsAsTheyAreWritten() async throws {
+    let messages = [
+      (["recover", "--list", "--to", "x"], "--to delivers; it does not go with --list"),
+      (["recover", "--json"], "--json goes with --list"),
+    ]
+    for (arguments, message) in messages {
+      let result = try await run(Programs.conDuct, arguments, in: sandbox)
+      #expect(result.code == 2 && result.stderr.hasPrefix("con-duct: error: \(message)"), "\(result.stderr)")
+    }
+  }
 }

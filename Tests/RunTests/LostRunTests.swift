@@ -63,6 +63,80 @@ import Testing
     #expect(result.stdout.contains("interrupted"))
   }
 
+  /// What it held is gone with the last descriptor, where no report was due after that.
+  @Test(arguments: [false, true]) func aLogFileThatIsGoneIsTold(_ isReplaced: Bool) async throws {
+    let sandbox = sandbox
+    _ = try await duct(["-q", "-p", "log_", "sh", "-c", "echo begun; exec sleep 600"], in: sandbox) { duct in
+      try await eventually { try sandbox.text("log_stdout") == "begun\n" && elapsed() > 1 }
+      try sandbox.write("another\n", to: "new")
+      if isReplaced {
+        rename(sandbox["new"].string, sandbox["log_stdout"].string)
+      } else {
+        unlink(sandbox["log_stdout"].string)
+      }
+      Proc.killTree(duct)
+    }
+    try await eventually { sandbox.processes().isEmpty }
+    let recovered = try await run(Programs.conDuct, ["recover", "log_"], in: sandbox)
+    #expect(recovered.code == 0)
+    #expect(
+      recovered.stderr
+        == "con-duct: \(sandbox.path)/log_stdout was removed or replaced: what this run had printed into it, if anything, is kept nowhere else\n"
+    )
+    #expect(isReplaced == sandbox.exists("log_stdout"))
+    if isReplaced { #expect(try sandbox.text("log_stdout") == "another\n") }
+  }
+
+  /// The copy of a beginning, and what was made of it, are lost too: what has the name now is another's.
+  @Test func aBeginningIsNotTakenFromAnothersFile() async throws {
+    let sandbox = sandbox
+    let options = ["-q", "-p", "log_", "--sample-interval", "0.1", "--report-interval", "0.2"]
+    let beside = { @Sendable in sandbox.names().first { $0.hasPrefix("log_stdout.") } }
+    _ = try await duct(
+      options + ["sh", "-c", "echo begun; until [ -e go ]; do sleep 0.02; done; echo more; exec sleep 600"],
+      in: sandbox
+    ) { duct in
+      try await eventually { try sandbox.text("log_stdout") == "begun\n" }
+      try sandbox.write("another\n", to: "new")
+      rename(sandbox["new"].string, sandbox["log_stdout"].string)
+      try await eventually { beside() != nil }
+      try sandbox.write("", to: "go")
+      try await eventually { try beside().map { try sandbox.text($0) } == "begun\nmore\n" }
+      Proc.killTree(duct)
+    }
+    try await eventually { sandbox.processes().isEmpty }
+    if let beside = beside() { unlink(sandbox[beside].string) }
+    let folder = try #require(sandbox.spooledRuns().first)
+    #expect(unlink(folder.appending("stdout.head").string) == 0)
+    let recovered = try await run(Programs.conDuct, ["recover", "log_"], in: sandbox)
+    #expect(recovered.code == 0 && recovered.stderr.contains("6 bytes of"), "\(recovered.stderr)")
+    #expect(try sandbox.text("log_stdout") == "another\n")
+    let text = try beside().map { try sandbox.text($0) } ?? ""
+    #expect(text.hasSuffix("more\n") && !text.contains("anoth"), "\(text)")
+  }
+
+  /// Of a log file that was removed there is a copy in the spool, which is no larger than a spool may be.
+  @Test(arguments: ["1M", "100M"]) func theCopyOfABeginningHasALimit(_ limit: String) async throws {
+    let sandbox = sandbox
+    let spooled = { @Sendable in sandbox.spooledRuns().flatMap { sandbox.names(of: $0) } }
+    let result = try await duct(
+      [
+        "-q", "-p", "log_", "--sample-interval", "0.1", "--report-interval", "0.2", "--spool-limit", limit,
+        "sh",
+        "-c", "head -c 3000000 /dev/zero; until [ -e go ]; do sleep 0.02; done; echo end",
+      ], in: sandbox
+    ) { _ in
+      try await eventually { try sandbox.bytes("log_stdout").count == 3_000_000 }
+      unlink(sandbox["log_stdout"].string)
+      try await eventually { try sandbox.bytes("log_stdout").count == 3_000_000 }
+      if limit == "100M" { try await eventually { spooled().contains("stdout.head") } }
+      #expect(limit == "100M" || !spooled().contains("stdout.head"))
+      try sandbox.write("", to: "go")
+    }
+    #expect(result.code == 0)
+    #expect(try sandbox.bytes("log_stdout") == [UInt8](repeating: 0, count: 3_000_000) + Array("end\n".utf8))
+  }
+
   @Test func aRunThatGoesOnIsRunning() async throws {
     let sandbox = sandbox
     _ = try await duct(["-q", "sh", "-c", "until [ -e go ]; do sleep 0.02; done"], in: sandbox) { _ in

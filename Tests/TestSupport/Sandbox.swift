@@ -39,8 +39,8 @@ public final class Sandbox: Sendable {
   }
 
   /// The folders of runs in the spool. One that is being made begins with a dot.
-  public func spooledRuns() -> [FilePath] {
-    let base = spool.appending("duct-\(geteuid())")
+  public func spooledRuns(of uid: UInt32? = nil) -> [FilePath] {
+    let base = spool.appending("duct-\(uid ?? geteuid())")
     return names(of: base).filter { !$0.hasPrefix(".") }.map { base.appending($0) }
   }
 

@@ -27,11 +27,11 @@ public struct DuctProcess: Codable, Sendable, Equatable {
       pidNamespace: currentPIDNamespace)
   }
 
-  private static var currentPIDNamespace: String? {
+  private static let currentPIDNamespace: String? = {
     var buffer = [CChar](repeating: 0, count: 64)
     let count = readlink("/proc/self/ns/pid", &buffer, buffer.count)
     return count > 0 ? String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self) : nil
-  }
+  }()
 
   public enum Presence: Sendable, Equatable {
     case alive, gone

@@ -201,7 +201,7 @@ final class RunRecords: Sendable {
     _ = writer.finish(until: deadline)
     let leftovers = setup.carrier.finish(until: deadline)
     if !leftovers.isEmpty, types.hasSystemSummary, let folder = setup.spool.folder {
-      // With what is known of the failure, for `recover`.
+      // With what is known of the failure, for `recover`. Else the last one is there.
       try? folder.contents.replace(RunSpool.FileName.info, with: line())
     }
     return leftovers

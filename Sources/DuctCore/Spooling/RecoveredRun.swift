@@ -1,8 +1,6 @@
 import Glibc
 internal import OutputRelay
-internal import RecordText
 internal import ResilientIO
-internal import SlurmJobs
 internal import SystemCalls
 internal import SystemPackage
 
@@ -17,7 +15,6 @@ struct RecoveredRun {
   }
 
   private typealias Name = RunSpool.FileName
-  private static let largestInfo = 256 << 20
 
   private let folder: PrivateFolder
   private let manifest: RunManifest
@@ -28,8 +25,10 @@ struct RecoveredRun {
   private let page: SpooledPage?
   private let pageProblem: String?
   private let usage: RecoveredUsage?
-  /// What in the folder cannot be read.
+  /// What cannot be read.
   private var problems: [String] = []
+  /// What is missing.
+  private var notes: [String] = []
 
   private var status: RelayStatus? { page?.status }
 
@@ -57,7 +56,7 @@ struct RecoveredRun {
   mutating func deliver(jobs: Recovery.JobSource, limit: Double) throws(Errno) -> Result {
     let deadline = MonotonicInstant.now + limit
     let streams = (0..<2).map { stream($0) }
-    let notes = Monitor<[String]>([])
+    let notices = Monitor(notes)
     // Without the page nothing is known to be ours: everything goes beside what is there.
     let known: RelayStatus
     if let status { known = status } else { known = try RelayStatus() }
@@ -66,7 +65,7 @@ struct RecoveredRun {
         streams: streams, usage: usage ?? WrittenUsage(disk: nil, memory: nil, isComplete: { true })),
       to: manifest.paths, label: manifest.runID, status: known, isSuccessor: true, credentials: credentials
     ) { notice in
-      if let text = CarrierNotice(notice)?.textForRecovery { notes.update { $0.append(text) } }
+      if let text = CarrierNotice(notice)?.textForRecovery { notices.update { $0.append(text) } }
     }
     for (index, stream) in streams.enumerated() {
       guard let stream, let status else { continue }
@@ -76,12 +75,14 @@ struct RecoveredRun {
       carrier.carryStream(index)
     }
     if let usage, usage.readableLength > 0 { carrier.carryUsage() }
-    if let info = finishedInfo(jobs) { carrier.replaceInfo(info) }
+    var info = RecoveredInfo(
+      folder: folder, manifest: manifest, status: status, usage: usage, hasMoved: hasMoved)
+    if let bytes = info.finished(jobs) { carrier.replaceInfo(bytes) }
     let leftovers = carrier.finish(until: deadline)
     return Result(
       leftovers: leftovers.map { $0.failure ?? "\($0.path) could not be written" }
-        + problems.map { "in \(folder.path), \($0)" },
-      notes: notes.withLock { $0 })
+        + (problems + info.problems).map { "in \(folder.path), \($0)" },
+      notes: notices.withLock { $0 })
   }
 
   // MARK: The streams
@@ -99,7 +100,10 @@ struct RecoveredRun {
       problems.append("\(Name.status): what it says of \(name) cannot be true: \(problem)")
       return nil
     }
-    if page.isInLog(index, manifest) { return nil }
+    if page.isInLog(index, manifest) {
+      noteAbsentLog(index)
+      return nil
+    }
     let waiting = page.bytesWaiting(stream: index, manifest)
     let file: FileDescriptor
     do throws(PrivateFolder.Refusal) { file = try folder.open(name, .readOnly) } catch {
@@ -120,6 +124,30 @@ struct RecoveredRun {
       status: page.status, wake: {})
   }
 
+  /// All of a stream went into its log file: it is gone with that. How much it was, only the file would tell.
+  private mutating func noteAbsentLog(_ index: Int) {
+    if hasMoved { return }
+    let path = FilePath(escaped: manifest.paths.stream(index))
+    do throws(Errno) {
+      if isOurs(try FileIdentity.asked(at: path, followingLinks: false), index) { return }
+    } catch {
+      guard error == .noSuchFileOrDirectory else {
+        problems.append(
+          "\(Name.stream(index)) is in \(path) alone, which cannot be looked at: \(error.description) (\(error.name))"
+        )
+        return
+      }
+    }
+    notes.append(
+      "\(path) was removed or replaced: what this run had printed into it, if anything, is kept nowhere else")
+  }
+
+  /// Whether a file in the log directory is the one that this run has noted. Only to be read, or spoken of: where
+  /// that is not certain, it counts as ours.
+  private func isOurs(_ found: FileIdentity, _ index: Int) -> Bool {
+    status?.notes(of: .stream(index)).contains { found.isSameFile(as: $0.identity) } ?? false
+  }
+
   /// What the relay has written into the log file itself, where it did: from that file or, if it had been
   /// removed while the run went on, from the copy in the folder.
   private mutating func beginning(_ index: Int) -> FileDescriptor? {
@@ -127,7 +155,12 @@ struct RecoveredRun {
     do throws(PrivateFolder.Refusal) { return try folder.open(Name.head(index), .readOnly) } catch {
       if error.errno != .noSuchFileOrDirectory { problems.append("\(Name.head(index)): \(error)") }
     }
-    return try? openRegularFile(FilePath(escaped: manifest.paths.stream(index)))
+    // What cannot be opened, or is another's, is missing: the carrier says so.
+    guard let file = try? openRegularFile(FilePath(escaped: manifest.paths.stream(index))) else { return nil }
+    // A directory that has moved may be a copy.
+    if hasMoved || FileIdentity(of: file).map({ isOurs($0, index) }) ?? false { return file }
+    file.closeQuietly()
+    return nil
   }
 
   /// Nobody can say where in its log file belongs what the spool has of a stream.
@@ -138,112 +171,6 @@ struct RecoveredRun {
       "\(name) holds up to \(size) bytes for \(manifest.paths.stream(index)), and which of them is not known: \(pageProblem ?? Name.status)"
     )
   }
-
-  // MARK: info.json
-
-  /// The last info.json that is known of the run, finished if its duct could not do so. Nil where the run
-  /// has none.
-  private mutating func finishedInfo(_ jobs: Recovery.JobSource) -> [UInt8]? {
-    do throws(PrivateFolder.Refusal) {
-      let bytes = try folder.read(Name.info, limit: Self.largestInfo)
-      guard let info = info(from: bytes) else {
-        throw .init(bytes.isEmpty ? "it is empty" : "it is no record of this run")
-      }
-      if info.runState == .finished, !hasMoved { return bytes }
-      guard let line = finished(info, folder.path.appending(name: Name.info), jobs) else { return bytes }
-      // So that Slurm need not be asked again, should this be broken off.
-      try? folder.replace(Name.info, with: line)
-      return line
-    } catch {
-      if error.errno != .noSuchFileOrDirectory { problems.append("\(Name.info): \(error)") }
-    }
-    let wasKilled = status.map { $0.ending == .none } ?? true
-    let published = FilePath(escaped: manifest.paths.info)
-    do throws(Errno) {
-      if let info = info(from: try readRegularFile(published, limit: Self.largestInfo)) {
-        return info.runState == .finished && !hasMoved ? nil : finished(info, published, jobs)
-      }
-    } catch {
-      // What is there may be better than all that is known here.
-      if ![.noSuchFileOrDirectory, .notDirectory, .invalidArgument, .tooManySymbolicLinkLevels].contains(
-        error)
-      {
-        if wasKilled || hasMoved {
-          problems.append(
-            "there is no \(Name.info), and \(published) cannot be read: \(error.description) (\(error.name))")
-        }
-        return nil
-      }
-    }
-    return wasKilled ? begun() : nil
-  }
-
-  private func info(from bytes: [UInt8]) -> InfoDocument? {
-    guard let value = try? JSONParser.parse(bytes), value["run_id"]?.string == manifest.runID,
-      var info = try? RecordDecoder().decode(InfoDocument.self, from: value)
-    else { return nil }
-    info.executionSummary.sampleCount = max(info.executionSummary.sampleCount, 0)
-    return info
-  }
-
-  private func finished(_ info: InfoDocument, _ path: FilePath, _ jobs: Recovery.JobSource) -> [UInt8]? {
-    var info = info
-    if info.runState != .finished { finish(&info, jobs(path)) }
-    if hasMoved {
-      info.outputPaths = manifest.paths
-      info.executionSummary.logsPrefix = manifest.paths.prefix
-    }
-    return try? RecordEncoder().line(info)
-  }
-
-  /// Of a run that was killed before it had written anything.
-  private func begun() -> [UInt8]? {
-    var info = InfoDocument(
-      command: manifest.command,
-      executionSummary: ExecutionSummary(
-        command: manifest.command, logsPrefix: manifest.paths.prefix, wallClockTime: 0, sampleCount: 0,
-        reportCount: 0, startTime: manifest.startTime, workingDirectory: manifest.workingDirectory),
-      outputPaths: manifest.paths, workingDirectory: manifest.workingDirectory, message: "",
-      runState: .interrupted, runID: manifest.runID, ioEvents: [])
-    addUsage(&info.executionSummary)
-    addEnd(&info.executionSummary)
-    return try? RecordEncoder().line(info)
-  }
-
-  private func finish(_ info: inout InfoDocument, _ jobs: [JobRecord]?) {
-    info.runState = .interrupted
-    if let jobs { info.slurm?.submittedJobs = jobs.redacted(Redaction(recorded: manifest.redact)) }
-    for index in info.ioEvents.indices where info.ioEvents[index].outcome == .waiting {
-      info.ioEvents[index].outcome = .delivered
-    }
-    addUsage(&info.executionSummary)
-    addEnd(&info.executionSummary)
-  }
-
-  /// Where the relay has seen the command end.
-  private func addEnd(_ summary: inout ExecutionSummary) {
-    guard summary.endTime == nil, let end = status?.commandEnd else { return }
-    summary.endTime = end
-    summary.wallClockTime = max(end - summary.startTime, 0)
-  }
-
-  /// The last lines of usage.jsonl may be newer than info.json.
-  private func addUsage(_ summary: inout ExecutionSummary) {
-    var (lines, looks) = (0, 0)
-    usage?.forEachLine { line in
-      lines += 1
-      guard let value = try? JSONParser.parse(line),
-        let report = try? RecordDecoder().decode(UsageReport.self, from: value),
-        (0...Self.mostLooks).contains(report.sampleCount), looks <= Self.mostLooks
-      else { return }
-      looks += report.sampleCount
-      if lines > summary.reportCount { summary.add(report, upTo: looks) }
-    }
-    summary.reportCount = max(summary.reportCount, lines)
-  }
-
-  /// More than any run takes: sums of such numbers are numbers.
-  private static let mostLooks = 1 << 40
 }
 
 extension CarrierNotice {

@@ -80,9 +80,9 @@ struct RunManifest: Codable, Sendable, Equatable {
     try folder.contents.replace(Self.fileName, with: (try? RecordEncoder().line(self)) ?? [])
   }
 
-  static var currentBootID: String? {
-    guard let bytes = try? readAll("/proc/sys/kernel/random/boot_id", limit: 64) else { return nil }
-    return String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+  static let currentBootID: String? = (try? readAll("/proc/sys/kernel/random/boot_id", limit: 64)).map {
+    bytes in
+    String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
   }
 }
 

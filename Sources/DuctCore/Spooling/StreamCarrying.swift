@@ -47,8 +47,9 @@ final class StreamCarrying: Sendable {
     while true {
       let sequence = capture.status.sequence
       let isStopped = state.withLock { $0.isStopped }
+      var removed: [RemovedLog] = []
       for index in 0..<2 where capture.isCaptured(index) && isCarried(index) {
-        if !adopted[index] { adopt(index) }
+        if !adopted[index], let log = adopt(index) { removed.append(log) }
         adopted[index] = true
         let stream = capture.status[index]
         // The end counts as growth: then the file gets its exact length. A gap that is closed does too.
@@ -56,6 +57,13 @@ final class StreamCarrying: Sendable {
         let extent = stream.written + (stream.hasEnded ? 1 : 0) + gaps
         if extent != told[index] || isStopped { carrier.carryStream(index) }
         told[index] = extent
+      }
+      // The carrier is at work meanwhile.
+      for log in removed {
+        log.keep(in: folder, limit: capture.status.spoolLimit) {
+          // At the end of the run, what is in the log directory again needs no copy.
+          !state.withLock { $0.isStopped } || capture.status.proven(stream: log.stream) < log.length
+        }
       }
       if isStopped { return }
       capture.status.waitForChange(from: sequence)
@@ -66,41 +74,19 @@ final class StreamCarrying: Sendable {
 
   private func path(_ index: Int) -> FilePath { FilePath(escaped: paths.stream(index)) }
 
-  /// What is in a log file that has no name any more would be gone with the last descriptor.
-  private func keepHead(_ index: Int, _ log: FileDescriptor, _ length: Int) {
-    guard let folder else { return }
-    let name = folder.file(RunSpool.FileName.head(index))
-    guard
-      let copy = try? FileDescriptor.opening(
-        name, .writeOnly, options: [.create, .truncate], permissions: .ownerReadWrite)
-    else { return }
-    defer { copy.closeQuietly() }
-    var offset = 0
-    var buffer = [UInt8](repeating: 0, count: 1 << 18)
-    while offset < length {
-      let count = min(buffer.count, length - offset)
-      let got =
-        (try? valueOrErrno {
-          buffer.withUnsafeMutableBytes { pread(log.rawValue, $0.baseAddress, count, offset) }
-        }) ?? 0
-      guard got > 0, (try? copy.writeAll(Array(buffer[..<got]))) != nil else { return }
-      offset += got
-    }
-  }
-
   private func isCarried(_ index: Int) -> Bool {
     capture.stores(index)?[.log] == nil || capture.status.hasLeftLog(stream: index)
   }
 
-  /// The relay has written the beginning of the log file.
-  private func adopt(_ index: Int) {
+  /// The relay has written the beginning of the log file. Returns it if it has lost its name.
+  private func adopt(_ index: Int) -> RemovedLog? {
     guard let log = capture.stores(index)?[.log], let carrier = carrier as? ThreadCarrier,
       let identity = FileIdentity(of: log)
-    else { return }
+    else { return nil }
     let start = capture.status.firstCarried(stream: index) ?? 0
-    if (try? FileIdentity.asked(at: path(index), followingLinks: false))?.isSameFile(as: identity) != true {
-      keepHead(index, log, start)
-    }
     carrier.adoptStream(index, proven: start)
+    let found = try? FileIdentity.asked(at: path(index), followingLinks: false)
+    return found?.isSameFile(as: identity) == true
+      ? nil : RemovedLog(stream: index, file: log, length: start)
   }
 }

@@ -31,7 +31,7 @@ final class UsageJournal: GrowingSource {
     }
     if isOnDisk, let disk {
       do throws(Errno) {
-        try Self.write(line, to: disk, at: diskLength)
+        try disk.writeAll(line, at: diskLength)
         state.update { $0.diskLength += line.count }
         return
       } catch {
@@ -41,24 +41,11 @@ final class UsageJournal: GrowingSource {
       }
     }
     guard let memory else { throw .noMemory }
-    try Self.write(line, to: memory, at: memoryLength)
+    try memory.writeAll(line, at: memoryLength)
     state.update { $0.memoryLength += line.count }
   }
 
   func noteEnd() { state.update { $0.isComplete = true } }
-
-  private static func write(_ bytes: [UInt8], to file: FileDescriptor, at offset: Int) throws(Errno) {
-    var done = 0
-    while done < bytes.count {
-      let count = try valueOrErrno {
-        bytes.withUnsafeBytes {
-          pwrite(file.rawValue, $0.baseAddress.map { $0 + done }, bytes.count - done, offset + done)
-        }
-      }
-      if count == 0 { throw .ioError }
-      done += count
-    }
-  }
 
   // MARK: To be carried
 
