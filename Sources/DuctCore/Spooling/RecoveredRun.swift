@@ -127,7 +127,11 @@ struct RecoveredRun {
     do throws(PrivateFolder.Refusal) { return try folder.open(Name.head(index), .readOnly) } catch {
       if error.errno != .noSuchFileOrDirectory { problems.append("\(Name.head(index)): \(error)") }
     }
-    return try? openRegularFile(FilePath(escaped: manifest.paths.stream(index)))
+    // Another may have that name by now: what that one has written is no output of this run.
+    guard let file = try? openRegularFile(FilePath(escaped: manifest.paths.stream(index))) else { return nil }
+    if let found = FileIdentity(of: file), status?.isNoted(found, as: .stream(index)) == true { return file }
+    file.closeQuietly()
+    return nil
   }
 
   /// Nobody can say where in its log file belongs what the spool has of a stream.
