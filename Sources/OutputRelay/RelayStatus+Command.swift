@@ -35,7 +35,7 @@ extension RelayStatus {
     return end == 0 ? nil : Double(end) / 1000
   }
 
-  var spoolLimit: Int? {
+  public var spoolLimit: Int? {
     let limit = duct_load64(&page.pointee.spool_limit)
     return limit == 0 ? nil : Int(clamping: limit)
   }

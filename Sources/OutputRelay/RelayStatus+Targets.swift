@@ -17,6 +17,12 @@ extension RelayStatus {
     return valid.slots.map { note(identityPointer($0, pointer).pointee) }
   }
 
+  /// Whether a file can be one of those: nothing that is known of it says otherwise. Enough to read from it what the
+  /// run has written, and not to write into it.
+  public func isNoted(_ found: FileIdentity, as target: Target) -> Bool {
+    notes(of: target).contains { found.isSameFile(as: $0.identity) }
+  }
+
   /// Remembers which file is ours, for whoever goes on when this process is killed.
   public func remember(_ note: TargetNote, as target: Target) {
     let pointer = targetPointer(target)

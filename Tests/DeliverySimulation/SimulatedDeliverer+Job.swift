@@ -26,12 +26,16 @@
       var old: SimulatedFileSystem.Handle?
       var heldBack: Errno?
       var pause = 0
+      /// It does not come to its file without delivery: the relay does not write it.
+      var isCarried = true
       var isLast = false
       var isDone = false
       var hasFailed = false
       /// Which content is being written.
       var content: [UInt8] = []
       var wasMade = false
+
+      var isGrowth: Bool { if case .growth = machine { true } else { false } }
 
       init(name: String, machine: Machine) { (self.name, self.machine) = (name, machine) }
     }

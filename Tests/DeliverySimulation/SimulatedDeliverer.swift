@@ -74,7 +74,7 @@
       }
     }
 
-    var isDone: Bool { isFinishing && jobs.allSatisfy(\.isDone) }
+    var isDone: Bool { isFinishing && jobs.allSatisfy { $0.isDone || !$0.isCarried } }
     var leftovers: Bool { jobs.contains { $0.hasFailed } }
 
     /// A rename over a name is about to be made: nobody can get in between its look and it, where a file system can do
@@ -86,6 +86,16 @@
       }
     }
 
+    /// The relay has left the log file of a stream, which has `proven` bytes.
+    func adopt(_ index: Int, proven: Int) {
+      guard case .growth(_, let source) = jobs[index].machine else { return }
+      jobs[index].machine = .growth(
+        FileDelivery(
+          notes: status.notes(of: target(jobs[index])), proven: proven, isSuccessor: true, owner: 1000),
+        source)
+      jobs[index].isCarried = true
+    }
+
     // MARK: A step
 
     func step(_ chance: inout SimulatedChance) {
@@ -93,7 +103,7 @@
       if let job = jobs.first(where: { $0.next != nil }) { return advance(job, &chance) }
       for job in jobs where job.pause > 0 { job.pause -= isFinishing ? job.pause : 1 }
       let due = jobs.filter { job in
-        if job.isDone || job.pause > 0 { return false }
+        if job.isDone || !job.isCarried || job.pause > 0 { return false }
         switch job.machine {
         case .growth(let machine, let source):
           return isFinishing || source.length > machine.proven || source.hasEnded
@@ -118,10 +128,7 @@
     }
 
     private var hasGrowthLeft: Bool {
-      jobs.contains { job in
-        if case .growth = job.machine { return !job.isDone }
-        return false
-      }
+      jobs.contains { $0.isGrowth && $0.isCarried && !$0.isDone }
     }
 
     private func begin(_ job: Job) {

@@ -9,6 +9,8 @@
     var maxReleased = [0, 0]
     /// Where each file was when the last carrier ended.
     var lastPlaces: [String: String] = [:]
+    /// What others have cut off a log file that the relay writes itself, or removed with it: it has no second copy.
+    var takenAway: [[Range<Int>]] = [[], []]
     /// Others have cut, removed or replaced a file of the run, or a server has lost what it had confirmed.
     var wasTamperedWith = false
     var wasKilled = false

@@ -27,6 +27,16 @@
       end = range.upperBound
     }
 
+    /// Whether `data` is the same but for NUL bytes, or an earlier end, where others have `cut` it.
+    func allows(_ data: [UInt8], cut: [Range<Int>]) -> Bool {
+      if cut.isEmpty || data.count > bytes.count { return false }
+      var data = data + repeatElement(0, count: bytes.count - data.count)
+      for range in cut {
+        for at in range.clamped(to: data.indices) where data[at] == 0 { data[at] = bytes[at] }
+      }
+      return data == bytes
+    }
+
     /// Whether `data` is the same but for NUL bytes where they are excused.
     func allows(_ data: [UInt8], anywhere: Bool) -> Bool {
       guard data.count == bytes.count else { return false }

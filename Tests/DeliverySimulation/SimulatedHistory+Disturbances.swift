@@ -55,12 +55,13 @@
       switch chance.below(4) {
       case 0 where ductIsAlive:
         ductIsAlive = false
+        if kind == .direct, carrier != nil { killCarrier() }
         note("duct killed")
       case 1 where relayIsAlive:
         relayIsAlive = false
         keepers = nil
         note("relay killed")
-      case 2 where carrier != nil:
+      case 2 where carrier != nil && kind == .carried:
         killCarrier()
         note("carrier killed")
       case 3 where chance.happens(200):
@@ -79,7 +80,8 @@
       switch chance.below(6) {
       case 0:
         // With the same beginning, with nothing in it, with our old file's number, or as a link.
-        let start = Self.text[index].prefix(chance.one(of: [0, 0, 5, 3000, 40_000]))
+        var start = Self.text[index].prefix(chance.one(of: [0, 0, 5, 3000, 40_000]))
+        if kind == .direct { start += Array("of another".utf8) }
         let number = fileSystem.inode(name)?.number
         if let inode = fileSystem.inode(name), inode.owner == .run { known.wasTamperedWith = true }
         fileSystem.rivalPuts(name, Array(start), isLink: chance.happens(100), reusing: number)
@@ -92,6 +94,7 @@
         let length = chance.below(30_000)
         if let inode = fileSystem.inode(name), inode.owner == .run, !name.hasPrefix("info") {
           known.wasTamperedWith = true
+          noteCut(name, to: length)
           fileSystem.rivalCuts(name, length)
           note("rival cuts \(name) to \(length)")
         }

@@ -11,7 +11,7 @@
     func duct() {
       guard ductIsAlive else {
         // Without duct the carrier hears of nothing more, and ends.
-        if carrier != nil, chance.happens(100) { killCarrier() }
+        if carrier != nil, kind == .direct || chance.happens(100) { killCarrier() }
         return
       }
       if !relayIsAlive, !streamsHaveEnded, keepers == nil {
@@ -30,7 +30,11 @@
         infoNumber += 1
         carrier?.info = info(infoNumber)
       }
-      if commandHasEnded, !isEnding, chance.happens(200), drained {
+      if kind == .direct, !isEnding {
+        if chance.happens(200) { checkLogFiles() }
+        if chance.happens(200) { adoptLeft() }
+      }
+      if commandHasEnded, !isEnding, chance.happens(200), kind == .direct ? drainLogFiles() : drained {
         isEnding = true
         infoNumber += 1
         carrier?.info = info(infoNumber)
@@ -104,6 +108,7 @@
       carrier = SimulatedDeliverer(fileSystem, status, outputs(status), isSuccessor: carrierStarts > 1)
       if keepsTrace { carrier?.log = { [unowned self] in note($0) } }
       if infoNumber > 0 { carrier?.info = info(infoNumber) }
+      if kind == .direct { for job in carrier?.jobs ?? [] where job.isGrowth { job.isCarried = false } }
       if isEnding { carrier?.isFinishing = true }
     }
 

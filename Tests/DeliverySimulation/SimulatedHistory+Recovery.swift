@@ -57,19 +57,32 @@
         known.storesLost = true
         stores[index].stores[2] = nil
       }
+      closeLogFiles()
       var kills = known.wasKilled ? chance.below(3) : 0
       while true {
         let isFinal = kills <= 0
         kills -= 1
         if isFinal { endFaults() }
         let left = try RelayStatus(left: FileDescriptor(rawValue: valueOrErrno { dup(copy.rawValue) }))
-        for index in 0..<Self.streamCount {
+        let isInLog = (0..<Self.streamCount).map { kind == .direct && !left.hasLeftLog(stream: $0) }
+        for index in 0..<Self.streamCount where !isInLog[index] {
+          if kind == .direct { stores[index].log = beginning(index, left) }
           left.noteAbandoned(stream: index, sizes: [nil, stores[index].length(1), nil])
+        }
+        for index in 0..<Self.streamCount where !isInLog[index] && !left.isInOrder(stream: index) {
+          throw Violation(description: "the page says of stream \(index) what cannot be true")
         }
         let outputs = (0..<Self.streamCount).map { index in
           RenderedOutput(stream: index, stores: stores[index], status: left, kept: kept, wake: {})
         }
         let deliverer = SimulatedDeliverer(fileSystem, left, outputs, isSuccessor: true)
+        if kind == .direct {
+          for index in 0..<Self.streamCount {
+            let known = max(left.proven(stream: index), left.firstCarried(stream: index) ?? 0)
+            deliverer.adopt(index, proven: outputs[index].position(of: known))
+            deliverer.jobs[index].isCarried = !isInLog[index]
+          }
+        }
         if keepsTrace { deliverer.log = { [unowned self] in note($0) } }
         deliverer.info = infoNumber > 0 ? info(infoNumber) : nil
         deliverer.isFinishing = true
@@ -86,7 +99,10 @@
           if deliverer.leftovers {
             throw Violation(description: "something waits, though the directory works")
           }
-          for index in 0..<Self.streamCount { printed[index] = min(printed[index], left[index].written) }
+          for index in 0..<Self.streamCount {
+            let moved = isInLog[index] ? stores[index].logPosition : left[index].written
+            printed[index] = min(printed[index], moved)
+          }
           return deliverer
         }
         deliverer.die()

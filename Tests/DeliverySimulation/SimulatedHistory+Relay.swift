@@ -71,11 +71,23 @@
         wake.isWanted = false
         for index in keepers.indices { self.keepers?[index].serveRequests() }
       }
+      if let request = status.waitingSync, self.keepers?.map(\.written) == printed {
+        status.noteSynced(request)
+      }
       if status.ending != .removed {
         if !storesFailed { checkDrops(since: before, waiting: waiting) }
         checkLimits()
       }
       if self.keepers?.allSatisfy(\.isDone) == true, !ductIsAlive || status.ending != .none { endRelay() }
+    }
+
+    private func append(_ bytes: ArraySlice<UInt8>, to store: Int, of index: Int) throws(Errno) -> Int {
+      guard store == OutputStores.Kind.log.rawValue, let log = openLog(index) else {
+        return try stores[index].append(store, bytes)
+      }
+      let count = try fileSystem.write(log, bytes, at: stores[index].logPosition, &chance)
+      stores[index].logPosition += count
+      return count
     }
 
     private enum Move { case moved, storesFailed, killed }
@@ -99,7 +111,7 @@
           continue
         }
         do throws(Errno) {
-          let count = try stores[index].append(store, Self.text[index][before..<before + most])
+          let count = try append(Self.text[index][before..<before + most], to: store, of: index)
           if chance.happens(2) { return .killed }
           keeper.note(count)
         } catch {
@@ -121,11 +133,12 @@
     /// What is in the pipes is moved, and they end.
     func finishRelay() {
       if var keepers {
+        if kind == .direct, wake.isWanted { for index in keepers.indices { keepers[index].serveRequests() } }
         for index in keepers.indices where !keepers[index].isDone {
           while keepers[index].written < printed[index] {
             let written = keepers[index].written
             guard let store = keepers[index].store,
-              let count = try? stores[index].append(store, Self.text[index][written..<printed[index]])
+              let count = try? append(Self.text[index][written..<printed[index]], to: store, of: index)
             else {
               if keepers[index].store == nil {
                 keepers[index].lose(printed[index] - written)

@@ -17,6 +17,13 @@
       var leftOut: Set<Int> = []
     }
 
+    enum Kind: String, Sendable, CaseIterable {
+      /// All goes to the spool, and a process of its own carries it.
+      case carried
+      /// The relay writes the log files itself, on a local file system.
+      case direct
+    }
+
     struct Violation: Error, CustomStringConvertible {
       var description: String
     }
@@ -25,12 +32,15 @@
     final class Wake: @unchecked Sendable { var isWanted = false }
 
     static let streamCount = 2
+    /// The files of a run.
+    static let names = ["stdout", "stderr", "info"]
     /// What the streams print: never a NUL byte, so that a hole shows.
     static let text: [[UInt8]] = (0..<streamCount).map { index in
       var chance = SimulatedChance(seed: UInt64(index) + 77)
       return (0..<(1 << 20)).map { _ in UInt8(1 + chance.below(255)) }
     }
 
+    let kind: Kind
     var chance: SimulatedChance
     let fileSystem: SimulatedFileSystem
     let status: RelayStatus
@@ -67,6 +77,10 @@
     /// By the carrier, of what it has put there.
     var removal: SimulatedRemoval?
     var spoolIsGone = false
+    /// Of duct, at the end: move what is in the pipes.
+    var syncRequest: UInt32?
+    /// Copies in the spool of the beginnings of log files that were removed.
+    var heads: [[UInt8]?] = [nil, nil]
     /// A directory that is moved away does not come back before this step.
     var awayUntil = 0
     let wake = Wake()
@@ -79,15 +93,21 @@
     /// Disturbances so far.
     var disturbances = 0
 
-    init(seed: UInt64, plan: Plan, keepsTrace: Bool = false) throws {
+    init(seed: UInt64, kind: Kind, plan: Plan, keepsTrace: Bool = false) throws {
+      self.kind = kind
       self.plan = plan
       self.keepsTrace = keepsTrace
       var chance = SimulatedChance(seed: seed)
       let isNetwork = chance.happens(600)
-      fileSystem = SimulatedFileSystem(
-        SimulatedTraits(
-          hasExchange: !isNetwork, givesNewNames: chance.happens(900), tellsBirth: chance.happens(800),
-          losesWrites: isNetwork && chance.happens(600), tellsAtCloseOnly: chance.happens(200)))
+      var traits = SimulatedTraits(
+        hasExchange: !isNetwork, givesNewNames: chance.happens(900), tellsBirth: chance.happens(800),
+        losesWrites: isNetwork && chance.happens(600), tellsAtCloseOnly: chance.happens(200))
+      if kind == .direct {
+        // What duct takes for a local file system tells when a file was made, or has handles.
+        (traits.hasExchange, traits.tellsBirth) = (true, true)
+        (traits.losesWrites, traits.tellsAtCloseOnly) = (false, false)
+      }
+      fileSystem = SimulatedFileSystem(traits)
       copy = try FileDescriptor.memory("page")
       status = try RelayStatus(fresh: copy)
       kept = chance.one(of: [0, 8 << 10, 64 << 10])
@@ -104,10 +124,12 @@
         for store in stores { store.stores[1]?.capacity = 4096 + chance.below(60 << 10) }
       }
       fileSystem.shortWrites = chance.happens(300)
-      fileSystem.failures = chance.one(of: [0, 0, 2, 20, 100])
-      fileSystem.isMissing = chance.happens(200)
-      known.hadFaults = fileSystem.failures > 0
+      let failures = chance.one(of: [0, 0, 2, 20, 100])
+      fileSystem.isMissing = chance.happens(200) && kind != .direct
       self.chance = chance
+      if kind == .direct { try makeLogFiles() }
+      fileSystem.failures = failures
+      known.hadFaults = failures > 0
       note("\(fileSystem.traits), kept \(kept), rivals \(hasRivals), limit \(spoolLimit ?? -1)")
       startRelay()
       startCarrier()

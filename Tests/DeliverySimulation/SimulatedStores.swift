@@ -4,7 +4,7 @@
 
   @testable import OutputRelay
 
-  /// Stores of a stream in memory. The first is no log file here: the relay never writes one.
+  /// Stores of a stream in memory. The first is the log file, where the relay writes that itself.
   final class SimulatedStores: OutputStoring, @unchecked Sendable {
     struct Store {
       var data: [UInt8] = []
@@ -17,14 +17,36 @@
       var takesNothing = false
     }
 
-    /// Nil where there is none.
+    /// Where the bytes of the log file are.
+    enum Log {
+      case open(SimulatedFileSystem.Handle)
+      /// A copy of its beginning.
+      case copy([UInt8])
+
+      var data: [UInt8] {
+        switch self {
+        case .open(let handle): handle.inode.data
+        case .copy(let data): data
+        }
+      }
+    }
+
+    var log: Log?
+    /// Of the open log file: a relay goes on where the one before it was.
+    var logPosition = 0
+    /// Nil where there is none. The log file is not among them.
     var stores: [Store?]
 
     init(hasSpool: Bool) { stores = [nil, hasSpool ? Store() : nil, Store()] }
 
-    func has(_ store: Int) -> Bool { stores[store] != nil }
+    func has(_ store: Int) -> Bool { store == 0 ? log != nil : stores[store] != nil }
 
     func read(_ store: Int, _ buffer: UnsafeMutableRawBufferPointer, at position: Int) -> Int {
+      if store == 0 {
+        let part = (log?.data ?? []).dropFirst(position).prefix(buffer.count)
+        part.withUnsafeBytes { buffer.copyMemory(from: $0) }
+        return part.count
+      }
       guard let found = stores[store], position < found.data.count else { return 0 }
       var end = min(found.data.count, position + buffer.count)
       if let bad = found.unreadable {
@@ -62,6 +84,6 @@
       return part.count
     }
 
-    func length(_ store: Int) -> Int? { stores[store]?.data.count }
+    func length(_ store: Int) -> Int? { store == 0 ? logPosition : stores[store]?.data.count }
   }
 #endif

@@ -7,50 +7,64 @@
     /// A history that went wrong.
     package struct Failure: Sendable, Equatable {
       package var seed: UInt64
+      package var kind: String
       package var reason: String
       /// What happened, with as few disturbances and steps as it was found to take.
       package var history: String
     }
 
+    /// Of a seed's histories, one of each kind.
     package static func failure(of seed: UInt64) -> Failure? {
-      guard let reason = violation(seed, .init()) else { return nil }
-      let plan = shortest(seed)
+      for kind in SimulatedHistory.Kind.allCases {
+        if let failure = failure(of: seed, kind) { return failure }
+      }
+      return nil
+    }
+
+    private static func failure(of seed: UInt64, _ kind: SimulatedHistory.Kind) -> Failure? {
+      guard let reason = violation(seed, kind, .init()) else { return nil }
+      let plan = shortest(seed, kind)
       var history: [String] = []
-      if let again = try? SimulatedHistory(seed: seed, plan: plan, keepsTrace: true) {
+      if let again = try? SimulatedHistory(seed: seed, kind: kind, plan: plan, keepsTrace: true) {
         try? again.run()
         history = again.trace
       }
       return Failure(
-        seed: seed, reason: violation(seed, plan) ?? reason, history: history.joined(separator: "\n"))
+        seed: seed, kind: kind.rawValue, reason: violation(seed, kind, plan) ?? reason,
+        history: history.joined(separator: "\n"))
     }
 
-    private static func violation(_ seed: UInt64, _ plan: SimulatedHistory.Plan) -> String? {
+    private static func violation(
+      _ seed: UInt64, _ kind: SimulatedHistory.Kind, _ plan: SimulatedHistory.Plan
+    ) -> String? {
       do {
-        try SimulatedHistory(seed: seed, plan: plan).run()
+        try SimulatedHistory(seed: seed, kind: kind, plan: plan).run()
         return nil
       } catch { return "\(error)" }
     }
 
     /// Leaves out one disturbance after the other, and then steps from the end, as long as it still goes wrong.
-    private static func shortest(_ seed: UInt64) -> SimulatedHistory.Plan {
+    private static func shortest(
+      _ seed: UInt64, _ kind: SimulatedHistory.Kind
+    ) -> SimulatedHistory.Plan {
       var plan = SimulatedHistory.Plan()
-      guard let whole = try? SimulatedHistory(seed: seed, plan: plan) else { return plan }
+      guard let whole = try? SimulatedHistory(seed: seed, kind: kind, plan: plan) else { return plan }
       try? whole.run()
       for number in 0..<min(whole.disturbances, 200) {
         var shorter = plan
         shorter.leftOut.insert(number)
-        if violation(seed, shorter) != nil { plan = shorter }
+        if violation(seed, kind, shorter) != nil { plan = shorter }
       }
       var (low, high) = (0, whole.steps)
       while low < high {
         let middle = (low + high) / 2
         var shorter = plan
         shorter.most = middle
-        if violation(seed, shorter) != nil { high = middle } else { low = middle + 1 }
+        if violation(seed, kind, shorter) != nil { high = middle } else { low = middle + 1 }
       }
       var last = plan
       last.most = high
-      return violation(seed, last) == nil ? plan : last
+      return violation(seed, kind, last) == nil ? plan : last
     }
 
     /// On all cores. Stops after some failures.

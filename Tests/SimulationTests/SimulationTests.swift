@@ -21,7 +21,9 @@ import Testing
     let failures = Simulation.failures(in: 0..<count, atMost: 5)
     let seconds = MonotonicInstant.now.seconds(since: start)
     print("simulated \(count) histories, \(Int(Double(count) / max(seconds, 0.001))) a second")
-    for failure in failures { Issue.record("seed \(failure.seed): \(failure.reason)\n\(failure.history)") }
+    for failure in failures {
+      Issue.record("seed \(failure.seed), \(failure.kind): \(failure.reason)\n\(failure.history)")
+    }
   }
 
   @Test(arguments: known) func aSeedThatFailedOnce(_ seed: UInt64) {

@@ -16,7 +16,9 @@
   let start = MonotonicInstant.now
   let failures = Simulation.failures(in: first..<first + count, atMost: 3)
   let rate = Double(count) / max(MonotonicInstant.now.seconds(since: start), 0.001)
-  for failure in failures { print("seed \(failure.seed): \(failure.reason)\n\(failure.history)\n") }
+  for failure in failures {
+    print("seed \(failure.seed), \(failure.kind): \(failure.reason)\n\(failure.history)\n")
+  }
   if failures.isEmpty {
     print("\(count) histories from seed \(first), \(Int(rate)) a second: none went wrong")
   } else {

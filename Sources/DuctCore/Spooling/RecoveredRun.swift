@@ -129,7 +129,7 @@ struct RecoveredRun {
     if hasMoved { return }
     let path = FilePath(escaped: manifest.paths.stream(index))
     do throws(Errno) {
-      if isOurs(try FileIdentity.asked(at: path, followingLinks: false), index) { return }
+      if isNoted(try FileIdentity.asked(at: path, followingLinks: false), index) { return }
     } catch {
       guard error == .noSuchFileOrDirectory else {
         problems.append(
@@ -142,10 +142,8 @@ struct RecoveredRun {
       "\(path) was removed or replaced: what this run had printed into it, if anything, is kept nowhere else")
   }
 
-  /// Whether a file in the log directory is the one that this run has noted. Only to be read, or spoken of: where
-  /// that is not certain, it counts as ours.
-  private func isOurs(_ found: FileIdentity, _ index: Int) -> Bool {
-    status?.notes(of: .stream(index)).contains { found.isSameFile(as: $0.identity) } ?? false
+  private func isNoted(_ found: FileIdentity, _ index: Int) -> Bool {
+    status?.isNoted(found, as: .stream(index)) ?? false
   }
 
   /// What the relay has written into the log file itself, where it did: from that file or, if it had been
@@ -158,7 +156,7 @@ struct RecoveredRun {
     // What cannot be opened, or is another's, is missing: the carrier says so.
     guard let file = try? openRegularFile(FilePath(escaped: manifest.paths.stream(index))) else { return nil }
     // A directory that has moved may be a copy.
-    if hasMoved || FileIdentity(of: file).map({ isOurs($0, index) }) ?? false { return file }
+    if hasMoved || FileIdentity(of: file).map({ isNoted($0, index) }) ?? false { return file }
     file.closeQuietly()
     return nil
   }

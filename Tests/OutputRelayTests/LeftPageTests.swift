@@ -1,0 +1,44 @@
+import SystemCalls
+import SystemPackage
+import TestSupport
+import Testing
+
+@testable import OutputRelay
+
+/// What is known of a run from the copy of its page, when all its processes were killed.
+@Suite struct LeftPageTests {
+  private let sandbox: Sandbox
+  private let status: RelayStatus
+  init() throws {
+    sandbox = try Sandbox()
+    status = try RelayStatus(creating: sandbox["status"])
+  }
+
+  private func left() throws -> RelayStatus {
+    try RelayStatus(left: FileDescriptor.opening(sandbox["status"], .readWrite))
+  }
+
+  @Test("A store that is left no longer says by its length how much was printed", arguments: [1, 2])
+  func aLogFileIsLeftForAStoreThatHoldsNothing(_ store: Int) throws {
+    status.noteStart(0, of: OutputStores.Kind.log.rawValue, stream: 0)
+    status.noteWritten(100, stream: 0)
+    status.noteStart(100, of: store, stream: 0)
+    let left = try left()
+    left.noteAbandoned(stream: 0, sizes: [nil, 0, nil])
+    #expect(left[0].written == 100 && left.isInOrder(stream: 0))
+  }
+
+  @Test func onlyANotedFileIsOurs() throws {
+    func file(_ name: String) throws -> FileIdentity {
+      try sandbox.write("", to: name)
+      return try #require(FileIdentity(at: sandbox[name]))
+    }
+    let (ours, anothers) = (try file("ours"), try file("another's"))
+    status.remember(TargetNote(identity: ours, name: 0), as: .stdout)
+    let left = try left()
+    try sandbox.write("more", to: "ours")
+    #expect(left.isNoted(try #require(FileIdentity(at: sandbox["ours"])), as: .stdout))
+    #expect(!left.isNoted(anothers, as: .stdout))
+    #expect(!left.isNoted(ours, as: .stderr))
+  }
+}
