@@ -82,6 +82,12 @@ struct LeftNames: Sendable {
     return look(names.sorted())
   }
 
+  /// All names in which something could be, at once: the file itself is removed.
+  mutating func beginAll() -> Next {
+    names.formUnion(suspects)
+    return begin(.first, place)
+  }
+
   private mutating func look(_ rest: [Int]) -> Next {
     if let number = rest.first { return go(.looking(rest), .look(.temporary(number))) }
     // What was not found may have been away with its directory.

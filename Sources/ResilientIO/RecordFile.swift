@@ -4,53 +4,62 @@ public import SystemPackage
 
 /// A file of a record in a log directory that answers for sure.
 public enum RecordFile {
-  /// Creates one, with O_EXCL.
+  /// Creates one, with O_EXCL, that others than this process can know again whatever is written into it. Throws ENOTSUP
+  /// where the file system tells neither handles nor birth: then there is none.
   ///
   /// - Parameter taking: whoever has that name loses it. A run that writes its own again in the same moment
   ///   does so no more than once or twice.
   public static func create(
     _ path: FilePath, taking: Bool
   ) throws(Errno) -> (FileDescriptor, FileIdentity) {
+    let file = try newFile(path, taking: taking)
+    do throws(Errno) {
+      let identity = try FileCalls.status(file)
+      if identity.isCertain { return (file, identity) }
+      try FileCalls.unlink(path)
+      throw .notSupported
+    } catch {
+      file.closeQuietly()
+      throw error
+    }
+  }
+
+  private static func newFile(_ path: FilePath, taking: Bool) throws(Errno) -> FileDescriptor {
     var triesLeft = taking ? 3 : 0
     while true {
-      let file: FileDescriptor
       do throws(Errno) {
-        file = try FileCalls.open(path, .readWrite, [.create, .exclusiveCreate, .noFollow])
+        return try FileCalls.open(path, .readWrite, [.create, .exclusiveCreate, .noFollow])
       } catch {
         guard error == .fileExists, triesLeft > 0 else { throw error }
         triesLeft -= 1
         try? FileCalls.unlink(path)
-        continue
-      }
-      do throws(Errno) { return (file, try FileCalls.status(file)) } catch {
-        file.closeQuietly()
-        throw error
       }
     }
   }
 
-  /// Removes the file that a note tells of, if it is still where the note says.
+  /// Removes the files that notes tell of, where they are still what the notes say, and what failing calls have left
+  /// beside them.
   ///
   /// - Parameters:
-  ///   - path: its own name; it may be beside that.
+  ///   - path: of the file; what the notes tell of may be beside it.
   ///   - label: of the run.
-  public static func remove(_ path: FilePath, _ note: TargetNote, label: String) throws(IOFailure) {
+  public static func remove(_ path: FilePath, _ notes: [TargetNote], label: String) throws(IOFailure) {
     let names = TargetNames(path: path, label: label)
     var attempts = DeliveryAttempts(mayMakeDirectory: false)
-    while let failure = removalFailure(note, names) {
+    while let failure = removalFailure(notes, names) {
       if attempts.failed(failure.errno) == .giveUp { throw failure }
     }
   }
 
   /// One attempt. Nil: it is gone, or is not ours.
-  private static func removalFailure(_ note: TargetNote, _ names: TargetNames) -> IOFailure? {
-    var removal = FileRemoval(note)
+  private static func removalFailure(_ notes: [TargetNote], _ names: TargetNames) -> IOFailure? {
+    var removal = FileRemoval(notes, owner: geteuid())
     var action = removal.begin()
     while true {
       switch action {
       case .finished: return nil
       case .failed(let operation, let error):
-        return IOFailure(operation, names.path(.place(note.name)), error)
+        return IOFailure(operation, names.path(.place(0)), error)
       default: action = removal.step(perform(action, names))
       }
     }

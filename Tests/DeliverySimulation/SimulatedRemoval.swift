@@ -9,7 +9,9 @@
   final class SimulatedRemoval {
     private let fileSystem: SimulatedFileSystem
     private let status: RelayStatus
-    private var left: [(name: String, target: RelayStatus.Target, notes: [TargetNote])]
+    private var left: [(name: String, target: RelayStatus.Target)] = [
+      ("stdout", .stdout), ("stderr", .stderr), ("info", .info),
+    ]
     private var machine: FileRemoval?
     private var next = FileRemoval.Action.finished
     private var attempts = DeliveryAttempts(mayMakeDirectory: false)
@@ -17,9 +19,6 @@
 
     init(_ fileSystem: SimulatedFileSystem, _ status: RelayStatus) {
       (self.fileSystem, self.status) = (fileSystem, status)
-      left = [("stdout", .stdout), ("stderr", .stderr), ("info", .info)].map {
-        ($0, $1, status.notes(of: $1))
-      }
     }
 
     var isDone: Bool { left.isEmpty }
@@ -32,45 +31,41 @@
 
     /// - Returns: what was done.
     func step(_ chance: inout SimulatedChance) -> String {
-      guard let (name, target, notes) = left.first else { return "" }
-      guard let note = notes.first else {
-        status.forget(target)
-        left.removeFirst()
-        return "\(name): removed"
-      }
+      guard let (name, target) = left.first else { return "" }
       guard var machine else {
-        start(note)
+        start(target)
         return "\(name): removal"
       }
       switch next {
       case .finished:
-        left[0].notes.removeFirst()
-        self.machine = nil
-        attempts = DeliveryAttempts(mayMakeDirectory: false)
+        status.forget(target)
+        end()
       case .failed(_, let error):
         if attempts.failed(error) != .giveUp {
-          start(note)
+          start(target)
         } else {
           hasFailed = true
-          left.removeFirst()
-          self.machine = nil
-          attempts = DeliveryAttempts(mayMakeDirectory: false)
+          end()
         }
       default:
-        let event = perform(next, name, &chance)
-        defer {
-          next = machine.step(event)
-          self.machine = machine
-        }
-        return "\(name): \(next) -> \(event)"
+        let (action, event) = (next, perform(next, name, &chance))
+        next = machine.step(event)
+        self.machine = machine
+        return "\(name): \(action) -> \(event)"
       }
       return "\(name): \(next)"
     }
 
-    private func start(_ note: TargetNote) {
-      var machine = FileRemoval(note)
+    private func start(_ target: RelayStatus.Target) {
+      var machine = FileRemoval(status.notes(of: target), owner: 1000)
       next = machine.begin()
       self.machine = machine
+    }
+
+    private func end() {
+      left.removeFirst()
+      machine = nil
+      attempts = DeliveryAttempts(mayMakeDirectory: false)
     }
 
     private func perform(

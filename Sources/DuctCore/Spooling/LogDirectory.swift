@@ -33,7 +33,7 @@ enum LogDirectory {
     targets.compactMap { target in
       let path = FilePath(escaped: paths.path(of: target))
       do throws(IOFailure) {
-        for note in status.notes(of: target) { try RecordFile.remove(path, note, label: label) }
+        try RecordFile.remove(path, status.notes(of: target), label: label)
         status.forget(target)
         return nil
       } catch {

@@ -134,12 +134,11 @@ private struct LogSetupBuilder {
     }
   }
 
-  /// Nil where it cannot be made: then the stream goes to the spool, and the carrier says why.
+  /// Nil where it cannot be made, or not be known again for certain: then the stream goes to the spool, and the carrier
+  /// makes the file, or says why it cannot.
   private func newLogFile(_ index: Int) -> FileDescriptor? {
-    guard
-      let (file, identity) = try? RecordFile.create(
-        FilePath(escaped: paths.stream(index)), taking: settings.clobber)
-    else { return nil }
+    let path = FilePath(escaped: paths.stream(index))
+    guard let (file, identity) = try? RecordFile.create(path, taking: settings.clobber) else { return nil }
     spool.status.remember(TargetNote(identity: identity, name: 0), as: .stream(index))
     return file
   }
