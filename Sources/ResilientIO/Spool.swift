@@ -39,6 +39,14 @@ public struct Spool: Sendable {
       .map { Spool(base: $0) }
   }
 
+  /// Spools of this user that are not used, since others may have written into them.
+  public static func refused(in places: [SpoolPlace]) -> [(base: FilePath, reason: PrivateFolder.Refusal)] {
+    var seen: Set<FilePath> = []
+    return places.filter { Filesystem.kind(of: $0.parent) == .local }
+      .flatMap { $0.refused(geteuid()) }
+      .filter { seen.insert($0.base).inserted }
+  }
+
   /// The folders of runs in it. What a duct has left that was killed while it made one is removed.
   public func folders() -> [FilePath] {
     guard let folder = try? PrivateFolder(base) else { return [] }

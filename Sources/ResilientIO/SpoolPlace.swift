@@ -27,15 +27,30 @@ public enum SpoolPlace: Sendable, Equatable {
 
   // MARK: What is there
 
-  /// The spools in this place, without making one.
+  /// The spools in this place, without making one. Others may look into them, where somebody has allowed that since:
+  /// what is in them is as it was left.
   func existing(_ uid: UInt32) -> [FilePath] {
-    let found: [FilePath] =
-      switch self {
-      case .named(let parent): [parent.appending(name: Self.name(uid))]
-      case .home(let home): [Self.state(home).appending(name: Self.name(uid))]
-      case .random(let parent): Self.randomOnes(in: parent, uid)
+    candidates(uid).filter { (try? PrivateFolder($0, owner: uid)) != nil }
+  }
+
+  /// What is this user's and is not used all the same, since others may write into it.
+  func refused(_ uid: UInt32) -> [(base: FilePath, reason: PrivateFolder.Refusal)] {
+    candidates(uid).compactMap { base in
+      do throws(PrivateFolder.Refusal) { _ = try PrivateFolder(base, owner: uid) } catch {
+        // What is another's holds nothing of this user.
+        let found = try? FileIdentity.asked(at: base, followingLinks: false)
+        return found?.owner == uid && found?.isDirectory == true ? (base, error) : nil
       }
-    return found.filter { Self.trouble(of: $0, uid) == nil }
+      return nil
+    }
+  }
+
+  private func candidates(_ uid: UInt32) -> [FilePath] {
+    switch self {
+    case .named(let parent): [parent.appending(name: Self.name(uid))]
+    case .home(let home): [Self.state(home).appending(name: Self.name(uid))]
+    case .random(let parent): Self.randomOnes(in: parent, uid)
+    }
   }
 
   private static func randomOnes(in parent: FilePath, _ uid: UInt32) -> [FilePath] {
@@ -71,7 +86,7 @@ public enum SpoolPlace: Sendable, Equatable {
       }
       return Self.prepare(state.appending(name: Self.name(uid)), uid)
     case .random(let parent):
-      if let there = existing(uid).first { return (there, nil) }
+      if let there = existing(uid).first(where: { Self.trouble(of: $0, uid) == nil }) { return (there, nil) }
       let name = "\(Self.name(uid))-\(String(UInt64.random(in: .min ... .max), radix: 36))"
       let found = Self.prepare(parent.appending(name: name), uid)
       if found.trouble != nil { return found }

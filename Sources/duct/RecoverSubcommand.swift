@@ -62,8 +62,16 @@ struct RecoverSubcommand: ParsableCommand {
       guard let run = try? RecordedRun(reading: path), run.tag != nil || !run.jobs.isEmpty else { return nil }
       return JobRefresh([run], surroundings, limit: limit).jobs.first
     }
-    if list { return try printList(listed(recovery)) }
-    var (folders, leftovers) = selected(recovery, surroundings)
+    let refusals = inherited ? [] : recovery.refusals
+    for refusal in refusals { tell(refusal) }
+    let isSure = refusals.isEmpty
+    if list {
+      try printList(listed(recovery), isSure: isSure)
+      if !isSure { throw ExitCode(1) }
+      return
+    }
+    var (folders, leftovers) = selected(recovery, surroundings, isSure: isSure)
+    leftovers = leftovers || !isSure
     var (busy, empty) = (0, 0)
     for folder in folders {
       let descriptor = lock.map { FileDescriptor(rawValue: $0) }
@@ -75,7 +83,7 @@ struct RecoverSubcommand: ParsableCommand {
       if case .busy = outcome { busy += 1 }
       if case .empty = outcome { empty += 1 }
     }
-    if empty == folders.count, empty > 0, !inherited { print("Nothing waits on this host") }
+    if empty == folders.count, empty > 0, !inherited, isSure { print("Nothing waits on this host") }
     if runs.isEmpty, busy > 0 {
       print(
         "\(busy) \(busy == 1 ? "run goes" : "runs go") on, or \(busy == 1 ? "is" : "are") being recovered")
@@ -87,12 +95,12 @@ struct RecoverSubcommand: ParsableCommand {
 
   /// The folders that are meant, and whether a word meant none and there is something wrong with that.
   private func selected(
-    _ recovery: Recovery, _ surroundings: Surroundings
+    _ recovery: Recovery, _ surroundings: Surroundings, isSure: Bool
   ) -> (folders: [FilePath], hasTrouble: Bool) {
     if inherited { return (runs.map { FilePath(escaped: $0) }, false) }
     let known = recovery.folders
     if runs.isEmpty {
-      if known.isEmpty { print("Nothing waits on this host") }
+      if known.isEmpty, isSure { print("Nothing waits on this host") }
       return (known, false)
     }
     var found: [FilePath] = []
@@ -154,12 +162,15 @@ struct RecoverSubcommand: ParsableCommand {
     }
   }
 
-  private func printList(_ waiting: [WaitingRun]) throws {
+  private func printList(_ waiting: [WaitingRun], isSure: Bool) throws {
     if json {
       try show(String(decoding: RecordEncoder().line(waiting), as: UTF8.self))
       return
     }
-    if waiting.isEmpty { return print("Nothing waits on this host") }
+    if waiting.isEmpty {
+      if isSure { print("Nothing waits on this host") }
+      return
+    }
     var table = TextTable([
       ("RUN", .left), ("STATE", .left), ("STARTED", .left), ("BYTES", .right), ("FOR", .left),
     ])

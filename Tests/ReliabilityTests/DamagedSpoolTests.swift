@@ -145,6 +145,22 @@ struct DamagedSpoolTests {
     #expect(String(decoding: try readAll(FilePath(place)), as: UTF8.self) == UserFixture.out)
   }
 
+  /// Somebody has run chmod on all that is theirs.
+  @Test func aSpoolThatOthersMayEnterIsLookedInto() async throws {
+    let folder = try await user.leaveARunWaiting(in: "logs")
+    let spool = folder.removingLastComponent().string
+    _ = try await user.sh("chmod 777 \(spool)")
+    for words in ["recover", "recover --list", "recover logs/x_"] {
+      let refused = try await user.sh("con-duct \(words)")
+      #expect(refused.code == 1 && !refused.stdout.contains("Nothing waits"), "\(words)")
+      #expect(refused.stderr.contains("con-duct: \(spool) is not looked into: others may write into it\n"))
+    }
+    _ = try await user.sh("chmod 755 \(spool)")
+    #expect(try await user.sh("con-duct recover --list").stdout.contains("waiting"))
+    #expect(try await user.sh("con-duct recover logs/x_").code == 0)
+    #expect(user.isWhole("logs") && user.spooledRuns().isEmpty)
+  }
+
   // MARK: Runs of which nothing waits
 
   @Test func aRunThatIsWholeIsNoError() async throws {

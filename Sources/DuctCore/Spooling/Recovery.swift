@@ -44,6 +44,11 @@ public struct Recovery: Sendable {
   /// Every folder of a run in the spools of this host.
   public var folders: [FilePath] { Spool.existing(in: places).flatMap { $0.folders() } }
 
+  /// Spools of this user that cannot be trusted any more, each with the reason: what waits in them is not known.
+  public var refusals: [String] {
+    Spool.refused(in: places).map { "\($0.base) is not looked into: \($0.reason)" }
+  }
+
   /// The runs in them. Folders of runs that are over and have left nothing are removed by this.
   public var runs: [WaitingRun] { WaitingRun.all(in: places) }
 
