@@ -73,6 +73,23 @@
       }
     }
 
+    /// A process cannot leave a call that hangs. Only a kill ends it, and what was asked of the server may be done all
+    /// the same.
+    func hang() {
+      guard let carrier else { return }
+      if !isHanging, chance.happens(4), isDue {
+        hangsUntil = steps + chance.one(of: [20, 300, 5000])
+        note("a call hangs until step \(hangsUntil)")
+      } else if isHanging, chance.happens(3), isDue {
+        known.wasKilled = true
+        if chance.happens(500) { carrier.step(&chance) }
+        killCarrier()
+        note("carrier killed in a call that hangs")
+      }
+    }
+
+    var isHanging: Bool { carrier != nil && steps < hangsUntil }
+
     func rival() {
       let names = ["stdout", "info", "stderr", "stdout.run", "info.run"]
       let name = chance.one(of: names)

@@ -53,7 +53,8 @@
       guard let action = endActions.first else { return }
       switch action {
       case .deliver:
-        let gaveUp = chance.happens(5) || carrier == nil && carrierStarts >= 5
+        let gaveUp =
+          chance.happens(isHanging ? 50 : 5) || carrier == nil && carrierStarts >= 5
         guard carrier?.isDone == true || gaveUp else { return }
         endActions.removeFirst()
         let isAll = carrier.map { $0.isDone && !$0.leftovers } ?? false
@@ -87,7 +88,8 @@
         note("the spool is gone")
       }
       if endActions.isEmpty {
-        if carrier != nil { killCarrier() }
+        // A process that hangs stays, and goes on once the server answers.
+        if carrier != nil, !isHanging { killCarrier() }
         ductIsAlive = false
         note("duct ends")
       }
@@ -123,6 +125,7 @@
       carrier?.die()
       carrier = nil
       carrierPause = 10
+      hangsUntil = 0
     }
   }
 #endif

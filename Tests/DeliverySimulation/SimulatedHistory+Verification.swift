@@ -19,7 +19,7 @@
       for index in 0..<Self.streamCount {
         let name = Self.names[index]
         let place = self.place(name, final)
-        try verifyStream(index, place)
+        try verifyStream(index, place, final?.status ?? status)
         try verifyName(name, place)
       }
       if infoNumber > 0 { try verifyInfo(final) }
@@ -60,7 +60,7 @@
       try verifyName("info", place)
     }
 
-    private func verifyStream(_ index: Int, _ place: String) throws {
+    private func verifyStream(_ index: Int, _ place: String, _ page: RelayStatus) throws {
       // Nobody writes again what somebody has removed when the run was over.
       guard let inode = fileSystem.inode(place), inode.owner == .run else {
         if hasRivals { return }
@@ -83,6 +83,11 @@
       }
       expected.add(Self.text[index], upTo: max(printed[index], expected.end))
       if inode.data == expected.bytes || expected.allows(inode.data, cut: known.takenAway[index]) { return }
+      // Of ranges that the page has forgotten, nobody knows the length when a file without a second copy is made anew.
+      let hasForgotten = [page.dropped(stream: index), page.unreadable(stream: index)].contains {
+        ($0.items.first?.shift ?? 0) != 0
+      }
+      if hasForgotten, !known.takenAway[index].isEmpty { return }
       if hasRivals || known.wasTamperedWith || fileSystem.wentUnheard || !isCertain {
         // What others cut or took away, and the stores had given back, nobody has: it reads as NUL bytes.
         if expected.allows(inode.data, anywhere: known.storesLost || fileSystem.wentUnheard) { return }

@@ -22,6 +22,8 @@
       case carried
       /// The relay writes the log files itself, on a local file system.
       case direct
+      /// The same as carried, and calls in the log directory hang, for a while or until the process is killed.
+      case hanging
     }
 
     struct Violation: Error, CustomStringConvertible {
@@ -77,6 +79,8 @@
     /// By the carrier, of what it has put there.
     var removal: SimulatedRemoval?
     var spoolIsGone = false
+    /// The carrier's call does not return before this step.
+    var hangsUntil = 0
     /// Of duct, at the end: move what is in the pipes.
     var syncRequest: UInt32?
     /// Copies in the spool of the beginnings of log files that were removed.
@@ -161,10 +165,12 @@
         rival()
       }
       if chance.happens(3), isDue { kill() }
+      if kind == .hanging { hang() }
       switch chance.below(6) {
       case 0: command()
       case 1: relay()
-      case 2, 3, 4: carrier?.step(&chance)
+      case 2, 3, 4:
+        if !isHanging { carrier?.step(&chance) }
       default: duct()
       }
     }
