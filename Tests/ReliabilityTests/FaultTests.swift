@@ -52,6 +52,37 @@ extension OnFaults {
       #expect(try fixture.logText("log_stdout") == "ran\n")
     }
 
+    /// With `--local-first never` the log files are written where they are, and their names lie on what hangs: they
+    /// are looked at by nobody who has anything else to do.
+    @Test func aLookAtLogFilesThatHangsHoldsUpNoSamples() async throws {
+      let (sandbox, remote) = (fixture.sandbox, fixture.remote)
+      try sandbox.makeDirectory("disk")
+      #expect(symlink(sandbox["disk"].string, remote.backing.appending("door").string) == 0)
+      let result = try await run(
+        Programs.duct,
+        FaultFixture.quick + ["--local-first", "never", "-p", "remote/door/log_"]
+          + ["sh", "-c", "echo out; until [ -e go ]; do sleep 0.05; done; exit 4"], in: sandbox
+      ) { _ in
+        try await eventually { try sandbox.text("disk/log_stdout") == "out\n" }
+        try await eventually { sandbox.exists("disk/log_info.json") }
+        let spool = try #require(sandbox.spooledRuns().first)
+        defer {
+          // Also when it fails: a process that hangs could not be ended.
+          _ = try? remote.tell("clear")
+          try? sandbox.write("", to: "go")
+        }
+        try remote.tell("hang any")
+        func lines() throws -> Int {
+          try readAll(spool.appending("usage.jsonl")).count { $0 == UInt8(ascii: "\n") }
+        }
+        let before = try lines()
+        try await eventually { try lines() >= before + 5 }
+      }
+      #expect(result.code == 4)
+      #expect(try sandbox.text("disk/log_stdout") == "out\n")
+      #expect(try sandbox.info("disk/log_info.json")["run_state"] == "finished")
+    }
+
     /// A process that ends has no arguments any more while it closes what it had open.
     @Test func aCommandThatHangsInItsEndKeepsItsName() async throws {
       let (sandbox, remote) = (fixture.sandbox, fixture.remote)

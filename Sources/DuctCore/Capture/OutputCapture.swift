@@ -217,7 +217,7 @@ final class OutputCapture: Sendable {
   // MARK: Log files
 
   /// Looks whether the log files that the relay writes itself are still what their paths lead to. The rest
-  /// of one that is not goes to the spool. Touches a local file system only.
+  /// of one that is not goes to the spool. May wait for a server, if there the log files are.
   func checkLogFiles(_ paths: LogPaths) {
     var hasLeft = false
     for (index, stream) in streams.enumerated() {

@@ -126,12 +126,12 @@ final class RunFinalizer: Sendable {
   /// Everything that the command has printed is in the files, and the followers know where it ends.
   private func syncOutput() {
     guard let capture = watch.capture else { return }
-    if watch.setup.isDirect { capture.checkLogFiles(watch.context.paths) }
+    watch.carrying?.look(until: deadline(5))
     if !capture.sync(until: deadline(watch.context.settings.finalizeTimeout)) {
       watch.context.log.warning("The last output of the command could not be taken from its pipe in time")
     }
     // A stream that has ended meanwhile did not hear of it.
-    if watch.setup.isDirect { capture.checkLogFiles(watch.context.paths) }
+    watch.carrying?.look(until: deadline(5))
     for echo in watch.echoes { echo.finish(at: capture.status[echo.stream].written) }
     for scanner in watch.scanners { scanner.finish(at: capture.status[scanner.stream].written) }
   }

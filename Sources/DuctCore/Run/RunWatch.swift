@@ -60,7 +60,7 @@ final class RunWatch: Sendable {
     scanners = jobs.map { Self.scanners(context, capture, $0) } ?? []
     let gpuMonitor = Self.gpuMonitor(context)
     self.gpuMonitor = gpuMonitor
-    sampler = Self.sampler(context, command, records, jobs, capture, setup, gpuMonitor)
+    sampler = Self.sampler(context, command, records, jobs, carrying, gpuMonitor)
     Self.reportSlurm(context, records, jobs, slurm)
     records?.publishInfo(after: .now + Self.firstInfo)
     gpus = Self.describeGPUs(context, records)
@@ -128,7 +128,7 @@ final class RunWatch: Sendable {
 
   private static func sampler(
     _ context: RunContext, _ command: pid_t, _ records: RunRecords?, _ jobs: JobWatcher?,
-    _ capture: OutputCapture?, _ setup: LogSetup, _ gpus: GPUMonitor?
+    _ carrying: StreamCarrying?, _ gpus: GPUMonitor?
   ) -> Sampler? {
     let settings = context.settings
     let isShared = settings.mode == .currentSession
@@ -145,8 +145,7 @@ final class RunWatch: Sendable {
           sample: { records?.add(keepsSamples ? $0 : nil, $1) },
           report: { report, isLast in
             if keepsSamples { records?.add(report, isLast: isLast) }
-            // A local file system, and nothing that could be waited for.
-            if let capture, setup.isDirect { capture.checkLogFiles(context.paths) }
+            carrying?.look()
           },
           tree: { jobs?.note($0) },
           isHelper: { $0 != command && children.isKnown($0) },

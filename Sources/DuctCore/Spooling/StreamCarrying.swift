@@ -7,6 +7,9 @@ internal import SystemPackage
 
 /// Has captured streams carried to the log directory as they grow, as far as the relay does not write
 /// the log files itself. On a thread of its own, which sleeps while nothing is printed.
+///
+/// The same thread looks whether log files that the relay writes are still in their place: with `--local-first never`
+/// they may lie on a server, and a look at one that hangs must hold up neither the samples nor the end of the run.
 final class StreamCarrying: Sendable {
   /// Output is carried so often, in seconds, and not line by line: each time costs an fsync.
   private static let pause = 0.2
@@ -14,6 +17,11 @@ final class StreamCarrying: Sendable {
   private struct State: Sendable {
     var isStopped = false
     var isDone = false
+    /// Looks at the log files that were asked for, and those that were taken.
+    var looksAsked = 0
+    var looksTaken = 0
+
+    var isLookDue: Bool { looksTaken < looksAsked }
   }
 
   private let capture: OutputCapture
@@ -22,16 +30,32 @@ final class StreamCarrying: Sendable {
 
   private let paths: LogPaths
   private let folder: SpoolFolder?
+  /// The relay writes log files.
+  private let isDirect: Bool
 
   init(_ capture: OutputCapture, setup: LogSetup, paths: LogPaths) throws(Errno) {
     self.capture = capture
     carrier = setup.carrier
     folder = setup.spool.folder
     self.paths = paths
+    isDirect = setup.isDirect
     _ = try OwnThread("duct carry") { [self] in
       run()
       state.update { $0.isDone = true }
     }
+  }
+
+  /// Has the log files that the relay writes looked at, and does not wait for that.
+  func look() {
+    guard isDirect else { return }
+    state.update { $0.looksAsked += 1 }
+    capture.status.wakeAll()
+  }
+
+  /// The same, and waits for it; not beyond the deadline.
+  func look(until deadline: MonotonicInstant) {
+    look()
+    _ = state.wait(until: deadline) { $0.isLookDue && !$0.isDone ? nil : true }
   }
 
   /// Has everything carried that there is, and ends the thread.
@@ -46,7 +70,11 @@ final class StreamCarrying: Sendable {
     var adopted = [false, false]
     while true {
       let sequence = capture.status.sequence
-      let isStopped = state.withLock { $0.isStopped }
+      let (isStopped, looks) = state.withLock { ($0.isStopped, $0.isLookDue ? $0.looksAsked : nil) }
+      if let looks {
+        capture.checkLogFiles(paths)
+        state.update { $0.looksTaken = looks }
+      }
       var removed: [RemovedLog] = []
       for index in 0..<2 where capture.isCaptured(index) && isCarried(index) {
         if !adopted[index], let log = adopt(index) { removed.append(log) }
@@ -68,7 +96,7 @@ final class StreamCarrying: Sendable {
       if isStopped { return }
       capture.status.waitForChange(from: sequence)
       // An end of the run is not held up by this pause.
-      _ = state.wait(until: .now + Self.pause) { $0.isStopped ? true : nil }
+      _ = state.wait(until: .now + Self.pause) { $0.isStopped || $0.isLookDue ? true : nil }
     }
   }
 
