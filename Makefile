@@ -21,11 +21,12 @@ TESTBED := contrib/testbed/testbed
 
 # duct stands in front of every command, so its start is looked after. libstdc++ and libgcc go into the
 # executables (a third of the start was spent on loading them), and they have fixed addresses (else
-# 43,000 pointers are relocated at each start, which touches every page of data). lld, the toolchain's own
-# linker, does not warn of mktemp in a part of Foundation that nobody calls.
+# 43,000 pointers are relocated at each start, which touches every page of data). No library of their own lies beside
+# them, so the loader need not look there for each of the system's. lld, the toolchain's own linker, does not warn of
+# mktemp in a part of Foundation that nobody calls.
 STATIC := .build/static
 SIMULATION_FLAGS := -Xswiftc -enable-testing -Xswiftc -DDUCT_SIMULATION -Xcc -DDUCT_RELAY_RANGES=4
-RELEASE_FLAGS := -c release --static-swift-stdlib -Xlinker -L$(CURDIR)/$(STATIC) \
+RELEASE_FLAGS := -c release --static-swift-stdlib --disable-local-rpath -Xlinker -L$(CURDIR)/$(STATIC) \
   -Xswiftc -Xclang-linker -Xswiftc -static-libgcc -Xswiftc -Xclang-linker -Xswiftc -no-pie \
   -Xswiftc -use-ld=lld
 
