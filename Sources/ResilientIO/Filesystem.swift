@@ -21,15 +21,16 @@ public enum Filesystem: String, Sendable, Equatable {
 
 /// The mounts of this process, from /proc/self/mountinfo (see proc(5)).
 struct MountTable {
-  private static let mostLinks = 40
-  /// Types whose data are on this host. What is not among them counts as remote.
-  private static let localTypes: Set<String> = [
-    "ext2", "ext3", "ext4", "xfs", "btrfs", "tmpfs", "ramfs", "rootfs", "overlay", "aufs", "zfs", "f2fs",
-    "jfs", "reiserfs", "bcachefs", "nilfs2", "vfat", "exfat", "ntfs3", "hfsplus", "udf", "iso9660",
-    "squashfs", "erofs", "devtmpfs", "devpts", "proc", "sysfs", "mqueue", "hugetlbfs", "cgroup", "cgroup2",
-  ]
+  private struct Mount {
+    var point: [UInt8]
+    var isLocal: Bool
+  }
 
-  private var types: [[UInt8]: String] = [:]
+  private static let mostLinks = 40
+
+  /// In the order of the table. They are searched one by one: a dictionary is looked up faster, and its type costs
+  /// more at start, when the runtime makes it, than all that is looked up in it.
+  private var mounts: [Mount] = []
 
   init() { self.init((try? readAll("/proc/self/mountinfo", limit: 16 << 20)) ?? []) }
 
@@ -39,18 +40,33 @@ struct MountTable {
       guard let dash = words.firstIndex(where: { $0.elementsEqual("-".utf8) }), words.count > dash + 1,
         words.count > 5
       else { continue }
-      // A later mount on the same point hides the earlier one.
-      types[Self.unescaped(words[4])] = String(decoding: words[dash + 1], as: UTF8.self)
+      let type = String(decoding: words[dash + 1], as: UTF8.self)
+      mounts.append(Mount(point: Self.unescaped(words[4]), isLocal: Self.isOnThisHost(type)))
     }
   }
 
+  /// Whether a file system of this type has its data on this host. What is not known counts as remote.
+  private static func isOnThisHost(_ type: String) -> Bool {
+    switch type {
+    case "ext2", "ext3", "ext4", "xfs", "btrfs", "tmpfs", "ramfs", "rootfs", "overlay", "aufs", "zfs", "f2fs",
+      "jfs", "reiserfs", "bcachefs", "nilfs2", "vfat", "exfat", "ntfs3", "hfsplus", "udf", "iso9660",
+      "squashfs", "erofs", "devtmpfs", "devpts", "proc", "sysfs", "mqueue", "hugetlbfs", "cgroup", "cgroup2":
+      true
+    default: false
+    }
+  }
+
+  /// A later mount on the same point hides the earlier one.
+  private func mount(on point: [UInt8]) -> Mount? { mounts.last { $0.point == point } }
+
   func kind(of path: FilePath) -> Filesystem {
-    guard var rest = absolute(path.bytes) else { return .remote }
+    guard var rest = absolute(path.bytes), mount(on: [UInt8(ascii: "/")])?.isLocal == true else {
+      return .remote
+    }
+    // What is in here is local: where the path comes to a mount that is not, the answer is found.
     var done: [UInt8] = []
     var links = 0
-    while true {
-      if !isLocal(done.isEmpty ? [UInt8(ascii: "/")] : done) { return .remote }
-      guard let name = rest.first else { return .local }
+    while let name = rest.first {
       rest.removeFirst()
       if name.elementsEqual("..".utf8) {
         done = done.lastIndex(of: UInt8(ascii: "/")).map { Array(done[..<$0]) } ?? []
@@ -58,7 +74,12 @@ struct MountTable {
       }
       let next = done + [UInt8(ascii: "/")] + name
       // A mount point is no link, and may not answer.
-      guard types[next] == nil, let target = linkTarget(next) else {
+      if let mount = mount(on: next) {
+        if !mount.isLocal { return .remote }
+        done = next
+        continue
+      }
+      guard let target = linkTarget(of: next) else {
         done = next
         continue
       }
@@ -68,6 +89,7 @@ struct MountTable {
       if target.first == UInt8(ascii: "/") { done = [] }
       rest = parts + rest
     }
+    return .local
   }
 
   private func absolute(_ bytes: [UInt8]) -> [[UInt8]]? {
@@ -79,22 +101,6 @@ struct MountTable {
 
   private static func components(_ path: [UInt8]) -> [[UInt8]] {
     path.split(separator: UInt8(ascii: "/")).map { Array($0) }.filter { !$0.elementsEqual(".".utf8) }
-  }
-
-  /// By the mount point nearest above.
-  private func isLocal(_ path: [UInt8]) -> Bool {
-    var path = path
-    while true {
-      if let type = types[path] { return Self.localTypes.contains(type) }
-      guard let slash = path.lastIndex(of: UInt8(ascii: "/")), path.count > 1 else { return false }
-      path = slash == 0 ? [UInt8(ascii: "/")] : Array(path[..<slash])
-    }
-  }
-
-  private func linkTarget(_ path: [UInt8]) -> [UInt8]? {
-    var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
-    let count = FilePath(bytes: path).withPlatformString { readlink($0, &buffer, buffer.count) }
-    return count > 0 ? buffer[..<count].map { UInt8(bitPattern: $0) } : nil
   }
 
   /// Spaces and the like are written as `\040`.

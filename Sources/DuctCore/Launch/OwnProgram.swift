@@ -49,11 +49,8 @@ public enum OwnProgram {
     return FilePath("/proc/\(getpid())/fd/\(copy.rawValue)")
   }
 
-  private static var link: FilePath {
-    var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
-    let length = readlink("/proc/self/exe", &buffer, buffer.count)
-    return FilePath(bytes: buffer[..<max(length, 0)].map { UInt8(bitPattern: $0) })
-  }
+  /// As it was at the start: a release that is installed meanwhile takes the name away from this one.
+  private static let link = FilePath(bytes: linkTarget(of: Array("/proc/self/exe".utf8)) ?? [])
 
   private static func copy(_ path: FilePath) -> FileDescriptor? {
     guard let bytes = try? readAll(path, limit: 1 << 30), !bytes.isEmpty,

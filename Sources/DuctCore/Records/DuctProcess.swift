@@ -27,11 +27,9 @@ public struct DuctProcess: Codable, Sendable, Equatable {
       pidNamespace: currentPIDNamespace)
   }
 
-  private static let currentPIDNamespace: String? = {
-    var buffer = [CChar](repeating: 0, count: 64)
-    let count = readlink("/proc/self/ns/pid", &buffer, buffer.count)
-    return count > 0 ? String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self) : nil
-  }()
+  private static let currentPIDNamespace = linkTarget(of: Array("/proc/self/ns/pid".utf8)).map {
+    String(decoding: $0, as: UTF8.self)
+  }
 
   public enum Presence: Sendable, Equatable {
     case alive, gone
