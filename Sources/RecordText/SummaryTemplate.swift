@@ -50,7 +50,8 @@ public struct SummaryTemplate: Sendable {
     case field(name: String, conversion: Character?, spec: String)
   }
 
-  static let conversions: Set<Character> = ["S", "E", "X", "N", "P", "T", "D", "r", "s", "a"]
+  /// A letter each.
+  static let conversions = "SEXNPTDrsa"
 
   let pieces: [Piece]
 
@@ -136,7 +137,7 @@ public struct SummaryTemplate: Sendable {
     warn: (String) -> Void = { _ in }
   ) -> String {
     let painter = TemplateColors(isEnabled: colors)
-    return pieces.map { piece -> String in
+    func text(_ piece: Piece) -> String {
       switch piece {
       case .literal(let text): return text
       case .field(let name, let conversion, let spec):
@@ -154,7 +155,11 @@ public struct SummaryTemplate: Sendable {
           return value.plainText
         }
       }
-    }.joined()
+    }
+    // `joined` looks up generic types at run time, which is felt at start.
+    var result = ""
+    for piece in pieces { result += text(piece) }
+    return result
   }
 
   private static func format(_ value: TemplateValue, _ spec: String) throws(FormatError) -> String {

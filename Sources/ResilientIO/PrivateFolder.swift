@@ -12,20 +12,26 @@ public import SystemPackage
 public final class PrivateFolder: Sendable {
   /// Why a folder, or a file in it, is not used.
   public struct Refusal: Error, Sendable, CustomStringConvertible {
-    public var description: String
+    /// What is wrong, or the call that failed.
+    private let text: String
     /// Of the call that failed; nil where something else is wrong.
-    public var errno: Errno?
+    public let errno: Errno?
     /// The user that it belongs to, where that is another.
-    public var owner: UInt32?
+    public let owner: UInt32?
 
     public init(_ description: String, owner: UInt32? = nil) {
-      self.description = description
+      (text, errno) = (description, nil)
       self.owner = owner
     }
 
     init(_ operation: String, _ errno: Errno) {
-      description = "cannot \(operation) it: \(errno.description) (\(errno.name))"
-      self.errno = errno
+      (text, self.errno) = (operation, errno)
+      owner = nil
+    }
+
+    /// Made when it is asked for: most of those whose folder is not there are never shown.
+    public var description: String {
+      errno.map { "cannot \(text) it: \($0.description) (\($0.name))" } ?? text
     }
   }
 

@@ -19,15 +19,22 @@ public struct AsideFile: Sendable {
     case hangs(Double)
   }
 
+  /// What came of reading one. A type of its own: `Result` would be made for these two at run time, which is felt at
+  /// start.
+  public enum Reading: Sendable {
+    case success(AsideFile)
+    case failure(Failure)
+  }
+
   /// On a file system that answers for certain.
-  public static func read(_ path: FilePath, limit: Int) -> Result<AsideFile, Failure> {
+  public static func read(_ path: FilePath, limit: Int) -> Reading {
     var head = duct_file_head()
     let number = path.withPlatformString { duct_open_regular($0, &head) }
     let file = FileDescriptor(rawValue: number)
     defer { if number >= 0 { file.closeQuietly() } }
     if let failure = Self.failure(head, limit: limit) { return .failure(failure) }
     do throws(Errno) {
-      return .success(AsideFile(head, try file.readUpTo(limit + 1))).limited(limit)
+      return Reading.success(AsideFile(head, try file.readUpTo(limit + 1))).limited(limit)
     } catch {
       return .failure(.call(error))
     }
@@ -37,8 +44,8 @@ public struct AsideFile: Sendable {
   /// each file.
   public static func readAside(
     _ paths: [FilePath], limit: Int, patience: Double
-  ) -> [Result<AsideFile, Failure>] {
-    var results: [Result<AsideFile, Failure>] = []
+  ) -> [Reading] {
+    var results: [Reading] = []
     while results.count < paths.count {
       let rest = Array(paths[results.count...])
       do throws(Errno) {
@@ -87,7 +94,7 @@ public struct AsideFile: Sendable {
   }
 }
 
-extension Result<AsideFile, AsideFile.Failure> {
+extension AsideFile.Reading {
   /// It may have grown since it was looked at.
   fileprivate func limited(_ limit: Int) -> Self {
     guard case .success(let file) = self, file.bytes.count > limit else { return self }
@@ -103,7 +110,7 @@ private struct PipeReader {
   init(_ pipe: FileDescriptor) { self.pipe = pipe }
 
   /// The next file; nil if it did not come in time, or its process has ended.
-  func file(limit: Int) -> Result<AsideFile, AsideFile.Failure>? {
+  func file(limit: Int) -> AsideFile.Reading? {
     var head = duct_file_head()
     guard withUnsafeMutableBytes(of: &head, fill) else { return nil }
     if let failure = AsideFile.failure(head, limit: limit) { return .failure(failure) }
@@ -112,7 +119,7 @@ private struct PipeReader {
       var length: Int32 = 0
       guard withUnsafeMutableBytes(of: &length, fill) else { return nil }
       if length < 0 { return .failure(.call(Errno(rawValue: -length))) }
-      if length == 0 { return Result.success(AsideFile(head, bytes)).limited(limit) }
+      if length == 0 { return AsideFile.Reading.success(AsideFile(head, bytes)).limited(limit) }
       var piece = [UInt8](repeating: 0, count: Int(length))
       guard piece.withUnsafeMutableBytes(fill) else { return nil }
       bytes += piece

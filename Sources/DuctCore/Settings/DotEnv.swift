@@ -192,26 +192,32 @@ extension Unicode.Scalar {
 
 /// `${NAME}` and `${NAME:-default}` by what `value` knows; what it does not know is empty.
 func expandVariables(_ text: String, value: (String) -> String?) -> String {
+  let bytes = Array(text.utf8)
   var result = ""
-  var rest = text.utf8[...]
-  while let start = rest.firstPair("$", "{"), let end = rest[start...].firstIndex(of: UInt8(ascii: "}")) {
-    result += Substring(rest[..<start])
-    let name = rest[rest.index(start, offsetBy: 2)..<end]
-    if let mark = name.firstPair(":", "-") {
-      result += value(String(Substring(name[..<mark]))) ?? String(Substring(name[mark...].dropFirst(2)))
-    } else {
-      result += value(String(Substring(name))) ?? ""
+  var rest = 0
+  while let start = firstPair("$", "{", in: bytes, from: rest, to: bytes.count),
+    let end = bytes[start...].firstIndex(of: UInt8(ascii: "}"))
+  {
+    result += String(decoding: bytes[rest..<start], as: UTF8.self)
+    let mark = firstPair(":", "-", in: bytes, from: start + 2, to: end)
+    if let known = value(String(decoding: bytes[(start + 2)..<(mark ?? end)], as: UTF8.self)) {
+      result += known
+    } else if let mark {
+      result += String(decoding: bytes[(mark + 2)..<end], as: UTF8.self)
     }
-    rest = rest[rest.index(after: end)...]
+    rest = end + 1
   }
-  return result + Substring(rest)
+  return result + String(decoding: bytes[rest...], as: UTF8.self)
 }
 
-extension Substring.UTF8View {
-  /// The first place where two ASCII characters stand side by side.
-  fileprivate func firstPair(_ first: Unicode.Scalar, _ second: Unicode.Scalar) -> Index? {
-    zip(indices, indices.dropFirst()).first { index, next in
-      self[index] == UInt8(ascii: first) && self[next] == UInt8(ascii: second)
-    }?.0
+/// The first place where two ASCII characters stand side by side.
+private func firstPair(
+  _ first: Unicode.Scalar, _ second: Unicode.Scalar, in bytes: [UInt8], from start: Int, to end: Int
+) -> Int? {
+  var at = start
+  while at + 1 < end {
+    if bytes[at] == UInt8(ascii: first), bytes[at + 1] == UInt8(ascii: second) { return at }
+    at += 1
   }
+  return nil
 }

@@ -30,22 +30,22 @@ struct SettingsFile {
   ///
   /// On file systems of this host here and now; on others, which may hang, in a process of its own.
   static func read(_ files: [SettingsFile]) -> [Reading] {
-    let paths = files.map { FilePath(escaped: $0.path) }
-    let isRemote = paths.map { Filesystem.kind(of: $0) == .remote }
-    let aside = paths.indices.filter { isRemote[$0] }
-    var results = paths.enumerated().map { index, path in
-      isRemote[index] ? nil : AsideFile.read(path, limit: largest)
+    var readings: [Reading] = []
+    var aside: [Int] = []
+    for (index, file) in files.enumerated() {
+      let path = FilePath(escaped: file.path)
+      let isRemote = Filesystem.kind(of: path) == .remote
+      if isRemote { aside.append(index) }
+      readings.append(isRemote ? .absent : file.reading(AsideFile.read(path, limit: largest)))
     }
-    if !aside.isEmpty {
-      let found = AsideFile.readAside(aside.map { paths[$0] }, limit: largest, patience: patience)
-      for (index, result) in zip(aside, found) { results[index] = result }
-    }
-    return zip(files, results).map { file, result in
-      result.map { file.reading($0) } ?? .absent
-    }
+    if aside.isEmpty { return readings }
+    let found = AsideFile.readAside(
+      aside.map { FilePath(escaped: files[$0].path) }, limit: largest, patience: patience)
+    for (index, result) in zip(aside, found) { readings[index] = files[index].reading(result) }
+    return readings
   }
 
-  private func reading(_ result: Result<AsideFile, AsideFile.Failure>) -> Reading {
+  private func reading(_ result: AsideFile.Reading) -> Reading {
     switch result {
     case .success(let file):
       return distrust(file).map { .leftOut($0) } ?? .bytes(file.bytes)
