@@ -46,13 +46,15 @@ extension RelayStatus {
 
   /// Bytes that the spool's files and memory may hold; nil: no limit but that of the disk.
   public func setLimits(spool: Int?, memory: Int) {
-    put(UInt64(max(spool ?? 0, 0)), fieldPointer(page, \.spool_limit))
-    put(UInt64(max(memory, 0)), fieldPointer(page, \.memory_limit))
+    duct_store64(fieldPointer(page, \.spool_limit), UInt64(max(spool ?? 0, 0)))
+    duct_store64(fieldPointer(page, \.memory_limit), UInt64(max(memory, 0)))
+    copyOut(fieldPointer(page, \.spool_limit), through: fieldPointer(page, \.memory_limit))
   }
 
   public func noteCommand(_ command: CommandIdentity) {
-    put(command.start, fieldPointer(page, \.command_start))
-    put(UInt32(bitPattern: command.pid), fieldPointer(page, \.command_pid))
+    duct_store64(fieldPointer(page, \.command_start), command.start)
+    duct_store32(fieldPointer(page, \.command_pid), UInt32(bitPattern: command.pid))
+    copyOut(fieldPointer(page, \.command_start), through: fieldPointer(page, \.command_pid))
   }
 
   func noteCommandEnd(_ time: WallTime) {

@@ -93,8 +93,8 @@ extension RelayStatus {
   }
 
   func noteStart(_ offset: Int, of store: Int, stream index: Int) {
-    // The length of the store before says nothing any more.
-    copyOut(fieldPointer(streamPointer(index), \.written), 8)
+    // The length of the store before says nothing any more. Before the first byte the copy is as it was made.
+    if offset > 0 { copyOut(fieldPointer(streamPointer(index), \.written), 8) }
     put(UInt64(offset), startPointer(store, index))
     wakeAll()
   }

@@ -28,16 +28,14 @@ extension RelayStatus {
     let pointer = targetPointer(target)
     let valid = Valid(rawValue: duct_load32(fieldPointer(pointer, \.valid))) ?? .none
     // Not over the one that has the name, so that at each moment one of them is whole.
-    write(note, valid.free, pointer)
-    put((valid.free == 0 ? Valid.first : .second).rawValue, fieldPointer(pointer, \.valid))
+    write(note, valid.free, valid.free == 0 ? .first : .second, pointer)
   }
 
   /// Remembers one that may take the place of the other in the next moment: from now on both are ours.
   public func rememberBoth(_ note: TargetNote, as target: Target) {
     let pointer = targetPointer(target)
     let valid = Valid(rawValue: duct_load32(fieldPointer(pointer, \.valid))) ?? .none
-    write(note, valid.free, pointer)
-    put(valid.withNew.rawValue, fieldPointer(pointer, \.valid))
+    write(note, valid.free, valid.withNew, pointer)
   }
 
   /// None is ours any more: they are removed.
@@ -78,7 +76,10 @@ extension RelayStatus {
     }
   }
 
-  private func write(_ note: TargetNote, _ number: Int, _ target: UnsafeMutablePointer<duct_relay_target>) {
+  /// Writes an identity, and then which of them hold.
+  private func write(
+    _ note: TargetNote, _ number: Int, _ valid: Valid, _ target: UnsafeMutablePointer<duct_relay_target>
+  ) {
     let pointer = identityPointer(number, target)
     let identity = note.identity
     pointer.pointee = duct_relay_identity()
@@ -96,7 +97,8 @@ extension RelayStatus {
       pointer.pointee.handle_size = UInt32(handle.bytes.count)
       withUnsafeMutableBytes(of: &pointer.pointee.handle) { $0.copyBytes(from: handle.bytes) }
     }
-    copyOut(pointer, MemoryLayout<duct_relay_identity>.size)
+    duct_store32(fieldPointer(target, \.valid), valid.rawValue)
+    copyOut(pointer, through: fieldPointer(target, \.valid))
   }
 
   private func note(_ stored: duct_relay_identity) -> TargetNote {

@@ -12,10 +12,11 @@ public import SystemPackage
 ///
 /// The page is memory that nobody can shorten: a mapped file in the spool could be, by the command too, and that
 /// would end every process that has it mapped. A run with a spool has a copy of the page in a file. Whoever changes
-/// a number writes it there as well; only `written` is left out where the length of a store says it.
+/// a number writes it there as well; only `written` is left out where the length of a store says it. What belongs
+/// together goes there in one write, which a signal does not cut in two: it lies within 4096 bytes of the file.
 public final class RelayStatus: @unchecked Sendable {
   public static let streamCount = 2
-  static let version: UInt32 = 2
+  static let version: UInt32 = 3
   static let size = MemoryLayout<duct_relay_status>.size
   /// No file is longer, nor a run's output.
   static let mostBytes = 1 << 60
@@ -97,6 +98,11 @@ public final class RelayStatus: @unchecked Sendable {
   func copyOut(_ part: UnsafeRawPointer, _ count: Int) {
     guard let copy else { return }
     _ = pwrite(copy.rawValue, part, count, off_t(part - UnsafeRawPointer(page)))
+  }
+
+  /// All from the beginning of one field to the end of another, in one write.
+  func copyOut<Last>(_ first: UnsafeRawPointer, through last: UnsafeMutablePointer<Last>) {
+    copyOut(first, UnsafeRawPointer(last) + MemoryLayout<Last>.size - first)
   }
 
   // MARK: C arrays are tuples in Swift; their elements lie one behind the other

@@ -41,4 +41,26 @@ import Testing
     #expect(!left.isNoted(anothers, as: .stdout))
     #expect(!left.isNoted(ours, as: .stderr))
   }
+
+  /// Whatever part of a note has come into the copy, from its beginning on.
+  @Test func aNoteThatWasCutOffDoesNotCount() throws {
+    func note(_ inode: UInt64) -> TargetNote {
+      let time = FileIdentity.Time(seconds: 1, nanoseconds: 2)
+      return TargetNote(
+        identity: FileIdentity(device: 1, inode: inode, size: 3, birth: time, modification: time), name: 0)
+    }
+    func inodes() throws -> [UInt64] { try left().notes(of: .info).map(\.identity.inode) }
+    for inode in [UInt64(4), 5, 6, 7] {
+      let (known, before) = (try inodes(), try readAll(sandbox["status"]))
+      status.remember(note(inode), as: .info)
+      let after = try readAll(sandbox["status"])
+      let changed = before.indices.filter { before[$0] != after[$0] }
+      for cut in changed {
+        try sandbox.write(Array(after[..<cut] + before[cut...]), to: "status")
+        #expect(try inodes() == known)
+      }
+      try sandbox.write(after, to: "status")
+      #expect(try inodes() == [inode])
+    }
+  }
 }

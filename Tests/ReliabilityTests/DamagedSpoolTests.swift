@@ -40,7 +40,7 @@ struct DamagedSpoolTests {
     Damage("status: cannot open it", "rm status", delivers: records),
     Damage("no page of this release", "truncate -s 100 status", delivers: records),
     Damage("no page of this release", "truncate -s 9000 status", delivers: records),
-    Damage("no page of this release", set(0, 3, bytes: 4), delivers: records),
+    Damage("no page of this release", set(0, 99, bytes: 4), delivers: records),
     Damage("stdout, with 12 bytes", "chmod 0 stdout", delivers: ["stderr"] + records),
     Damage("stdout, with 12 bytes", "rm stdout", delivers: ["stderr"] + records),
     Damage("stdout, with 12 bytes", "ln -sf /etc/passwd stdout", delivers: ["stderr"] + records),

@@ -206,11 +206,14 @@ struct duct_relay_identity {
 
 /// What is remembered of a file in the log directory, for whoever goes on with it.
 struct duct_relay_target {
-  uint32_t valid;       ///< which of them hold: see RelayStatus+Targets.swift
   struct duct_relay_identity identities[2];
+  uint32_t valid;       ///< which of them hold: see RelayStatus+Targets.swift
 };
 
 /// The page that a relay and its duct share. In a spool there is a copy, which `recover` reads.
+///
+/// What makes a value count stands behind the value: both go into the copy by one write, and should only a part of
+/// that be carried out, it is the value without what makes it count.
 struct duct_relay_status {
   uint32_t version;
   uint32_t sequence;        ///< grows with every change: the word to wait on
@@ -218,9 +221,9 @@ struct duct_relay_status {
   uint32_t sync_done;       ///< the last such request that was carried out
   uint64_t spool_limit;     ///< bytes that the stores of a run may hold on disk; 0: no limit
   uint64_t memory_limit;    ///< bytes in memory
-  uint32_t ending;          ///< how duct has ended, see RelayStatus.Ending
+  uint64_t command_start;   ///< ticks from boot to the start of the command, to know it again
   uint32_t command_pid;     ///< 0: not started yet
-  uint64_t command_start;   ///< ticks from boot to its start, to know it again
+  uint32_t ending;          ///< how duct has ended, see RelayStatus.Ending
   uint64_t command_end;     ///< milliseconds since 1970, where the relay saw it; else 0
   struct duct_relay_stream streams[2];
   struct duct_relay_target targets[DUCT_RELAY_TARGETS];
