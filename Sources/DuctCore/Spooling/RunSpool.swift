@@ -112,7 +112,9 @@ struct RunSpool: Sendable {
   private static func memory(_ name: String) -> FileDescriptor? { try? FileDescriptor.memory("duct \(name)") }
 
   /// Runs that are over, and that `con-duct recover --list` shows.
-  func earlierRuns() -> Int { WaitingRun.all(in: places).count { $0.state != .running } }
+  func earlierRuns() -> Int {
+    WaitingRun.all(in: places, but: folder?.path).count { $0.state != .running }
+  }
 
   /// The records are where they belong, and only the relay may have more: what is in the folder waits.
   func noteRecordsAreDelivered() {

@@ -65,8 +65,10 @@ public struct WaitingRun: Sendable, Encodable {
 extension WaitingRun {
   /// The runs that have a folder in these places. What `con-duct recover --list` shows, and what a later
   /// run counts, comes from here.
-  static func all(in places: [SpoolPlace]) -> [WaitingRun] {
-    Spool.existing(in: places).flatMap { $0.folders() }.compactMap { look(at: $0) }
+  ///
+  /// - Parameter own: the folder of the run that asks, which is left out.
+  static func all(in places: [SpoolPlace], but own: FilePath? = nil) -> [WaitingRun] {
+    Spool.existing(in: places).flatMap { $0.folders() }.compactMap { $0 == own ? nil : look(at: $0) }
   }
 
   /// Looks at a folder, and removes it if its run is over and has left nothing that could be delivered.
