@@ -221,12 +221,16 @@ final class OutputCapture: Sendable {
   func checkLogFiles(_ paths: LogPaths) {
     var hasLeft = false
     for (index, stream) in streams.enumerated() {
-      guard let stores = stream?.stores, let log = stores[.log], !status.hasLeftLog(stream: index),
-        let ours = FileIdentity(of: log), let next = stores.next(after: OutputStores.Kind.log.rawValue)
+      guard let stores = stream?.stores, stores[.log] != nil, !status.hasLeftLog(stream: index),
+        let next = stores.next(after: OutputStores.Kind.log.rawValue)
       else { continue }
       let path = FilePath(escaped: paths.stream(index))
-      let found = try? FileIdentity.asked(at: path, followingLinks: false)
-      if found?.isSameFile(as: ours) == true { continue }
+      // Which file the relay writes was noted when duct made it.
+      if let found = try? FileIdentity.asked(at: path, followingLinks: false),
+        status.isNoted(found, as: .stream(index))
+      {
+        continue
+      }
       if status[index].hasEnded {
         // The relay has done with this stream, and serves no request any more.
         status.leaveLogAfterEnd(for: next, stream: index)

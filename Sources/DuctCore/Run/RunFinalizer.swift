@@ -126,12 +126,13 @@ final class RunFinalizer: Sendable {
   /// Everything that the command has printed is in the files, and the followers know where it ends.
   private func syncOutput() {
     guard let capture = watch.capture else { return }
+    let hadEnded = capture.hasEnded
     watch.carrying?.look(until: deadline(5))
     if !capture.sync(until: deadline(watch.context.settings.finalizeTimeout)) {
       watch.context.log.warning("The last output of the command could not be taken from its pipe in time")
     }
     // A stream that has ended meanwhile did not hear of it.
-    watch.carrying?.look(until: deadline(5))
+    if !hadEnded { watch.carrying?.look(until: deadline(5)) }
     for echo in watch.echoes { echo.finish(at: capture.status[echo.stream].written) }
     for scanner in watch.scanners { scanner.finish(at: capture.status[scanner.stream].written) }
   }
@@ -168,8 +169,10 @@ final class RunFinalizer: Sendable {
 
   /// Descendants of the command that have not ended since.
   private func leftProcesses() -> [LeftProcessRecord] {
+    let left = watch.sampler?.left ?? []
+    if left.isEmpty { return [] }
     let files = ProcFiles()
-    return (watch.sampler?.left ?? []).compactMap { process in
+    return left.compactMap { process in
       guard let stat = files.stat(process.identity.pid), ProcessIdentity(stat) == process.identity,
         !stat.isZombie
       else { return nil }

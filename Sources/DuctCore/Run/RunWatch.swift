@@ -145,7 +145,8 @@ final class RunWatch: Sendable {
           sample: { records?.add(keepsSamples ? $0 : nil, $1) },
           report: { report, isLast in
             if keepsSamples { records?.add(report, isLast: isLast) }
-            carrying?.look()
+            // After the last report the finalizer has them looked at.
+            if !isLast { carrying?.look() }
           },
           tree: { jobs?.note($0) },
           isHelper: { $0 != command && children.isKnown($0) },
