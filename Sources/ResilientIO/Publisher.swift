@@ -119,10 +119,14 @@ public final class Publisher: Sendable {
   }
 
   /// Carries what `source` has, and has not been carried yet. To be called whenever it has grown.
-  public func carry(_ source: any GrowingSource, to path: FilePath) {
-    state.update {
-      $0.work[path] = .growth(source)
-      $0.sources[path] = source
+  ///
+  /// - Parameter pause: seconds to wait before the first time, in which the rest may come. It ends when everything is
+  ///   finished.
+  public func carry(_ source: any GrowingSource, to path: FilePath, afterPause pause: Double = 0) {
+    state.update { state in
+      if pause > 0, state.sources[path] == nil { state.starts[path] = .now + pause }
+      state.work[path] = .growth(source)
+      state.sources[path] = source
     }
   }
 

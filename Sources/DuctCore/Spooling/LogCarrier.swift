@@ -30,6 +30,9 @@ struct CarriedSources: Sendable {
 /// Carries on a thread of this process: for log directories that answer for sure, since a thread that
 /// hangs in some file systems cannot be ended, and would hold this process up.
 final class ThreadCarrier: LogCarrier {
+  /// Seconds from the first line of usage.jsonl until it is carried, if the run does not end before.
+  private static let firstUsage = 0.01
+
   let publisher: Publisher
   private let sources: CarriedSources
   private let status: RelayStatus
@@ -86,7 +89,10 @@ final class ThreadCarrier: LogCarrier {
     for name in LogDirectory.replaced(paths.all, paths, captured: captured) { publisher.take(path(name)) }
   }
 
-  func carryUsage() { publisher.carry(sources.usage, to: path(paths.usage)) }
+  /// Of a command that is over at once the lines go out together with the end of the file, by one fsync.
+  func carryUsage() {
+    publisher.carry(sources.usage, to: path(paths.usage), afterPause: Self.firstUsage)
+  }
 
   func replaceInfo(_ bytes: [UInt8]) {
     let own = paths.info
