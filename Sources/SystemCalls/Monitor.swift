@@ -29,14 +29,16 @@ public final class Monitor<State>: @unchecked Sendable {
   }
 
   /// Reads or changes the state and wakes every waiter.
+  ///
+  /// They are woken when the lock is free again: before, each would only wait for it anew.
   @discardableResult
   public func update<Result, Failure: Error>(
     _ body: (inout State) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     pthread_mutex_lock(mutex)
     defer {
-      pthread_cond_broadcast(condition)
       pthread_mutex_unlock(mutex)
+      pthread_cond_broadcast(condition)
     }
     return try body(&state)
   }
@@ -58,14 +60,17 @@ public final class Monitor<State>: @unchecked Sendable {
     until deadline: MonotonicInstant? = nil, for body: (inout State) -> Result?
   ) -> Result? {
     pthread_mutex_lock(mutex)
-    defer { pthread_mutex_unlock(mutex) }
     var isLate = false
     while true {
       if let result = body(&state) {
+        pthread_mutex_unlock(mutex)
         pthread_cond_broadcast(condition)
         return result
       }
-      if isLate { return nil }
+      if isLate {
+        pthread_mutex_unlock(mutex)
+        return nil
+      }
       if let deadline {
         var limit = deadline.deadlineTime
         isLate = pthread_cond_timedwait(condition, mutex, &limit) == ETIMEDOUT
