@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <linux/magic.h>
+#include <malloc.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,6 +121,14 @@ pid_t duct_next_ended(void) {
 }
 
 char **duct_environment(void) { return environ; }
+
+// --- memory ------------------------------------------------------------------------------------
+
+void duct_share_heap(void) {
+#ifdef M_ARENA_MAX
+  mallopt(M_ARENA_MAX, 1);
+#endif
+}
 
 // --- descriptors -------------------------------------------------------------------------------
 

@@ -2,6 +2,10 @@ internal import CSystemCalls
 import Glibc
 public import SystemPackage
 
+/// Has all threads allocate from one heap; to be called before there is a second thread. glibc would give each a heap
+/// of its own, which costs more at the start of many threads that allocate little than waiting for one another does.
+public func useOneHeap() { duct_share_heap() }
+
 /// A thread of our own, for calls that may block: never Swift's concurrency pool, which has as many
 /// threads as cores, so that two hanging calls would stop everything.
 public struct OwnThread: Sendable {

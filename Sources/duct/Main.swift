@@ -8,6 +8,7 @@ import SystemCalls
 @main
 enum Main {
   static func main() {
+    useOneHeap()
     OwnProgram.protect()
     let words = arguments
     let name = words.first?.split(separator: "/").last ?? "duct"

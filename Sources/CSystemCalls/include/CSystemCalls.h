@@ -61,6 +61,10 @@ extern char **environ;
 /// The environment of this process, for Swift (a C global is not concurrency-safe there).
 char **duct_environment(void);
 
+// --- memory ------------------------------------------------------------------------------------
+
+void duct_share_heap(void);  ///< mallopt(M_ARENA_MAX): one heap for all threads, where the C library has several
+
 // --- descriptors -------------------------------------------------------------------------------
 
 int duct_pipe(int ends[2]);         ///< pipe2(O_CLOEXEC)
