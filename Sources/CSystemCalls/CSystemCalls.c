@@ -139,7 +139,7 @@ int duct_socket_pair(int ends[2]) { return socketpair(AF_UNIX, SOCK_STREAM | SOC
 int duct_memory_file(const char *name, size_t size) {
   int fd = memfd_create(name, MFD_CLOEXEC);
   if (fd < 0) return -1;
-  if (ftruncate(fd, (off_t)size) != 0) {
+  if (size > 0 && ftruncate(fd, (off_t)size) != 0) {
     int error = errno;
     close(fd);
     errno = error;

@@ -121,6 +121,8 @@ public final class PrivateFolder: Sendable {
       throw Refusal("open", error)
     }
     let file = FileDescriptor(rawValue: number)
+    // One that this very call has made is all that.
+    if options.isSuperset(of: [.create, .exclusiveCreate]) { return file }
     do throws(Refusal) {
       let information = try Self.status(file)
       guard information.st_mode & S_IFMT == S_IFREG else { throw Refusal("it is no regular file") }
