@@ -77,27 +77,36 @@ public struct SummaryTemplate: Sendable {
   }
 
   static func parse(_ text: String) throws(FormatError) -> [Piece] {
+    // On bytes: the default template is read before each command, and what means something in it is ASCII.
+    let bytes = Array(text.utf8)
+    let (opening, closing) = (UInt8(ascii: "{"), UInt8(ascii: "}"))
     var pieces: [Piece] = []
-    var literal = ""
-    var rest = text[...]
-    while let character = rest.popFirst() {
-      switch character {
-      case "{" where rest.first == "{", "}" where rest.first == "}":
-        literal.append(rest.removeFirst())
-      case "}":
+    var literal: [UInt8] = []
+    func endLiteral() {
+      if !literal.isEmpty { pieces.append(.literal(String(decoding: literal, as: UTF8.self))) }
+      literal = []
+    }
+    var at = 0
+    while at < bytes.count {
+      let byte = bytes[at]
+      if byte != opening, byte != closing {
+        literal.append(byte)
+        at += 1
+      } else if at + 1 < bytes.count, bytes[at + 1] == byte {
+        literal.append(byte)
+        at += 2
+      } else if byte == closing {
         throw FormatError(description: "a single '}' in the template; write '}}' for the character")
-      case "{":
-        guard let end = rest.firstIndex(of: "}") else {
+      } else {
+        guard let end = bytes[at...].firstIndex(of: closing) else {
           throw FormatError(description: "a '{' without its '}' in the template")
         }
-        if !literal.isEmpty { pieces.append(.literal(literal)) }
-        literal = ""
-        pieces.append(try field(rest[..<end]))
-        rest = rest[rest.index(after: end)...]
-      default: literal.append(character)
+        endLiteral()
+        pieces.append(try field(Substring(String(decoding: bytes[(at + 1)..<end], as: UTF8.self))))
+        at = end + 1
       }
     }
-    if !literal.isEmpty { pieces.append(.literal(literal)) }
+    endLiteral()
     return pieces
   }
 

@@ -59,11 +59,12 @@ struct ControlGroups: Sendable {
   ///   - exists: whether there is such a folder.
   init(membership: String, mounts: String, exists: (FilePath) -> Bool) {
     var paths: [String: String] = [:]
-    for line in membership.split(separator: "\n") {
-      let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+    for line in membership.utf8.split(separator: UInt8(ascii: "\n")) {
+      let parts = line.split(separator: UInt8(ascii: ":"), maxSplits: 2, omittingEmptySubsequences: false)
       guard parts.count == 3 else { continue }
-      if parts[1].isEmpty { paths["", default: String(parts[2])] = String(parts[2]) }
-      for name in parts[1].split(separator: ",") { paths[String(name)] = String(parts[2]) }
+      let path = Self.text(parts[2])
+      if parts[1].isEmpty { paths[""] = path }
+      for name in parts[1].split(separator: UInt8(ascii: ",")) { paths[Self.text(name)] = path }
     }
     let points = Self.mountPoints(mounts)
     func folder(_ controller: String) -> (mount: FilePath, inner: String)? {
@@ -121,21 +122,27 @@ struct ControlGroups: Sendable {
   /// By controller; "" for version 2.
   private static func mountPoints(_ mounts: String) -> [String: (root: String, place: String)] {
     var points: [String: (root: String, place: String)] = [:]
-    for line in mounts.split(separator: "\n") {
-      let words = line.split(separator: " ")
-      guard let dash = words.firstIndex(of: "-"), dash + 3 < words.count, words.count > 4 else { continue }
-      let point = (root: String(words[3]), place: String(words[4]))
-      switch words[dash + 1] {
+    // On bytes: this is done at the start of a run, and a host may have hundreds of mounts.
+    for line in mounts.utf8.split(separator: UInt8(ascii: "\n")) {
+      let words = line.split(separator: UInt8(ascii: " "))
+      guard let dash = words.firstIndex(where: { $0.elementsEqual("-".utf8) }), dash + 3 < words.count,
+        words.count > 4, words[dash + 1].starts(with: "cgroup".utf8)
+      else { continue }
+      let point = (root: text(words[3]), place: text(words[4]))
+      switch text(words[dash + 1]) {
       case "cgroup2": points[""] = points[""] ?? point
       case "cgroup":
-        for option in words[dash + 3].split(separator: ",") where controllers.contains(String(option)) {
-          points[String(option)] = points[String(option)] ?? point
+        for option in words[dash + 3].split(separator: UInt8(ascii: ",")).map(text)
+        where controllers.contains(option) {
+          points[option] = points[option] ?? point
         }
       default: break
       }
     }
     return points
   }
+
+  private static func text(_ part: Substring.UTF8View) -> String { String(Substring(part)) }
 
   /// Slurm's levels that are in the path, and the innermost group.
   private static func levels(_ path: String) -> [(level: String, path: String)] {
