@@ -25,7 +25,7 @@ TESTBED := contrib/testbed/testbed
 # them, so the loader need not look there for each of the system's. lld, the toolchain's own linker, does not warn of
 # mktemp in a part of Foundation that nobody calls.
 STATIC := .build/static
-SIMULATION_FLAGS := -Xswiftc -enable-testing -Xswiftc -DDUCT_SIMULATION -Xcc -DDUCT_RELAY_RANGES=4
+SIMULATION_FLAGS := -Xswiftc -enable-testing -Xswiftc -enforce-exclusivity=unchecked -Xswiftc -DDUCT_SIMULATION -Xcc -DDUCT_RELAY_RANGES=4
 RELEASE_FLAGS := -c release --static-swift-stdlib --disable-local-rpath -Xlinker -L$(CURDIR)/$(STATIC) \
   -Xswiftc -Xclang-linker -Xswiftc -static-libgcc -Xswiftc -Xclang-linker -Xswiftc -no-pie \
   -Xswiftc -use-ld=lld
@@ -69,7 +69,7 @@ simulate:
 	.build-simulate/release/delivery-simulator $(or $(SEEDS),1000000) $(FIRST)
 
 mutations:
-	@contrib/install-dependencies build
+	@contrib/install-dependencies build faults
 	@SWIFT=$(SWIFT) FLAGS="$(SIMULATION_FLAGS)" Tests/DeliverySimulation/mutations/try $(FAULTS)
 
 fuzz:

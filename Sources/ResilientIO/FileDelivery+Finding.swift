@@ -131,7 +131,8 @@ extension FileDelivery {
       guard let candidate, found.isSameFile(as: candidate.identity) else {
         return go(.finding(.droppingAnothers(.make)), .dropOpened)
       }
-      return named()
+      // Where a name is given by link(2) and unlink(2), the second of them may not have been carried out.
+      return named(mayHaveTemporary: found.links > 1)
     case (.openingCandidate, .failed(let error)): return fail("open", error)
     case (_, .failed(let error)): return fail("stat", error)
     default: return fail("stat", .ioError)

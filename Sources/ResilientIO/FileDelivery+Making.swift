@@ -164,12 +164,14 @@ extension FileDelivery {
   // MARK: Named
 
   /// The new file has its name.
-  mutating func named() -> Action {
+  ///
+  /// - Parameter mayHaveTemporary: and perhaps the one that it was made under.
+  mutating func named(mayHaveTemporary: Bool = false) -> Action {
     guard let made = candidate else { return create() }
     let note = self.note(of: made)
     if keepsLink(made) { links[made.number] = made.identity }
     if !isMadeInPlace {
-      leftNames.remove(made.number)
+      if mayHaveTemporary { leftNames.insert(made.number) } else { leftNames.remove(made.number) }
       temporary += 1
     }
     (candidate, abandoned, notesCandidate, namesToTake) = (nil, [], false, 0)

@@ -5,7 +5,8 @@ internal import SystemPackage
 extension FileReplacement {
   enum Preparing: Sendable, Equatable {
     case creating
-    case settling
+    /// The first of these names is looked at.
+    case settling([Int])
     case rememberingSettled
     case rememberingCreated
     case filling
@@ -26,7 +27,7 @@ extension FileReplacement {
       new = identity
       made.append(identity)
       // The directory is there. Of two notes one is written over: not that of the file that has the name.
-      return isSettled ? rememberCreated() : go(.preparing(.settling), .look(place))
+      return isSettled ? rememberCreated() : settle(namesToSettle)
     case (.creating, .failed(_, .fileExists)):
       leftNames.insert(temporary)
       namesTried += 1
@@ -35,9 +36,10 @@ extension FileReplacement {
       // It may have been made all the same.
       leftNames.insert(temporary)
       return fail(operation, error)
-    case (.settling, .found(let found)):
+    case (.settling(let names), .found(let found)):
+      guard isOurs(found) else { return settle(Array(names.dropFirst())) }
       isSettled = true
-      guard isOurs(found) else { return rememberCreated() }
+      name = names[0]
       ours = [found]
       return go(
         .preparing(.rememberingSettled), .remember(TargetNote(identity: found, name: name)))
@@ -45,9 +47,8 @@ extension FileReplacement {
       // It may be away with its directory: the next try looks again.
       foundNothing = true
       return clear("stat", .noSuchFileOrDirectory)
-    case (.settling, .absent), (.rememberingSettled, _):
-      isSettled = true
-      return rememberCreated()
+    case (.settling(let names), .absent): return settle(Array(names.dropFirst()))
+    case (.rememberingSettled, _): return rememberCreated()
     case (.settling, .failed(let operation, let error)): return clear(operation, error)
     case (.rememberingCreated, _): return go(.preparing(.filling), .fill)
     case (.filling, .written(let identity)):
@@ -67,6 +68,19 @@ extension FileReplacement {
     case (.clearing(let operation, let error), _): return fail(operation, error)
     default: return fail("create", .ioError)
     }
+  }
+
+  /// Every name that a file of ours may have: a noted one may have got its name without anybody having heard of it.
+  private var namesToSettle: [Int] {
+    notes.reduce(into: [name]) { names, note in
+      if !names.contains(note.name) { names.append(note.name) }
+    }
+  }
+
+  private mutating func settle(_ names: [Int]) -> Action {
+    if let next = names.first { return go(.preparing(.settling(names)), .look(.place(next))) }
+    isSettled = true
+    return rememberCreated()
   }
 
   private mutating func rememberCreated() -> Action {

@@ -1,11 +1,15 @@
 internal import SystemCalls
 internal import SystemPackage
 
-/// A temporary name may have another's file, by an exchange: that gets its name back.
+/// A temporary name may have another's file, by an exchange: that gets its name back. Where a third one has got that
+/// name meanwhile, it gets the next one that nothing has: what is another's is not removed.
 extension FileReplacement {
   enum Returning: Sendable, Equatable {
     case lookingAtStray(Int)
+    case lookingAtPlace(Int)
     case exchanging(Int)
+    case lookingAtWhatCameBack(Int)
+    case naming(Int, as: Int)
     case lookingAtWhatWentBack(String, Errno)
   }
 
@@ -14,33 +18,69 @@ extension FileReplacement {
   }
 
   mutating func step(_ step: Returning, _ event: Event) -> Action {
-    switch (step, event) {
-    case (.lookingAtStray(let number), .found(let found)):
-      if !isOurs(found), !wasMade(found) {
+    switch step {
+    case .lookingAtStray(let number): return stepStray(number, event)
+    case .lookingAtPlace(let number):
+      switch event {
+      case .found(let found) where isOurs(found) || wasMade(found):
         return go(.returning(.exchanging(number)), .exchange(.temporary(number), place))
+      case .found: return nameStray(number, as: name + 1)
+      case .absent: return nameStray(number, as: name)
+      default: return failReturning(event)
       }
+    case .exchanging(let number):
+      guard event == .done else { return failReturning(event) }
+      return go(.returning(.lookingAtWhatCameBack(number)), .look(.temporary(number)))
+    case .lookingAtWhatCameBack(let number):
+      switch event {
+      case .found(let found) where isOurs(found) || wasMade(found):
+        leftNames.insert(number)
+        return returned()
+      // Yet another has put its file there between the look and the exchange: that one is the stray now.
+      case .found: return fail("rename", .fileExists)
+      default: return failReturning(event)
+      }
+    case .naming(let number, as: let name):
+      switch event {
+      case .done: return returned()
+      case .failed(_, .fileExists) where name < self.name + Self.mostNames:
+        return nameStray(number, as: name + 1)
+      default: return failReturning(event)
+      }
+    case .lookingAtWhatWentBack(let operation, let error):
+      switch event {
+      case .found(let found) where isOurs(found) || wasMade(found) || isNew(found): return displaced()
+      case .found, .failed:
+        stray = temporary
+        return fail(operation, error)
+      default: return fail(operation, error)
+      }
+    }
+  }
+
+  private mutating func stepStray(_ number: Int, _ event: Event) -> Action {
+    switch event {
+    case .found(let found):
+      if !isOurs(found), !wasMade(found) { return go(.returning(.lookingAtPlace(number)), .look(place)) }
       leftNames.insert(number)
       return returned()
-    case (.lookingAtStray(let number), .absent):
+    case .absent:
       // It may be away with its directory.
       leftNames.suspect(number)
       return returned()
-    case (.exchanging(let number), .done):
-      // Under the temporary name is ours now, if anything.
-      leftNames.insert(number)
-      return returned()
-    case (.exchanging(let number), .failed(_, .noSuchFileOrDirectory)):
-      // Nothing has the name that it had.
-      return go(.returning(.exchanging(number)), .giveName(.temporary(number), to: place))
-    case (.lookingAtWhatWentBack, .found(let found)) where isOurs(found) || wasMade(found) || isNew(found):
-      return displaced()
-    case (.lookingAtWhatWentBack(let operation, let error), .found),
-      (.lookingAtWhatWentBack(let operation, let error), .failed):
-      stray = temporary
-      return fail(operation, error)
-    case (.lookingAtWhatWentBack(let operation, let error), _): return fail(operation, error)
-    case (_, .failed(let operation, let error)): return fail(operation, error)
-    default: return fail("rename", .ioError)
+    default: return failReturning(event)
+    }
+  }
+
+  private mutating func nameStray(_ number: Int, as name: Int) -> Action {
+    go(.returning(.naming(number, as: name)), .giveName(.temporary(number), to: .place(name)))
+  }
+
+  /// The stray stays one: the next try begins with it.
+  private mutating func failReturning(_ event: Event) -> Action {
+    switch event {
+    case .failed(let operation, let error): fail(operation, error)
+    default: fail("rename", event == .absent ? .noSuchFileOrDirectory : .ioError)
     }
   }
 

@@ -97,7 +97,8 @@ struct FileReplacement: Sendable {
   init(notes: [TargetNote] = [], isSuccessor: Bool = false, takesName: Bool = false, owner: UInt32) {
     self.notes = notes
     noted = notes
-    name = notes.last?.name ?? 0
+    // That of the file which was about to be named, if there is one: what it has put out belongs there.
+    name = notes.first?.name ?? 0
     isSettled = notes.count < 2
     stray = notes.compactMap(\.link).first
     notedLink = stray

@@ -74,6 +74,8 @@
       }
     }
 
+    /// No file is being dealt with.
+    var isIdle: Bool { jobs.allSatisfy { $0.next == nil } }
     var isDone: Bool { isFinishing && jobs.allSatisfy { $0.isDone || !$0.isCarried } }
     var leftovers: Bool { jobs.contains { $0.hasFailed } }
 

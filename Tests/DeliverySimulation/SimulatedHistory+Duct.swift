@@ -122,6 +122,8 @@
 
     func killCarrier() {
       notePlaces()
+      // In the middle of something: what it has done last may be noted nowhere.
+      if carrier?.isIdle == false { known.wasKilled = true }
       carrier?.die()
       carrier = nil
       carrierPause = 10

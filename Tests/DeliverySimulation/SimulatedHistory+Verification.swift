@@ -66,6 +66,11 @@
         if hasRivals { return }
         throw Violation(description: "\(place) is not there")
       }
+      // Of ranges that the page has forgotten, nobody knows the length when a file without a second copy is made anew.
+      let hasForgotten = [page.dropped(stream: index), page.unreadable(stream: index)].contains {
+        ($0.items.first?.shift ?? 0) != 0
+      }
+      if hasForgotten, !known.takenAway[index].isEmpty || !isCertain { return }
       let marks = known.marked[index].values.sorted { $0.lowerBound < $1.lowerBound }
       var expected = SimulatedExpectation(released: known.maxReleased[index])
       for range in marks where !range.isEmpty {
@@ -83,11 +88,6 @@
       }
       expected.add(Self.text[index], upTo: max(printed[index], expected.end))
       if inode.data == expected.bytes || expected.allows(inode.data, cut: known.takenAway[index]) { return }
-      // Of ranges that the page has forgotten, nobody knows the length when a file without a second copy is made anew.
-      let hasForgotten = [page.dropped(stream: index), page.unreadable(stream: index)].contains {
-        ($0.items.first?.shift ?? 0) != 0
-      }
-      if hasForgotten, !known.takenAway[index].isEmpty { return }
       if hasRivals || known.wasTamperedWith || fileSystem.wentUnheard || !isCertain {
         // What others cut or took away, and the stores had given back, nobody has: it reads as NUL bytes.
         if expected.allows(inode.data, anywhere: known.storesLost || fileSystem.wentUnheard) { return }

@@ -62,10 +62,11 @@
       stores[store] = nil
       let part = range.clamped(to: 0..<found.data.count)
       found.data.withUnsafeMutableBytes { bytes in
-        for index in part where bytes[index] != 0 {
-          bytes[index] = 0
-          found.held -= 1
-        }
+        let gone = UnsafeMutableRawBufferPointer(rebasing: bytes[part])
+        var given = 0
+        for byte in gone { given &+= byte == 0 ? 0 : 1 }
+        found.held -= given
+        gone.initializeMemory(as: UInt8.self, repeating: 0)
       }
       stores[store] = found
     }

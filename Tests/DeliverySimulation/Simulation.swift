@@ -68,7 +68,15 @@
     }
 
     /// On all cores. Stops after some failures.
-    package static func failures(in seeds: Range<UInt64>, atMost most: Int) -> [Failure] {
+    ///
+    /// - Parameters:
+    ///   - oneKind: of each seed's histories only one is played, of each kind in turn.
+    ///   - tell: called with each at once, on any thread.
+    package static func failures(
+      in seeds: Range<UInt64>, atMost most: Int, oneKind: Bool = false,
+      tell: @escaping @Sendable (Failure) -> Void = { _ in }
+    ) -> [Failure] {
+      let kinds = SimulatedHistory.Kind.allCases
       let state = Monitor((next: seeds.lowerBound, failures: [Failure]()))
       let cores = max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 1)
       let threads = (0..<cores).compactMap { _ in
@@ -82,7 +90,11 @@
             }
             guard let batch else { return }
             for seed in batch {
-              if let failure = failure(of: seed) { state.update { $0.failures.append(failure) } }
+              let found =
+                oneKind ? failure(of: seed, kinds[Int(seed % UInt64(kinds.count))]) : failure(of: seed)
+              guard let failure = found else { continue }
+              state.update { $0.failures.append(failure) }
+              tell(failure)
             }
           }
         }

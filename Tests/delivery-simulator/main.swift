@@ -1,5 +1,6 @@
-// delivery-simulator SEEDS [FIRST]: histories of runs from that many seeds. See docs/testing.md.
+// delivery-simulator SEEDS [FIRST [MOST]]: histories of runs from that many seeds. See docs/testing.md.
 //
+// It stops after MOST that went wrong (3).
 // Exit code 1 if one went wrong. It is built by `make simulate`.
 
 #if DEBUG || DUCT_SIMULATION
@@ -8,17 +9,18 @@
   import SystemCalls
 
   let numbers = CommandLine.arguments.dropFirst().compactMap { UInt64($0) }
-  guard let count = numbers.first, numbers.count == CommandLine.arguments.count - 1, numbers.count <= 2 else {
-    print("delivery-simulator: usage: delivery-simulator SEEDS [FIRST]")
+  guard let count = numbers.first, numbers.count == CommandLine.arguments.count - 1, numbers.count <= 3 else {
+    print("delivery-simulator: usage: delivery-simulator SEEDS [FIRST [MOST]]")
     exit(2)
   }
   let first = numbers.count > 1 ? numbers[1] : 0
+  let most = numbers.count > 2 ? Int(clamping: numbers[2]) : 3
   let start = MonotonicInstant.now
-  let failures = Simulation.failures(in: first..<first + count, atMost: 3)
-  let rate = Double(count) / max(MonotonicInstant.now.seconds(since: start), 0.001)
-  for failure in failures {
+  let failures = Simulation.failures(in: first..<first + count, atMost: most) { failure in
     print("seed \(failure.seed), \(failure.kind): \(failure.reason)\n\(failure.history)\n")
+    fflush(nil)
   }
+  let rate = Double(count) / max(MonotonicInstant.now.seconds(since: start), 0.001)
   if failures.isEmpty {
     print("\(count) histories from seed \(first), \(Int(rate)) a second: none went wrong")
   } else {
