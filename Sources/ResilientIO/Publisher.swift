@@ -51,7 +51,7 @@ public final class Publisher: Sendable {
     /// All that grow.
     var sources: [FilePath: any GrowingSource] = [:]
     var known: [FilePath: Knowledge] = [:]
-    /// Names that are ours whoever has them, until they have been tried once.
+    /// Names that are ours whoever has them, for one turn.
     var taken: Set<FilePath> = []
     /// Where files are, if not at their paths.
     var places: [FilePath: FilePath] = [:]
@@ -141,7 +141,8 @@ public final class Publisher: Sendable {
   }
 
   /// That name shall be ours, even if another run puts its file there again meanwhile: that one goes on
-  /// beside it. Holds for the first try.
+  /// beside it. Holds for the next turn of that file alone, which is to be had at once: a run that takes the name
+  /// later keeps it.
   public func take(_ path: FilePath) { state.update { $0.taken.insert(path) } }
 
   /// Tries everything that waits, whatever pause it has.

@@ -116,7 +116,7 @@ struct PublishingLoop {
   // MARK: One file
 
   private mutating func publish(_ work: Publisher.Work, at path: FilePath, isLast: Bool) {
-    defer { state.update { $0.taken.remove(path) } }
+    defer { endTaking(path) }
     var attempts = DeliveryAttempts(
       mayMakeDirectory: makesDirectories && !madeDirectories.contains(path.parent))
     while true {
@@ -144,6 +144,13 @@ struct PublishingLoop {
         }
       }
     }
+  }
+
+  /// Its name was to be ours for one turn. Whoever has it later may have begun since, and keeps it.
+  private mutating func endTaking(_ path: FilePath) {
+    guard state.update({ $0.taken.remove(path) != nil }) else { return }
+    files[path]?.leaveNameToOthers()
+    wholes[path]?.leaveNameToOthers()
   }
 
   private mutating func giveUp(

@@ -29,6 +29,9 @@ struct ReplacedFile {
   /// Another had the name in the last turn: this file is at `place`.
   var wasDisplaced: Bool { replacement.wasDisplaced }
 
+  /// From now on whoever has the name keeps it.
+  mutating func leaveNameToOthers() { replacement.takesName = false }
+
   /// - Parameter isLast: no replacement comes after this.
   mutating func replace(with bytes: [UInt8], isLast: Bool = false) throws(IOFailure) {
     var action = replacement.begin(isLast: isLast)

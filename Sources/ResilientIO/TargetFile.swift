@@ -33,6 +33,9 @@ struct TargetFile {
   /// What was found in the last turn.
   var discoveries: [FileDelivery.Discovery] { delivery.discoveries }
 
+  /// From now on whoever has the name keeps it.
+  mutating func leaveNameToOthers() { delivery.namesToTake = 0 }
+
   /// Delivers what the source has, as much as it wants at a time.
   ///
   /// - Parameter isLast: nothing is delivered after this; looks at the file in any case, and closes it.

@@ -58,6 +58,7 @@ private final class Service: Sendable {
 
   private let socket: FileDescriptor
   private let isSuccessor: Bool
+  private let start = MonotonicInstant.now
   private let waiting = Monitor(Waiting())
   /// duct has written its last records.
   private let isFinishing = Monitor(false)
@@ -166,9 +167,14 @@ private final class Service: Sendable {
   private func prepare(replacing: Bool) {
     let existing = LogDirectory.existing(manifest.paths)
     if replacing {
-      LogDirectory.remove(
-        LogDirectory.replaced(existing, manifest.paths, captured: manifest.captured))
-      carrier.takeNames(captured: manifest.captured)
+      let replaced = LogDirectory.replaced(existing, manifest.paths, captured: manifest.captured)
+      if MonotonicInstant.now < start + LogDirectory.patience {
+        LogDirectory.remove(replaced)
+        carrier.takeNames(carried: manifest.captured)
+      } else {
+        // The directory has hung, for hours perhaps: a run that began since then keeps its files.
+        LogDirectory.remove(LogDirectory.unchanged(replaced, since: manifest.startTime))
+      }
     }
     replies.send(CarrierReply(existing: replacing ? [] : existing))
   }

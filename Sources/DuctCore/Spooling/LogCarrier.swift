@@ -84,9 +84,20 @@ final class ThreadCarrier: LogCarrier {
     if sources.usage.readableLength > 0 { carryUsage() }
   }
 
-  /// Puts the records where they belong even if another run writes its own there again meanwhile.
-  func takeNames(captured: [Bool]) {
-    for name in LogDirectory.replaced(paths.all, paths, captured: captured) { publisher.take(path(name)) }
+  /// Makes the files now, and takes their names from another run that writes its own there again meanwhile.
+  ///
+  /// Now, since later there may be another: a run that has been started with --clobber after this one.
+  ///
+  /// - Parameter carried: the streams whose log files are made here, and not by the relay.
+  func takeNames(carried: [Bool]) {
+    for index in 0..<2 where carried[index] {
+      publisher.take(path(paths.stream(index)))
+      carryStream(index)
+    }
+    publisher.take(path(paths.usage))
+    carryUsage()
+    // It is made first of all records.
+    publisher.take(path(paths.info))
   }
 
   /// Of a command that is over at once the lines go out together with the end of the file, by one fsync.

@@ -7,6 +7,9 @@ internal import SystemPackage
 
 /// What is looked at in a log directory before a run. Blocks as long as the directory does.
 enum LogDirectory {
+  /// Seconds that a remote one may take to say what it holds; the command waits no longer.
+  static let patience = 5.0
+
   /// Records of these paths that are there already.
   static func existing(_ paths: LogPaths) -> [String] {
     paths.all.filter { path in
@@ -19,6 +22,15 @@ enum LogDirectory {
   static func replaced(_ existing: [String], _ paths: LogPaths, captured: [Bool]) -> [String] {
     existing.filter { path in
       (0..<2).allSatisfy { captured[$0] || path != paths.stream($0) }
+    }
+  }
+
+  /// Those of them that nobody has written since then, in seconds since 1970.
+  static func unchanged(_ existing: [String], since time: Double) -> [String] {
+    existing.filter { path in
+      var information = stat()
+      guard FilePath(escaped: path).withPlatformString({ lstat($0, &information) }) == 0 else { return false }
+      return Double(information.st_mtim.tv_sec) + 1 < time
     }
   }
 

@@ -51,8 +51,6 @@ struct LogSetup: Sendable {
 
 /// Makes a `LogSetup`.
 private struct LogSetupBuilder {
-  /// Seconds that a remote log directory may take to say what it holds; the command waits no longer.
-  private static let patience = 5.0
 
   let context: RunContext
   let spool: RunSpool
@@ -125,7 +123,7 @@ private struct LogSetupBuilder {
         credentials: context.surroundings.environment["KRB5CCNAME"]?.originalBytes,
         makesDirectories: !isMade
       ) { notice in CarrierNotice(notice).map(notices.tell) }
-      if settings.clobber { carrier.takeNames(captured: captured) }
+      if settings.clobber { carrier.takeNames(carried: stores.map { $0 != nil && $0?[.log] == nil }) }
       return LogSetup(
         spool: spool, stores: stores, carrier: carrier, journal: journal, wake: wake, isDirect: isDirect)
     } catch {
@@ -174,7 +172,7 @@ private struct LogSetupBuilder {
       )
       return nil
     }
-    let answer = carrier.prepare(replacing: settings.clobber, until: .now + Self.patience)
+    let answer = carrier.prepare(replacing: settings.clobber, until: .now + LogDirectory.patience)
     if let existing = answer, !existing.isEmpty { throw refusal(existing) }
     if answer == nil {
       log.warning(

@@ -1,0 +1,105 @@
+import Glibc
+import RecordText
+import SystemCalls
+import SystemPackage
+import TestSupport
+import Testing
+
+/// A run with --clobber takes its names when it begins. Who has them later has begun later, and keeps them.
+@Suite(.serialized) struct ClobberTests {
+  private let sandbox: Sandbox
+  init() throws { sandbox = try Sandbox() }
+
+  private func run(_ script: String, _ options: [String]) async throws -> Finished {
+    try await TestSupport.run(
+      Programs.duct, FaultFixture.quick + ["--clobber", "-p", "log_"] + options + ["bash", "-c", script],
+      in: sandbox)
+  }
+
+  /// The records of the run that has the names, and of the one beside it.
+  private func expect(second: String, first: String, _ label: Comment) throws {
+    let names = sandbox.names()
+    #expect(try sandbox.text("log_stdout") == second, label)
+    #expect(try sandbox.text("log_stderr") == "", label)
+    #expect(try sandbox.info()["execution_summary"]?["exit_code"] == 2, label)
+    #expect(try sandbox.usage().isEmpty == false, label)
+    for (name, text) in [("log_stdout.", first), ("log_stderr.", "late\n")] {
+      let beside = try #require(names.first { $0.hasPrefix(name) }, label)
+      #expect(try sandbox.text(beside) == text, label)
+    }
+    let info = try #require(names.first { $0.hasPrefix("log_info.json.") }, label)
+    #expect(try sandbox.info(info)["execution_summary"]?["exit_code"] == 1, label)
+    #expect(!names.contains { $0.hasPrefix(".") }, "\(names)")
+  }
+
+  @Test(arguments: ["never", "always"])
+  func theNamesOfALaterRunAreLeftToIt(_ localFirst: String) async throws {
+    let sandbox = self.sandbox
+    // Nothing is measured for the first record of usage before the second run has its own.
+    async let first = run(
+      "echo first; touch a; until [ -e b ]; do sleep 0.02; done; echo more; echo late >&2; exit 1",
+      ["--local-first", localFirst, "--r-i", "600"])
+    try await eventually { sandbox.exists("a") }
+    try await eventually { try sandbox.info()["run_state"] == "running" }
+    let second = try await run("echo second; exit 2", ["--local-first", localFirst])
+    #expect(second.code == 2)
+    try sandbox.write("", to: "b")
+    #expect(try await first.code == 1)
+    try expect(second: "second\n", first: "first\nmore\n", "\(localFirst)")
+  }
+}
+
+extension OnFaults {
+  /// The same where the log directory fails or hangs while the first run begins.
+  @Suite struct LateClobberTests {
+    private let fixture: FaultFixture
+    private var sandbox: Sandbox { fixture.sandbox }
+    init() throws { fixture = try FaultFixture() }
+
+    private static let names = ["stdout", "stderr", "usage.jsonl", "info.json"]
+
+    /// As another host sees the directory.
+    private func writeAll(_ text: String) throws {
+      for name in Self.names { try sandbox.write(text + name, to: "remote-backing/log_\(name)") }
+    }
+
+    @Test(arguments: ["fail any EACCES", "hang any"])
+    func aDirectoryThatAnswersLate(_ fault: String) async throws {
+      let (fixture, sandbox) = (self.fixture, self.sandbox)
+      try writeAll("old ")
+      for name in Self.names {
+        let touched = try await TestSupport.run(
+          "touch", ["-d", "1 hour ago", "remote-backing/log_\(name)"], in: sandbox)
+        #expect(touched.code == 0)
+      }
+      try fixture.remote.tell(fault)
+      let result = try await fixture.run(
+        "echo first; touch a; until [ -e b ]; do sleep 0.02; done; echo err >&2", ["--clobber"]
+      ) { _ in
+        try await eventually(60) { sandbox.exists("a") }
+        // It has tried to take its names.
+        if fault.hasPrefix("fail") {
+          try await eventually {
+            let failed = try fixture.spooledEvents().compactMap { $0["path"]?.string }
+            return Self.names.allSatisfy { name in failed.contains { $0.hasSuffix(name) } }
+          }
+        }
+        // A later run has stdout and info.json by now; the rest is from before.
+        for name in ["stdout", "info.json"] {
+          try sandbox.write("later " + name, to: "remote-backing/log_\(name)")
+        }
+        try fixture.remote.tell("clear")
+        try sandbox.write("", to: "b")
+      }
+      #expect(result.code == 0, "\(result)")
+      #expect(try fixture.logText("log_stdout") == "later stdout")
+      #expect(try fixture.logText("log_info.json") == "later info.json")
+      let names = sandbox.names("remote-backing")
+      let beside = try #require(names.first { $0.hasPrefix("log_stdout.") })
+      #expect(try fixture.logText(beside) == "first\n")
+      // What is older than the run is replaced, where that can be seen.
+      if fault.hasPrefix("hang") { #expect(try fixture.logText("log_stderr") == "err\n") }
+      #expect(!names.contains { $0.hasPrefix(".") }, "\(names)")
+    }
+  }
+}
