@@ -201,9 +201,12 @@ public final class PrivateFolder: Sendable {
 
   public func remove(_ name: String) { remove(Array(name.utf8)) }
 
-  /// Removes everything in it, and then the folder itself, as long as its name leads to it.
-  func removeWithContents() {
-    for name in names() { remove(name) }
+  /// Removes the files in it that are ours, and then the folder itself, as long as its name leads to it and nothing
+  /// else is in it. No folder in it is touched: we make none.
+  func remove(_ isOurs: ([UInt8]) -> Bool) {
+    for name in names() where isOurs(name) {
+      FilePath(bytes: name).withPlatformString { _ = unlinkat(descriptor.rawValue, $0, 0) }
+    }
     if isInPlace { path.withPlatformString { _ = rmdir($0) } }
   }
 }

@@ -46,7 +46,8 @@ public final class SpoolFolder: Sendable {
     guard let folder = try? PrivateFolder(hidden, in: base),
       folder.modification < time(nil) - secondsToMakeOne, (try? lock(folder)) != nil
     else { return }
-    folder.removeWithContents()
+    // It gets its files once it has its name: what holds anything is not ours.
+    base.remove(hidden)
   }
 
   /// Opens one that is there. Nil while another process has it.
@@ -95,7 +96,8 @@ public final class SpoolFolder: Sendable {
     (try? PrivateFolder(folder)).flatMap { try? lockCarrying($0, until: .now + 5) } != nil
   }
 
-  private static let carrier = "carrier"
+  /// The file that is the lock of the process that carries.
+  public static let carrier = "carrier"
 
   private static func lockCarrying(
     _ folder: PrivateFolder, until deadline: MonotonicInstant
@@ -119,6 +121,8 @@ public final class SpoolFolder: Sendable {
 
   public func file(_ name: String) -> FilePath { path.appending(name: name) }
 
-  /// Removes it with all that is in it. Its lock is held as long as it is open.
-  public func remove() { contents.removeWithContents() }
+  /// Removes what is ours in it, and then it, unless more is in it. Its lock is held as long as it is open.
+  ///
+  /// - Parameter isOurs: asked for each name.
+  public func remove(_ isOurs: ([UInt8]) -> Bool) { contents.remove(isOurs) }
 }

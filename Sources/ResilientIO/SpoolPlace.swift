@@ -25,6 +25,13 @@ public enum SpoolPlace: Sendable, Equatable {
 
   private static func name(_ uid: UInt32) -> String { "duct-\(uid)" }
 
+  /// Whether a folder of that name can be a spool, of whatever user: `duct-UID`, or that and `-` and a random name.
+  public static func isName(_ name: [UInt8]) -> Bool {
+    let parts = name.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
+    return (2...3).contains(parts.count) && parts[0].elementsEqual("duct".utf8) && !parts[1].isEmpty
+      && parts[1].allSatisfy { (0x30...0x39).contains($0) } && parts.last?.isEmpty == false
+  }
+
   // MARK: What is there
 
   /// The spools in this place, without making one. Others may look into them, where somebody has allowed that since:

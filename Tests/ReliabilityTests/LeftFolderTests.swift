@@ -70,7 +70,7 @@ import Testing
     let user = try UserFixture(61_331, in: sandbox)
     let damaged = try await user.leaveARunWaiting(in: "a")
     _ = try await user.leaveARunWaiting(in: "b")
-    let empty = "\(damaged.removingLastComponent())/0"
+    let empty = "\(damaged.removingLastComponent())/20261128t054249-11e8540437"
     let script = """
       rm \(damaged)/manifest.json; mkdir \(empty); : > \(empty)/stdout; mkdir c
       duct \(Self.options) --fail-time 0 -p c/x_ sh -c '

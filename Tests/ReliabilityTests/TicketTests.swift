@@ -160,7 +160,7 @@ extension OnFaults {
       ) { recover in
         // It waits for whoever has the lock, who then removes all.
         try await eventually { Proc.isSleeping(recover) }
-        try SpoolFolder(folder, inheriting: lock).remove()
+        try SpoolFolder(folder, inheriting: lock).remove { _ in true }
       }
       #expect(recovered.code == 0 && recovered.stderr == "")
       #expect(recovered.stdout == "Delivered by another: \(folder)\n")

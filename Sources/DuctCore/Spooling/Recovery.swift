@@ -68,10 +68,13 @@ public struct Recovery: Sendable {
   /// Whether a word of the command line is the folder of a run, wherever that is.
   public static func isFolderOfRun(_ word: String) -> Bool {
     let path = FilePath(escaped: word)
+    // Also one behind a link: it is refused, and not taken for a directory with a record.
+    if path.appending(name: RunManifest.fileName).withPlatformString({ access($0, F_OK) }) == 0 {
+      return true
+    }
     // That of another user cannot be looked into: it is told by where it is.
-    let isInSpool = path.parent.nameBytes.starts(with: "duct-".utf8)
-    return path.withPlatformString { access($0, F_OK) == 0 || errno == EACCES }
-      && (isInSpool || (try? PrivateFolder(path))?.has(RunManifest.fileName) ?? false)
+    return SpoolPlace.isName(path.parent.nameBytes) && RunID.isRunID(String(escaping: path.nameBytes))
+      && path.withPlatformString { access($0, F_OK) == 0 || errno == EACCES }
   }
 
   // MARK: Bringing home
@@ -107,6 +110,9 @@ public struct Recovery: Sendable {
         guard let found = try Self.open(folder, patience: patience) else { return .busy }
         opened = found
       }
+      let run = SpooledRun(opened.contents)
+      // Nothing is made in a folder that may be of no run.
+      guard run.manifest != nil || run.hasNothing else { return .unusable(run.problem ?? "") }
       guard let carrying = try opened.lockCarrying(until: .now + (lock == nil ? patience : limit)) else {
         return .busy
       }
@@ -127,7 +133,7 @@ public struct Recovery: Sendable {
       }
     }
     if run.hasNothing {
-      folder.remove()
+      folder.removeRun()
       return .empty
     }
     guard var manifest = run.manifest else { return .unusable(run.problem ?? "it has no manifest") }
@@ -136,7 +142,7 @@ public struct Recovery: Sendable {
       var recovery = RecoveredRun(folder, manifest, run, credentials, hasMoved: directory != nil)
       let recovered = try recovery.deliver(jobs: jobs, limit: limit)
       if recovered.leftovers.isEmpty {
-        folder.remove()
+        folder.removeRun()
         return .delivered(prefix: manifest.paths.prefix, notes: recovered.notes)
       }
       return .waiting(

@@ -18,6 +18,20 @@ struct RunSpool: Sendable {
     static func stream(_ index: Int) -> String { index == 0 ? stdout : stderr }
     /// The beginning of a stream, from a log file that was removed.
     static func head(_ index: Int) -> String { stream(index) + ".head" }
+
+    private static let all = Set(
+      [status, stdout, stderr, head(0), head(1), usage, info, RunManifest.fileName, SpoolFolder.carrier]
+        .map { Array($0.utf8) })
+
+    /// Whether a file of that name in the folder of a run is one of duct's. Nothing else is removed there.
+    static func isOurs(_ name: [UInt8]) -> Bool {
+      if all.contains(name) { return true }
+      // Where a file was being replaced: `.NAME.PID.tmp`.
+      let parts = name.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+      return parts.count > 3 && parts[0].isEmpty && parts[parts.count - 1].elementsEqual("tmp".utf8)
+        && parts[parts.count - 2].allSatisfy { (0x30...0x39).contains($0) }
+        && all.contains(Array(parts[1..<(parts.count - 2)].joined(separator: [UInt8(ascii: ".")])))
+    }
   }
 
   /// Bytes of output in memory, where no disk can hold them.
@@ -45,7 +59,7 @@ struct RunSpool: Sendable {
       if let made {
         log.warning(
           "\(made.path) cannot be used: what cannot be written to the log directory is kept in memory")
-        made.remove()
+        made.removeRun()
       }
       (folder, status) = (nil, try RelayStatus())
     }
@@ -123,5 +137,10 @@ struct RunSpool: Sendable {
   }
 
   /// Removes the folder: all is where it belongs.
-  func remove() { folder?.remove() }
+  func remove() { folder?.removeRun() }
+}
+
+extension SpoolFolder {
+  /// Removes the folder of a run that has nothing waiting any more.
+  func removeRun() { remove(RunSpool.FileName.isOurs) }
 }

@@ -24,12 +24,19 @@ struct SpooledRun {
     }
   }
 
+  /// Where nothing else says so, it is told by its name that a run has made the folder.
+  private var hasNameOfRun: Bool { RunID.isRunID(String(escaping: folder.path.nameBytes)) }
+
+  /// Whether a run has made the folder, as far as that can be told without a manifest that can be read.
+  private var isOfRun: Bool { hasNameOfRun || page != nil || folder.has(RunManifest.fileName) }
+
   /// Nothing is left to be delivered. To be asked only of a run that is over.
   var hasNothing: Bool {
     typealias Name = RunSpool.FileName
     guard let manifest else {
       // One that never came so far as to say where its files belong, and has no files either.
-      return !folder.has(RunManifest.fileName)
+      return hasNameOfRun && !folder.has(RunManifest.fileName)
+        && folder.names().allSatisfy(RunSpool.FileName.isOurs)
         && [Name.stdout, Name.stderr, Name.usage, Name.info].allSatisfy { (folder.size(of: $0) ?? 0) == 0 }
     }
     guard let page else { return false }
@@ -39,8 +46,8 @@ struct SpooledRun {
   /// - Parameter state: nil to tell it from what is there.
   func described(as state: WaitingRun.State?) -> WaitingRun? {
     guard let manifest else {
-      // One that is being made has no manifest yet.
-      return state == .running
+      // One that is being made has no manifest yet, and what is of no run never has one.
+      return state == .running || !isOfRun
         ? nil : WaitingRun(damaged: folder.path, problem ?? "", since: folder.modification)
     }
     let bytes = (0..<2).map { page?.bytesWaiting(stream: $0, manifest) ?? 0 }

@@ -84,7 +84,7 @@ extension WaitingRun {
     }
     let run = SpooledRun(folder.contents)
     if run.hasNothing {
-      folder.remove()
+      folder.removeRun()
       return nil
     }
     return run.described(as: nil)
