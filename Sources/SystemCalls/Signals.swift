@@ -75,5 +75,12 @@ public func isIgnored(_ number: CInt) -> Bool { duct_ignores(number) }
 /// Whether a signal has arrived at this process and waits, being blocked.
 public func isPending(_ number: CInt) -> Bool { duct_is_pending(number) }
 
+/// Takes back what has arrived of these signals and waits, being blocked.
+public func dropPending(_ signals: SignalSet) {
+  var set = signals.raw
+  var noTime = timespec()
+  while sigtimedwait(&set, nil, &noTime) > 0 {}
+}
+
 /// Ignores a signal from now on. Programs started later inherit that.
 public func ignoreSignal(_ number: CInt) { duct_ignore(number) }

@@ -10,18 +10,11 @@ import Glibc
 import OutputRelay
 import SystemCalls
 
-// It ends at the end of the pipes, and at nothing else: not with the terminal, not with duct. A write
-// beyond the user's file size limit shall fail, not kill.
-for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGXFSZ, SIGTSTP, SIGUSR1, SIGUSR2] {
+// It ends at the end of the pipes, and at nothing else: not with the terminal, not with duct.
+for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGTSTP, SIGUSR1, SIGUSR2] {
   ignoreSignal(signal)
 }
-
-// The user's limit for files is the command's; the relay takes what it may.
-var limit = rlimit()
-if getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0 {
-  limit.rlim_cur = limit.rlim_max
-  setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
-}
+outliveFileSizeLimit()
 
 do {
   let parts = try RelayPlacement.parts()

@@ -56,6 +56,7 @@ struct RecoverSubcommand: ParsableCommand {
   }
 
   func run() throws {
+    outliveFileSizeLimit()
     let surroundings = Surroundings()
     let limit = slurmTimeout
     let recovery = Recovery(surroundings, spoolDirectory: spoolDir) { path in

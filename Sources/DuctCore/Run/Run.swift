@@ -200,6 +200,8 @@ final class RunContext: Sendable {
     }
     endBeingSubreaper()
     unsetenv(OwnProgram.variable)
+    // They came for what duct has written, and would kill the command.
+    dropPending(SignalSet([SIGXFSZ, SIGPIPE]))
     originalMask.setAsMask()
     let arguments = settings.command.map { FilePath(bytes: $0).withPlatformString { strdup($0) } }
     if let name = arguments.first.flatMap({ $0 }) { execvp(name, arguments + [nil]) }

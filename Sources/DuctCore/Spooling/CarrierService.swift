@@ -19,6 +19,9 @@ public enum CarrierService {
   ///   - isSuccessor: another has done some of it, and was killed.
   /// - Returns: an exit code.
   public static func run(folder: String, isSuccessor: Bool) -> CInt {
+    outliveFileSizeLimit()
+    // duct may go while it is told something.
+    ignoreSignal(SIGPIPE)
     let socket = FileDescriptor(rawValue: CarrierPlacement.socket)
     guard let manifest = RunManifest.read(FilePath(escaped: folder)),
       let page = CarrierPlacement.open(CarrierPlacement.status),
