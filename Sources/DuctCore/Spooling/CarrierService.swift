@@ -131,6 +131,15 @@ private final class Service: Sendable {
         return
       }
     }
+    hearTheEnd()
+  }
+
+  /// duct was killed. Some servers tell of an error only when a file is closed: the end of this process would close the
+  /// files too, and nobody would hear it. What was proven goes back on the page, and whoever recovers the run writes
+  /// it again.
+  private func hearTheEnd() {
+    guard waiting.withLock({ $0.isOpen }) else { return }
+    _ = carrier.finish(until: nil)
   }
 
   /// Looks at the log directory, on a thread of its own, as long as that takes. Nothing is carried before.

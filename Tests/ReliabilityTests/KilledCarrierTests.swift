@@ -1,0 +1,39 @@
+import Glibc
+import RecordText
+import SystemCalls
+import SystemPackage
+import TestSupport
+import Testing
+
+extension OnFaults {
+  /// What becomes of the files that the carrier of a killed duct has open.
+  @Suite struct KilledDuctTests {
+    private let fixture: FaultFixture
+    init() throws { fixture = try FaultFixture() }
+
+    @Test(arguments: ["stdout", "usage.jsonl"])
+    func whatAServerTellsOnlyAtCloseIsHeardWhenDuctIsKilled(_ name: String) async throws {
+      let (fixture, sandbox) = (self.fixture, self.fixture.sandbox)
+      try fixture.remote.tell("drop at flush EIO path log_\(name)")
+      let result = try await fixture.run(
+        "seq 5000; touch a; until [ -e b ]; do sleep 0.02; done; seq 5001 6000"
+      ) {
+        duct in
+        try await eventually { sandbox.exists("a") }
+        // All of it was taken, and an fsync has said that it is safe.
+        try await eventually {
+          try fixture.log("log_stdout").count == 23_893 && !fixture.log("log_usage.jsonl").isEmpty
+        }
+        try fixture.remote.tell("clear")
+        kill(duct, SIGKILL)
+        try sandbox.write("", to: "b")
+      }
+      #expect(result.signal == SIGKILL)
+      try await eventually(60) { sandbox.spooledRuns().isEmpty }
+      #expect(try fixture.logText("log_stdout") == (1...6000).map { "\($0)\n" }.joined())
+      #expect(try !fixture.log("log_usage.jsonl").contains(0))
+      #expect(try fixture.info()["run_state"] == "interrupted")
+      #expect(!sandbox.names("remote-backing").contains { $0.hasPrefix(".") })
+    }
+  }
+}
