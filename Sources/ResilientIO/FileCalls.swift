@@ -60,6 +60,12 @@ enum FileCalls {
     return try FileIdentity.asked(at: path, followingLinks: false)
   }
 
+  /// Of the directory that a path's last component is in, wherever links lead.
+  static func directoryStatus(of path: FilePath) throws(Errno) -> FileIdentity {
+    try drive("stat", path.parent)
+    return try FileIdentity.asked(at: path.parent, followingLinks: true)
+  }
+
   static func rename(_ from: FilePath, _ to: FilePath) throws(Errno) {
     try drive("rename", to)
     try valueOrErrno { from.withPlatformString { from in to.withPlatformString { Glibc.rename(from, $0) } } }

@@ -5,6 +5,9 @@ internal import SystemPackage
 ///
 /// The file is taken out of its name first: between a look and unlink(2) another file could get there. Whoever is
 /// killed in between, or fails, begins again.
+///
+/// What is not found is gone, unless its directory is away: moved, or not mounted. Then the removal has failed, and
+/// is done later.
 struct FileRemoval: Sendable {
   enum Action: Sendable, Equatable {
     /// → found, absent
@@ -13,6 +16,8 @@ struct FileRemoval: Sendable {
     case giveName(TargetName, to: TargetName)
     /// → done
     case remove(TargetName)
+    /// At the directory of the file. → found, absent
+    case lookAtDirectory
     case finished
     case failed(String, Errno)
   }
@@ -28,10 +33,16 @@ struct FileRemoval: Sendable {
     case lookingAtLink
     case looking
     case takingAway
+    /// Something has the name that ours was to be taken to.
+    case lookingAtObstacle
     case lookingAtAway
-    case puttingBack
+    /// To the name of that number.
+    case puttingBack(FileIdentity, Int)
+    case lookingWhoHasPlace(FileIdentity, Int)
     case removing
+    case removingSecond
     case removingLink
+    case lookingAtDirectory
     case cleaning
   }
 
@@ -46,6 +57,11 @@ struct FileRemoval: Sendable {
   private var step = Step.looking
   /// The file system gives a name without taking it from another.
   private var canTakeAway = true
+  /// More files under our names are not passed by.
+  private static let mostNames = 16
+  /// One of ours was there, or what has its name.
+  private var hasFound = false
+  private var obstacles = 0
   private var leftNames = LeftNames(isSuccessor: true)
   /// Second names, which may have another's file after an exchange that was broken off.
   private let links: Set<Int>
@@ -76,10 +92,12 @@ struct FileRemoval: Sendable {
     guard let note = notes.first else { return .failed("stat", .ioError) }
     switch (step, event) {
     case (.lookingAtLink, .found(let found)):
+      hasFound = true
       linked = found
       return look(note)
     case (.lookingAtLink, .absent): return look(note)
     case (.looking, .found(let found)):
+      hasFound = true
       guard isOurs(found, note) else { return lookAtAway() }
       return canTakeAway
         ? go(.takingAway, .giveName(note.place, to: Self.away)) : go(.removing, .remove(note.place))
@@ -89,15 +107,43 @@ struct FileRemoval: Sendable {
       // Then there is nothing better than a look just before.
       canTakeAway = false
       return look(note)
+    case (.takingAway, .failed(.fileExists)) where obstacles < 3:
+      obstacles += 1
+      return go(.lookingAtObstacle, .look(Self.away))
     case (.takingAway, .failed(let error)): return .failed("rename", error)
+    case (.lookingAtObstacle, .found(let found)):
+      // Ours, where link(2) and unlink(2) stand for the rename, and the second was not done: it has both names.
+      if isOurs(found, note) { return go(.removingSecond, .remove(Self.away)) }
+      return go(.puttingBack(found, note.name), .giveName(Self.away, to: note.place))
+    case (.lookingAtObstacle, .absent), (.removingSecond, .done),
+      (.removingSecond, .failed(.noSuchFileOrDirectory)):
+      return look(note)
     case (.lookingAtAway, .found(let found)):
+      hasFound = true
       return isOurs(found, note)
-        ? go(.removing, .remove(Self.away)) : go(.puttingBack, .giveName(Self.away, to: note.place))
-    case (.lookingAtAway, .absent), (.removing, .done), (.removing, .failed(.noSuchFileOrDirectory)),
-      (.puttingBack, .done):
-      return removeLink(of: note)
+        ? go(.removing, .remove(Self.away))
+        : go(.puttingBack(found, note.name), .giveName(Self.away, to: note.place))
+    case (.puttingBack(let found, let number), .failed(.fileExists)):
+      return go(.lookingWhoHasPlace(found, number), .look(.place(number)))
     case (.puttingBack, .failed(let error)): return .failed("rename", error)
-    case (.removing, .failed(let error)): return .failed("unlink", error)
+    case (.lookingWhoHasPlace(let other, let number), .found(let found)):
+      // It has both names; or another has its name since, and it goes beside that.
+      if found.isSameFile(as: other) { return go(.removingSecond, .remove(Self.away)) }
+      guard number < note.name + Self.mostNames else { return .failed("rename", .fileExists) }
+      return go(.puttingBack(other, number + 1), .giveName(Self.away, to: .place(number + 1)))
+    case (.lookingWhoHasPlace(let other, let number), .absent):
+      return go(.puttingBack(other, number), .giveName(Self.away, to: .place(number)))
+    case (.puttingBack, .done): return obstacles > 0 ? look(note) : removeLink(of: note)
+    case (.lookingAtAway, .absent), (.removing, .done), (.removing, .failed(.noSuchFileOrDirectory)):
+      return removeLink(of: note)
+    case (.removing, .failed(let error)), (.removingSecond, .failed(let error)):
+      return .failed("unlink", error)
+    case (.lookingAtDirectory, .found(let found)):
+      // What is mounted there is another file system, or none.
+      guard found.device == note.identity.device else { return .failed("find", .noSuchFileOrDirectory) }
+      hasFound = true
+      return next()
+    case (.lookingAtDirectory, .absent): return .failed("find", .noSuchFileOrDirectory)
     case (.removingLink, .failed(let error)) where error != .noSuchFileOrDirectory:
       return .failed("unlink", error)
     case (.removingLink, _): return next()
@@ -126,6 +172,8 @@ struct FileRemoval: Sendable {
   }
 
   private mutating func next() -> Action {
+    // One of them is enough: all were in one directory.
+    if !hasFound { return go(.lookingAtDirectory, .lookAtDirectory) }
     notes.removeFirst()
     return begin()
   }

@@ -71,11 +71,15 @@ public enum RecordFile {
       case .look(let name): return .found(try FileCalls.status(names.path(name)))
       case .giveName(let from, let to): try FileCalls.renameNew(names.path(from), names.path(to))
       case .remove(let name): try FileCalls.unlink(names.path(name))
+      case .lookAtDirectory: return .found(try FileCalls.directoryStatus(of: names.path))
       case .finished, .failed: break
       }
       return .done
     } catch {
-      if case .look = action, error == .noSuchFileOrDirectory { return .absent }
+      if error == .noSuchFileOrDirectory {
+        if case .look = action { return .absent }
+        if case .lookAtDirectory = action { return .absent }
+      }
       return .failed(error)
     }
   }

@@ -77,6 +77,11 @@
         case .look(let name): return try fileSystem.look(spelled(name), &chance).map { .found($0) } ?? .absent
         case .giveName(let from, let to): try fileSystem.giveName(spelled(from), spelled(to), &chance)
         case .remove(let name): try fileSystem.remove(spelled(name), &chance)
+        case .lookAtDirectory:
+          if let outage = fileSystem.outage { throw outage }
+          if fileSystem.isAway || fileSystem.isMissing { return .absent }
+          return .found(
+            FileIdentity(device: 1, inode: 1, size: 0, modification: .init(seconds: 0, nanoseconds: 0)))
         case .finished, .failed: break
         }
         return .done

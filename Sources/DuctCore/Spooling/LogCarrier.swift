@@ -25,6 +25,8 @@ struct CarriedSources: Sendable {
   /// Nil where a stream is not captured.
   var streams: [RenderedOutput?]
   var usage: any GrowingSource
+  /// Log files that the relay writes itself, as far as they are open here.
+  var logFiles: [FileDescriptor] = []
 }
 
 /// Carries on a thread of this process: for log directories that answer for sure, since a thread that
@@ -126,7 +128,10 @@ final class ThreadCarrier: LogCarrier {
   func discard(until deadline: MonotonicInstant) -> [Publisher.Leftover] {
     // What it has not written is not wanted any more.
     _ = publisher.finish(until: deadline)
-    return LogDirectory.removeOurs(paths, status: status, label: label)
+    // A directory that is not there may have been moved. That of a log file without a name was removed.
+    return LogDirectory.removeOurs(paths, status: status, label: label) { [sources] in
+      sources.logFiles.contains(where: LogDirectory.isRemoved)
+    }
   }
 
   var events: [IOEvent] { publisher.events }

@@ -36,11 +36,13 @@ enum LogDirectory {
 
   /// Removes what this run has put there, and nothing that others have put in its place.
   ///
-  /// - Parameter status: on it stands which files are ours. Those that are removed are taken off it.
+  /// - Parameters:
+  ///   - status: on it stands which files are ours. Those that are removed are taken off it.
+  ///   - wasEmptied: asked where the directory is not there: whether all in it was removed with it.
   /// - Returns: what could not be removed.
   static func removeOurs(
     _ paths: LogPaths, status: RelayStatus, label: String,
-    _ targets: [RelayStatus.Target] = RelayStatus.Target.allCases
+    _ targets: [RelayStatus.Target] = RelayStatus.Target.allCases, wasEmptied: () -> Bool = { false }
   ) -> [Publisher.Leftover] {
     targets.compactMap { target in
       let path = FilePath(escaped: paths.path(of: target))
@@ -49,10 +51,17 @@ enum LogDirectory {
         status.forget(target)
         return nil
       } catch {
+        if error.errno == .noSuchFileOrDirectory, wasEmptied() {
+          status.forget(target)
+          return nil
+        }
         return .init(path: path, bytes: 0, failure: error.description)
       }
     }
   }
+
+  /// Whether a file that is open has no name any more.
+  static func isRemoved(_ file: FileDescriptor) -> Bool { FileIdentity(of: file)?.links == 0 }
 
   /// Makes way for new ones. A run that still writes into the old ones keeps them, beside the new.
   static func remove(_ paths: [String]) {

@@ -147,7 +147,8 @@ private struct LogSetupBuilder {
     let streams = stores.enumerated().map { index, stores in
       stores.map { RenderedOutput(stream: index, stores: $0, status: status, wake: { wake.signalEvent() }) }
     }
-    return (CarriedSources(streams: streams, usage: journal), journal)
+    let logFiles = stores.compactMap { $0?[.log] }
+    return (CarriedSources(streams: streams, usage: journal, logFiles: logFiles), journal)
   }
 
   private func refusal(_ existing: [String]) -> UsageError {

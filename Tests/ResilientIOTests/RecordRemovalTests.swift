@@ -1,0 +1,75 @@
+import Glibc
+import SystemCalls
+import SystemPackage
+import TestSupport
+import Testing
+
+@testable import ResilientIO
+
+/// The removal of a run's own files.
+@Suite struct RecordRemovalTests {
+  private let sandbox: Sandbox
+  private static let away = "logs/.file.run.99.tmp"
+
+  init() throws {
+    sandbox = try Sandbox()
+    try sandbox.makeDirectory("logs")
+  }
+
+  private func note(_ name: String = "logs/file") throws -> TargetNote {
+    TargetNote(identity: try FileIdentity.asked(at: sandbox[name], followingLinks: false), name: 0)
+  }
+
+  private func remove(_ note: TargetNote) throws {
+    try RecordFile.remove(sandbox["logs/file"], [note], label: "run")
+  }
+
+  @Test func aDirectoryThatIsAwayIsNoRemoval() throws {
+    try sandbox.write("ours", to: "logs/file")
+    let note = try note()
+    rename(sandbox["logs"].string, sandbox["elsewhere"].string)
+    let failure = #expect(throws: IOFailure.self) { try remove(note) }
+    #expect(failure?.errno == .noSuchFileOrDirectory)
+    rename(sandbox["elsewhere"].string, sandbox["logs"].string)
+    try remove(note)
+    #expect(sandbox.names("logs") == [])
+    // Whoever has removed it since.
+    try remove(note)
+  }
+
+  @Test func whereAnotherFileSystemIsMountedNothingIsGone() throws {
+    try sandbox.write("ours", to: "logs/file")
+    var note = try note()
+    unlink(sandbox["logs/file"].string)
+    note.identity.device += 1
+    #expect(throws: IOFailure.self) { try remove(note) }
+  }
+
+  /// Where link(2) and unlink(2) stand for a rename, and one process was killed between them.
+  @Test func aFileWithBothNamesIsRemoved() throws {
+    try sandbox.write("ours", to: "logs/file")
+    link(sandbox["logs/file"].string, sandbox[Self.away].string)
+    try remove(note())
+    #expect(sandbox.names("logs") == [])
+  }
+
+  @Test func anothersFileWithBothNamesKeepsItsOwn() throws {
+    try sandbox.write("ours", to: "logs/ours")
+    let note = try note("logs/ours")
+    unlink(sandbox["logs/ours"].string)
+    try sandbox.write("another's", to: "logs/file")
+    link(sandbox["logs/file"].string, sandbox[Self.away].string)
+    try remove(note)
+    #expect(sandbox.names("logs") == ["file"])
+    #expect(try sandbox.text("logs/file") == "another's")
+  }
+
+  /// It was taken out of its name in the place of ours, and has lost that to us since.
+  @Test func anothersFileInTheWayIsKept() throws {
+    try sandbox.write("ours", to: "logs/file")
+    try sandbox.write("another's", to: Self.away)
+    try remove(note())
+    #expect(sandbox.names("logs") == ["file.run"])
+    #expect(try sandbox.text("logs/file.run") == "another's")
+  }
+}
