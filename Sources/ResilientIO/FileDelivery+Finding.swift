@@ -49,6 +49,10 @@ extension FileDelivery {
     // None of them is there: it was removed, or another has its name. What it held is made anew.
     if proven > 0 { cause = cause ?? .removed }
     restoreTo = max(restoreTo, proven)
+    // Its second name goes with those of this process.
+    if case .noted(let all) = life {
+      for note in all { if let link = note.link { links[link] = links[link] ?? note.identity } }
+    }
     return candidate == nil ? create() : go(.finding(.lookingForCandidate), .look(place))
   }
 

@@ -35,5 +35,22 @@ extension OnFaults {
       #expect(try fixture.info()["run_state"] == "interrupted")
       #expect(!sandbox.names("remote-backing").contains { $0.hasPrefix(".") })
     }
+
+    /// Where a file system has no other identity, a file that grows has a second name: see docs/reliability.md.
+    @Test func theSecondNameOfARemovedFileGoesToo() async throws {
+      let (fixture, sandbox) = (self.fixture, self.fixture.sandbox)
+      _ = try await fixture.run("seq 100; touch a; sleep 60") { _ in
+        try await eventually { try sandbox.exists("a") && fixture.log("log_stdout").count == 292 }
+        try await eventually { try fixture.info()["run_state"] == "running" }
+        unlink(sandbox["remote-backing/log_stdout"].string)
+        sandbox.killProcesses()
+      }
+      let folder = try #require(sandbox.spooledRuns().first)
+      try await eventually { sandbox.isOver(folder) }
+      let recovered = try await fixture.recover("\(folder)")
+      #expect(recovered.code == 0, "\(recovered)")
+      #expect(try fixture.logText("log_stdout") == (1...100).map { "\($0)\n" }.joined())
+      #expect(!sandbox.names("remote-backing").contains { $0.hasPrefix(".") })
+    }
   }
 }
