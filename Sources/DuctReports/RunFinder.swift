@@ -36,8 +36,8 @@ public struct RunFinder: Sendable {
         }
       }
     }
-    var seen: Set<FilePath> = []
-    for path in paths where seen.insert(path).inserted {
+    var seen: Set<Place> = []
+    for path in paths where seen.insert(Place(path)).inserted {
       do throws(RecordError) {
         let run = try RecordedRun(reading: path)
         runs.append(run)
@@ -47,6 +47,16 @@ public struct RunFinder: Sendable {
       }
     }
     runs.sort { $0.prefix < $1.prefix }
+  }
+
+  /// Where a record is, however its path is spelled.
+  private enum Place: Hashable {
+    case file(device: UInt64, inode: UInt64)
+    case path(FilePath)
+
+    init(_ path: FilePath) {
+      self = FileIdentity(at: path).map { .file(device: $0.device, inode: $0.inode) } ?? .path(path)
+    }
   }
 
   private static func infoFiles(_ argument: String) throws(RecordError) -> [FilePath] {

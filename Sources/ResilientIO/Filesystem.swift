@@ -15,6 +15,10 @@ public enum Filesystem: String, Sendable, Equatable {
   /// followed as far as they lie on local file systems.
   public static func kind(of path: FilePath) -> Filesystem { table.kind(of: path) }
 
+  /// The path from the root without links, `.` and `..`, as far as it lies on local file systems: no other is asked. So
+  /// two spellings of one path are told to be one.
+  public static func resolved(_ path: FilePath) -> FilePath { FilePath(bytes: table.walk(path).path) }
+
   /// As it was when it was first asked for: a run decides at its start.
   private static let table = MountTable()
 }
@@ -59,23 +63,25 @@ struct MountTable {
   /// A later mount on the same point hides the earlier one.
   private func mount(on point: [UInt8]) -> Mount? { mounts.last { $0.point == point } }
 
-  func kind(of path: FilePath) -> Filesystem {
-    guard var rest = absolute(path.bytes), mount(on: [UInt8(ascii: "/")])?.isLocal == true else {
-      return .remote
-    }
+  func kind(of path: FilePath) -> Filesystem { walk(path).kind }
+
+  /// Goes along a path as far as it is local. What comes behind is taken as it is written.
+  func walk(_ path: FilePath) -> (kind: Filesystem, path: [UInt8]) {
+    guard var rest = absolute(path.bytes) else { return (.remote, path.bytes) }
+    guard mount(on: [UInt8(ascii: "/")])?.isLocal == true else { return (.remote, Self.written([], rest)) }
     // What is in here is local: where the path comes to a mount that is not, the answer is found.
     var done: [UInt8] = []
     var links = 0
     while let name = rest.first {
       rest.removeFirst()
       if name.elementsEqual("..".utf8) {
-        done = done.lastIndex(of: UInt8(ascii: "/")).map { Array(done[..<$0]) } ?? []
+        done = Self.parent(done)
         continue
       }
       let next = done + [UInt8(ascii: "/")] + name
       // A mount point is no link, and may not answer.
       if let mount = mount(on: next) {
-        if !mount.isLocal { return .remote }
+        if !mount.isLocal { return (.remote, Self.written(next, rest)) }
         done = next
         continue
       }
@@ -84,12 +90,24 @@ struct MountTable {
         continue
       }
       links += 1
-      if links > Self.mostLinks { return .remote }
+      if links > Self.mostLinks { return (.remote, Self.written(next, rest)) }
       let parts = Self.components(target)
       if target.first == UInt8(ascii: "/") { done = [] }
       rest = parts + rest
     }
-    return .local
+    return (.local, Self.written(done, []))
+  }
+
+  private static func parent(_ path: [UInt8]) -> [UInt8] {
+    path.lastIndex(of: UInt8(ascii: "/")).map { Array(path[..<$0]) } ?? []
+  }
+
+  private static func written(_ done: [UInt8], _ rest: [[UInt8]]) -> [UInt8] {
+    var path = done
+    for name in rest {
+      path = name.elementsEqual("..".utf8) ? parent(path) : path + [UInt8(ascii: "/")] + name
+    }
+    return path.isEmpty ? [UInt8(ascii: "/")] : path
   }
 
   private func absolute(_ bytes: [UInt8]) -> [[UInt8]]? {

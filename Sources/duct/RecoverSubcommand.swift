@@ -46,7 +46,8 @@ struct RecoverSubcommand: ParsableCommand {
 
   @Argument(
     help: ArgumentHelp(
-      "A run: its prefix, its run_id, or its folder in the spool. Without one: all.", valueName: "run"))
+      "A run: its prefix, its run_id, or its folder in the spool; or a log directory. Without one: all.",
+      valueName: "run"))
   var runs: [String] = []
 
   func validate() throws {
@@ -115,7 +116,7 @@ struct RecoverSubcommand: ParsableCommand {
   }
 
   private static func meant(by word: String, among known: [FilePath], _ recovery: Recovery) -> [FilePath] {
-    let meant = known.filter { recovery.isMeant($0, by: word) }
+    let meant = recovery.meant(by: word, among: known)
     // A folder in a spool of another place, as the message of its run names it.
     return meant.isEmpty && Recovery.isFolderOfRun(word) ? [FilePath(escaped: word)] : meant
   }

@@ -55,14 +55,14 @@ public struct Recovery: Sendable {
   /// The run of a folder; nil where nothing waits.
   public func run(in folder: FilePath) -> WaitingRun? { WaitingRun.look(at: folder) }
 
-  /// Whether a word of the command line means that run: its folder, its id, or its prefix.
-  public func isMeant(_ folder: FilePath, by word: String) -> Bool {
-    let path = FilePath(escaped: word)
-    if folder == path || folder.bytes == path.bytes + [UInt8(ascii: "/")] { return true }
-    guard let manifest = RunManifest.read(folder) else { return false }
-    let absolute = LogPaths(prefix: word).absolute(in: currentDirectory()).prefix
-    return [manifest.runID, manifest.prefix, manifest.paths.prefix].contains(word)
-      || manifest.paths.prefix == absolute || manifest.paths.all.contains(absolute)
+  /// The runs that a word of the command line means: by folder, id or prefix; where there is none, by log directory.
+  public func meant(by word: String, among folders: [FilePath]) -> [FilePath] {
+    let word = RunWord(word)
+    for fit in [RunWord.Fit.exactly, .byDirectory, .byDirectoryAsked] {
+      let meant = folders.filter { word.means($0, fit) }
+      if !meant.isEmpty { return meant }
+    }
+    return []
   }
 
   /// Whether a word of the command line is the folder of a run, wherever that is.
