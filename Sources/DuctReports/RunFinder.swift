@@ -91,12 +91,17 @@ public struct RunFinder: Sendable {
 
   /// The records of other runs beside one. None where the directory cannot be listed: they were not named.
   private static func beside(_ info: FilePath) -> [FilePath] {
-    let start = String(escaping: info.nameBytes) + "."
+    let name = info.nameBytes
     let names = (try? names(in: info.parent)) ?? []
-    return names.filter { $0.hasPrefix(start) && isBeside($0) }.sorted()
+    return names.filter { isBeside($0) && $0.originalBytes == beside(name, $0) }.sorted()
       .map { name in
         FilePath(bytes: info.bytes.dropLast(info.nameBytes.count) + name.originalBytes)
       }
+  }
+
+  /// What the file of that name is called beside it by the run whose id another name ends with.
+  private static func beside(_ name: [UInt8], _ other: String) -> [UInt8] {
+    LogPaths.nameBeside(name, runID: String(other.split(separator: ".").last ?? ""))
   }
 
   /// As a shell expands `START*`, with only the info.json files of it.

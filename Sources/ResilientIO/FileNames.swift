@@ -28,8 +28,20 @@ struct TargetNames: Sendable {
     }
   }
 
-  /// The file's name between two parts, shortened where it is too long: what tells it apart is behind it.
+  /// So much of a name's end stays: it tells the files of a run apart (`usage.jsonl`).
+  private static let end = 12
+
+  /// The file's name between two parts, shortened in its middle where it is too long: what tells it apart is behind it.
   private func fitted(_ before: [UInt8], _ behind: [UInt8]) -> [UInt8] {
-    before + path.nameBytes.prefix(max(Self.longest - before.count - behind.count, 0)) + behind
+    before + Self.shortened(path.nameBytes, to: max(Self.longest - before.count - behind.count, 0)) + behind
   }
+
+  static func shortened(_ name: [UInt8], to room: Int) -> [UInt8] {
+    name.count <= room ? name : Array(name.prefix(max(room - end, 0)) + name.suffix(min(end, room)))
+  }
+}
+
+/// How the name of a file is spelled beside it, with the id of its run: shortened where both are too long.
+public func nameBeside(_ name: [UInt8], label: String) -> [UInt8] {
+  TargetNames(path: FilePath(bytes: name), label: label).path(.place(1)).nameBytes
 }

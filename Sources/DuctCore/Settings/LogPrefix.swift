@@ -64,7 +64,25 @@ enum LogPrefix {
       throw UsageError("--output-prefix: \(error.description)")
     }
     if prefix.utf8.contains(0) { throw UsageError("--output-prefix: a path cannot hold a NUL") }
-    return LogPaths(prefix: prefix)
+    let paths = LogPaths(prefix: prefix)
+    if let problem = lengthProblem(paths.absolute(in: currentDirectory())) {
+      throw UsageError("--output-prefix: \(problem)")
+    }
+    return paths
+  }
+
+  /// Bytes of a name, on all common file systems.
+  private static let longestName = 255
+  /// Bytes of a path that the kernel takes; and of what stands in names beside a file: `.`, `.RUN_ID.N.tmp`.
+  private static let (longestPath, besideIt) = (4095, 40)
+
+  /// Nothing could be written there, by this run or by `recover`. Nil if it can.
+  private static func lengthProblem(_ paths: LogPaths) -> String? {
+    let longest = paths.all.map(\.originalBytes).max { $0.count < $1.count } ?? []
+    let name = longest.split(separator: UInt8(ascii: "/")).map(\.count).max() ?? 0
+    if name > longestName { return "a name in it has \(name) bytes, and may have \(longestName)" }
+    let most = longestPath - besideIt
+    return longest.count > most ? "its paths have up to \(longest.count) bytes, and may have \(most)" : nil
   }
 
   static func isDeprecated(_ text: String) -> Bool {

@@ -5,6 +5,13 @@ internal import ResilientIO
 internal import SystemCalls
 internal import SystemPackage
 
+extension LogPaths {
+  /// What the file of that name is called where another has the name.
+  public static func nameBeside(_ name: [UInt8], runID: String) -> [UInt8] {
+    ResilientIO.nameBeside(name, label: runID)
+  }
+}
+
 /// What is looked at in a log directory before a run. Blocks as long as the directory does.
 enum LogDirectory {
   /// Seconds that a remote one may take to say what it holds; the command waits no longer.
