@@ -105,6 +105,8 @@ public final class SpoolFolder: Sendable {
     let file: FileDescriptor
     do throws(PrivateFolder.Refusal) { file = try folder.open(carrier, .readWrite, options: [.create]) } catch
     {
+      // It was removed since it was opened.
+      if error.errno == .noSuchFileOrDirectory { throw error }
       throw PrivateFolder.Refusal("\(carrier): \(error)")
     }
     while duct_lock(file.rawValue) != 0 {

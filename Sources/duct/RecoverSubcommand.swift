@@ -125,6 +125,10 @@ struct RecoverSubcommand: ParsableCommand {
   private func isDelivered(_ word: String, _ surroundings: Surroundings) -> Bool {
     let found = RunFinder([word], surroundings)
     guard !found.runs.isEmpty else {
+      if Recovery.isFolderThatIsGone(word) {
+        tell("\(word) is not there: either all of its run has been delivered, or it was removed")
+        return false
+      }
       let reasons = found.problems.map { "\($0)" }.joined(separator: "; ")
       tell(
         "nothing is known of \(word): nothing waits for it on this host (see con-duct recover --list), and \(reasons)"
@@ -178,7 +182,8 @@ struct RecoverSubcommand: ParsableCommand {
     ])
     for run in waiting {
       table.add([
-        run.runID, run.state.rawValue, WallTime(seconds: run.startTime).text(format: "%Y-%m-%d %H:%M:%S"),
+        run.runID, run.state.rawValue,
+        run.startTime > 0 ? WallTime(seconds: run.startTime).text(format: "%Y-%m-%d %H:%M:%S") : "-",
         "\(run.bytes)", run.prefix,
       ])
     }

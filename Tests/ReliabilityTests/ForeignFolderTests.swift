@@ -52,6 +52,35 @@ import Testing
     #expect(try await contents(spool) == before)
   }
 
+  /// What `recover FOLDER` says of a run at each stage of its life.
+  @Test func whatIsSaidOfAFolderIsTrue() async throws {
+    let (sandbox, spool) = (self.sandbox, self.spool)
+    async let run = sh(
+      "\"$0\" -q --slurm off --fail-time 0 -p log_ sh -c 'touch a; until [ -e b ]; do sleep 0.02; done'")
+    try await eventually { sandbox.exists("a") }
+    let folder = try #require(sandbox.spooledRuns().first)
+    for word in ["\(folder)", "\(folder)/", "log_", folder.lastComponent?.string ?? ""] {
+      let busy = try await sh("\"$1\" recover \(word)")
+      #expect(busy.code == 1 && busy.stderr.contains("is in use"), "\(word): \(busy)")
+    }
+    try sandbox.write("", to: "b")
+    #expect(try await run.code == 0)
+    let gone = try await sh("\"$1\" recover \(folder)")
+    #expect(gone.code == 1 && gone.stderr.contains("is not there: either all of its run has been delivered"))
+    let complete = try await sh("\"$1\" recover log_")
+    #expect(complete.code == 0 && complete.stdout.contains("its record is complete"))
+
+    // A file among the folders is of no run; a link is told of, and not followed.
+    let id = "20261128t054249-11e8540437"
+    _ = try await sh("echo x > \(spool)/\(id)")
+    let later = try await sh("\"$1\" recover --list; \"$0\" --slurm off --fail-time 0 -p later_ true")
+    #expect(!later.stdout.contains(id) && !later.stderr.contains("earlier"), "\(later)")
+    _ = try await sh("rm \(spool)/\(id); ln -s /nowhere \(spool)/\(id)")
+    let link = try await sh("\"$1\" recover \(spool)/\(id)")
+    #expect(link.code == 1 && link.stderr.contains("(ENOTDIR)"), "\(link)")
+    #expect(try await contents(spool).contains("\(id) l"))
+  }
+
   @Test(.enabled(if: geteuid() == 0, "chmod stops no root, and tests have no user but it"))
   func aFileOfTheUserInTheFolderOfARunOutlivesIt() async throws {
     let user = try UserFixture(61_332, in: sandbox)

@@ -73,8 +73,17 @@ public struct Recovery: Sendable {
       return true
     }
     // That of another user cannot be looked into: it is told by where it is.
-    return SpoolPlace.isName(path.parent.nameBytes) && RunID.isRunID(String(escaping: path.nameBytes))
-      && path.withPlatformString { access($0, F_OK) == 0 || errno == EACCES }
+    return isPlaceOfRun(path) && path.withPlatformString { access($0, F_OK) == 0 || errno == EACCES }
+  }
+
+  /// Whether a word of the command line is where the folder of a run was.
+  public static func isFolderThatIsGone(_ word: String) -> Bool {
+    let path = FilePath(escaped: word)
+    return isPlaceOfRun(path) && path.withPlatformString { access($0, F_OK) != 0 && errno == ENOENT }
+  }
+
+  private static func isPlaceOfRun(_ path: FilePath) -> Bool {
+    SpoolPlace.isName(path.parent.nameBytes) && RunID.isRunID(String(escaping: path.nameBytes))
   }
 
   // MARK: Bringing home

@@ -77,7 +77,10 @@ extension WaitingRun {
   static func look(at path: FilePath) -> WaitingRun? {
     let folder: SpoolFolder?
     do throws(PrivateFolder.Refusal) { folder = try SpoolFolder.open(path) } catch {
-      return error.errno == .noSuchFileOrDirectory ? nil : WaitingRun(damaged: path, error.description)
+      // A run has a folder: a file among them is of none. (A link is told of: it may lead to one.)
+      let found = try? FileIdentity.asked(at: path, followingLinks: false)
+      return found.map { $0.isDirectory || $0.kind == .link } ?? (error.errno != .noSuchFileOrDirectory)
+        ? WaitingRun(damaged: path, error.description) : nil
     }
     guard let folder else {
       return (try? PrivateFolder(path)).flatMap { SpooledRun($0).described(as: .running) }
