@@ -1,0 +1,33 @@
+import Glibc
+import RecordText
+import SystemCalls
+import SystemPackage
+import TestSupport
+import Testing
+
+/// A working directory that was removed before duct was started in it.
+@Suite(.serialized) struct RemovedDirectoryTests {
+  private let sandbox: Sandbox
+  init() throws { sandbox = try Sandbox() }
+
+  @Test(arguments: ["never", "always"]) func recordsGoWhereItWas(_ mode: String) async throws {
+    // No other run has this name, wherever it would lead.
+    let prefix = "removed-\(sandbox.path.lastComponent?.string ?? "")_"
+    let result = try await run(
+      "bash",
+      [
+        "-c",
+        "mkdir gone; cd gone; rmdir ../gone; exec \"$0\" -q --slurm off --fail-time 0 --local-first \(mode) -p \(prefix) sh -c 'echo out; exit 3'",
+        Programs.duct,
+      ], in: sandbox)
+    #expect(result.code == 3, "\(result)")
+    if let folder = sandbox.spooledRuns().first {
+      try await eventually { sandbox.isOver(folder) }
+      let recovered = try await run(Programs.conDuct, ["recover", "\(folder)"], in: sandbox)
+      #expect(recovered.code == 0, "\(recovered)")
+    }
+    #expect(try sandbox.text("gone/\(prefix)stdout") == "out\n")
+    #expect(try sandbox.info("gone/\(prefix)info.json")["execution_summary"]?["exit_code"] == 3)
+    #expect(access("/\(prefix)stdout", F_OK) != 0)
+  }
+}
