@@ -27,6 +27,12 @@ public struct Inheritance {
       _ = duct_set_inherited(lock.rawValue, true)
       arguments += ["--lock", "\(lock.rawValue)"]
     }
+    // A log file that has lost its name meanwhile is to be read by nothing else.
+    for (name, stores) in zip(["--stdout-log", "--stderr-log"], parts.stores) {
+      guard let file = stores?[.log] else { continue }
+      _ = duct_set_inherited(file.rawValue, true)
+      arguments += [name, "\(file.rawValue)"]
+    }
     arguments.append(spool)
     var pointers = arguments.map { strdup($0) }
     pointers.append(nil)

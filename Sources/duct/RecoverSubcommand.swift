@@ -44,6 +44,12 @@ struct RecoverSubcommand: ParsableCommand {
   @Option(help: .hidden)
   var lock: Int32?
 
+  @Option(help: .hidden)
+  var stdoutLog: Int32?
+
+  @Option(help: .hidden)
+  var stderrLog: Int32?
+
   @Argument(
     help: ArgumentHelp(
       "A run: its prefix, its run_id, or its folder in the spool; or a log directory. Without one: all.",
@@ -79,6 +85,7 @@ struct RecoverSubcommand: ParsableCommand {
       let descriptor = lock.map { FileDescriptor(rawValue: $0) }
       let outcome = recovery.deliver(
         folder, to: to.map { FilePath(escaped: surroundings.expandHome($0)) }, lock: descriptor,
+        logs: [stdoutLog, stderrLog].map { $0.map { FileDescriptor(rawValue: $0) } },
         // Who names a run wants it now; of all of them some may be running.
         patience: runs.isEmpty ? 1 : 5, limit: timeout)
       leftovers = report(outcome, folder) || leftovers

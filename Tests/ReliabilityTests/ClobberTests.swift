@@ -10,10 +10,13 @@ import Testing
   private let sandbox: Sandbox
   init() throws { sandbox = try Sandbox() }
 
-  private func run(_ script: String, _ options: [String]) async throws -> Finished {
+  private func run(
+    _ script: String, _ options: [String],
+    while body: @escaping @Sendable (pid_t) async throws -> Void = { _ in }
+  ) async throws -> Finished {
     try await TestSupport.run(
       Programs.duct, FaultFixture.quick + ["--clobber", "-p", "log_"] + options + ["bash", "-c", script],
-      in: sandbox)
+      in: sandbox, while: body)
   }
 
   /// The records of the run that has the names, and of the one beside it.
@@ -46,6 +49,27 @@ import Testing
     try sandbox.write("", to: "b")
     #expect(try await first.code == 1)
     try expect(second: "second\n", first: "first\nmore\n", "\(localFirst)")
+  }
+
+  /// Only the relay is left of the first run, and has its log file open.
+  @Test(arguments: ["never", "always"])
+  func whatAKilledDuctHadPrintedGoesBesideTheRecordsOfALaterRun(_ localFirst: String) async throws {
+    let sandbox = self.sandbox
+    let first = try await run(
+      "echo first; touch a; until [ -e b ]; do sleep 0.02; done; echo more", ["--local-first", localFirst]
+    ) { duct in
+      try await eventually { try sandbox.exists("a") && sandbox.text("log_stdout") == "first\n" }
+      kill(duct, SIGKILL)
+    }
+    #expect(first.signal == SIGKILL)
+    #expect(try await run("echo second; exit 2", ["--local-first", localFirst]).code == 2)
+    try sandbox.write("", to: "b")
+    try await eventually(60) { sandbox.spooledRuns().isEmpty }
+    #expect(try sandbox.text("log_stdout") == "second\n")
+    let names = sandbox.names()
+    let beside = try #require(names.first { $0.hasPrefix("log_stdout.") }, "\(names)")
+    #expect(try sandbox.text(beside) == "first\nmore\n")
+    #expect(!names.contains { $0.hasPrefix(".") }, "\(names)")
   }
 }
 

@@ -25,6 +25,8 @@ struct RecoveredRun {
   private let page: SpooledPage?
   private let pageProblem: String?
   private let usage: RecoveredUsage?
+  /// Log files of the relay that this process has inherited.
+  private let logs: [FileDescriptor?]
   /// What cannot be read.
   private var problems: [String] = []
   /// What is missing.
@@ -34,8 +36,9 @@ struct RecoveredRun {
 
   init(
     _ folder: SpoolFolder, _ manifest: RunManifest, _ run: SpooledRun, _ credentials: [UInt8]?,
-    hasMoved: Bool
+    _ logs: [FileDescriptor?], hasMoved: Bool
   ) {
+    self.logs = logs
     self.hasMoved = hasMoved
     self.folder = folder.contents
     self.manifest = manifest
@@ -100,6 +103,10 @@ struct RecoveredRun {
       problems.append("\(Name.status): what it says of \(name) cannot be true: \(problem)")
       return nil
     }
+    // What another has removed is to be had from the open file alone, and is made anew.
+    if page.isInLog(index, manifest), removedLog(index) != nil {
+      page.status.leaveLogAfterEnd(for: OutputStores.Kind.spool.rawValue, stream: index)
+    }
     if page.isInLog(index, manifest) {
       noteAbsentLog(index)
       return nil
@@ -142,6 +149,10 @@ struct RecoveredRun {
       "\(path) was removed or replaced: what this run had printed into it, if anything, is kept nowhere else")
   }
 
+  private func removedLog(_ index: Int) -> FileDescriptor? {
+    logs[index].flatMap { LogDirectory.isRemoved($0) ? $0 : nil }
+  }
+
   private func isNoted(_ found: FileIdentity, _ index: Int) -> Bool {
     status?.isNoted(found, as: .stream(index)) ?? false
   }
@@ -150,6 +161,7 @@ struct RecoveredRun {
   /// removed while the run went on, from the copy in the folder.
   private mutating func beginning(_ index: Int) -> FileDescriptor? {
     guard manifest.isDirect else { return nil }
+    if let log = removedLog(index) { return log }
     do throws(PrivateFolder.Refusal) { return try folder.open(Name.head(index), .readOnly) } catch {
       if error.errno != .noSuchFileOrDirectory { problems.append("\(Name.head(index)): \(error)") }
     }

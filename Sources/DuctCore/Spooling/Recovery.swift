@@ -105,11 +105,12 @@ public struct Recovery: Sendable {
   /// - Parameters:
   ///   - directory: where to, if not to the log directory of the run.
   ///   - lock: the folder's lock, where this process has inherited it.
+  ///   - logs: the log files of the streams, where the relay wrote them and this process has inherited them.
   ///   - patience: seconds to wait for others who have it in use.
   ///   - limit: seconds for it.
   public func deliver(
-    _ folder: FilePath, to directory: FilePath? = nil, lock: FileDescriptor? = nil, patience: Double = 1,
-    limit: Double
+    _ folder: FilePath, to directory: FilePath? = nil, lock: FileDescriptor? = nil,
+    logs: [FileDescriptor?] = [nil, nil], patience: Double = 1, limit: Double
   ) -> Outcome {
     do throws(PrivateFolder.Refusal) {
       let opened: SpoolFolder
@@ -126,13 +127,15 @@ public struct Recovery: Sendable {
         return .busy
       }
       defer { carrying.closeQuietly() }
-      return deliver(opened, to: directory, limit: limit)
+      return deliver(opened, to: directory, logs: logs, limit: limit)
     } catch {
       return error.errno == .noSuchFileOrDirectory ? .gone : .unusable(Self.explained(error, folder))
     }
   }
 
-  private func deliver(_ folder: SpoolFolder, to directory: FilePath?, limit: Double) -> Outcome {
+  private func deliver(
+    _ folder: SpoolFolder, to directory: FilePath?, logs: [FileDescriptor?], limit: Double
+  ) -> Outcome {
     let run = SpooledRun(folder.contents)
     if let page = run.page, page.recordsWereRemoved, let manifest = run.manifest {
       // Its duct could not do all of it, or was killed meanwhile.
@@ -148,7 +151,7 @@ public struct Recovery: Sendable {
     guard var manifest = run.manifest else { return .unusable(run.problem ?? "it has no manifest") }
     if let directory { manifest.paths = manifest.paths.moved(to: directory) }
     do throws(Errno) {
-      var recovery = RecoveredRun(folder, manifest, run, credentials, hasMoved: directory != nil)
+      var recovery = RecoveredRun(folder, manifest, run, credentials, logs, hasMoved: directory != nil)
       let recovered = try recovery.deliver(jobs: jobs, limit: limit)
       if recovered.leftovers.isEmpty {
         folder.removeRun()
