@@ -177,6 +177,12 @@ int duct_rename_new(const char *from, const char *to) {
   return -1;
 }
 
+int duct_move(const char *from, const char *to) {
+  if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) return 0;
+  if (errno != EINVAL && errno != ENOSYS) return -1;
+  return rename(from, to);
+}
+
 int duct_link(const char *from, const char *to) { return link(from, to); }
 
 int duct_exchange(const char *one, const char *other) {

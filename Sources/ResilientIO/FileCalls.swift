@@ -81,6 +81,16 @@ enum FileCalls {
     try driveAfter("rename", to)
   }
 
+  /// To a name that nothing has, as far as the file system can tell by itself: else whatever has it loses it. In one step
+  /// in any case, unlike `renameNew`.
+  static func move(_ from: FilePath, _ to: FilePath) throws(Errno) {
+    try drive("rename", to)
+    try valueOrErrno {
+      from.withPlatformString { from in to.withPlatformString { duct_move(from, $0) } }
+    }
+    try driveAfter("rename", to)
+  }
+
   /// A second name, that nothing has.
   static func link(_ from: FilePath, _ to: FilePath) throws(Errno) {
     try drive("rename", to)

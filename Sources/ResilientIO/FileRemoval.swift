@@ -12,6 +12,9 @@ struct FileRemoval: Sendable {
   enum Action: Sendable, Equatable {
     /// → found, absent
     case look(TargetName)
+    /// To a name that only this run uses, and that nothing had a moment before. In one step, also where the file system
+    /// cannot look by itself: what others put under the old name meanwhile is moved with it, or stays. → done
+    case move(TargetName, to: TargetName)
     /// To a name that nothing has. → done
     case giveName(TargetName, to: TargetName)
     /// → done
@@ -32,9 +35,9 @@ struct FileRemoval: Sendable {
   private enum Step: Sendable, Equatable {
     case lookingAtLink
     case looking
-    case takingAway
-    /// Something has the name that ours was to be taken to.
+    /// Whether something has the name that ours is to be taken to.
     case lookingAtObstacle
+    case takingAway
     case lookingAtAway
     /// To the name of that number.
     case puttingBack(FileIdentity, Int)
@@ -55,8 +58,8 @@ struct FileRemoval: Sendable {
   /// What has the second name of the first.
   private var linked: FileIdentity?
   private var step = Step.looking
-  /// The file system gives a name without taking it from another.
-  private var canTakeAway = true
+  /// The file system does not give a name without taking it from another.
+  private var cannotGiveName = false
   /// More files under our names are not passed by.
   private static let mostNames = 16
   /// One of ours was there, or what has its name.
@@ -98,41 +101,39 @@ struct FileRemoval: Sendable {
     case (.lookingAtLink, .absent): return look(note)
     case (.looking, .found(let found)):
       hasFound = true
-      guard isOurs(found, note) else { return lookAtAway() }
-      return canTakeAway
-        ? go(.takingAway, .giveName(note.place, to: Self.away)) : go(.removing, .remove(note.place))
+      return isOurs(found, note) ? go(.lookingAtObstacle, .look(Self.away)) : lookAtAway()
     case (.looking, .absent), (.takingAway, .failed(.noSuchFileOrDirectory)), (.takingAway, .done):
       return lookAtAway()
-    case (.takingAway, .failed(let error)) where error.meansNoSecondName:
-      // Then there is nothing better than a look just before.
-      canTakeAway = false
-      return look(note)
     case (.takingAway, .failed(.fileExists)) where obstacles < 3:
-      obstacles += 1
       return go(.lookingAtObstacle, .look(Self.away))
     case (.takingAway, .failed(let error)): return .failed("rename", error)
     case (.lookingAtObstacle, .found(let found)):
-      // Ours, where link(2) and unlink(2) stand for the rename, and the second was not done: it has both names.
+      // Taken there by an earlier try, or another's that was not put back.
+      obstacles += 1
+      if obstacles > 3 { return .failed("rename", .fileExists) }
       if isOurs(found, note) { return go(.removingSecond, .remove(Self.away)) }
-      return go(.puttingBack(found, note.name), .giveName(Self.away, to: note.place))
-    case (.lookingAtObstacle, .absent), (.removingSecond, .done),
-      (.removingSecond, .failed(.noSuchFileOrDirectory)):
-      return look(note)
+      return putBack(found, note.name)
+    case (.lookingAtObstacle, .absent): return go(.takingAway, .move(note.place, to: Self.away))
+    case (.removingSecond, .done), (.removingSecond, .failed(.noSuchFileOrDirectory)): return look(note)
     case (.lookingAtAway, .found(let found)):
       hasFound = true
       return isOurs(found, note)
         ? go(.removing, .remove(Self.away))
-        : go(.puttingBack(found, note.name), .giveName(Self.away, to: note.place))
-    case (.puttingBack(let found, let number), .failed(.fileExists)):
+        : putBack(found, note.name)
+    case (.puttingBack(let found, let number), .failed(let error))
+    where error == .fileExists || error.meansNoSecondName && !cannotGiveName:
+      if error != .fileExists { cannotGiveName = true }
       return go(.lookingWhoHasPlace(found, number), .look(.place(number)))
     case (.puttingBack, .failed(let error)): return .failed("rename", error)
     case (.lookingWhoHasPlace(let other, let number), .found(let found)):
       // It has both names; or another has its name since, and it goes beside that.
       if found.isSameFile(as: other) { return go(.removingSecond, .remove(Self.away)) }
       guard number < note.name + Self.mostNames else { return .failed("rename", .fileExists) }
-      return go(.puttingBack(other, number + 1), .giveName(Self.away, to: .place(number + 1)))
+      return putBack(other, number + 1)
     case (.lookingWhoHasPlace(let other, let number), .absent):
-      return go(.puttingBack(other, number), .giveName(Self.away, to: .place(number)))
+      // Right after a look, where there is nothing better.
+      return cannotGiveName
+        ? go(.puttingBack(other, number), .move(Self.away, to: .place(number))) : putBack(other, number)
     case (.puttingBack, .done): return obstacles > 0 ? look(note) : removeLink(of: note)
     case (.lookingAtAway, .absent), (.removing, .done), (.removing, .failed(.noSuchFileOrDirectory)):
       return removeLink(of: note)
@@ -150,6 +151,13 @@ struct FileRemoval: Sendable {
     case (_, .failed(let error)): return .failed("stat", error)
     default: return .failed("stat", .ioError)
     }
+  }
+
+  /// What has come out is another's: it gets its name back, or the next one that nothing has.
+  private mutating func putBack(_ other: FileIdentity, _ number: Int) -> Action {
+    cannotGiveName
+      ? go(.lookingWhoHasPlace(other, number), .look(.place(number)))
+      : go(.puttingBack(other, number), .giveName(Self.away, to: .place(number)))
   }
 
   private mutating func look(_ note: TargetNote) -> Action { go(.looking, .look(note.place)) }

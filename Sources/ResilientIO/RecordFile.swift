@@ -69,6 +69,7 @@ public enum RecordFile {
     do throws(Errno) {
       switch action {
       case .look(let name): return .found(try FileCalls.status(names.path(name)))
+      case .move(let from, let to): try FileCalls.move(names.path(from), names.path(to))
       case .giveName(let from, let to): try FileCalls.renameNew(names.path(from), names.path(to))
       case .remove(let name): try FileCalls.unlink(names.path(name))
       case .lookAtDirectory: return .found(try FileCalls.directoryStatus(of: names.path))

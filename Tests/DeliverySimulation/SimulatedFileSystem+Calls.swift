@@ -65,6 +65,28 @@
         guard let inode = names[from] else { throw .noSuchFileOrDirectory }
         if names[to] != nil { throw .fileExists }
         set(to, inode)
+        if traits.hasExchange { set(from, nil) }
+      }
+      // As duct_rename_new does it there, by link(2) and unlink(2): a process can be killed between the two.
+      if traits.hasExchange { return }
+      if chance.happens(20) { throw .fileExists }
+      do throws(Errno) {
+        try check(&chance) { () throws(Errno) in
+          guard let inode = names[from] else { throw .noSuchFileOrDirectory }
+          // Somebody may have put another file there after the link was made.
+          noteUnlink(from, inode)
+          set(from, nil)
+        }
+      } catch { throw .fileExists }
+    }
+
+    /// As duct_move does it.
+    func move(_ from: String, _ to: String, _ chance: inout SimulatedChance) throws(Errno) {
+      try check(&chance) { () throws(Errno) in
+        guard let inode = names[from] else { throw .noSuchFileOrDirectory }
+        if traits.hasExchange, names[to] != nil { throw .fileExists }
+        note(names[to], "rename over \(to)")
+        set(to, inode)
         set(from, nil)
       }
     }
@@ -99,9 +121,14 @@
     func remove(_ name: String, _ chance: inout SimulatedChance) throws(Errno) {
       try check(&chance) { () throws(Errno) in
         guard let inode = names[name] else { throw .noSuchFileOrDirectory }
-        note(inode, "unlink \(name)")
+        noteUnlink(name, inode)
         set(name, nil)
       }
+    }
+
+    /// Another's file may lose a name that this run has given it, as long as it has its own.
+    private func noteUnlink(_ name: String, _ inode: Inode) {
+      if inode.links == 1 || rivalNames[name] === inode { note(inode, "unlink \(name)") }
     }
 
     private func note(_ inode: Inode?, _ what: String) {

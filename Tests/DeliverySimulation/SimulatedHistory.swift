@@ -103,8 +103,10 @@
       self.keepsTrace = keepsTrace
       var chance = SimulatedChance(seed: seed)
       let isNetwork = chance.happens(600)
+      // What can exchange two names can also give one that nothing has.
       var traits = SimulatedTraits(
-        hasExchange: !isNetwork, givesNewNames: chance.happens(900), tellsBirth: chance.happens(800),
+        hasExchange: !isNetwork, givesNewNames: chance.happens(900) || !isNetwork,
+        tellsBirth: chance.happens(800),
         losesWrites: isNetwork && chance.happens(600), tellsAtCloseOnly: chance.happens(200))
       if kind == .direct {
         // What duct takes for a local file system tells when a file was made, or has handles.
@@ -159,7 +161,7 @@
 
     func step() {
       if chance.happens(15), isDue { disturb() }
-      if hasRivals, chance.happens(15), carrier?.isRenaming != true, removal?.isRemovingUnderName != true,
+      if hasRivals, chance.happens(15), carrier?.isRenaming != true, removal?.isRenaming != true,
         isDue
       {
         rival()

@@ -23,9 +23,9 @@
 
     var isDone: Bool { left.isEmpty }
 
-    /// The file is about to be removed under its name: as for `SimulatedDeliverer.isRenaming`.
-    var isRemovingUnderName: Bool {
-      if case .remove(.place) = next, machine != nil { return true }
+    /// A rename over a name is about to be made: as for `SimulatedDeliverer.isRenaming`.
+    var isRenaming: Bool {
+      if case .move(_, to: .place) = next, machine != nil { return true }
       return false
     }
 
@@ -75,6 +75,7 @@
       do throws(Errno) {
         switch action {
         case .look(let name): return try fileSystem.look(spelled(name), &chance).map { .found($0) } ?? .absent
+        case .move(let from, let to): try fileSystem.move(spelled(from), spelled(to), &chance)
         case .giveName(let from, let to): try fileSystem.giveName(spelled(from), spelled(to), &chance)
         case .remove(let name): try fileSystem.remove(spelled(name), &chance)
         case .lookAtDirectory:

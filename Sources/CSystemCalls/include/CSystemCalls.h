@@ -80,6 +80,8 @@ int duct_lock(int fd);              ///< flock(LOCK_EX | LOCK_NB)
 int duct_link(const char *from, const char *to);  ///< link(2)
 /// renameat2(RENAME_NOREPLACE), or link(2) and unlink(2) where the file system has no such rename.
 int duct_rename_new(const char *from, const char *to);
+/// renameat2(RENAME_NOREPLACE), or rename(2) where the file system has no such rename: one step in any case.
+int duct_move(const char *from, const char *to);
 /// The longest file handle of the kernel (MAX_HANDLE_SZ).
 #define DUCT_HANDLE_SIZE 128
 struct duct_file_status {
