@@ -107,7 +107,8 @@ let package = Package(
     .executableTarget(
       name: "delivery-simulator", dependencies: ["DeliverySimulation", "SystemCalls"],
       path: "Tests/delivery-simulator"),
-    .testTarget(name: "SimulationTests", dependencies: ["DeliverySimulation", "SystemCalls"]),
+    .testTarget(
+      name: "SimulationTests", dependencies: ["DeliverySimulation", "SystemCalls", "TestSupport", system]),
     .testTarget(name: "OutputRelayTests", dependencies: ["OutputRelay", "TestSupport", system]),
     .testTarget(name: "SlurmJobsTests", dependencies: ["SlurmJobs", "TestSupport", system]),
     .testTarget(

@@ -1,10 +1,10 @@
 public import RecordText
 import SystemCalls
-import SystemPackage
+public import SystemPackage
 
 /// The project's documents.
 public enum Documentation {
-  private static let project = FilePath(#filePath)
+  public static let project = FilePath(#filePath)
     .removingLastComponent().removingLastComponent().removingLastComponent()
 
   public static func text(_ name: String) throws -> String {
