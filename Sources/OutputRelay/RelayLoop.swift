@@ -82,6 +82,8 @@ public struct RelayLoop {
         if moved == 0 { break }
         left -= moved
       }
+      // Where nobody can write any more, that is told with it.
+      if streams[index].isAtEnd { _ = streams[index].move() }
     }
     status.noteSynced(request)
   }

@@ -134,7 +134,7 @@ struct RelayStream {
   }
 
   /// Nothing is in the pipe, and nobody can write into it any more.
-  private var isAtEnd: Bool {
+  var isAtEnd: Bool {
     var entry = pollfd(fd: pipe.rawValue, events: Int16(POLLIN), revents: 0)
     return Glibc.poll(&entry, 1, 0) > 0 && CInt(entry.revents) & (POLLHUP | POLLERR) != 0
       && CInt(entry.revents) & POLLIN == 0

@@ -98,6 +98,25 @@ func noise(_ count: Int) -> [UInt8] {
     #expect(loop.join(until: .now + 20))
   }
 
+  /// Else duct would take a daemon for the writer that it waits for no longer, and leave the rest of the run to the relay.
+  @Test func aSyncOfAPipeThatNobodyWritesIntoTellsItsEnd() throws {
+    for _ in 0..<60 {
+      let fixture = try RelayFixture()
+      try fixture.pipe.write.writeAll(Array("the last line\n".utf8))
+      fixture.pipe.write.closeQuietly()
+      let request = fixture.status.requestSync()
+      let (status, hadEnded) = (fixture.status, Monitor<Bool?>(nil))
+      let looker = try OwnThread("looker") {
+        while !status.isSynced(request) {}
+        hadEnded.update { $0 = status[0].hasEnded }
+      }
+      let relay = try fixture.start(fixture.stores(log: fixture.file("log")))
+      looker.join(until: .now + 20)
+      relay.join(until: .now + 20)
+      #expect(hadEnded.withLock { $0 } == true)
+    }
+  }
+
   @Test(arguments: [false, true])
   func whatARelayLeftInItsOwnPipeComesFirst(withoutSplice: Bool) async throws {
     let bytes = noise(250_000)
