@@ -8,7 +8,8 @@ extension FileDelivery {
     case lookingAtNoted([TargetNote])
     /// The first of these may be what was found, if that has its second name too.
     case lookingAtLink(FileIdentity, [TargetNote])
-    case openingNoted(TargetNote, rest: [TargetNote])
+    /// It looked like that.
+    case openingNoted(TargetNote, FileIdentity, rest: [TargetNote])
     case looking
     case lookingForCandidate
     case openingCandidate
@@ -61,7 +62,7 @@ extension FileDelivery {
     case (.lookingAtNoted(let notes), .found(let found)):
       let (note, rest) = (notes[0], Array(notes.dropFirst()))
       if found.isFile(noted: note.identity) {
-        return go(.finding(.openingNoted(note, rest: rest)), .open(.place(note.name)))
+        return go(.finding(.openingNoted(note, found, rest: rest)), .open(.place(note.name)))
       }
       // Its number says so, and may have been given again: not if our file has another name still.
       if let link = note.link, found.isSameFile(as: note.identity) {
@@ -71,20 +72,22 @@ extension FileDelivery {
     case (.lookingAtLink(let found, let notes), .found(let link)):
       let (note, rest) = (notes[0], Array(notes.dropFirst()))
       guard link.isSameFile(as: found), link.links > 1 else { return lookAtNoted(rest) }
-      return go(.finding(.openingNoted(note, rest: rest)), .open(.place(note.name)))
+      return go(.finding(.openingNoted(note, found, rest: rest)), .open(.place(note.name)))
     case (.lookingAtLink(_, let notes), .absent): return lookAtNoted(Array(notes.dropFirst()))
     case (.lookingAtNoted(let notes), .absent):
       missedNote = true
       return lookAtNoted(Array(notes.dropFirst()))
-    case (.openingNoted(let note, let rest), .opened(let found)):
-      guard found.isSameFile(as: note.identity), found.kind == .regular else {
+    case (.openingNoted(let note, let looked, let rest), .opened(let found)):
+      // Without a second name its number may have been given to another file since that look.
+      let isLooked = found.isFile(noted: looked) || found.isSameFile(as: looked) && found.links > 1
+      guard isLooked, found.kind == .regular else {
         return go(.finding(.droppingAnothers(.lookAtNoted(rest))), .dropOpened)
       }
       if let link = note.link { links[link] = found }
       name = note.name
       life = .suspect(found)
       return isThere(found)
-    case (.openingNoted(_, let rest), .failed(.tooManySymbolicLinkLevels)): return lookAtNoted(rest)
+    case (.openingNoted(_, _, let rest), .failed(.tooManySymbolicLinkLevels)): return lookAtNoted(rest)
     case (.openingNoted, .failed(let error)): return fail("open", error)
     case (_, .failed(let error)): return fail("stat", error)
     default: return fail("stat", .ioError)

@@ -51,6 +51,8 @@ struct LeftNames: Sendable {
   private var suspects: Set<Int>
   private var couldNotClean: Set<Int> = []
   private var manner = Manner.atTheEnd
+  /// What was not found is looked for once more, since the directory was there after the first look.
+  private var isSecondLook = false
   /// The file's own name, by which it is told that the directory is there.
   private var place = TargetName.place(0)
   private var step = Step.idle
@@ -72,6 +74,7 @@ struct LeftNames: Sendable {
     self.place = place
     removed = []
     couldNotClean = []
+    isSecondLook = false
     if case .first = manner {
       // What is only suspected is no obstacle.
     } else {
@@ -130,6 +133,11 @@ struct LeftNames: Sendable {
     case (.looking(let rest), .failed(let error)): return couldNotClean(rest, "stat", error)
     case (.removing(let rest), .failed(let error)): return couldNotClean(rest, "unlink", error)
     case (.lookingAround, .found):
+      // It may have come back between the two.
+      if !isSecondLook {
+        isSecondLook = true
+        return look(names.subtracting(couldNotClean).sorted())
+      }
       names = couldNotClean
       return finish()
     case (.lookingAround, .absent): return fail("stat", .noSuchFileOrDirectory, place)

@@ -22,7 +22,7 @@
   }
   let rate = Double(count) / max(MonotonicInstant.now.seconds(since: start), 0.001)
   if failures.isEmpty {
-    print("\(count) histories from seed \(first), \(Int(rate)) a second: none went wrong")
+    print("\(count) seeds from \(first), three histories each, \(Int(rate)) seeds a second: none went wrong")
   } else {
     print("the first that went wrong: seed \(failures[0].seed), after \(failures[0].seed - first + 1) seeds")
     exit(1)
