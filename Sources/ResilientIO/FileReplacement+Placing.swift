@@ -104,16 +104,23 @@ extension FileReplacement {
     case .found(let found) where isNew(found):
       return go(.placing(.lookingAtWhatCameOut), .look(temporaryName))
     case .found(let found):
-      guard isRace, namesTried < Self.mostNames else { return clear(operation, error) }
+      guard isRace, namesTried < Self.mostNames else { return clearUnsettled(operation, error) }
       // Somebody has the name since the look.
       namesTried += 1
       return isOurs(found) ? findPlace() : displaced()
     case .absent:
-      guard isRace, namesTried < 3 else { return clear(operation, error) }
+      guard isRace, namesTried < 3 else { return clearUnsettled(operation, error) }
       namesTried += 1
       return findPlace()
     default: return failWithStray(operation, error)
     }
+  }
+
+  /// It may have been carried out all the same, in a directory that was away when that was looked for: the next turn notes
+  /// no other file before it has looked.
+  private mutating func clearUnsettled(_ operation: String, _ error: Errno) -> Action {
+    isSettled = false
+    return clear(operation, error)
   }
 
   /// Nobody can say what has which name now: that is looked at before anything else is done.
