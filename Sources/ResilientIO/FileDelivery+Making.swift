@@ -5,6 +5,10 @@ internal import SystemPackage
 extension FileDelivery {
   enum Making: Sendable, Equatable {
     case creating
+    /// An earlier file may have got the name unheard, in a directory that was away.
+    case lookingForEarlier
+    /// The directory is there: so the look before was at it.
+    case lookingForOwn
     case rememberingCandidate
     case naming
     case lookingWhoHasName
@@ -31,6 +35,7 @@ extension FileDelivery {
   mutating func step(_ step: Making, _ event: Event) -> Action {
     switch step {
     case .creating: return stepCreating(event)
+    case .lookingForEarlier, .lookingForOwn: return stepEarlier(step, event)
     case .rememberingCandidate: return isMadeInPlace ? named() : giveName()
     case .naming, .lookingWhoHasName, .takingName: return stepNaming(step, event)
     case .removingTemporary:
@@ -46,7 +51,8 @@ extension FileDelivery {
     switch event {
     case .opened(let made):
       candidate = Candidate(identity: made, number: temporary)
-      return rememberCandidate()
+      if isMadeInPlace || abandoned.isEmpty && !missedNote { return rememberCandidate() }
+      return go(.making(.lookingForEarlier), .look(place))
     case .failed(.fileExists):
       if isMadeInPlace { return go(.making(.lookingWhoHasName), .look(place)) }
       leftNames.insert(temporary)
@@ -59,6 +65,19 @@ extension FileDelivery {
       if !isMadeInPlace { leftNames.insert(temporary) }
       return fail("create", error)
     default: return fail("create", .ioError)
+    }
+  }
+
+  /// Before the new file is noted over an earlier one: that one may have the name.
+  private mutating func stepEarlier(_ step: Making, _ event: Event) -> Action {
+    switch (step, event) {
+    case (.lookingForEarlier, .found(let found)): return ours(found) ?? rememberCandidate()
+    case (.lookingForEarlier, .absent):
+      return go(.making(.lookingForOwn), .look(.temporary(candidate?.number ?? temporary)))
+    case (.lookingForOwn, .found): return rememberCandidate()
+    case (.lookingForOwn, .absent): return fail("stat", .noSuchFileOrDirectory)
+    case (_, .failed(let error)): return fail("stat", error)
+    default: return fail("stat", .ioError)
     }
   }
 

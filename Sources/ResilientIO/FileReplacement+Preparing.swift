@@ -5,8 +5,10 @@ internal import SystemPackage
 extension FileReplacement {
   enum Preparing: Sendable, Equatable {
     case creating
-    /// The first of these names is looked at.
-    case settling([Int])
+    /// The first of these names is looked at. Behind another there was nothing.
+    case settling([Int], hasMissed: Bool)
+    /// The directory is there: so the looks before were at it.
+    case lookingForOwn
     case rememberingSettled
     case rememberingCreated
     case filling
@@ -26,6 +28,7 @@ extension FileReplacement {
     case (.creating, .written(let identity)):
       new = identity
       made.append(identity)
+      if let stray { return returnStray(stray) }
       // The directory is there. Of two notes one is written over: not that of the file that has the name.
       return isSettled ? rememberCreated() : settle(namesToSettle)
     case (.creating, .failed(_, .fileExists)):
@@ -36,18 +39,19 @@ extension FileReplacement {
       // It may have been made all the same.
       leftNames.insert(temporary)
       return fail(operation, error)
-    case (.settling(let names), .found(let found)):
-      guard isOurs(found) else { return settle(Array(names.dropFirst())) }
+    case (.settling(let names, let hasMissed), .found(let found)):
+      guard isOurs(found) else { return settle(Array(names.dropFirst()), hasMissed: hasMissed) }
       isSettled = true
       name = names[0]
       ours = [found]
       return go(
         .preparing(.rememberingSettled), .remember(TargetNote(identity: found, name: name)))
-    case (.settling, .absent) where !foundNothing:
-      // It may be away with its directory: the next try looks again.
-      foundNothing = true
-      return clear("stat", .noSuchFileOrDirectory)
-    case (.settling(let names), .absent): return settle(Array(names.dropFirst()))
+    case (.settling(let names, _), .absent): return settle(Array(names.dropFirst()), hasMissed: true)
+    case (.lookingForOwn, .found):
+      isSettled = true
+      return rememberCreated()
+    case (.lookingForOwn, .absent): return clear("stat", .noSuchFileOrDirectory)
+    case (.lookingForOwn, .failed(let operation, let error)): return clear(operation, error)
     case (.rememberingSettled, _): return rememberCreated()
     case (.settling, .failed(let operation, let error)): return clear(operation, error)
     case (.rememberingCreated, _): return go(.preparing(.filling), .fill)
@@ -71,14 +75,18 @@ extension FileReplacement {
   }
 
   /// Every name that a file of ours may have: a noted one may have got its name without anybody having heard of it.
-  private var namesToSettle: [Int] {
+  var namesToSettle: [Int] {
     notes.reduce(into: [name]) { names, note in
       if !names.contains(note.name) { names.append(note.name) }
     }
   }
 
-  private mutating func settle(_ names: [Int]) -> Action {
-    if let next = names.first { return go(.preparing(.settling(names)), .look(.place(next))) }
+  mutating func settle(_ names: [Int], hasMissed: Bool = false) -> Action {
+    if let next = names.first {
+      return go(.preparing(.settling(names, hasMissed: hasMissed)), .look(.place(next)))
+    }
+    // What was not there may be away with its directory.
+    if hasMissed { return go(.preparing(.lookingForOwn), .look(.temporary(temporary))) }
     isSettled = true
     return rememberCreated()
   }

@@ -6,6 +6,8 @@ internal import SystemPackage
 extension FileReplacement {
   enum Returning: Sendable, Equatable {
     case lookingAtStray(Int)
+    /// The directory is there: so the look before was at it.
+    case lookingForOwn(Int)
     case lookingAtPlace(Int)
     case exchanging(Int)
     case lookingAtWhatCameBack(Int)
@@ -20,6 +22,13 @@ extension FileReplacement {
   mutating func step(_ step: Returning, _ event: Event) -> Action {
     switch step {
     case .lookingAtStray(let number): return stepStray(number, event)
+    case .lookingForOwn(let number):
+      switch event {
+      case .found:
+        leftNames.suspect(number)
+        return returned()
+      default: return failReturning(event)
+      }
     case .lookingAtPlace(let number):
       switch event {
       case .found(let found) where isOurs(found) || wasMade(found):
@@ -37,7 +46,7 @@ extension FileReplacement {
         leftNames.insert(number)
         return returned()
       // Yet another has put its file there between the look and the exchange: that one is the stray now.
-      case .found: return fail("rename", .fileExists)
+      case .found: return failReturning(.failed("rename", .fileExists))
       default: return failReturning(event)
       }
     case .naming(let number, as: let name):
@@ -65,9 +74,9 @@ extension FileReplacement {
       leftNames.insert(number)
       return returned()
     case .absent:
-      // It may be away with its directory.
-      leftNames.suspect(number)
-      return returned()
+      // It may be away with its directory: it is looked at again when a file could be made there.
+      return new == nil
+        ? create() : go(.returning(.lookingForOwn(number)), .look(.temporary(temporary)))
     default: return failReturning(event)
     }
   }
@@ -78,9 +87,10 @@ extension FileReplacement {
 
   /// The stray stays one: the next try begins with it.
   private mutating func failReturning(_ event: Event) -> Action {
+    if new != nil { leftNames.insert(temporary) }
     switch event {
-    case .failed(let operation, let error): fail(operation, error)
-    default: fail("rename", event == .absent ? .noSuchFileOrDirectory : .ioError)
+    case .failed(let operation, let error): return fail(operation, error)
+    default: return fail("rename", event == .absent ? .noSuchFileOrDirectory : .ioError)
     }
   }
 
@@ -88,6 +98,6 @@ extension FileReplacement {
   private mutating func returned() -> Action {
     stray = nil
     isSettled = false
-    return create()
+    return new == nil ? create() : settle(namesToSettle)
   }
 }

@@ -72,8 +72,6 @@ struct FileReplacement: Sendable {
   var leftNames: LeftNames
   /// One file is noted, and it is the one that has the name.
   var isSettled: Bool
-  /// Nothing had the name when that was to be settled: its directory may have been away.
-  var foundNothing = false
   /// Every temporary file that this process has made.
   var made: [FileIdentity] = []
   /// A temporary name that has the file of another, which could not be put back yet.

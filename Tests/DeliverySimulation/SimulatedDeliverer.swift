@@ -79,12 +79,14 @@
     var isDone: Bool { isFinishing && jobs.allSatisfy { $0.isDone || !$0.isCarried } }
     var leftovers: Bool { jobs.contains { $0.hasFailed } }
 
-    /// A rename over a name is about to be made: nobody can get in between its look and it, where a file system can do
-    /// no better (see docs/reliability.md).
-    var isRenaming: Bool {
+    /// A rename over a name is about to be made, or a file that is too long to be cut: nobody can get in between the look
+    /// and that, where no call does both (see docs/reliability.md).
+    var isBetweenLookAndCall: Bool {
       jobs.contains { job in
-        if case .replacement(.rename) = job.next { return true }
-        return false
+        switch job.next {
+        case .replacement(.rename), .growth(.truncate): true
+        default: false
+        }
       }
     }
 

@@ -161,7 +161,8 @@
 
     func step() {
       if chance.happens(15), isDue { disturb() }
-      if hasRivals, chance.happens(15), carrier?.isRenaming != true, removal?.isRenaming != true,
+      if hasRivals, chance.happens(15), carrier?.isBetweenLookAndCall != true,
+        removal?.isBetweenLookAndCall != true,
         isDue
       {
         rival()

@@ -23,8 +23,8 @@
 
     var isDone: Bool { left.isEmpty }
 
-    /// A rename over a name is about to be made: as for `SimulatedDeliverer.isRenaming`.
-    var isRenaming: Bool {
+    /// A rename over a name is about to be made: as for `SimulatedDeliverer.isBetweenLookAndCall`.
+    var isBetweenLookAndCall: Bool {
       if case .move(_, to: .place) = next, machine != nil { return true }
       return false
     }
