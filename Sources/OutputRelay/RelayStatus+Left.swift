@@ -52,8 +52,9 @@ extension RelayStatus {
       if let size = sizes[store], size <= Self.mostBytes - start {
         noteWritten(max(self[index].written, start + size), stream: index)
       } else if store == OutputStores.Kind.memory.rawValue, self[index].written > start {
-        let first = max(
-          start, proven(stream: index), dropped(stream: index).items.last?.range.upperBound ?? 0)
+        // What has a mark already has no second one.
+        let marked = (dropped(stream: index).items + unreadable(stream: index).items).map(\.range.upperBound)
+        let first = max(start, proven(stream: index), marked.max() ?? 0)
         if isDropping(stream: index) {
           extendDropped(to: self[index].written, stream: index)
         } else if first < self[index].written {
