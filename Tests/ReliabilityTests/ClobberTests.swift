@@ -87,8 +87,10 @@ extension OnFaults {
       for name in Self.names { try sandbox.write(text + name, to: "remote-backing/log_\(name)") }
     }
 
-    @Test(arguments: ["fail any EACCES", "hang any"])
-    func aDirectoryThatAnswersLate(_ fault: String) async throws {
+    /// With a carrier that has just begun when the command starts, too: what counts is when duct has had enough of
+    /// waiting.
+    @Test(arguments: [("fail any EACCES", false), ("hang any", false), ("hang any", true)])
+    func aDirectoryThatAnswersLate(_ fault: String, carrierIsLate: Bool) async throws {
       let (fixture, sandbox) = (self.fixture, self.sandbox)
       try writeAll("old ")
       for name in Self.names {
@@ -97,8 +99,12 @@ extension OnFaults {
         #expect(touched.code == 0)
       }
       try fixture.remote.tell(fault)
+      let libraries = carrierIsLate ? try FaultFileSystem(in: sandbox, name: "libraries") : nil
+      // Every program looks there first for what it is linked with. Until the command starts that takes long.
+      try libraries?.tell("slow lookup 100 for 4")
       let result = try await fixture.run(
-        "echo first; touch a; until [ -e b ]; do sleep 0.02; done; echo err >&2", ["--clobber"]
+        "echo first; touch a; until [ -e b ]; do sleep 0.02; done; echo err >&2", ["--clobber"],
+        environment: libraries.map { ["LD_LIBRARY_PATH": $0.mount.string] } ?? [:]
       ) { _ in
         try await eventually(60) { sandbox.exists("a") }
         // It has tried to take its names.

@@ -7,8 +7,9 @@ internal import SystemPackage
 /// What duct tells the process that carries its files to a remote log directory: a letter, the length of
 /// what follows, and that.
 enum CarrierCommand: UInt8 {
-  /// Refuse what exists, or remove it; make the directory.
+  /// Refuse what exists.
   case prepare = 0x70  // p
+  /// Remove what exists. A deadline follows.
   case replacePrepared = 0x63  // c
   case stdoutHasGrown = 0x6F  // o
   case stderrHasGrown = 0x65  // e
@@ -49,6 +50,14 @@ enum CarrierCommand: UInt8 {
     }
     return bytes
   }
+}
+
+extension MonotonicInstant {
+  /// For another process of this host: CLOCK_MONOTONIC is one for all.
+  var message: [UInt8] { withUnsafeBytes(of: nanoseconds.littleEndian) { Array($0) } }
+
+  /// - Parameter message: what `message` gave. In the past if that is too short.
+  init(message: [UInt8]) { self.init(nanoseconds: message.reversed().reduce(0) { $0 << 8 | Int64($1) }) }
 }
 
 /// What that process answers, a line of JSON each.

@@ -77,7 +77,7 @@ final class CarrierProcess: LogCarrier {
   ///
   /// - Returns: records that exist and were not to be replaced; nil if there was no answer in time.
   func prepare(replacing: Bool, until deadline: MonotonicInstant) -> [String]? {
-    send(replacing ? .replacePrepared : .prepare)
+    if replacing { send(.replacePrepared, deadline.message) } else { send(.prepare) }
     return state.wait(until: deadline) { state -> [String]?? in
       if let existing = state.existing { return .some(existing) }
       return state.hasEnded ? .some(nil) : nil

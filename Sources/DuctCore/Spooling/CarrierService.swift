@@ -61,7 +61,6 @@ private final class Service: Sendable {
 
   private let socket: FileDescriptor
   private let isSuccessor: Bool
-  private let start = MonotonicInstant.now
   private let waiting = Monitor(Waiting())
   /// duct has written its last records.
   private let isFinishing = Monitor(false)
@@ -111,8 +110,8 @@ private final class Service: Sendable {
     if isSuccessor { open {} }
     while let (command, payload) = CarrierCommand.next(from: socket) {
       switch command {
-      case .prepare: open { [self] in prepare(replacing: false) }
-      case .replacePrepared: open { [self] in prepare(replacing: true) }
+      case .prepare: open { [self] in prepare() }
+      case .replacePrepared: open { [self] in replacePrepared(until: MonotonicInstant(message: payload)) }
       case .stdoutHasGrown, .stderrHasGrown, .usageHasGrown, .info: carry(command, payload)
       case .discard:
         waitUntilOpen()
@@ -176,18 +175,21 @@ private final class Service: Sendable {
     }
   }
 
-  private func prepare(replacing: Bool) {
+  private func prepare() {
+    replies.send(CarrierReply(existing: LogDirectory.existing(manifest.paths)))
+  }
+
+  /// - Parameter deadline: when duct starts the command, answer or not. The clock is the same in both processes.
+  private func replacePrepared(until deadline: MonotonicInstant) {
     let existing = LogDirectory.existing(manifest.paths)
-    if replacing {
-      let replaced = LogDirectory.replaced(existing, manifest.paths, captured: manifest.captured)
-      if MonotonicInstant.now < start + LogDirectory.patience {
-        LogDirectory.remove(replaced)
-        carrier.takeNames(carried: manifest.captured)
-      } else {
-        // The directory has hung, for hours perhaps: a run that began since then keeps its files.
-        LogDirectory.remove(LogDirectory.unchanged(replaced, since: manifest.startTime))
-      }
+    let replaced = LogDirectory.replaced(existing, manifest.paths, captured: manifest.captured)
+    if MonotonicInstant.now < deadline {
+      LogDirectory.remove(replaced)
+      carrier.takeNames(carried: manifest.captured)
+    } else {
+      // The directory has hung, for hours perhaps: a run that began since then keeps its files.
+      LogDirectory.remove(LogDirectory.unchanged(replaced, since: manifest.startTime))
     }
-    replies.send(CarrierReply(existing: replacing ? [] : existing))
+    replies.send(CarrierReply(existing: []))
   }
 }
