@@ -62,8 +62,14 @@ struct FileRemoval: Sendable {
   private var cannotGiveName = false
   /// More files under our names are not passed by.
   private static let mostNames = 16
-  /// One of ours was there, or what has its name.
+  /// What has been taken out of its name is to be found under the other one.
+  private var hasTaken = false
+  /// The directory was there after the last look that found nothing.
+  private var hasSeenDirectory = false
+  /// One of ours was there, or what has its name: it is the directory that they were noted in.
   private var hasFound = false
+  /// That of the files, as they were noted.
+  private let device: UInt64?
   private var obstacles = 0
   private var leftNames = LeftNames(isSuccessor: true)
   /// Second names, which may have another's file after an exchange that was broken off.
@@ -76,6 +82,7 @@ struct FileRemoval: Sendable {
     self.notes = notes[...]
     self.owner = owner
     links = Set(notes.compactMap(\.link))
+    device = notes.first?.identity.device
   }
 
   mutating func begin() -> Action {
@@ -91,19 +98,29 @@ struct FileRemoval: Sendable {
   }
 
   mutating func step(_ event: Event) -> Action {
+    switch event {
+    case .done: hasSeenDirectory = true
+    case .found where step != .lookingAtDirectory: (hasSeenDirectory, hasFound) = (true, true)
+    case .absent, .failed(.noSuchFileOrDirectory): hasSeenDirectory = false
+    case .found, .failed: break
+    }
     if step == .cleaning { return stepCleaning(event) }
+    if step == .lookingAtDirectory { return stepDirectory(event) }
     guard let note = notes.first else { return .failed("stat", .ioError) }
     switch (step, event) {
     case (.lookingAtLink, .found(let found)):
-      hasFound = true
       linked = found
       return look(note)
     case (.lookingAtLink, .absent): return look(note)
     case (.looking, .found(let found)):
-      hasFound = true
       return isOurs(found, note) ? go(.lookingAtObstacle, .look(Self.away)) : lookAtAway()
-    case (.looking, .absent), (.takingAway, .failed(.noSuchFileOrDirectory)), (.takingAway, .done):
+    case (.looking, .absent), (.takingAway, .failed(.noSuchFileOrDirectory)): return lookAtAway()
+    case (.takingAway, .done):
+      hasTaken = true
       return lookAtAway()
+    case (.lookingAtAway, .absent) where hasTaken, (.removing, .failed(.noSuchFileOrDirectory)):
+      // It may be away with its directory.
+      return .failed("find", .noSuchFileOrDirectory)
     case (.takingAway, .failed(.fileExists)) where obstacles < 3:
       return go(.lookingAtObstacle, .look(Self.away))
     case (.takingAway, .failed(let error)): return .failed("rename", error)
@@ -116,7 +133,6 @@ struct FileRemoval: Sendable {
     case (.lookingAtObstacle, .absent): return go(.takingAway, .move(note.place, to: Self.away))
     case (.removingSecond, .done), (.removingSecond, .failed(.noSuchFileOrDirectory)): return look(note)
     case (.lookingAtAway, .found(let found)):
-      hasFound = true
       return isOurs(found, note)
         ? go(.removing, .remove(Self.away))
         : putBack(found, note.name)
@@ -135,16 +151,9 @@ struct FileRemoval: Sendable {
       return cannotGiveName
         ? go(.puttingBack(other, number), .move(Self.away, to: .place(number))) : putBack(other, number)
     case (.puttingBack, .done): return obstacles > 0 ? look(note) : removeLink(of: note)
-    case (.lookingAtAway, .absent), (.removing, .done), (.removing, .failed(.noSuchFileOrDirectory)):
-      return removeLink(of: note)
+    case (.lookingAtAway, .absent), (.removing, .done): return removeLink(of: note)
     case (.removing, .failed(let error)), (.removingSecond, .failed(let error)):
       return .failed("unlink", error)
-    case (.lookingAtDirectory, .found(let found)):
-      // What is mounted there is another file system, or none.
-      guard found.device == note.identity.device else { return .failed("find", .noSuchFileOrDirectory) }
-      hasFound = true
-      return next()
-    case (.lookingAtDirectory, .absent): return .failed("find", .noSuchFileOrDirectory)
     case (.removingLink, .failed(let error)) where error != .noSuchFileOrDirectory:
       return .failed("unlink", error)
     case (.removingLink, _): return next()
@@ -180,9 +189,8 @@ struct FileRemoval: Sendable {
   }
 
   private mutating func next() -> Action {
-    // One of them is enough: all were in one directory.
-    if !hasFound { return go(.lookingAtDirectory, .lookAtDirectory) }
     notes.removeFirst()
+    hasTaken = false
     return begin()
   }
 
@@ -209,7 +217,20 @@ struct FileRemoval: Sendable {
     case .call(.look(let name)): go(.cleaning, .look(name))
     case .call(.remove(let name)): go(.cleaning, .remove(name))
     case .failed(let operation, let error, _): .failed(operation, error)
-    case .done: .finished
+    // Without a note nothing was made there.
+    case .done:
+      hasSeenDirectory || device == nil ? .finished : go(.lookingAtDirectory, .lookAtDirectory)
+    }
+  }
+
+  /// Where the last looks have found nothing: the directory may have gone at any time.
+  private func stepDirectory(_ event: Event) -> Action {
+    switch event {
+    // Where nothing of ours was, what is mounted there may be another file system, or none.
+    case .found(let found):
+      hasFound || found.device == device ? .finished : .failed("find", .noSuchFileOrDirectory)
+    case .failed(let error): .failed("stat", error)
+    case .absent, .done: .failed("find", .noSuchFileOrDirectory)
     }
   }
 }

@@ -12,6 +12,8 @@ extension FileReplacement {
     case exchanging(Int)
     case lookingAtWhatCameBack(Int)
     case naming(Int, as: Int)
+    /// Right before the rename, where the file system has nothing that looks by itself.
+    case lookingAtName(Int, as: Int)
     case lookingAtWhatWentBack(String, Errno)
   }
 
@@ -54,6 +56,19 @@ extension FileReplacement {
       case .done: return returned()
       case .failed(_, .fileExists) where name < self.name + Self.mostNames:
         return nameStray(number, as: name + 1)
+      case .failed(_, let error) where error.meansNoSecondName && !cannotGiveName:
+        // Such a file system has neither that rename nor hard links.
+        cannotGiveName = true
+        return nameStray(number, as: name)
+      default: return failReturning(event)
+      }
+    case .lookingAtName(let number, as: let name):
+      switch event {
+      case .found where name < self.name + Self.mostNames: return nameStray(number, as: name + 1)
+      case .found: return failReturning(.failed("rename", .fileExists))
+      case .absent:
+        return go(
+          .returning(.naming(number, as: name)), .rename(.temporary(number), to: .place(name)))
       default: return failReturning(event)
       }
     case .lookingAtWhatWentBack(let operation, let error):
@@ -82,7 +97,9 @@ extension FileReplacement {
   }
 
   private mutating func nameStray(_ number: Int, as name: Int) -> Action {
-    go(.returning(.naming(number, as: name)), .giveName(.temporary(number), to: .place(name)))
+    cannotGiveName
+      ? go(.returning(.lookingAtName(number, as: name)), .look(.place(name)))
+      : go(.returning(.naming(number, as: name)), .giveName(.temporary(number), to: .place(name)))
   }
 
   /// The stray stays one: the next try begins with it.

@@ -110,7 +110,7 @@
         losesWrites: isNetwork && chance.happens(600), tellsAtCloseOnly: chance.happens(200))
       if kind == .direct {
         // What duct takes for a local file system tells when a file was made, or has handles.
-        (traits.hasExchange, traits.tellsBirth) = (true, true)
+        (traits.hasExchange, traits.givesNewNames, traits.tellsBirth) = (true, true, true)
         (traits.losesWrites, traits.tellsAtCloseOnly) = (false, false)
       }
       fileSystem = SimulatedFileSystem(traits)
