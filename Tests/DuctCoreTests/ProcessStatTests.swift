@@ -1,0 +1,100 @@
+import Glibc
+import Testing
+
+@testable import DuctCore
+
+@Suite struct ProcessStatTests {
+  /// As of Linux 6.1, from the state on.
+  private let numbers =
+    "S 10 11 12 34817 11 4194304 1 222 3 4 555 66 77 88 20 5 3 0 9999 8192000 321 18446744073709551615 1 1 7 0 0 0 0 0 0 0 0 0 17 1 0 0 0 0 0 1 2 3 8 9 1 0 0"
+
+  private func parse(_ line: [UInt8]) -> ProcessStat? { line.withUnsafeBytes { ProcessStat($0) } }
+
+  @Test(
+    "A name may hold any bytes",
+    arguments: [
+      Array("bash".utf8), Array("a b".utf8), Array("(sd-pam)".utf8), Array("x) R 1 2 3".utf8),
+      Array("new\nline".utf8), [],
+      [0xFF, 0x29, 0x20], Array(") S 1 (".utf8),
+    ] as [[UInt8]])
+  func names(_ name: [UInt8]) throws {
+    let stat = try #require(parse(Array("42 (".utf8) + name + Array(") \(numbers)\n".utf8)))
+    #expect(stat.pid == 42 && stat.name.bytes == name)
+    #expect(stat.state == UInt8(ascii: "S"))
+    #expect(stat.parent == 10 && stat.processGroup == 11 && stat.session == 12 && stat.terminalGroup == 11)
+    #expect(stat.childFaults == 222)
+    #expect(stat.userTicks == 555 && stat.systemTicks == 66)
+    #expect(stat.childUserTicks == 77 && stat.childSystemTicks == 88)
+    #expect(stat.nice == 5 && stat.threads == 3)
+    #expect(stat.startTicks == 9999 && stat.virtualBytes == 8_192_000 && stat.residentPages == 321)
+    #expect(stat.psState.text == "SNl+")
+  }
+
+  @Test func anotherImageShows() throws {
+    let line = Array("42 (x) \(numbers)\n".utf8)
+    let image = try #require(parse(line)).image
+    for (field, other) in [("1 7 0", "1 6 0"), ("3 8 9", "3 7 9"), ("8 9 1", "8 8 1")] {
+      let text = "42 (x) " + numbers.replacing(field, with: other) + "\n"
+      #expect(try #require(parse(Array(text.utf8))).image != image, "\(field)")
+    }
+    let later = "42 (x) " + numbers.replacing("555 66", with: "556 67") + "\n"
+    #expect(try #require(parse(Array(later.utf8))).image == image)
+  }
+
+  @Test func cutLinesAreRefused() {
+    let line = Array("42 (bash) \(numbers)\n".utf8)
+    // Kernels before 3.3 end earlier; the 24th field is in all of them.
+    let fields = line.split(separator: UInt8(ascii: " ")).prefix(24)
+    let enough = fields.reduce(0) { $0 + $1.count + 1 } - 1
+    for length in 0..<(enough - 3) { #expect(parse(Array(line[..<length])) == nil, "\(length)") }
+    #expect(parse(Array(line[..<enough])) != nil)
+  }
+
+  @Test func randomBytesAreNoHarm() {
+    for _ in 0..<3000 {
+      let line = (0..<Int.random(in: 0...80)).map { _ in "0123456789 ()-RSZ\n".utf8.randomElement() ?? 0 }
+      _ = parse(line)
+    }
+    let whole = Array("42 (bash) \(numbers)\n".utf8)
+    for _ in 0..<3000 {
+      var line = whole
+      for _ in 0..<4 { line[Int.random(in: line.indices)] = UInt8.random(in: 0...255) }
+      _ = parse(line)
+    }
+  }
+
+  @Test func thisProcess() throws {
+    let files = ProcFiles()
+    let stat = try #require(files.stat(getpid()))
+    #expect(stat.pid == getpid() && stat.parent == getppid() && stat.session == getsid(0))
+    #expect(stat.residentPages > 0 && stat.image != 0)
+    #expect(files.commandLine(stat.pid)?.contains("xctest") == true)
+    #expect(files.stat(0x7FFF_FFF0) == nil)
+  }
+
+  @Test func aPartOfProcIsListedAsTheWholeOne() throws {
+    let files = ProcFiles()
+    let own = getpid()
+    #expect(files.canSeek, "else every look reads all of /proc")
+    var all: [Int32] = []
+    files.forEachProcess { all.append($0.pid) }
+    #expect(all.contains(own) && all == all.sorted() && files.pids() == all)
+    for range in [1...own, own...own, own...Int32.max] {
+      var part: [Int32] = []
+      files.forEachProcess(in: range) { part.append($0.pid) }
+      #expect(part.contains(own) && part.allSatisfy(range.contains))
+    }
+    #expect(try #require(files.lastPID()) > 0)
+  }
+
+  @Test func statesAreCountedWithoutEnd() {
+    var states = ProcessStates()
+    for letter in "RSDZTtXIPW".utf8 { for _ in 0..<3 { states.add(ProcessStates.Key(letter)) } }
+    #expect(states.all.count == 8)
+    #expect(states.all.reduce(0) { $0 + $1.count } == 30)
+    #expect(states.all.first?.state == "R" && states.all.first?.count == 3)
+  }
+
+  @Test(arguments: [(5, "00:05"), (65, "01:05"), (3600, "01:00:00"), (90_061, "01-01:01:01")])
+  func elapsed(_ seconds: Int, _ text: String) { #expect(elapsedText(seconds) == text) }
+}

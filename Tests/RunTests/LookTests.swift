@@ -1,0 +1,36 @@
+import Glibc
+import TestSupport
+import Testing
+
+/// When the processes are looked at.
+@Suite struct LookTests: SampledSuite {
+  let sandbox: Sandbox
+  init() throws { sandbox = try Sandbox() }
+
+  @Test func shortRunsHaveNumbers() async throws {
+    _ = try await python(Self.burn + "burn(0.03)", options: ["-q", "--sample-interval", "60"])
+    #expect(try #require(try summary("num_samples")) >= 1)
+    #expect(try #require(try summary("peak_pcpu")) > 0)
+    #expect(try #require(try summary("cpu_seconds")) >= 0.03)
+    _ = try await duct(["-q", "--clobber", "true"], in: sandbox)
+    let count = try #require(try summary("num_samples"))
+    #expect(count >= 1)
+    #expect(Double(try sandbox.usage().count) == count, "each is reported by itself")
+  }
+
+  @Test func missedLooksAreCounted() async throws {
+    _ = try await duct(Self.options + ["sleep", "1.2"], in: sandbox) { [sandbox] pid in
+      try await eventually { sandbox.exists("log_usage.jsonl") }
+      kill(pid, SIGSTOP)
+      try await eventually { Proc.state(pid) == "T" }
+      _ = try await run("sleep", ["0.5"], in: sandbox)
+      kill(pid, SIGCONT)
+    }
+    let (missed, taken) = (
+      try #require(try summary("samples_missed")), try #require(try summary("num_samples"))
+    )
+    #expect(missed >= 5)
+    let due = try #require(try summary("wall_clock_time")) / 0.05
+    #expect(missed + taken <= due + 4, "with the first and the last")
+  }
+}

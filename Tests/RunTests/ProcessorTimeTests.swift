@@ -1,0 +1,128 @@
+import Glibc
+import TestSupport
+import Testing
+
+/// The processor time of known loads.
+@Suite struct ProcessorTimeTests: SampledSuite {
+  let sandbox: Sandbox
+  init() throws { sandbox = try Sandbox() }
+
+  @Test func burnersOnAllCores() async throws {
+    let program =
+      Self.burn + "n = \(Int(cores) * 2)\n" + """
+        pids = []
+        for i in range(n):
+            pid = os.fork()
+            if not pid:
+                burn(0.5)
+                os._exit(0)
+            pids.append(pid)
+        for pid in pids: os.waitpid(pid, 0)
+        """
+    _ = try await python(program)
+    let (peak, seconds) = (try #require(try summary("peak_pcpu")), try #require(try summary("cpu_seconds")))
+    #expect(peak <= cores * 100 && peak > 50)
+    for line in try sandbox.usage() {
+      #expect(line["totals"]?["pcpu"]?.double ?? .infinity <= cores * 100)
+      for (_, process) in members(line["processes"]) {
+        #expect(process["pcpu_interval"]?.double ?? .infinity <= cores * 100)
+      }
+    }
+    try expectTotal(seconds)
+    #expect(seconds >= cores * 2 * 0.5)
+  }
+
+  @Test func aProcessorThatIsShared() async throws {
+    let program =
+      Self.burn + """
+        os.sched_setaffinity(0, {0})
+        for i in range(3):
+            if not os.fork():
+                burn(0.3)
+                os._exit(0)
+        for i in range(3): os.wait()
+        """
+    _ = try await duct(
+      Self.options + ["taskset", "-c", "0", "python3", "-c", program], in: sandbox)
+    #expect(try #require(try summary("peak_pcpu")) <= 100)
+    try expectTotal(try #require(try summary("cpu_seconds")))
+  }
+
+  @Test func shortChildrenAreCountedOnce() async throws {
+    let program =
+      Self.burn + """
+        for i in range(300):
+            pid = os.fork()
+            if not pid:
+                burn(0.004)
+                os._exit(0)
+            os.waitpid(pid, 0)
+        """
+    _ = try await python(program)
+    let seconds = try #require(try summary("cpu_seconds"))
+    #expect(seconds >= 1.2)
+    try expectTotal(seconds)
+  }
+
+  @Test func whatOrphansUseIsCounted() async throws {
+    // Both parents end at once: duct adopts the burner.
+    let program =
+      Self.burn + """
+        if not os.fork():
+            os.setsid()
+            if not os.fork():
+                burn(0.6)
+                open("done", "w").close()
+            os._exit(0)
+        while not os.path.exists("done"): time.sleep(0.01)
+        time.sleep(0.2)
+        """
+    _ = try await python(program)
+    let seconds = try #require(try summary("cpu_seconds"))
+    let kernels = try #require(try summary("user_seconds")) + #require(try summary("system_seconds"))
+    #expect(seconds - kernels > 0.5 && seconds - kernels < 0.8, "\(seconds) \(kernels)")
+    // The one in between is there for a moment only.
+    #expect((1...2).contains(try sandbox.info()["processes_escaped"]?.double ?? 0))
+  }
+
+  @Test func childrenThatNobodyWaitsForAreCounted() async throws {
+    let program =
+      Self.burn + """
+        import signal
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        for i in range(3):
+            if not os.fork():
+                burn(0.4)
+                os._exit(0)
+        try:
+            while True: os.wait()
+        except ChildProcessError: pass
+        """
+    _ = try await python(program)
+    let seconds = try #require(try summary("cpu_seconds"))
+    // What they use between the last look and their end, nobody knows.
+    #expect(seconds > 0.8 && seconds < 1.6, "\(seconds)")
+  }
+
+  @Test func aForkStorm() async throws {
+    let program = """
+      import os
+      live = 0
+      for i in range(3000):
+          if not os.fork(): os._exit(0)
+          live += 1
+          if live >= 40:
+              os.wait()
+              live -= 1
+      while live:
+          os.wait()
+          live -= 1
+      """
+    _ = try await python(program)
+    let (seconds, wall) = (
+      try #require(try summary("cpu_seconds")), try #require(try summary("wall_clock_time"))
+    )
+    #expect(seconds <= wall * cores * 1.01 + 0.02)
+    try expectTotal(seconds)
+  }
+}

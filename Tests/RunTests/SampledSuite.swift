@@ -1,0 +1,63 @@
+import Glibc
+import RecordText
+import TestSupport
+import Testing
+
+/// A run under a known load, and what is told of it.
+protocol SampledSuite {
+  var sandbox: Sandbox { get }
+}
+
+extension SampledSuite {
+  static var options: [String] { ["-q", "--sample-interval", "0.05", "--report-interval", "0.2"] }
+
+  /// Runs a Python program below duct.
+  func python(
+    _ program: String, options: [String] = Self.options,
+    while body: @escaping @Sendable (pid_t) async throws -> Void = { _ in }
+  ) async throws -> Finished {
+    let result = try await duct(options + ["python3", "-c", program], in: sandbox, while: body)
+    #expect(result.code == 0, "\(result.stderr)")
+    return result
+  }
+
+  func summary(_ name: String) throws -> Double? {
+    try sandbox.info()["execution_summary"]?[name]?.double
+  }
+
+  /// What was seen of all processes, by their last lines.
+  func processes() throws -> [(pid: Int, value: JSONValue)] {
+    var last: [String: JSONValue] = [:]
+    for line in try sandbox.usage() {
+      for (pid, value) in members(line["processes"]) { last[pid] = value }
+    }
+    return last.compactMap { pid, value in Int(pid).map { ($0, value) } }
+  }
+
+  var cores: Double { Double(sysconf(CInt(_SC_NPROCESSORS_ONLN))) }
+
+  /// Uses a CPU for so many seconds of its own time.
+  static var burn: String {
+    """
+    import os, sys, time
+    def burn(seconds):
+        end = time.process_time() + seconds
+        while time.process_time() < end: pass
+
+    """
+  }
+
+  /// All processes were waited for: then the kernel's own count, and the mean over time, say the same.
+  func expectTotal(_ seconds: Double) throws {
+    let kernels = try #require(try summary("user_seconds")) + #require(try summary("system_seconds"))
+    #expect(abs(seconds - kernels) <= kernels * 0.01 + 0.001, "\(seconds) \(kernels)")
+    let mean = try #require(try summary("average_pcpu")) * #require(try summary("wall_clock_time")) / 100
+    // Ticks of 10 ms for each of the processes that are waited for.
+    #expect(abs(mean - kernels) <= kernels * 0.05 + 0.05, "\(mean) \(kernels)")
+  }
+}
+
+func members(_ value: JSONValue?) -> [(key: String, value: JSONValue)] {
+  guard case .object(let members)? = value else { return [] }
+  return members.map { ($0.key, $0.value) }
+}
