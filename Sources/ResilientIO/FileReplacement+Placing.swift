@@ -71,6 +71,7 @@ extension FileReplacement {
     case (.puttingBack, .failed(let operation, let error)):
       return go(.returning(.lookingAtWhatWentBack(operation, error)), .look(temporaryName))
     case (_, .failed(let operation, let error)):
+      if step == .naming { mayHaveBothNames = true }
       return go(.placing(.lookingBack(operation, error)), .look(place))
     default: return fail("rename", .ioError)
     }

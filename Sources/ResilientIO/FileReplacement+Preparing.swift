@@ -64,8 +64,8 @@ extension FileReplacement {
       return clear(operation, error)
     case (.rememberingFilled, _): return findPlace()
     case (.clearing(let operation, let error), .done):
-      // It was there still: it has no other name.
-      if let new { ours.removeAll { $0.isSameFile(as: new) } }
+      // It was there still: it has no other name, unless it had both.
+      if let new, !mayHaveBothNames { ours.removeAll { $0.isSameFile(as: new) } }
       leftNames.remove(temporary)
       return fail(operation, error)
     // Also where it is not there: with its directory it may come back.

@@ -82,6 +82,9 @@ struct FileReplacement: Sendable {
   var cannotExchange = false
   var cannotGiveName = false
   var namesTried = 0
+  /// A call of this turn that was to give the new file its name has failed: where that is link(2) and unlink(2), the file
+  /// may have both names.
+  var mayHaveBothNames = false
   private var isLast = false
   private var cleansFirst = false
   /// Its own name shall be ours, whoever has it.
@@ -116,6 +119,7 @@ struct FileReplacement: Sendable {
     self.isLast = isLast
     wasDisplaced = false
     namesTried = 0
+    mayHaveBothNames = false
     new = nil
     cleansFirst = leftNames.names.count >= Self.mostLeft
     return cleansFirst ? clean(leftNames.begin(.first, place)) : start()
