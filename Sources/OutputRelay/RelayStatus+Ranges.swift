@@ -13,6 +13,17 @@ struct MarkedRanges: Sendable {
     var shiftBehind: Int { shift + mark.count - range.count }
   }
 
+  /// The oldest ones and what lies between them.
+  struct Merged: Sendable, Equatable {
+    var range: Range<Int>
+    var shift: Int
+    /// Bytes of the log file that it takes.
+    var length: Int
+
+    var shiftBehind: Int { shift + length - range.count }
+  }
+
+  var merged: Merged?
   var items: [Item] = []
   /// The end of the last one still moves.
   var lastIsOpen = false
@@ -21,17 +32,18 @@ struct MarkedRanges: Sendable {
   var closed: [Item] { (lastIsOpen ? items.dropLast() : items[...]).filter { !$0.range.isEmpty } }
   var open: Item? { lastIsOpen ? items.last : nil }
 
-  /// What the closed ranges before byte `offset` add to positions in the log file.
+  /// What the closed ranges before byte `offset` add to positions in the log file. Within `merged` it is not known.
   func shift(before offset: Int) -> Int {
-    guard let first = items.first else { return 0 }
-    return closed.last { $0.range.lowerBound < offset }?.shiftBehind ?? first.shift
+    if let last = closed.last(where: { $0.range.lowerBound < offset }) { return last.shiftBehind }
+    guard let merged else { return 0 }
+    return merged.range.lowerBound < offset ? merged.shiftBehind : merged.shift
   }
 }
 
 extension RelayStatus {
   enum RangeList { case dropped, unreadable }
 
-  private static let capacity = UInt64(DUCT_RELAY_RANGE_COUNT)
+  private static let capacity = Int(DUCT_RELAY_RANGE_COUNT)
 
   /// What was dropped for lack of space.
   func dropped(stream index: Int) -> MarkedRanges {
@@ -58,18 +70,29 @@ extension RelayStatus {
 
   private func ranges(_ which: RangeList, _ index: Int) -> MarkedRanges {
     let list = list(which, index)
-    let first = duct_load64(fieldPointer(list, \.first))
-    let count = duct_load64_after(fieldPointer(list, \.count))
-    guard first < count, count - first <= Self.capacity else { return MarkedRanges() }
-    let items = (first..<count).map { number -> (UInt64, MarkedRanges.Item) in
-      let item = itemPointer(number, list)
-      let start = Int(clamping: duct_load64(fieldPointer(item, \.start)))
-      let end = Int(clamping: duct_load64(fieldPointer(item, \.end)))
-      return (number, .init(range: start..<max(start, end), shift: Int(item.pointee.shift)))
+    // Whoever writes it merges ranges meanwhile: then it is read again. A damaged page is no reason to go on for ever.
+    for _ in 0..<1000 {
+      let merges = duct_load64_after(fieldPointer(list, \.merges))
+      let merged = merges == 0 ? nil : mergedPointer(merges, list).pointee
+      let first = merged?.first ?? 0
+      let count = duct_load64_after(fieldPointer(list, \.count))
+      var ranges = MarkedRanges()
+      if let merged {
+        let (start, end) = (Int(clamping: merged.start), Int(clamping: merged.end))
+        ranges.merged = .init(
+          range: start..<max(start, end), shift: Int(merged.shift), length: Int(clamping: merged.length))
+      }
+      if first < count, count - first <= UInt64(Self.capacity) {
+        ranges.items = (first..<count).map { number in
+          let item = itemPointer(number, list)
+          let start = Int(clamping: duct_load64(fieldPointer(item, \.start)))
+          let end = Int(clamping: duct_load64(fieldPointer(item, \.end)))
+          return .init(range: start..<max(start, end), shift: Int(item.pointee.shift))
+        }
+      }
+      if duct_load64_after(fieldPointer(list, \.merges)) == merges { return ranges }
     }
-    // Those that were forgotten meanwhile may be others by now.
-    let stillFirst = duct_load64_after(fieldPointer(list, \.first))
-    return MarkedRanges(items: items.filter { $0.0 >= stillFirst }.map(\.1))
+    return MarkedRanges()
   }
 
   // MARK: Writing
@@ -78,7 +101,7 @@ extension RelayStatus {
   ///
   /// The caller then looks at what is claimed: see `claim`.
   func beginDropping(_ range: Range<Int>, stream index: Int) -> Bool {
-    forgetProven(.dropped, index)
+    makeRoom(.dropped, index)
     let stream = streamPointer(index)
     put(0 as UInt32, fieldPointer(stream, \.stop_dropping))
     // Open before it is there: it is never read as closed while its end moves.
@@ -112,19 +135,16 @@ extension RelayStatus {
 
   /// Whether one more range can be remembered.
   func canBeginRange(stream index: Int) -> Bool {
-    let list = list(.dropped, index)
-    let first = duct_load64(fieldPointer(list, \.first))
-    let count = duct_load64(fieldPointer(list, \.count))
-    if count - first < Self.capacity { return true }
-    guard let oldest = ranges(.dropped, index).items.first else { return false }
-    return oldest.range.upperBound <= max(proven(stream: index), released(stream: index))
+    let known = ranges(.dropped, index).items
+    guard known.count >= Self.capacity, let oldest = known.first else { return true }
+    return isOver(oldest, index)
   }
 
   /// A store has lost these bytes. False if there is no room to remember it.
   ///
   /// Where a file is delivered once more, bytes can be lost that come before others: the ranges stay in order.
   func noteUnreadable(_ range: Range<Int>, stream index: Int) -> Bool {
-    forgetProven(.unreadable, index)
+    makeRoom(.unreadable, index)
     let known = ranges(.unreadable, index).items
     guard let last = known.last, range.lowerBound < last.range.upperBound else {
       return append(range, .unreadable, index)
@@ -133,11 +153,19 @@ extension RelayStatus {
     return rewrite(all, .unreadable, index, shift: known[0].shift)
   }
 
+  /// Whether what is lost there would come before ranges that are merged, or have to be to make room.
+  func comesBeforeMerged(_ byte: Int, stream index: Int) -> Bool {
+    let known = ranges(.unreadable, index)
+    if let merged = known.merged { return byte < merged.range.lowerBound }
+    guard known.items.count >= Self.capacity, let oldest = known.items.first else { return false }
+    return byte < oldest.range.lowerBound
+  }
+
   /// Puts ranges in the place of those that are remembered.
   private func rewrite(_ ranges: [Range<Int>], _ which: RangeList, _ index: Int, shift: Int) -> Bool {
     guard ranges.count <= Self.capacity else { return false }
     let list = list(which, index)
-    let first = duct_load64(fieldPointer(list, \.first))
+    let first = firstNumber(list)
     var shift = shift
     for (number, range) in ranges.enumerated() {
       let item = itemPointer(first + UInt64(number), list)
@@ -154,41 +182,63 @@ extension RelayStatus {
   private func append(_ range: Range<Int>, _ which: RangeList, _ index: Int) -> Bool {
     let list = list(which, index)
     let number = duct_load64(fieldPointer(list, \.count))
-    guard number - duct_load64(fieldPointer(list, \.first)) < Self.capacity else { return false }
-    let last = ranges(which, index).items.last
+    guard number - firstNumber(list) < UInt64(Self.capacity) else { return false }
+    let ranges = ranges(which, index)
     let item = itemPointer(number, list)
     put(UInt64(range.lowerBound), fieldPointer(item, \.start))
     put(UInt64(range.upperBound), fieldPointer(item, \.end))
     // An empty range has no mark.
-    item.pointee.shift = Int64(last.map { $0.range.isEmpty ? $0.shift : $0.shiftBehind } ?? 0)
+    item.pointee.shift = Int64(
+      ranges.items.last.map { $0.range.isEmpty ? $0.shift : $0.shiftBehind } ?? ranges.merged?.shiftBehind
+        ?? 0)
     copyOut(fieldPointer(item, \.shift), 8)
     duct_store64_first(fieldPointer(list, \.count), number + 1)
     copyOut(fieldPointer(list, \.count), 8)
     return true
   }
 
-  /// Makes room: a range whose mark is proven to be in the log file is not needed any more, if nobody asks for
-  /// what lies before it. The last one stays, for its shift.
-  private func forgetProven(_ which: RangeList, _ index: Int) {
+  /// Its mark is proven to be in the log file, or its bytes and all before them are in no store any more: whoever
+  /// writes the file once more can give nothing of them.
+  private func isOver(_ item: MarkedRanges.Item, _ index: Int) -> Bool {
+    item.range.upperBound <= max(proven(stream: index), released(stream: index))
+  }
+
+  /// Makes room where there is none: the oldest range is merged with those before it. Where the file is written once
+  /// more, what lies between their ends cannot be told apart any more, and what lies behind keeps its place.
+  private func makeRoom(_ which: RangeList, _ index: Int) {
     let list = list(which, index)
-    while true {
-      let first = duct_load64(fieldPointer(list, \.first))
-      let count = duct_load64(fieldPointer(list, \.count))
-      guard count - first >= Self.capacity, let item = ranges(which, index).items.first,
-        item.range.upperBound <= max(proven(stream: index), released(stream: index))
-      else { return }
-      release(upTo: item.range.upperBound, stream: index)
-      put(first + 1, fieldPointer(list, \.first))
+    let ranges = ranges(which, index)
+    guard ranges.items.count >= Self.capacity, let oldest = ranges.items.first, isOver(oldest, index) else {
+      return
     }
+    release(upTo: oldest.range.upperBound, stream: index)
+    let (start, shift) = (ranges.merged?.range.lowerBound ?? oldest.range.lowerBound, ranges.merged?.shift)
+    let end = oldest.range.upperBound
+    let behind = oldest.range.isEmpty ? oldest.shift : oldest.shiftBehind
+    let merges = duct_load64(fieldPointer(list, \.merges)) + 1
+    let merged = mergedPointer(merges, list)
+    merged.pointee = duct_relay_merged(
+      start: UInt64(start), end: UInt64(end), shift: Int64(shift ?? oldest.shift),
+      length: UInt64(max(end + behind - start - (shift ?? oldest.shift), 0)), first: firstNumber(list) + 1)
+    copyOut(merged, MemoryLayout<duct_relay_merged>.size)
+    duct_store64_first(fieldPointer(list, \.merges), merges)
+    copyOut(fieldPointer(list, \.merges), 8)
   }
 
   /// Whether the numbers of a list can be. See `isPlausible(stream:)`.
   func isPlausible(_ which: RangeList, stream index: Int) -> Bool {
     let list = list(which, index)
     let ranges = list.pointee
-    guard ranges.first <= ranges.count, ranges.count - ranges.first <= Self.capacity else { return false }
-    var end: UInt64 = 0
-    for number in ranges.first..<ranges.count {
+    var (first, end) = (UInt64(0), UInt64(0))
+    if ranges.merges > 0 {
+      let merged = mergedPointer(ranges.merges, list).pointee
+      guard merged.start <= merged.end, merged.end <= UInt64(Self.mostBytes),
+        merged.length <= UInt64(Self.mostBytes), merged.shift.magnitude <= UInt64(Self.mostBytes)
+      else { return false }
+      (first, end) = (merged.first, merged.end)
+    }
+    guard first <= ranges.count, ranges.count - first <= UInt64(Self.capacity) else { return false }
+    for number in first..<ranges.count {
       let item = itemPointer(number, list).pointee
       guard item.start >= end, item.end >= item.start, item.end <= UInt64(Self.mostBytes),
         item.shift.magnitude <= UInt64(Self.mostBytes)
@@ -207,11 +257,25 @@ extension RelayStatus {
     }
   }
 
+  /// The number of the oldest range that is remembered by itself.
+  private func firstNumber(_ list: UnsafeMutablePointer<duct_relay_ranges>) -> UInt64 {
+    let merges = duct_load64(fieldPointer(list, \.merges))
+    return merges == 0 ? 0 : mergedPointer(merges, list).pointee.first
+  }
+
+  private func mergedPointer(
+    _ merges: UInt64, _ list: UnsafeMutablePointer<duct_relay_ranges>
+  ) -> UnsafeMutablePointer<duct_relay_merged> {
+    let offset = MemoryLayout<duct_relay_ranges>.offset(of: \.merged) ?? 0
+    return (UnsafeMutableRawPointer(list) + offset).assumingMemoryBound(to: duct_relay_merged.self)
+      + Int(merges % 2)
+  }
+
   private func itemPointer(
     _ number: UInt64, _ list: UnsafeMutablePointer<duct_relay_ranges>
   ) -> UnsafeMutablePointer<duct_relay_range> {
     let offset = MemoryLayout<duct_relay_ranges>.offset(of: \.items) ?? 0
     return (UnsafeMutableRawPointer(list) + offset).assumingMemoryBound(to: duct_relay_range.self)
-      + Int(number % Self.capacity)
+      + Int(number % UInt64(Self.capacity))
   }
 }

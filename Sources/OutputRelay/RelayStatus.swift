@@ -16,7 +16,7 @@ public import SystemPackage
 /// together goes there in one write, which a signal does not cut in two: it lies within 4096 bytes of the file.
 public final class RelayStatus: @unchecked Sendable {
   public static let streamCount = 2
-  static let version: UInt32 = 3
+  static let version: UInt32 = 4
   static let size = MemoryLayout<duct_relay_status>.size
   /// No file is longer, nor a run's output.
   static let mostBytes = 1 << 60

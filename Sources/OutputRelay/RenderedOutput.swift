@@ -10,11 +10,11 @@ public final class RenderedOutput: Sendable {
   /// A mark, and what it stands for.
   private struct Mark: Sendable {
     var missing: Range<Int>
-    var text: [UInt8]
-    /// Where it begins in the log file.
+    /// Nil for several marks and what lies between them, of which only the ends are known any more.
+    var text: [UInt8]?
+    /// Where it begins and ends in the log file.
     var start: Int
-
-    var end: Int { start + text.count }
+    var end: Int
   }
 
   public let stream: Int
@@ -41,47 +41,48 @@ public final class RenderedOutput: Sendable {
   private func marks() -> (marks: [Mark], dropping: Int?) {
     let dropped = status.dropped(stream: stream)
     let unreadable = status.unreadable(stream: stream)
-    var marks: [Mark] = []
-    func add(_ ranges: MarkedRanges, _ others: MarkedRanges) {
-      for item in ranges.closed {
-        let start = item.range.lowerBound + item.shift + others.shift(before: item.range.lowerBound)
-        marks.append(Mark(missing: item.range, text: item.mark, start: start))
+    func position(_ byte: Int) -> Int {
+      max(byte + dropped.shift(before: byte) + unreadable.shift(before: byte), 0)
+    }
+    var unclear: [Range<Int>] = []
+    for range in [dropped, unreadable].compactMap(\.merged?.range).sorted(by: {
+      $0.lowerBound < $1.lowerBound
+    }) {
+      if let last = unclear.last, range.lowerBound < last.upperBound {
+        unclear[unclear.count - 1] = last.lowerBound..<max(last.upperBound, range.upperBound)
+      } else {
+        unclear.append(range)
       }
     }
-    add(dropped, unreadable)
-    add(unreadable, dropped)
+    // One of the other list may reach over its end.
+    let all = (dropped.closed + unreadable.closed).sorted { $0.range.lowerBound < $1.range.lowerBound }
+    var marks = unclear.map { range in
+      let start = position(range.lowerBound)
+      return Mark(
+        missing: range, text: nil, start: start, end: max(position(range.upperBound), start))
+    }
+    for item in all where !unclear.contains(where: { $0.contains(item.range.lowerBound) }) {
+      let start = position(item.range.lowerBound)
+      marks.append(
+        Mark(missing: item.range, text: item.mark, start: start, end: start + item.mark.count))
+    }
     return (marks.sorted { $0.start < $1.start }, dropped.open?.range.lowerBound)
   }
 
   /// The position in the log file of a byte of the stream. Of a byte that is missing: that of its mark.
   public func position(of byte: Int) -> Int {
-    let dropped = status.dropped(stream: stream)
-    let unreadable = status.unreadable(stream: stream)
-    for ranges in [dropped, unreadable] {
-      if let item = ranges.closed.first(where: { $0.range.lowerBound <= byte && byte < $0.range.upperBound })
-      {
-        let first = item.range.lowerBound
-        return first + dropped.shift(before: first) + unreadable.shift(before: first)
-      }
-    }
-    // Before the first range that is remembered nothing can be read any more, and positions are only a guess.
-    return max(byte + dropped.shift(before: byte) + unreadable.shift(before: byte), 0)
+    let marks = self.marks().marks
+    guard let last = marks.last(where: { $0.missing.lowerBound <= byte }) else { return byte }
+    if byte >= last.missing.upperBound { return last.end + byte - last.missing.upperBound }
+    return last.text != nil ? last.start : min(last.start + byte - last.missing.lowerBound, last.end)
   }
 
   /// The byte of the stream at a position. Of a position in a mark: the first that is missing there.
   private func byte(at position: Int) -> Int {
-    let marks = self.marks().marks
-    guard let last = marks.last(where: { $0.start <= position }) else {
-      guard let first = marks.first else {
-        // Ranges that are forgotten have shifts all the same.
-        let shift =
-          status.dropped(stream: stream).shift(before: .max)
-          + status.unreadable(stream: stream).shift(before: .max)
-        return position - shift
-      }
-      return position - (first.start - first.missing.lowerBound)
-    }
-    return position < last.end ? last.missing.lowerBound : last.missing.upperBound + position - last.end
+    guard let last = self.marks().marks.last(where: { $0.start <= position }) else { return position }
+    if position >= last.end { return last.missing.upperBound + position - last.end }
+    if last.text != nil { return last.missing.lowerBound }
+    return min(last.missing.lowerBound + position - last.start, last.missing.upperBound - 1)
   }
 
   /// How far the log file can be written now.
@@ -125,7 +126,8 @@ public final class RenderedOutput: Sendable {
   public func read(_ buffer: UnsafeMutableRawBufferPointer, at position: Int) -> Int {
     let (marks, dropping) = self.marks()
     if let mark = marks.first(where: { $0.start <= position && position < $0.end }) {
-      let part = mark.text[(position - mark.start)...].prefix(buffer.count)
+      guard let text = mark.text else { return 0 }
+      let part = text[(position - mark.start)...].prefix(buffer.count)
       part.withUnsafeBytes { buffer.copyMemory(from: $0) }
       return part.count
     }
@@ -143,21 +145,28 @@ public final class RenderedOutput: Sendable {
   /// What cannot be read at a position is given up: a mark stands for it. For the end, when nothing else would
   /// ever come.
   ///
-  /// - Returns: how many bytes of the stream that are; 0 if nothing is wrong there.
-  public func giveUpUnreadable(at position: Int) -> Int {
+  /// Its place stays empty where the marks around it are not known any more: then what lies behind keeps its place.
+  ///
+  /// - Returns: how many bytes of the stream that are, 0 if nothing is wrong there; and how many bytes of the log file
+  ///   stay empty.
+  public func giveUpUnreadable(at position: Int) -> (skip: Int, missing: Int) {
     let byte = self.byte(at: position)
-    guard byte < status[stream].written, self.position(of: byte) == position else { return 0 }
+    let marks = self.marks().marks
+    if let unclear = marks.first(where: { $0.text == nil && $0.start <= position && position < $0.end }) {
+      return (unclear.end - position, unclear.missing.upperBound - byte)
+    }
+    guard byte < status[stream].written, self.position(of: byte) == position else { return (0, 0) }
     var end = byte < givenBack ? givenBack : reader.endOfUnreadable(at: byte)
     // From here on the relay drops nothing of it. What has a mark of its own stays out of it.
     status.claim(upTo: end, stream: stream)
-    let marked = status.dropped(stream: stream).items + status.unreadable(stream: stream).items
-    for item in marked where item.range.upperBound > byte {
-      end = min(end, max(item.range.lowerBound, byte))
+    let open = status.dropped(stream: stream).open.map { [$0.range] } ?? []
+    for range in self.marks().marks.map(\.missing) + open where range.upperBound > byte {
+      end = min(end, max(range.lowerBound, byte))
     }
-    guard end > byte else { return 0 }
-    if status.noteUnreadable(byte..<end, stream: stream) { return end - byte }
-    // No room for another mark before the others are delivered: the next try has it.
-    return 0
+    guard end > byte else { return (0, 0) }
+    if status.comesBeforeMerged(byte, stream: stream) { return (end - byte, end - byte) }
+    // Without room for another mark before the others are delivered the next try has it.
+    return status.noteUnreadable(byte..<end, stream: stream) ? (0, end - byte) : (0, 0)
   }
 
   /// Bytes of the stream before this are in no store any more.

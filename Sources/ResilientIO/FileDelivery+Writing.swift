@@ -6,6 +6,8 @@ extension FileDelivery {
   enum Writing: Sendable, Equatable {
     case writing(at: Int)
     case givingUp(at: Int)
+    /// The place of what was given up stays empty.
+    case skipping(to: Int)
     case sizing(at: Int)
     case cutting(at: Int)
     /// `hasMore`: the turn is over before the source is.
@@ -37,11 +39,14 @@ extension FileDelivery {
     case (.givingUp(let at), .gaveUp(let skip, let missing)):
       if missing > 0 {
         discoveries.append(.lost(missing))
-        return write(at: at + skip)
+        if skip == 0 { return write(at: at) }
+        return go(.writing(.skipping(to: at + skip)), .truncate(at + skip))
       }
       // It waits where it cannot be read: that is told, and nothing behind it is delivered. But there may be no room
       // to remember one more mark before the others are proven.
       return at <= proven ? fail("read", .ioError) : sync(at: at, hasMore: true)
+    case (.skipping(let next), .done): return write(at: next)
+    case (.skipping, .failed(let error)): return fail("truncate", error)
     case (.sizing(let at), .found(let found)):
       // Somebody has shortened it.
       if found.size < at { return fail("write", .staleNFSFileHandle) }

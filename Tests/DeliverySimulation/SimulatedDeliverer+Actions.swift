@@ -52,7 +52,8 @@
           log?(
             "dropped \(status.dropped(stream: source.stream).items.map(\.range)), unreadable \(status.unreadable(stream: source.stream).items.map(\.range))"
           )
-          return .gaveUp(skip: 0, missing: source.giveUpUnreadable(at: offset))
+          let (skip, missing) = source.giveUpUnreadable(at: offset)
+          return .gaveUp(skip: skip, missing: missing)
         case .finished, .failed: break
         }
         return .done

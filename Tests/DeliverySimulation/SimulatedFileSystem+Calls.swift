@@ -171,6 +171,7 @@
     func truncate(_ handle: Handle, _ length: Int, _ chance: inout SimulatedChance) throws(Errno) {
       try check(handle, &chance)
       let inode = handle.inode
+      if length < 0 { throw .invalidArgument }
       note(inode, "truncate")
       inode.cut(to: length)
       inode.data.append(contentsOf: repeatElement(0, count: length - inode.data.count))

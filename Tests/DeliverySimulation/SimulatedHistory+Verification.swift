@@ -66,11 +66,6 @@
         if hasRivals { return }
         throw Violation(description: "\(place) is not there")
       }
-      // Of ranges that the page has forgotten, nobody knows the length when a file without a second copy is made anew.
-      let hasForgotten = [page.dropped(stream: index), page.unreadable(stream: index)].contains {
-        ($0.items.first?.shift ?? 0) != 0
-      }
-      if hasForgotten, !known.takenAway[index].isEmpty || !isCertain { return }
       let marks = known.marked[index].values.sorted { $0.lowerBound < $1.lowerBound }
       var expected = SimulatedExpectation(released: known.maxReleased[index])
       for range in marks where !range.isEmpty {

@@ -28,6 +28,39 @@ import Testing
     #expect(left[0].written == 100 && left.isInOrder(stream: 0))
   }
 
+  /// The log file is written once more when its bytes are in no store any more: what lies before the merged ranges and
+  /// behind them has its place all the same.
+  @Test func rangesThatMakeRoomKeepWhatIsAroundThemInItsPlace() throws {
+    let stores = OutputStores(log: nil, spool: nil, memory: try FileDescriptor.memory("test"))
+    let output = RenderedOutput(stream: 0, stores: stores, status: status, wake: {})
+    var written = 0
+    func drop() -> Bool {
+      written += 10_000
+      status.noteWritten(written, stream: 0)
+      let isDropped = status.beginDropping(written - 5000..<written, stream: 0)
+      if isDropped { status.stopDropping(stream: 0) }
+      return isDropped
+    }
+    status.noteStart(0, of: OutputStores.Kind.memory.rawValue, stream: 0)
+    while written < 10_000_000, status.canBeginRange(stream: 0) { #expect(drop()) }
+    let count = status.dropped(stream: 0).items.count
+    #expect(count > 2 && written < 10_000_000)
+    #expect(!drop(), "nothing is proven, and nothing was given back")
+    written -= 10_000
+    status.noteWritten(written, stream: 0)
+    let bytes = [0, 4999, 5000, 30_000, 33_333, written - 1]
+    let places = bytes.map(output.position)
+    status.release(upTo: 20_000, stream: 0)
+    #expect(drop() && drop())
+    let ranges = status.dropped(stream: 0)
+    #expect(ranges.items.count == count && ranges.merged?.range == 5000..<20_000)
+    #expect(bytes.map(output.position) == places)
+    // Where the merged ranges are to be written again, their place stays empty.
+    let length = 5000 + 2 * gapMark(5000).count
+    #expect(output.giveUpUnreadable(at: 5000) == (skip: length, missing: 15_000))
+    #expect(output.position(of: 20_000) == 5000 + length)
+  }
+
   @Test func onlyANotedFileIsOurs() throws {
     func file(_ name: String) throws -> FileIdentity {
       try sandbox.write("", to: name)

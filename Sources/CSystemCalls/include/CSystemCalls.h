@@ -174,10 +174,20 @@ struct duct_relay_range {
   int64_t shift;  ///< what the ranges of the list before this one add to positions in the log file
 };
 
-/// Ranges in order. Number n stands at n modulo DUCT_RELAY_RANGES; those below `first` are forgotten.
+/// The oldest ranges of a list and what lies between them, of which only the ends are known any more.
+struct duct_relay_merged {
+  uint64_t start;
+  uint64_t end;
+  int64_t shift;    ///< as of a range
+  uint64_t length;  ///< bytes of the log file that it takes
+  uint64_t first;   ///< the number of the first range that is not in it
+};
+
+/// Ranges in order. Number n stands at n modulo DUCT_RELAY_RANGES.
 struct duct_relay_ranges {
-  uint64_t first;
-  uint64_t count;  ///< all that there ever were
+  uint64_t merges;  ///< how often ranges were merged to make room; merged[merges % 2] holds unless it is 0
+  uint64_t count;   ///< all that there ever were
+  struct duct_relay_merged merged[2];
   struct duct_relay_range items[DUCT_RELAY_RANGES];
 };
 

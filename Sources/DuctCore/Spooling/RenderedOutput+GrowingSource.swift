@@ -6,6 +6,5 @@ extension RenderedOutput: GrowingSource {
   public var readableLength: Int { length }
   public var isComplete: Bool { hasEnded }
 
-  /// A mark stands for what is missing.
-  public func giveUp(at position: Int) -> (skip: Int, missing: Int) { (0, giveUpUnreadable(at: position)) }
+  public func giveUp(at position: Int) -> (skip: Int, missing: Int) { giveUpUnreadable(at: position) }
 }
