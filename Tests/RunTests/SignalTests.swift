@@ -13,6 +13,7 @@ import Testing
   private func listener(_ signals: String, then end: String = "") -> String {
     """
     for s in \(signals); do trap "echo $s >> seen; \(end)" $s; done
+    echo $$ > main
     touch ready
     while :; do sleep 0.02; done
     """
@@ -182,9 +183,13 @@ import Testing
   @Test func aCommandThatHandlesTheStopItself() async throws {
     let result = try await duct(["-q", "bash", "-c", listener("TSTP", then: "exit 9")], in: sandbox) { pid in
       try await ready()
+      let command = try #require(Int32(sandbox.text("main").trimmedLine))
       kill(pid, SIGTSTP)
-      // Bash runs the trap once the sleep of its loop is over; that may be after it was continued.
-      try await eventually { seen() == ["TSTP"] || Proc.state(pid) == "T" }
+      // Bash runs the trap once the sleep of its loop is over; that may be after it was continued. But SIGCONT takes away
+      // a stop that has not reached it yet.
+      try await eventually {
+        seen() == ["TSTP"] || Proc.state(pid) == "T" && !Proc.isPending(SIGTSTP, command)
+      }
       kill(pid, SIGCONT)
     }
     #expect(result.code == 9)
