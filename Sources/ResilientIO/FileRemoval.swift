@@ -71,9 +71,12 @@ struct FileRemoval: Sendable {
   /// That of the files, as they were noted.
   private let device: UInt64?
   private var obstacles = 0
+  /// The temporary name that has the file of another, which gets its name back.
+  private var foreign = away
   private var leftNames = LeftNames(isSuccessor: true)
   /// Second names, which may have another's file after an exchange that was broken off.
   private let links: Set<Int>
+  private let noted: [FileIdentity]
 
   /// - Parameters:
   ///   - notes: of the file.
@@ -82,6 +85,7 @@ struct FileRemoval: Sendable {
     self.notes = notes[...]
     self.owner = owner
     links = Set(notes.compactMap(\.link))
+    noted = notes.map(\.identity)
     device = notes.first?.identity.device
   }
 
@@ -143,13 +147,17 @@ struct FileRemoval: Sendable {
     case (.puttingBack, .failed(let error)): return .failed("rename", error)
     case (.lookingWhoHasPlace(let other, let number), .found(let found)):
       // It has both names; or another has its name since, and it goes beside that.
-      if found.isSameFile(as: other) { return go(.removingSecond, .remove(Self.away)) }
+      if found.isSameFile(as: other) {
+        return foreign == Self.away
+          ? go(.removingSecond, .remove(foreign)) : go(.removingLink, .remove(foreign))
+      }
       guard number < note.name + Self.mostNames else { return .failed("rename", .fileExists) }
       return putBack(other, number + 1)
     case (.lookingWhoHasPlace(let other, let number), .absent):
       // Right after a look, where there is nothing better.
       return cannotGiveName
-        ? go(.puttingBack(other, number), .move(Self.away, to: .place(number))) : putBack(other, number)
+        ? go(.puttingBack(other, number), .move(foreign, to: .place(number))) : putBack(other, number)
+    case (.puttingBack, .done) where foreign != Self.away: return next()
     case (.puttingBack, .done): return obstacles > 0 ? look(note) : removeLink(of: note)
     case (.lookingAtAway, .absent), (.removing, .done): return removeLink(of: note)
     case (.removing, .failed(let error)), (.removingSecond, .failed(let error)):
@@ -166,7 +174,7 @@ struct FileRemoval: Sendable {
   private mutating func putBack(_ other: FileIdentity, _ number: Int) -> Action {
     cannotGiveName
       ? go(.lookingWhoHasPlace(other, number), .look(.place(number)))
-      : go(.puttingBack(other, number), .giveName(Self.away, to: .place(number)))
+      : go(.puttingBack(other, number), .giveName(foreign, to: .place(number)))
   }
 
   private mutating func look(_ note: TargetNote) -> Action { go(.looking, .look(note.place)) }
@@ -182,15 +190,18 @@ struct FileRemoval: Sendable {
     return found.isSameFile(as: note.identity) && found.isSameFile(as: linked)
   }
 
-  /// The second name, whatever has the first.
+  /// The second name, whatever has the first. An exchange that was broken off may have put the file of another there.
   private mutating func removeLink(of note: TargetNote) -> Action {
-    guard let link = note.link, let linked, linked.isSameFile(as: note.identity) else { return next() }
-    return go(.removingLink, .remove(.temporary(link)))
+    guard let link = note.link, let linked else { return next() }
+    if linked.isSameFile(as: note.identity) { return go(.removingLink, .remove(.temporary(link))) }
+    if noted.contains(where: { linked.isFile(noted: $0) }) { return next() }
+    foreign = .temporary(link)
+    return putBack(linked, note.name)
   }
 
   private mutating func next() -> Action {
     notes.removeFirst()
-    hasTaken = false
+    (hasTaken, foreign) = (false, Self.away)
     return begin()
   }
 

@@ -11,6 +11,9 @@ extension FileReplacement {
     case lookingAtWhatCameOut
     case lookingIfAway
     case puttingBack
+    case lookingAtWhatWentBack
+    /// Its owner has put another there since: that one has the name, and the first is a stray.
+    case puttingLaterBack
     /// After an error: was it carried out?
     case lookingBack(String, Errno)
     case removingOld
@@ -27,6 +30,8 @@ extension FileReplacement {
     case .looking: return stepLooking(event)
     case .naming, .exchanging, .renaming, .puttingBack: return stepNaming(step, event)
     case .lookingAtWhatCameOut, .lookingIfAway: return stepOld(step, event)
+    case .lookingAtWhatWentBack: return stepWentBack(event)
+    case .puttingLaterBack: return failWithStray("rename", .fileExists)
     case .lookingBack(let operation, let error): return stepBack(event, operation, error)
     case .removingOld:
       if event != .done { leftNames.insert(temporary) }
@@ -59,7 +64,7 @@ extension FileReplacement {
     switch (step, event) {
     case (.naming, .done), (.renaming, .done): return placed()
     case (.exchanging, .done): return go(.placing(.lookingAtWhatCameOut), .look(temporaryName))
-    case (.puttingBack, .done): return displaced()
+    case (.puttingBack, .done): return go(.placing(.lookingAtWhatWentBack), .look(temporaryName))
     case (.naming, .failed(_, let error)) where error.meansNoSecondName:
       // Such a file system has neither that rename nor hard links.
       cannotGiveName = true
@@ -95,6 +100,16 @@ extension FileReplacement {
     default:
       // It is away with its directory.
       return failWithStray("stat", .noSuchFileOrDirectory)
+    }
+  }
+
+  /// What has come back under the temporary name should be the new file.
+  private mutating func stepWentBack(_ event: Event) -> Action {
+    switch event {
+    case .found(let found) where isNew(found) || isOurs(found) || wasMade(found): return displaced()
+    case .found: return go(.placing(.puttingLaterBack), .exchange(temporaryName, place))
+    case .failed(let operation, let error): return failWithStray(operation, error)
+    default: return failWithStray("stat", .noSuchFileOrDirectory)
     }
   }
 
