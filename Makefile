@@ -3,6 +3,7 @@
 #   make demo      a real Slurm on this machine, and duct doing its main job on it
 #   make test      all tests, on that Slurm
 #   make install PREFIX=DIR    a release build, with man pages and completions (default /usr/local)
+#                SLURM=DIR     with the libslurm of the Slurm that was installed there
 #   make bench     speed, beside con-duct in the same run
 #   make fuzz RUNS=20000   damaged files given to recover, ls and report; SEED=N plays the same again
 #   make soak      an hour's worth of output into a log directory that comes and goes
@@ -15,6 +16,10 @@
 SHELL := /bin/bash
 PREFIX ?= /usr/local
 SWIFT ?= swift
+# Where Slurm was installed; empty for what pkg-config or the compiler find.
+SLURM ?=
+WITH_SLURM = contrib/with-slurm "$(SLURM)"
+DEPENDENCIES = SLURM="$(SLURM)" contrib/install-dependencies
 DEBUG := .build/debug
 RELEASE := .build/release
 TESTBED := contrib/testbed/testbed
@@ -35,57 +40,57 @@ RELEASE_FLAGS := -c release --static-swift-stdlib --disable-local-rpath -Xlinker
 all: build
 
 build:
-	@contrib/install-dependencies build
-	$(SWIFT) build
+	@$(DEPENDENCIES) build
+	$(WITH_SLURM) $(SWIFT) build
 	@ln -sf duct $(DEBUG)/con-duct
 
 release:
-	@contrib/install-dependencies build
+	@$(DEPENDENCIES) build
 	@mkdir -p $(STATIC)
 	@ln -sf "$$(gcc -print-file-name=libstdc++.a)" "$$(gcc -print-file-name=libgcc_eh.a)" $(STATIC)/
-	$(SWIFT) build $(RELEASE_FLAGS)
+	$(WITH_SLURM) $(SWIFT) build $(RELEASE_FLAGS)
 	@ln -sf duct $(RELEASE)/con-duct
 
 demo: build
-	@contrib/install-dependencies slurm
+	@$(DEPENDENCIES) slurm
 	@$(TESTBED) run --dir "$${TMPDIR:-/tmp}/duct-demo-slurm" -- contrib/demo/run $(abspath $(DEBUG))
 
 test: lint
-	@contrib/install-dependencies build slurm yardstick faults
-	$(SWIFT) build --build-tests
+	@$(DEPENDENCIES) build slurm yardstick faults
+	$(WITH_SLURM) $(SWIFT) build --build-tests
 	@Tests/FaultFileSystem/build $(DEBUG)/fault-fs
 	@Tests/FaultFileSystem/check $(DEBUG)/fault-fs
 	@ln -sf duct $(DEBUG)/con-duct
 	TESTBED_MIN_JOB_AGE=300 SWIFT=$(SWIFT) $(TESTBED) run --dir "$${TMPDIR:-/tmp}/duct-test-slurm" -- \
-	  contrib/run-tests
+	  $(WITH_SLURM) contrib/run-tests
 
 bench: release
-	@contrib/install-dependencies slurm yardstick bench
+	@$(DEPENDENCIES) slurm yardstick bench
 	@Benchmarks/run $(abspath $(RELEASE)) $(abspath .build/yardstick/bin)
 
 simulate:
-	@contrib/install-dependencies build
-	$(SWIFT) build -c release --scratch-path .build-simulate --product delivery-simulator $(SIMULATION_FLAGS)
+	@$(DEPENDENCIES) build
+	$(WITH_SLURM) $(SWIFT) build -c release --scratch-path .build-simulate --product delivery-simulator $(SIMULATION_FLAGS)
 	.build-simulate/release/delivery-simulator $(or $(SEEDS),1000000) $(FIRST)
 
 mutations:
-	@contrib/install-dependencies build faults
-	@SWIFT=$(SWIFT) FLAGS="$(SIMULATION_FLAGS)" Tests/DeliverySimulation/mutations/try $(FAULTS)
+	@$(DEPENDENCIES) build faults
+	@SWIFT=$(SWIFT) FLAGS="$(SIMULATION_FLAGS)" $(WITH_SLURM) Tests/DeliverySimulation/mutations/try $(FAULTS)
 
 fuzz:
-	@contrib/install-dependencies build
-	$(SWIFT) build --build-tests
+	@$(DEPENDENCIES) build
+	$(WITH_SLURM) $(SWIFT) build --build-tests
 	@ln -sf duct $(DEBUG)/con-duct
 	FUZZ_RUNS=$(or $(RUNS),20000) $(if $(SEED),FUZZ_SEED=$(SEED)) \
-	  $(SWIFT) test --skip-build --no-parallel --filter FuzzTests
+	  $(WITH_SLURM) $(SWIFT) test --skip-build --no-parallel --filter FuzzTests
 
 soak: release
-	@contrib/install-dependencies faults
+	@$(DEPENDENCIES) faults
 	@Tests/FaultFileSystem/build $(RELEASE)/fault-fs
 	@Benchmarks/soak $(abspath $(RELEASE))
 
 install: release
-	@PREFIX="$(PREFIX)" contrib/install $(RELEASE)
+	@PREFIX="$(PREFIX)" $(WITH_SLURM) contrib/install $(RELEASE)
 
 format:
 	$(SWIFT) format --in-place --recursive Sources Tests Package.swift

@@ -7,6 +7,17 @@ let strict: [SwiftSetting] = [
   .enableUpcomingFeature("InternalImportsByDefault"),
 ]
 
+/// Set by contrib/with-slurm: whether there is a libslurm, and where it is if the compiler does not look there itself.
+let hasLibslurm = Context.environment["DUCT_LIBSLURM"] != "no"
+let slurmHeaders = Context.environment["DUCT_SLURM_INCLUDE"] ?? ""
+let slurmLibrary = Context.environment["DUCT_SLURM_LIB"] ?? ""
+let slurmSettings: [SwiftSetting] =
+  slurmHeaders.isEmpty ? [] : [.unsafeFlags(["-Xcc", "-I\(slurmHeaders)"])]
+// The rpath is that of the helper alone: duct's own start would be slower by it.
+let slurmLinking: [LinkerSetting] =
+  slurmLibrary.isEmpty
+  ? [] : [.unsafeFlags(["-L\(slurmLibrary)", "-Xlinker", "-rpath", "-Xlinker", slurmLibrary])]
+
 let argumentParser = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
 let collections = Target.Dependency.product(
@@ -72,15 +83,16 @@ let package = Package(
       name: "duct-relay", dependencies: ["OutputRelay", "SystemCalls"], swiftSettings: strict),
 
     // libslurm in Swift; the helper is the only program that loads it.
+    // contrib/with-slurm asks pkg-config: here a host without slurm.pc, such as Debian, would be warned of.
     .systemLibrary(name: "CSlurm", providers: [.apt(["libslurm-dev"])]),
     .target(
       name: "DuctSlurm",
       dependencies: ["CSlurm", "SlurmJobs", "RecordText", "SystemCalls", collections, system],
-      swiftSettings: strict),
+      swiftSettings: strict + slurmSettings),
     .executableTarget(
       name: "duct-slurm",
       dependencies: ["DuctSlurm", "SlurmJobs", "RecordText", "SystemCalls", system],
-      swiftSettings: strict),
+      swiftSettings: strict + slurmSettings, linkerSettings: slurmLinking),
 
     // Text as records hold it: JSON, any bytes in strings, Python's formats, times.
     .target(
@@ -135,3 +147,10 @@ let package = Package(
       ]),
   ]
 )
+
+// Without libslurm there is no helper: duct asks by Slurm's commands.
+if !hasLibslurm {
+  let left: Set = ["CSlurm", "DuctSlurm", "duct-slurm", "SlurmTests"]
+  package.targets.removeAll { left.contains($0.name) }
+  package.products.removeAll { left.contains($0.name) }
+}

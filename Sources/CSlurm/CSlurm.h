@@ -2,6 +2,8 @@
 //
 // The structures change with each release of Slurm: members move, grow and go. So Swift reads none of
 // them; it reads the structures below, which these functions fill, and only this file knows releases.
+// `struct xlist` and `struct listIterator` are the lists of every release; their other names come and go.
+// contrib/check-releases holds this file against the headers of every release that can be had.
 #ifndef DUCT_CSLURM_H
 #define DUCT_CSLURM_H
 
@@ -15,6 +17,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+// Macros of an expression, which Swift cannot import.
+
+/// Jobs of hidden partitions too, in detail, and of this cluster alone: with those of a federation the waiting doubles
+/// when the controller is down.
+static const uint16_t duct_slurm_show_flags = SHOW_ALL | SHOW_DETAIL | SHOW_LOCAL;
+static const int duct_slurm_invalid_job_id = ESLURM_INVALID_JOB_ID;
+
+/// The release of the headers: 0x160508 is 22.05.8.
+static const uint32_t duct_slurm_header_version = SLURM_VERSION_NUMBER;
+
+/// The number in the soname of the library that is loaded: 38 for libslurm.so.38.
+static inline uint32_t duct_slurm_library_number(void) { return (uint32_t)slurm_api_version() >> 16 & 0xff; }
+
+/// The number in the soname that belongs to the headers. There were two releases a year but in 2022 and 2023, and the
+/// number went up by one with each (seen up to 26.05).
+static inline uint32_t duct_slurm_header_number(void) {
+  uint32_t year = SLURM_VERSION_NUMBER >> 16 & 0xff, month = SLURM_VERSION_NUMBER >> 8 & 0xff;
+  if (year < 23) return 38;
+  if (year == 23) return month < 11 ? 39 : 40;
+  return 41 + (year - 24) * 2 + (month >= 11 ? 1 : 0);
+}
+
 /// Slurm's mark for "no value" in 32 bits (NO_VAL), and for "no limit" (INFINITE).
 #define DUCT_SLURM_NO_VALUE 0xfffffffeu
 #define DUCT_SLURM_INFINITE 0xffffffffu
@@ -22,6 +46,37 @@
 // In no public header; weak, so that a release without it still loads.
 extern char *slurm_job_reason_string(int reason) __attribute__((weak));
 extern char *slurm_job_state_reason_string(int reason) __attribute__((weak));
+
+/// The name of a flag above a job's base state, by its bit; NULL for one that these headers do not know.
+static inline const char *duct_slurm_state_flag(uint32_t bit) {
+#define DUCT_SLURM_FLAG(name) if (bit == (uint32_t)(JOB_##name)) return #name
+  DUCT_SLURM_FLAG(LAUNCH_FAILED);
+#ifdef JOB_UPDATE_DB  // up to 24.05
+  DUCT_SLURM_FLAG(UPDATE_DB);
+#endif
+#ifdef JOB_GETENV_FAILED  // from 25.05 on
+  DUCT_SLURM_FLAG(GETENV_FAILED);
+#endif
+  DUCT_SLURM_FLAG(REQUEUE);
+  DUCT_SLURM_FLAG(REQUEUE_HOLD);
+  DUCT_SLURM_FLAG(SPECIAL_EXIT);
+  DUCT_SLURM_FLAG(RESIZING);
+  DUCT_SLURM_FLAG(CONFIGURING);
+  DUCT_SLURM_FLAG(COMPLETING);
+  DUCT_SLURM_FLAG(STOPPED);
+  DUCT_SLURM_FLAG(RECONFIG_FAIL);
+  DUCT_SLURM_FLAG(POWER_UP_NODE);
+  DUCT_SLURM_FLAG(REVOKED);
+  DUCT_SLURM_FLAG(REQUEUE_FED);
+  DUCT_SLURM_FLAG(RESV_DEL_HOLD);
+  DUCT_SLURM_FLAG(SIGNALING);
+  DUCT_SLURM_FLAG(STAGE_OUT);
+#ifdef JOB_EXPEDITING  // from 25.11 on
+  DUCT_SLURM_FLAG(EXPEDITING);
+#endif
+#undef DUCT_SLURM_FLAG
+  return NULL;
+}
 
 /// A job as slurmctld or slurmdbd describes it. Strings belong to libslurm's answer.
 struct duct_slurm_job {
@@ -36,7 +91,7 @@ struct duct_slurm_job {
   bool is_batch;
   const char *alloc_node, *array_task_str, *name, *user_name, *account, *partition, *qos, *nodes,
       *tres_requested, *tres_allocated, *working_dir, *submit_line, *dependency, *wckey, *cluster,
-      *std_out;
+      *std_out, *std_err;
 };
 
 /// `now` is the controller's time at its answer.
@@ -91,6 +146,7 @@ static inline struct duct_slurm_job duct_slurm_controller_job(const slurm_job_in
   out.wckey = job->wckey;
   out.cluster = job->cluster;
   out.std_out = job->std_out;
+  out.std_err = job->std_err;
   return out;
 }
 
@@ -130,6 +186,10 @@ static inline struct duct_slurm_job duct_slurm_accounting_job(const slurmdb_job_
   out.submit_line = job->submit_line;
   out.wckey = job->wckey;
   out.cluster = job->cluster;
+#if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(24, 5, 0)
+  out.std_out = job->std_out;
+  out.std_err = job->std_err;
+#endif
   return out;
 }
 
@@ -157,11 +217,11 @@ static inline const char *duct_slurm_reason(int reason) {
 }
 
 /// The list's elements in an array that the caller frees; their count in `count`.
-static inline void **duct_slurm_list_elements(List list, int *count) {
+static inline void **duct_slurm_list_elements(struct xlist *list, int *count) {
   *count = list ? slurm_list_count(list) : 0;
   void **elements = (void **)calloc((size_t)*count + 1, sizeof *elements);
   if (!elements || *count == 0) return elements;
-  ListIterator next = slurm_list_iterator_create(list);
+  struct listIterator *next = slurm_list_iterator_create(list);
   int filled = 0;
   while (filled < *count && (elements[filled] = slurm_list_next(next)) != NULL) filled++;
   slurm_list_iterator_destroy(next);
@@ -169,12 +229,12 @@ static inline void **duct_slurm_list_elements(List list, int *count) {
   return elements;
 }
 
-static inline void duct_slurm_append_text(List list, const char *text) {
+static inline void duct_slurm_append_text(struct xlist *list, const char *text) {
   slurm_list_append(list, strdup(text));
 }
-static inline List duct_slurm_text_list(void) { return slurm_list_create(free); }
+static inline struct xlist *duct_slurm_text_list(void) { return slurm_list_create(free); }
 
-static inline void duct_slurm_append_job(List list, uint32_t job_id) {
+static inline void duct_slurm_append_job(struct xlist *list, uint32_t job_id) {
   slurm_selected_step_t *selected = (slurm_selected_step_t *)calloc(1, sizeof *selected);
   if (!selected) return;
   selected->array_task_id = DUCT_SLURM_NO_VALUE;
@@ -202,7 +262,7 @@ static inline void duct_slurm_accounting_close(void *connection) {
 
 /// Jobs by id, with their steps; `users` (ids as text) may be NULL. NULL with errno in `error` on failure.
 /// Lists stay the caller's.
-static inline List duct_slurm_accounting_jobs(void *connection, List jobs, List users, List clusters,
+static inline struct xlist *duct_slurm_accounting_jobs(void *connection, struct xlist *jobs, struct xlist *users, struct xlist *clusters,
                                               int *error) {
   slurmdb_job_cond_t condition;
   memset(&condition, 0, sizeof condition);
@@ -213,15 +273,15 @@ static inline List duct_slurm_accounting_jobs(void *connection, List jobs, List 
   condition.userid_list = users;
   condition.cluster_list = clusters;
   errno = 0;
-  List result = slurmdb_jobs_get(connection, &condition);
+  struct xlist *result = slurmdb_jobs_get(connection, &condition);
   *error = result ? 0 : errno;
   return result;
 }
 
 /// Jobs of users, or with a wckey, that had not ended at `since`. Without steps: slurmdbd finds those
 /// within a time only, and with a time it leaves out jobs that never became eligible.
-static inline List duct_slurm_accounting_search(void *connection, List users, List wckeys,
-                                                List clusters, int64_t since, int *error) {
+static inline struct xlist *duct_slurm_accounting_search(void *connection, struct xlist *users, struct xlist *wckeys,
+                                                struct xlist *clusters, int64_t since, int *error) {
   slurmdb_job_cond_t condition;
   memset(&condition, 0, sizeof condition);
   condition.db_flags = SLURMDB_JOB_FLAG_NOTSET;
@@ -231,20 +291,20 @@ static inline List duct_slurm_accounting_search(void *connection, List users, Li
   condition.cluster_list = clusters;
   condition.usage_start = (time_t)since;
   errno = 0;
-  List result = slurmdb_jobs_get(connection, &condition);
+  struct xlist *result = slurmdb_jobs_get(connection, &condition);
   *error = result ? 0 : errno;
   return result;
 }
 
 /// The types of trackable resources that have no fixed number, such as gres/gpu.
-static inline List duct_slurm_tres_types(void *connection) {
+static inline struct xlist *duct_slurm_tres_types(void *connection) {
   slurmdb_tres_cond_t condition;
   memset(&condition, 0, sizeof condition);
   condition.count = (uint64_t)0xfffffffffffffffe;
   return slurmdb_tres_get(connection, &condition);
 }
 
-static inline List duct_slurm_qos_list(void *connection) { return slurmdb_qos_get(connection, NULL); }
+static inline struct xlist *duct_slurm_qos_list(void *connection) { return slurmdb_qos_get(connection, NULL); }
 
 /// What duct wants of the controller's configuration.
 struct duct_slurm_settings {

@@ -5,8 +5,7 @@ internal import SlurmJobs
 
 /// Questions to slurmctld.
 enum ControllerQueries {
-  /// Not the federation's jobs, whose waiting doubles when the controller is down.
-  private static let flags = UInt16(SHOW_ALL | SHOW_DETAIL | SHOW_LOCAL)
+  private static let flags = duct_slurm_show_flags
 
   static func jobsOfUser(_ uid: UInt32) throws(SlurmFailure) -> SlurmAnswer {
     try answer("slurm_load_job_user") { slurm_load_job_user($0, uid, flags) }
@@ -16,7 +15,7 @@ enum ControllerQueries {
     if ids.count == 1 {
       do throws(SlurmFailure) {
         return try answer("slurm_load_job") { slurm_load_job($0, ids[0], flags) }
-      } catch  where error.code == Int(ESLURM_INVALID_JOB_ID.rawValue) {
+      } catch  where error.code == Int(duct_slurm_invalid_job_id) {
         // It has left the controller, or never was: that is an answer.
         return SlurmAnswer()
       }
@@ -39,7 +38,7 @@ enum ControllerQueries {
     var configuration = ClusterConfiguration()
     configuration.clusterName = slurmText(settings.cluster_name)
     configuration.controllerVersion = slurmText(settings.version)
-    configuration.libraryVersion = libraryVersion
+    configuration.libraryVersion = LibraryRelease.ofHeaders
     configuration.tracksWckeys = settings.tracks_wckeys
     configuration.minJobAge = Int(settings.min_job_age)
     configuration.controllerIsUp = true
@@ -51,18 +50,11 @@ enum ControllerQueries {
   static func ping() throws(SlurmFailure) -> SlurmAnswer {
     try check("slurm_ping") { slurm_ping(0) }
     var configuration = ClusterConfiguration()
-    configuration.libraryVersion = libraryVersion
+    configuration.libraryVersion = LibraryRelease.ofHeaders
     configuration.controllerIsUp = true
     var answer = SlurmAnswer()
     answer.configuration = configuration
     return answer
-  }
-
-  /// The release of the headers that this was built with, and so of the library: its soname changes
-  /// with each release.
-  static var libraryVersion: String {
-    func part(_ shift: Int) -> Int { Int(SLURM_VERSION_NUMBER) >> shift & 0xFF }
-    return "\(part(16)).\(part(8) < 10 ? "0" : "")\(part(8)).\(part(0))"
   }
 
   // MARK: Calling

@@ -17,7 +17,7 @@ struct JobConversion {
   func submittedJob(_ job: duct_slurm_job, reason: String?) -> SubmittedJob {
     var record = JobRecord(state: JobState(number: job.state))
     record.cluster = slurmText(job.cluster) ?? cluster
-    record.stateFlags = JobStateFlag.names(in: job.state)
+    record.stateFlags = stateFlags(job.state)
     identify(&record, job)
     describe(&record, job)
     setTimes(&record, job)
@@ -33,6 +33,13 @@ struct JobConversion {
       submitted.allocSID = job.alloc_sid
     }
     return submitted
+  }
+
+  /// The names of the bits above the base state, lowest first.
+  private func stateFlags(_ state: UInt32) -> [String] {
+    (8..<32).compactMap { bit in
+      state & 1 << bit == 0 ? nil : slurmText(duct_slurm_state_flag(1 << bit)) ?? "FLAG_\(bit)"
+    }
   }
 
   private func identify(_ record: inout JobRecord, _ job: duct_slurm_job) {

@@ -10,6 +10,7 @@ public enum SlurmQueries {
       answer.hostNames = HostNames.local(within: 2)
       return answer
     }
+    do throws(SlurmFailure) { try LibraryRelease.check() } catch { return SlurmAnswer(failure: error) }
     // Else libslurm cuts the expression of an array's tasks at 64 characters.
     setenv("SLURM_BITSTR_LEN", "0", 1)
     slurm_init(nil)
@@ -26,9 +27,7 @@ public enum SlurmQueries {
       case .hostNames: return SlurmAnswer()
       }
     } catch {
-      var answer = SlurmAnswer()
-      answer.failure = error
-      return answer
+      return SlurmAnswer(failure: error)
     }
   }
 }

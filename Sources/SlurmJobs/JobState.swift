@@ -47,21 +47,10 @@ public struct JobState: RawRepresentable, Hashable, Codable, Sendable, CustomStr
   }
 }
 
-/// The flags above the base state (`JOB_…` of slurm.h), by name.
+/// The flags above the base state (`JOB_…` of slurm.h), by name. Which there are depends on the release.
 public enum JobStateFlag {
-  private static let names: [(bit: UInt32, name: String)] = [
-    (8, "LAUNCH_FAILED"), (9, "UPDATE_DB"), (10, "REQUEUE"), (11, "REQUEUE_HOLD"),
-    (12, "SPECIAL_EXIT"), (13, "RESIZING"), (14, "CONFIGURING"), (15, "COMPLETING"),
-    (16, "STOPPED"), (17, "RECONFIG_FAIL"), (18, "POWER_UP_NODE"), (19, "REVOKED"),
-    (20, "REQUEUE_FED"), (21, "RESV_DEL_HOLD"), (22, "SIGNALING"), (23, "STAGE_OUT"),
-  ]
-
   public static let completing = "COMPLETING"
 
   /// With one of these, a job that has ended goes on: its processes are not gone, or it will run again.
   public static let goingOn: Set<String> = [completing, "REQUEUE", "REQUEUE_HOLD", "REQUEUE_FED"]
-
-  public static func names(in state: UInt32) -> [String] {
-    names.filter { state & (1 << $0.bit) != 0 }.map(\.name)
-  }
 }

@@ -11,6 +11,8 @@ public struct SlurmAnswer: Codable, Sendable, Equatable {
 
   public init() {}
 
+  public init(failure: SlurmFailure) { self.failure = failure }
+
   enum CodingKeys: String, CodingKey {
     case jobs, configuration, failure
     case controllerTime = "controller_time"
@@ -65,6 +67,8 @@ public struct SlurmFailure: Error, Codable, Sendable, Equatable, CustomStringCon
   public enum Kind: String, Codable, Sendable {
     /// The helper is missing or cannot be executed.
     case noHelper = "no_helper"
+    /// The library that the helper was given is of another release than the helper.
+    case wrongLibrary = "wrong_library"
     /// There is no configuration that the library can read.
     case noConfiguration = "no_configuration"
     /// No answer within the limit: the helper was ended.

@@ -165,8 +165,6 @@ import Testing
     #expect(JobState(number: 0x8005) == .failed)
     #expect(JobState(number: 11) == .outOfMemory)
     #expect(JobState(number: 14).rawValue == "UNKNOWN_14")
-    #expect(JobStateFlag.names(in: 0x8004) == ["COMPLETING"])
-    #expect(JobStateFlag.names(in: 0x400) == ["REQUEUE"])
   }
 
   @Test func aCompletingJobHasNotEnded() {
