@@ -59,8 +59,8 @@ let package = Package(
     .target(
       name: "DuctCore",
       dependencies: [
-        "OutputRelay", "ResilientIO", "SlurmJobs", "RecordText", "SystemCalls", "CSystemCalls",
-        collections, logging, system,
+        "OutputRelay", "ResilientIO", "SlurmCommands", "SlurmJobs", "RecordText", "SystemCalls",
+        "CSystemCalls", collections, logging, system,
       ],
       swiftSettings: strict),
 
@@ -68,6 +68,11 @@ let package = Package(
     .target(
       name: "SlurmJobs",
       dependencies: ["RecordText", "SystemCalls", collections, system],
+      swiftSettings: strict),
+
+    // Slurm asked by its own commands. No libslurm.
+    .target(
+      name: "SlurmCommands", dependencies: ["SlurmJobs", "RecordText", "SystemCalls", system],
       swiftSettings: strict),
 
     // Files that survive their file system. Knows nothing of duct.
@@ -122,10 +127,13 @@ let package = Package(
     .testTarget(
       name: "SimulationTests", dependencies: ["DeliverySimulation", "SystemCalls", "TestSupport", system]),
     .testTarget(name: "OutputRelayTests", dependencies: ["OutputRelay", "TestSupport", system]),
-    .testTarget(name: "SlurmJobsTests", dependencies: ["SlurmJobs", "TestSupport", system]),
+    .testTarget(
+      name: "SlurmJobsTests", dependencies: ["SlurmCommands", "SlurmJobs", "TestSupport", system]),
     .testTarget(
       name: "DuctCoreTests",
-      dependencies: ["DuctCore", "SlurmJobs", "SystemCalls", "TestSupport", collections, logging, system]),
+      dependencies: [
+        "DuctCore", "SlurmCommands", "SlurmJobs", "SystemCalls", "TestSupport", collections, logging, system,
+      ]),
     .testTarget(
       name: "DuctReportsTests",
       dependencies: ["DuctReports", "DuctCore", "RecordText", "SlurmJobs", "TestSupport", system]),
@@ -143,7 +151,8 @@ let package = Package(
     .testTarget(
       name: "SlurmTests",
       dependencies: [
-        "TestSupport", "RecordText", "SlurmJobs", "SystemCalls", "duct", "duct-relay", "duct-slurm",
+        "TestSupport", "RecordText", "SlurmCommands", "SlurmJobs", "SystemCalls", "duct", "duct-relay",
+        "duct-slurm", system,
       ]),
   ]
 )

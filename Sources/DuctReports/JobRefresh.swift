@@ -23,9 +23,11 @@ public struct JobRefresh: Sendable {
   ///
   /// Jobs with the tag of a run are its jobs, also where its record does not name them: its jobs may
   /// have submitted them since, or the record may be older than they are.
-  public init(_ runs: [RecordedRun], _ surroundings: Surroundings, limit: Double) {
+  public init(
+    _ runs: [RecordedRun], _ surroundings: Surroundings, by: SlurmBy, limit: Double
+  ) {
     jobs = runs.map(\.jobs)
-    slurm = SlurmInquiry(surroundings, limit: limit)
+    slurm = SlurmInquiry(surroundings, by: by, limit: limit)
     let start = WallTime.now.seconds
     let tags = runs.map { $0.tag }
     guard jobs.contains(where: { !$0.isEmpty }) || tags.contains(where: { $0 != nil }) else { return }
@@ -47,8 +49,8 @@ public struct JobRefresh: Sendable {
   }
 
   /// The jobs of a run by its tag alone, from slurmctld and slurmdbd.
-  public init(runID: String, _ surroundings: Surroundings, limit: Double) {
-    slurm = SlurmInquiry(surroundings, limit: limit)
+  public init(runID: String, _ surroundings: Surroundings, by: SlurmBy, limit: Double) {
+    slurm = SlurmInquiry(surroundings, by: by, limit: limit)
     jobs = []
     let tag = runID.hasPrefix(JobTag.prefix) ? runID : JobTag.tag(ofRun: runID)
     var ledgers = [JobLedger()]

@@ -68,36 +68,33 @@ enum ControllerQueries {
     guard let loaded else { throw noAnswer(function) }
     defer { slurm_free_job_info_msg(loaded) }
     let now = Int(loaded.pointee.last_update)
-    var conversion = JobConversion(cluster: LocalCluster.name, now: now)
+    let conversion = JobConversion(cluster: LocalCluster.name, now: now)
+    var userNames: [UInt32: String?] = [:]
     var answer = SlurmAnswer()
     answer.controllerTime = now
     for index in 0..<Int(loaded.pointee.record_count) {
       guard let job = loaded.pointee.job_array.map({ $0 + index }) else { break }
-      answer.jobs.append(contentsOf: submittedJobs(job, &conversion))
+      answer.jobs.append(contentsOf: submittedJobs(job, conversion, &userNames))
     }
     return answer
   }
 
   private static func submittedJobs(
-    _ job: UnsafeMutablePointer<slurm_job_info_t>, _ conversion: inout JobConversion
+    _ job: UnsafeMutablePointer<slurm_job_info_t>, _ conversion: JobConversion,
+    _ userNames: inout [UInt32: String?]
   ) -> [SubmittedJob] {
     let flat = duct_slurm_controller_job(job, Int64(conversion.now))
-    if conversion.userNames[flat.user_id] == nil {
-      conversion.userNames[flat.user_id] = userName(flat.user_id)
+    var fields = SlurmJobFields(flat, reason: slurmText(duct_slurm_reason(flat.reason)))
+    if fields.userName == nil {
+      let name = userNames[flat.user_id] ?? userName(flat.user_id)
+      userNames[flat.user_id] = name
+      fields.userName = name
     }
-    var submitted = conversion.submittedJob(flat, reason: slurmText(duct_slurm_reason(flat.reason)))
+    var submitted = conversion.submittedJob(fields)
     let paths = outputPaths(job, flat)
     submitted.record.stdoutPath = paths.stdout
     submitted.record.stderrPath = paths.stderr
-    guard submitted.record.arrayTaskID == nil, let tasks = slurmText(flat.array_task_str) else {
-      return [submitted]
-    }
-    return ArrayTasks.expand(submitted.record, tasks: tasks).map { record in
-      var task = submitted
-      task.record = record
-      if let id = record.arrayTaskID, record.jobID == nil { task.record.setTaskPaths(task: id, flat) }
-      return task
-    }
+    return conversion.submittedJobs(submitted, of: fields) { $0.setTaskPaths(task: $1, flat) }
   }
 
   /// Where the job's output goes, with libslurm's own expansion of the file name patterns.

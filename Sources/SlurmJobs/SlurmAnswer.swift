@@ -1,4 +1,12 @@
-/// What `duct-slurm` answers: one JSON document on its standard output.
+/// By which way an answer of Slurm came.
+public enum SlurmWay: String, Codable, Sendable {
+  /// libslurm, in `duct-slurm`.
+  case library
+  /// `squeue`, `sacct` and `scontrol`.
+  case commands
+}
+
+/// What Slurm answers. `duct-slurm` prints it as one JSON document on its standard output.
 public struct SlurmAnswer: Codable, Sendable, Equatable {
   /// The jobs asked for.
   public var jobs: [SubmittedJob] = []
@@ -8,6 +16,8 @@ public struct SlurmAnswer: Codable, Sendable, Equatable {
   /// Names by which this host may be known as `alloc_node`, where they were asked for.
   public var hostNames: [String] = []
   public var failure: SlurmFailure?
+  /// Who was asked; not part of the document.
+  public var askedBy: SlurmWay?
 
   public init() {}
 
@@ -65,15 +75,17 @@ public struct ClusterConfiguration: Codable, Sendable, Equatable {
 /// Why a question was not answered.
 public struct SlurmFailure: Error, Codable, Sendable, Equatable, CustomStringConvertible {
   public enum Kind: String, Codable, Sendable {
-    /// The helper is missing or cannot be executed.
+    /// The helper is missing, or cannot be executed for want of a library.
     case noHelper = "no_helper"
     /// The library that the helper was given is of another release than the helper.
     case wrongLibrary = "wrong_library"
+    /// Slurm's own commands are not in PATH, or cannot be executed.
+    case noCommand = "no_command"
     /// There is no configuration that the library can read.
     case noConfiguration = "no_configuration"
     /// No answer within the limit: the helper was ended.
     case timeout
-    /// The helper ended with a signal or an exit code.
+    /// The helper, or a command of Slurm, ended with a signal or an exit code.
     case helperDied = "helper_died"
     /// What it printed is no answer.
     case rubbish
@@ -85,7 +97,7 @@ public struct SlurmFailure: Error, Codable, Sendable, Equatable, CustomStringCon
   public var message: String
   /// Slurm's error number, where it gave one.
   public var code: Int?
-  /// The last lines that libslurm printed on stderr.
+  /// The last lines that libslurm, or a command of Slurm, printed on stderr.
   public var diagnostics: String?
 
   public init(_ kind: Kind, _ message: String, code: Int? = nil, diagnostics: String? = nil) {
@@ -96,4 +108,12 @@ public struct SlurmFailure: Error, Codable, Sendable, Equatable, CustomStringCon
   }
 
   public var description: String { message }
+
+  /// It says nothing of Slurm, but that libslurm cannot be used here: Slurm's own commands may answer.
+  public var isOfLibrary: Bool {
+    // What libslurm says when it and the controller are two releases apart or more.
+    let disagreements = ["Insane message length", "Zero Bytes were transmitted or received"]
+    return kind == .noHelper || kind == .wrongLibrary
+      || kind == .slurm && disagreements.contains { message.contains($0) }
+  }
 }

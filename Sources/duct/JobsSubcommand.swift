@@ -26,6 +26,9 @@ struct JobsSubcommand: ParsableCommand {
   @Flag(inversion: .prefixedNo, help: "Ask Slurm for the states now.")
   var refresh = true
 
+  @Option(help: "How Slurm is asked, as for duct: auto, library or commands. (default: auto)")
+  var slurmBy: SlurmBy?
+
   @Option(help: ArgumentHelp("Seconds that Slurm is waited for.", valueName: "seconds"))
   var slurmTimeout = RunSettings.Defaults.slurmTimeout
 
@@ -42,13 +45,17 @@ struct JobsSubcommand: ParsableCommand {
 
   func run() throws {
     let surroundings = Surroundings()
-    let (listing, problem) = try runID.map { try byTag($0, surroundings) } ?? byRecords(surroundings)
+    let by = try RunSettings.slurmBy(slurmBy, surroundings)
+    let (listing, problem) =
+      try runID.map { try byTag($0, surroundings, by) } ?? byRecords(surroundings, by)
     try show(try json ? listing.json() : listing.text(width: terminalWidth))
     if let problem { tell("Slurm did not answer everything: \(problem)") }
   }
 
-  private func byTag(_ runID: String, _ surroundings: Surroundings) throws -> (JobListing, String?) {
-    let refreshed = JobRefresh(runID: runID, surroundings, limit: slurmTimeout)
+  private func byTag(
+    _ runID: String, _ surroundings: Surroundings, _ by: SlurmBy
+  ) throws -> (JobListing, String?) {
+    let refreshed = JobRefresh(runID: runID, surroundings, by: by, limit: slurmTimeout)
     let jobs = refreshed.jobs.first ?? []
     if jobs.isEmpty {
       let reason = refreshed.problem.map { ": \($0)" } ?? "; the run id is in its info.json, as run_id"
@@ -58,13 +65,15 @@ struct JobsSubcommand: ParsableCommand {
     return (JobListing([.init(prefix: nil, runID: runID, jobs: jobs)]), refreshed.problem)
   }
 
-  private func byRecords(_ surroundings: Surroundings) throws -> (JobListing, String?) {
+  private func byRecords(
+    _ surroundings: Surroundings, _ by: SlurmBy
+  ) throws -> (JobListing, String?) {
     let finder = RecordArguments.find(paths, surroundings)
     if finder.runs.isEmpty {
       if finder.problems.isEmpty { tell("there are no records here; name some, or use --run") }
       throw ExitCode(1)
     }
-    let refreshed = refresh ? JobRefresh(finder.runs, surroundings, limit: slurmTimeout) : nil
+    let refreshed = refresh ? JobRefresh(finder.runs, surroundings, by: by, limit: slurmTimeout) : nil
     let jobs = refreshed?.jobs ?? finder.runs.map(\.jobs)
     let runs = zip(finder.runs, jobs).map { run, jobs in
       JobListing.Run(

@@ -67,6 +67,7 @@ enum QuickRunArguments {
     case "--mode": return assign(&options.mode, SessionMode(rawValue: value))
     case "--campaign": return assign(&options.campaign, value)
     case "--slurm": return assign(&options.slurm, SlurmMode(rawValue: value))
+    case "--slurm-by": return assign(&options.slurmBy, SlurmBy(rawValue: value))
     case "--slurm-tag": return assign(&options.slurmTag, SlurmTagMode(rawValue: value))
     case "--slurm-timeout": return assign(&options.slurmTimeout, Double(value))
     case "--slurm-detect": return assign(&options.slurmDetect, value)

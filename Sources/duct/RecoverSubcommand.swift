@@ -31,6 +31,9 @@ struct RecoverSubcommand: ParsableCommand {
   @Option(help: ArgumentHelp("Where the spools are, as for duct.", valueName: "directory"))
   var spoolDir: String?
 
+  @Option(help: "How Slurm is asked, as for duct: auto, library or commands. (default: auto)")
+  var slurmBy: SlurmBy?
+
   @Option(help: ArgumentHelp("Seconds that Slurm is waited for.", valueName: "seconds"))
   var slurmTimeout = RunSettings.Defaults.slurmTimeout
 
@@ -65,10 +68,10 @@ struct RecoverSubcommand: ParsableCommand {
   func run() throws {
     outliveFileSizeLimit()
     let surroundings = Surroundings()
-    let limit = slurmTimeout
+    let (by, limit) = (try RunSettings.slurmBy(slurmBy, surroundings), slurmTimeout)
     let recovery = Recovery(surroundings, spoolDirectory: spoolDir) { path in
       guard let run = try? RecordedRun(reading: path), run.tag != nil || !run.jobs.isEmpty else { return nil }
-      return JobRefresh([run], surroundings, limit: limit).jobs.first
+      return JobRefresh([run], surroundings, by: by, limit: limit).jobs.first
     }
     let refusals = inherited ? [] : recovery.refusals
     for refusal in refusals { tell(refusal) }

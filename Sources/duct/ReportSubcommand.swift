@@ -27,6 +27,9 @@ struct ReportSubcommand: ParsableCommand {
   @Flag(inversion: .prefixedNo, help: "Ask Slurm for the states now.")
   var refresh = true
 
+  @Option(help: "How Slurm is asked, as for duct: auto, library or commands. (default: auto)")
+  var slurmBy: SlurmBy?
+
   @Option(help: ArgumentHelp("Seconds that Slurm is waited for.", valueName: "seconds"))
   var slurmTimeout = RunSettings.Defaults.slurmTimeout
 
@@ -40,6 +43,7 @@ struct ReportSubcommand: ParsableCommand {
 
   func run() throws {
     let surroundings = Surroundings()
+    let by = try RunSettings.slurmBy(slurmBy, surroundings)
     let finder = RecordArguments.find(paths, surroundings)
     let runs = finder.runs.filter { campaign == nil || $0.campaign == campaign }
     if runs.isEmpty {
@@ -48,7 +52,7 @@ struct ReportSubcommand: ParsableCommand {
       }
       throw ExitCode(1)
     }
-    let refreshed = refresh ? JobRefresh(runs, surroundings, limit: slurmTimeout) : nil
+    let refreshed = refresh ? JobRefresh(runs, surroundings, by: by, limit: slurmTimeout) : nil
     let report = CampaignReport(
       runs, jobs: refreshed?.jobs ?? runs.map(\.jobs), problem: refreshed?.problem, lines: lines)
     try show(try report.text(format, width: terminalWidth))

@@ -6,6 +6,7 @@ extension StreamSelection: ExpressibleByArgument {}
 extension RecordTypes: ExpressibleByArgument {}
 extension SessionMode: ExpressibleByArgument {}
 extension SlurmMode: ExpressibleByArgument {}
+extension SlurmBy: ExpressibleByArgument {}
 extension SlurmTagMode: ExpressibleByArgument {}
 extension LocalFirst: ExpressibleByArgument {}
 extension ByteCount: ExpressibleByArgument {}
@@ -23,8 +24,8 @@ struct RunArguments: ParsableArguments {
 
     Options have environment variables (DUCT_LOG_LEVEL, DUCT_OUTPUT_PREFIX, DUCT_SUMMARY_FORMAT, \
     DUCT_COLORS, DUCT_SAMPLE_INTERVAL, DUCT_REPORT_INTERVAL, DUCT_FAIL_TIME, DUCT_CAPTURE_OUTPUTS, \
-    DUCT_OUTPUTS, DUCT_MESSAGE, DUCT_CAMPAIGN, DUCT_SLURM, DUCT_SLURM_TAG, DUCT_SLURM_TIMEOUT, \
-    DUCT_SLURM_DETECT, DUCT_FINALIZE_TIMEOUT, DUCT_LOCAL_FIRST, DUCT_SPOOL_DIR, DUCT_SPOOL_LIMIT, DUCT_REDACT), which can also be set in .env files: /etc/duct/.env, \
+    DUCT_OUTPUTS, DUCT_MESSAGE, DUCT_CAMPAIGN, DUCT_SLURM, DUCT_SLURM_BY, DUCT_SLURM_TAG, \
+    DUCT_SLURM_TIMEOUT, DUCT_SLURM_DETECT, DUCT_FINALIZE_TIMEOUT, DUCT_LOCAL_FIRST, DUCT_SPOOL_DIR, DUCT_SPOOL_LIMIT, DUCT_REDACT), which can also be set in .env files: /etc/duct/.env, \
     ${XDG_CONFIG_HOME:-~/.config}/duct/.env and .duct/.env, or those of DUCT_CONFIG_PATHS (with colons \
     between them). The command line wins over the environment, the environment over .env files, later files \
     over earlier ones.
@@ -110,6 +111,12 @@ struct RunArguments: ParsableArguments {
       "Whether Slurm is asked: auto (where there is a configuration), on (with a warning where it cannot be asked) or off. (default: auto)"
   )
   var slurm: SlurmMode?
+
+  @Option(
+    help:
+      "How Slurm is asked: by the library, by Slurm's commands, or auto: by the commands where the library cannot be used. (default: auto)"
+  )
+  var slurmBy: SlurmBy?
 
   @Option(
     help:
@@ -208,6 +215,7 @@ struct RunArguments: ParsableArguments {
     options.mode = mode
     options.campaign = campaign
     options.slurm = slurm
+    options.slurmBy = slurmBy
     options.slurmTag = slurmTag
     options.slurmTimeout = slurmTimeout
     options.slurmDetect = slurmDetect

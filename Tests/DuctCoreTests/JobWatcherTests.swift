@@ -2,6 +2,7 @@ import Glibc
 import Logging
 import OrderedCollections
 import RecordText
+import SlurmCommands
 import SystemCalls
 import TestSupport
 import Testing
@@ -48,16 +49,17 @@ import Testing
 
   private func watcher(limit: Double = 5, tag: String? = nil) throws -> JobWatcher {
     try sandbox.write(standIn, to: "duct-slurm", executable: true)
-    let helper = SlurmHelper(
-      program: sandbox["duct-slurm"], children: ChildProcesses(reaping: .byWaiters))
+    let children = ChildProcesses(reaping: .byWaiters)
+    let access = SlurmAccess(
+      by: .library, helper: SlurmHelper(program: sandbox["duct-slurm"], children: children),
+      commands: SlurmCommands(environment: [], children: children), configuration: nil)
     let detection = JobDetection(
       uid: getuid(), runStart: begin, tag: tag, layers: Set(JobEvidence.allCases),
       hostName: "here")
     let lines = self.lines
     return try JobWatcher(
       SlurmSetup(
-        access: SlurmAccess(helper: helper, configuration: nil), tag: .off(reason: "test"), clusterName: "one"
-      ),
+        access: access, tag: .off(reason: "test"), clusterName: "one"),
       detection: detection, root: getpid(), limit: limit,
       log: Logger(label: "test") { _ in Log(lines: lines) }, changed: {})
   }

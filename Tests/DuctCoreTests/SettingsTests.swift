@@ -47,7 +47,8 @@ import Testing
       "DUCT_CAPTURE_OUTPUTS": "stderr",
       "DUCT_OUTPUTS": "none", "DUCT_MESSAGE": "why", "DUCT_CAMPAIGN": "c", "DUCT_SLURM": "off",
       "DUCT_SLURM_TAG": "off",
-      "DUCT_SLURM_TIMEOUT": "4", "DUCT_SLURM_DETECT": "tag, output", "DUCT_FINALIZE_TIMEOUT": "5",
+      "DUCT_SLURM_TIMEOUT": "4", "DUCT_SLURM_BY": "library", "DUCT_SLURM_DETECT": "tag, output",
+      "DUCT_FINALIZE_TIMEOUT": "5",
     ])
     #expect(settings.logLevel == .debug)
     #expect(settings.outputPrefix == "/home/me/x_")
@@ -56,6 +57,7 @@ import Testing
     #expect(settings.captureOutputs == .stderr && settings.outputs == .none)
     #expect(settings.message == "why" && settings.campaign == "c")
     #expect(settings.slurm == .off && settings.slurmTag == .off && settings.slurmTimeout == 4)
+    #expect(settings.slurmBy == .library)
     #expect(settings.slurmDetect == [.tag, .output])
     #expect(settings.finalizeTimeout == 5)
   }

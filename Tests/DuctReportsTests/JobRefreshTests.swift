@@ -20,14 +20,14 @@ import Testing
   }
 
   @Test func anUnreadableConfigurationIsSaidAtOnce() throws {
-    let refresh = JobRefresh([try active(seenBefore: 1000)], unreadable, limit: 20)
+    let refresh = JobRefresh([try active(seenBefore: 1000)], unreadable, by: .auto, limit: 20)
     #expect(refresh.problem?.hasPrefix("cannot read /nonexistent/slurm.conf: ") == true)
-    let byTag = JobRefresh(runID: "x", unreadable, limit: 20)
+    let byTag = JobRefresh(runID: "x", unreadable, by: .auto, limit: 20)
     #expect(byTag.problem?.hasPrefix("cannot read /nonexistent/slurm.conf: ") == true)
   }
 
   @Test func whatWasSeenBeforeTheRefreshIsOldHoweverLongItMayTake() throws {
-    let refresh = JobRefresh([try active(seenBefore: 5)], unreadable, limit: 20)
+    let refresh = JobRefresh([try active(seenBefore: 5)], unreadable, by: .auto, limit: 20)
     #expect(refresh.jobs.map { $0.map(\.stale) } == [[true]])
   }
 

@@ -19,7 +19,10 @@ import Testing
     ["--sample-interval", "0.5", "--report-interval=2", "--fail-time", "1e1", "cmd"],
     ["--s-i", "1", "--r-i", "2", "--f-t", "3", "cmd"],
     ["--mode", "current-session", "--campaign", "c", "--slurm", "off", "--slurm-tag", "off", "cmd"],
-    ["--slurm-timeout", "3", "--slurm-detect", "tag,session", "--finalize-timeout", "0", "cmd"],
+    [
+      "--slurm-timeout", "3", "--slurm-by", "commands", "--slurm-detect", "tag,session", "--finalize-timeout",
+      "0", "cmd",
+    ],
     ["--fail-time", "inf", "cmd"], ["--summary-format", "{exit_code}", "cmd", "--", "-x"], ["--", "-cmd"],
     ["-q", "--", "cmd", "--"],
   ])

@@ -49,9 +49,13 @@ extension OnSlurm {
       return (run, seconds)
     }
 
-    @Test(arguments: [("slurmctld", "stop"), ("slurmctld", "hang"), ("munged", "hang"), ("munged", "stop")])
-    func theControllerOrMungeIsGone(_ daemon: String, _ verb: String) async throws {
-      let (run, seconds) = try await runWithout(daemon, by: verb)
+    @Test(arguments: [
+      ("slurmctld", "stop", "library"), ("slurmctld", "hang", "library"), ("munged", "hang", "library"),
+      ("munged", "stop", "library"), ("slurmctld", "stop", "commands"), ("munged", "hang", "commands"),
+    ])
+    func theControllerOrMungeIsGone(_ daemon: String, _ verb: String, _ way: String) async throws {
+      let (run, seconds) = try await runWithout(
+        daemon, by: verb, options: ["--slurm-timeout", "6", "--slurm-by", way])
       try checkRun(run)
       #expect(seconds < 12, "the end is bounded by --slurm-timeout")
       #expect(run.jobs.count == 1)
@@ -65,8 +69,10 @@ extension OnSlurm {
       #expect(run.finished.stderr.contains("Slurm jobs: 1 submitted: 1 "))
     }
 
-    @Test(arguments: ["stop", "hang"]) func accountingIsGone(_ verb: String) async throws {
-      let (run, seconds) = try await runWithout("slurmdbd", by: verb)
+    @Test(arguments: ["stop", "hang"], bothWays)
+    func accountingIsGone(_ verb: String, _ way: String) async throws {
+      let (run, seconds) = try await runWithout(
+        "slurmdbd", by: verb, options: ["--slurm-timeout", "6", "--slurm-by", way])
       try checkRun(run)
       #expect(seconds < 12)
       let job = try run.job("known")
@@ -125,18 +131,15 @@ extension OnSlurm {
       ])
     func theHelper(_ body: String, _ kind: String) async throws {
       let fixture = self.fixture
-      try fixture.sandbox.makeDirectory("libexec")
-      let relay = try fixture.sandbox.bytes("../../" + Programs.relay)
-      try fixture.sandbox.write(relay, to: "libexec/duct-relay")
-      _ = fixture.sandbox["libexec/duct-relay"].withPlatformString { chmod($0, 0o755) }
+      try fixture.makeLibexecWithoutHelper()
       if !body.isEmpty {
         try fixture.sandbox.write("#!/bin/bash\n\(body)\n", to: "libexec/duct-slurm", executable: true)
       }
       try fixture.sandbox.write("", to: "go")
       let start = MonotonicInstant.now
       let run = try await fixture.run(
-        script, ["--slurm-timeout", "2"], environment: ["DUCT_LIBEXEC_DIR": fixture.sandbox["libexec"].string]
-      )
+        script, ["--slurm-timeout", "2", "--slurm-by", "library"],
+        environment: ["DUCT_LIBEXEC_DIR": fixture.sandbox["libexec"].string])
       #expect(MonotonicInstant.now.seconds(since: start) < 12)
       try checkRun(run)
       #expect(run.jobs == [])

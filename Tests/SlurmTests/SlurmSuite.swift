@@ -1,3 +1,4 @@
+import Glibc
 import RecordText
 import SlurmJobs
 import TestSupport
@@ -5,6 +6,9 @@ import Testing
 
 /// Tests on the one real Slurm: one at a time, since some of them take its daemons down.
 @Suite(.serialized) struct OnSlurm {}
+
+/// Both ways by which Slurm is asked, for tests that shall hold for either.
+let bothWays = ["library", "commands"]
 
 /// A run of duct on the testbed, and what it recorded.
 struct SlurmRun {
@@ -42,15 +46,27 @@ struct SlurmFixture: Sendable {
   /// Wraps a bash script with duct.
   func run(
     _ script: String, _ options: [String] = ["--wait-jobs"], environment: [String: String?] = [:],
-    limit: Double = 120,
+    limit: Double = 120, shell: String = "bash",
     while body: @escaping @Sendable (Int32) async throws -> Void = { _ in }
   ) async throws -> SlurmRun {
     let finished = try await duct(
-      ["--fail-time", "0"] + options + ["bash", "-c", script], in: sandbox,
+      ["--fail-time", "0"] + options + [shell, "-c", script], in: sandbox,
       environment: testbed.environment.merging(environment) { $1 }, limit: limit, while: body)
     let info = try sandbox.info()
     #expect(try Documentation.unexplained(in: info) == [])
+    if let mark = options.firstIndex(of: "--slurm-by"), !info.isNull,
+      let told = info["slurm"]?["asked_by"]?.string
+    {
+      #expect(told == options[mark + 1])
+    }
     return SlurmRun(finished: finished, info: info, jobs: try Self.jobs(info))
+  }
+
+  /// A folder `libexec` in which only duct-slurm is missing, for DUCT_LIBEXEC_DIR.
+  func makeLibexecWithoutHelper() throws {
+    try sandbox.makeDirectory("libexec")
+    try sandbox.write(sandbox.bytes("../../" + Programs.relay), to: "libexec/duct-relay")
+    _ = sandbox["libexec/duct-relay"].withPlatformString { chmod($0, 0o755) }
   }
 
   static func jobs(_ info: JSONValue) throws -> [JobRecord] {

@@ -11,12 +11,12 @@ extension OnSlurm {
     private let fixture: SlurmFixture
     init() throws { fixture = try SlurmFixture() }
 
-    @Test func oneJobWithEverythingThatIsKnownOfIt() async throws {
+    @Test(arguments: bothWays) func oneJobWithEverythingThatIsKnownOfIt(_ way: String) async throws {
       let run = try await fixture.run(
         """
         sbatch -J full -t 5 -n 2 --mem=300 -o out-%j.txt -e err-%j.txt --wrap '
           x=$(head -c 60000000 /dev/zero | tr "\\0" x); for i in $(seq 200000); do :; done; sleep 2; exit 3'
-        """)
+        """, ["--wait-jobs", "--slurm-by", way])
       #expect(run.finished.code == 0)
       let job = try run.job("full")
       let id = try #require(job.jobID)
@@ -54,9 +54,10 @@ extension OnSlurm {
       #expect(run.slurm["problem"] == JSONValue.null)
     }
 
-    @Test func anArrayOfTwenty() async throws {
+    @Test(arguments: bothWays) func anArrayOfTwenty(_ way: String) async throws {
       let run = try await fixture.run(
-        "sbatch -J array --array=0-19%8 --wrap 'exit $((SLURM_ARRAY_TASK_ID == 7))'")
+        "sbatch -J array --array=0-19%8 --wrap 'exit $((SLURM_ARRAY_TASK_ID == 7))'",
+        ["--wait-jobs", "--slurm-by", way])
       #expect(run.jobs.count == 20)
       #expect(run.jobs.map(\.arrayTaskID) == (0..<20).map { UInt32($0) })
       #expect(Set(run.jobs.map(\.arrayJobID)).count == 1)
@@ -70,9 +71,10 @@ extension OnSlurm {
       #expect(run.finished.stderr.contains("20 submitted: 19 COMPLETED, 1 FAILED (job \(id)_7 exit 1)"))
     }
 
-    @Test func waitingTasksAreThereOneByOne() async throws {
+    @Test(arguments: bothWays) func waitingTasksAreThereOneByOne(_ way: String) async throws {
       let run = try await fixture.run(
-        "id=$(sbatch --parsable -H -J held --array=1,5-7 --wrap true); echo $id; sleep 3", [])
+        "id=$(sbatch --parsable -H -J held --array=1,5-7 --wrap true); echo $id; sleep 3",
+        ["--slurm-by", way])
       #expect(run.jobs.map(\.arrayTaskID) == [1, 5, 6, 7])
       #expect(
         run.jobs.allSatisfy { $0.state == .pending && $0.jobID == nil && $0.stateReason == "JobHeldUser" })
@@ -81,14 +83,14 @@ extension OnSlurm {
       _ = try await fixture.tool("scancel", run.finished.stdout.trimmed)
     }
 
-    @Test func aChainOfDependencies() async throws {
+    @Test(arguments: bothWays) func aChainOfDependencies(_ way: String) async throws {
       let run = try await fixture.run(
         """
         a=$(sbatch --parsable -J a --wrap 'sleep 1')
         b=$(sbatch --parsable -J b -d afterok:$a --wrap 'exit 4')
         sbatch -J c -d afternotok:$b --wrap true
         sbatch -J d -d afterok:$b --wrap true
-        """)
+        """, ["--wait-jobs", "--slurm-by", way])
       #expect(try run.job("a").state == .completed)
       #expect(try run.job("b").state == .failed)
       #expect(try run.job("c").state == .completed)
@@ -123,7 +125,7 @@ extension OnSlurm {
       #expect(run.finished.stderr.contains("4 submitted: 2 CANCELLED"))
     }
 
-    @Test func aRequeuedJobStaysOneJob() async throws {
+    @Test(arguments: bothWays) func aRequeuedJobStaysOneJob(_ way: String) async throws {
       let run = try await fixture.run(
         """
         id=$(sbatch --parsable -J again --requeue --wrap 'sleep 3')
@@ -132,15 +134,16 @@ extension OnSlurm {
         until [ "$(squeue -h -j $id -t PD | wc -l)" = 1 ]; do sleep 0.2; done
         sleep 3
         scontrol update job=$id StartTime=now
-        """)
+        """, ["--wait-jobs", "--slurm-by", way])
       #expect(run.jobs.count == 1)
       let job = try run.job("again")
       #expect(job.state == .completed && job.restarts == 1)
       #expect(try #require(job.elapsedSeconds) < 6, "of the last run alone")
     }
 
-    @Test func aHeterogeneousJobHasAnEntryAComponent() async throws {
-      let run = try await fixture.run("sbatch -J het -n 1 : -n 2 --wrap 'sleep 1'")
+    @Test(arguments: bothWays) func aHeterogeneousJobHasAnEntryAComponent(_ way: String) async throws {
+      let run = try await fixture.run(
+        "sbatch -J het -n 1 : -n 2 --wrap 'sleep 1'", ["--wait-jobs", "--slurm-by", way])
       #expect(run.jobs.count == 2)
       #expect(run.jobs.map(\.hetJobOffset) == [0, 1])
       #expect(Set(run.jobs.map(\.hetJobID)) == [run.jobs[0].jobID])
@@ -186,8 +189,9 @@ extension OnSlurm {
       #expect(run.jobs.allSatisfy { $0.state == .completed })
     }
 
-    @Test func namesOfAnyBytes() async throws {
-      let run = try await fixture.run("sbatch -J $'odd\\xff \"name\\t' --comment x --wrap true")
+    @Test(arguments: bothWays) func namesOfAnyBytes(_ way: String) async throws {
+      let run = try await fixture.run(
+        "sbatch -J $'odd\\xff \"name\\t' --comment x --wrap true", ["--wait-jobs", "--slurm-by", way])
       #expect(run.jobs.count == 1)
       #expect(run.jobs[0].name?.originalBytes.starts(with: Array("odd".utf8) + [0xFF]) == true)
     }

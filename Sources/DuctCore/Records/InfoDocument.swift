@@ -90,6 +90,8 @@ struct SlurmSection: Codable, Sendable {
   var clusterName: String?
   var controllerVersion: String?
   var libraryVersion: String?
+  /// By which way the last answer came; nil while there was none.
+  var askedBy: SlurmWay?
   /// The wckey that the command's jobs carry; nil with the reason beside it.
   var tag: String?
   var tagReason: String?
@@ -108,6 +110,7 @@ struct SlurmSection: Codable, Sendable {
     case clusterName = "cluster_name"
     case controllerVersion = "controller_version"
     case libraryVersion = "library_version"
+    case askedBy = "asked_by"
     case tag
     case tagReason = "tag_reason"
     case detection

@@ -3,6 +3,7 @@ internal import Logging
 internal import OutputRelay
 internal import RecordText
 internal import ResilientIO
+internal import SlurmCommands
 internal import SlurmJobs
 internal import SystemCalls
 internal import SystemPackage
@@ -85,9 +86,7 @@ final class RunContext: Sendable {
     guard let setup = try LogSetup.make(self) else { return replaceByCommand(nil, nil) }
     var capture = makeCapture(setup)
     let slurm = SlurmSetup.find(
-      settings, surroundings, runID: runID,
-      helper: SlurmHelper(program: helpers.slurm, children: children, signalMask: originalMask),
-      children: children, log: log)
+      settings, surroundings, runID: runID, access: slurmAccess(), children: children, log: log)
     let signals: SignalFile
     do throws(Errno) {
       signals = try SignalFile(SignalForwarding.read)
@@ -162,6 +161,15 @@ final class RunContext: Sendable {
     for leftover in leftovers {
       log.warning("\(leftover.path) is not removed: \(leftover.failure ?? "it does not answer")")
     }
+  }
+
+  private func slurmAccess() -> SlurmAccess {
+    SlurmAccess(
+      by: settings.slurmBy,
+      helper: SlurmHelper(program: helpers.slurm, children: children, signalMask: originalMask),
+      commands: SlurmCommands(
+        environment: surroundings.entries, children: children, signalMask: originalMask),
+      configuration: nil, note: { [log] in log.debug("\($0)") })
   }
 
   private func launcher(_ capture: OutputCapture?, tag: String?) -> CommandLauncher {

@@ -214,7 +214,8 @@ final class RunWatch: Sendable {
     return SlurmSection(
       clusterName: state.configuration?.clusterName ?? setup.clusterName,
       controllerVersion: state.configuration?.controllerVersion,
-      libraryVersion: state.configuration?.libraryVersion, tag: setup.tag.tag, tagReason: reason,
+      libraryVersion: state.configuration?.libraryVersion, askedBy: state.askedBy, tag: setup.tag.tag,
+      tagReason: reason,
       detection: layers, ownJob: own, problem: state.problem, submittedJobs: state.ledger.jobs,
       mentionedJobs: state.ledger.doubts.map { MentionedJob(jobID: $0.key, reason: $0.value) },
       queries: Array(state.queries.values))

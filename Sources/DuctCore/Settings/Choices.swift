@@ -33,6 +33,14 @@ public enum SlurmMode: String, Sendable, CaseIterable {
   case off
 }
 
+/// By which way Slurm is asked.
+public enum SlurmBy: String, Sendable, CaseIterable {
+  /// By libslurm, and by Slurm's commands where that cannot be used.
+  case auto
+  case library
+  case commands
+}
+
 /// Whether jobs are tagged by a wckey.
 public enum SlurmTagMode: String, Sendable, CaseIterable {
   case auto, off

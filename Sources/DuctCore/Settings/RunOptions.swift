@@ -15,6 +15,7 @@ public struct RunOptions: Sendable, Equatable {
   public var message: String?
   public var mode: SessionMode?
   public var slurm: SlurmMode?
+  public var slurmBy: SlurmBy?
   public var slurmTag: SlurmTagMode?
   public var slurmTimeout: Double?
   public var slurmDetect: String?

@@ -19,6 +19,7 @@ public struct RunSettings: Sendable {
   public var message: String
   public var mode: SessionMode
   public var slurm: SlurmMode
+  public var slurmBy: SlurmBy
   public var slurmTag: SlurmTagMode
   public var slurmTimeout: Double
   public var slurmDetect: Set<JobEvidence>
@@ -78,6 +79,7 @@ public struct RunSettings: Sendable {
     message = options.message ?? surroundings["DUCT_MESSAGE"] ?? ""
     mode = options.mode ?? .newSession
     slurm = try source.choice(options.slurm, "DUCT_SLURM", .auto)
+    slurmBy = try Self.slurmBy(options.slurmBy, surroundings)
     slurmTag = try source.choice(options.slurmTag, "DUCT_SLURM_TAG", .auto)
     slurmTimeout = try source.seconds(
       options.slurmTimeout, "--slurm-timeout", "DUCT_SLURM_TIMEOUT", Defaults.slurmTimeout)
@@ -106,6 +108,13 @@ public struct RunSettings: Sendable {
         "--report-interval (\(reportInterval)) must be greater than or equal to --sample-interval (\(sampleInterval))"
       )
     }
+  }
+
+  /// By which way Slurm is asked: also for the readers of records.
+  public static func slurmBy(
+    _ option: SlurmBy?, _ surroundings: Surroundings
+  ) throws(UsageError) -> SlurmBy {
+    try SettingSource(surroundings: surroundings).choice(option, "DUCT_SLURM_BY", .auto)
   }
 
   private static func logLevel(

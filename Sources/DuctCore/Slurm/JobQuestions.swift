@@ -234,6 +234,7 @@ extension JobWatcher {
       let answer = try access.ask(request, until: deadline)
       let isCured = state.update { state -> Bool in
         state.note(request, at: start, failure: nil)
+        state.askedBy = answer.askedBy
         return state.problems.removeValue(forKey: request.name) != nil && state.problems.isEmpty
       }
       if isCured { log.debug("Slurm answers again") }

@@ -26,6 +26,8 @@ final class JobWatcher: Sendable {
     var skew = 0.0
     /// By the kind of question: the last of each kind was not answered, the latest of them stands last.
     var problems: OrderedDictionary<String, String> = [:]
+    /// By which way the last answer came.
+    var askedBy: SlurmWay?
     var hasSeenActivity = false
     /// When slurmctld was asked the last question that it has answered.
     var lastAnswered: MonotonicInstant?
@@ -102,7 +104,7 @@ final class JobWatcher: Sendable {
     var isFree = false
     while !isFree, deadline > .now {
       state.update { $0.isInterrupted = true }
-      access.helper.cancel()
+      access.cancel()
       isFree =
         state.wait(until: min(deadline, .now + 0.2)) { state -> Bool? in
           if state.isPolling { return nil }
@@ -127,7 +129,7 @@ final class JobWatcher: Sendable {
       $0.isStopped = true
       $0.isInterrupted = true
     }
-    access.helper.cancel()
+    access.cancel()
   }
 
   /// Waits until every job has ended, can never start, or is lost to Slurm itself; or until no job is known

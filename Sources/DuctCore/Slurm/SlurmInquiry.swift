@@ -1,3 +1,4 @@
+internal import SlurmCommands
 public import SlurmJobs
 internal import SystemCalls
 internal import SystemPackage
@@ -8,12 +9,13 @@ public struct SlurmInquiry: Sendable {
   private let deadline: MonotonicInstant
 
   /// - Parameter limit: seconds from now, for all questions.
-  public init(_ surroundings: Surroundings, limit: Double) {
+  public init(_ surroundings: Surroundings, by: SlurmBy, limit: Double) {
     let environment = surroundings.environment
+    let children = ChildProcesses(reaping: .byWaiters)
     access = SlurmAccess(
-      helper: SlurmHelper(
-        program: HelperPrograms(environment: environment).slurm,
-        children: ChildProcesses(reaping: .byWaiters)),
+      by: by,
+      helper: SlurmHelper(program: HelperPrograms(environment: environment).slurm, children: children),
+      commands: SlurmCommands(environment: surroundings.entries, children: children),
       configuration: SlurmConfigurationFile.locate(environment: environment))
     deadline = .now + limit
   }

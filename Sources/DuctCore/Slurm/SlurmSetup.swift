@@ -18,7 +18,7 @@ struct SlurmSetup: Sendable {
 
   /// Nil where Slurm is not to be asked: `--slurm off`, or `auto` without a trace of Slurm.
   static func find(
-    _ settings: RunSettings, _ surroundings: Surroundings, runID: String, helper: SlurmHelper,
+    _ settings: RunSettings, _ surroundings: Surroundings, runID: String, access: SlurmAccess,
     children: ChildProcesses, log: Logger
   ) -> SlurmSetup? {
     if settings.slurm == .off { return nil }
@@ -36,17 +36,17 @@ struct SlurmSetup: Sendable {
     guard let read = result else {
       // It hangs. The controller may still be asked later, by a helper that can be ended.
       return SlurmSetup(
-        access: SlurmAccess(helper: helper, configuration: nil),
+        access: access.with(configuration: nil),
         tag: .off(reason: "slurm.conf could not be read within \(limit) s"))
     }
     guard let file = read else {
-      return withoutFile(settings, environment, runID, helper, children, log)
+      return withoutFile(settings, environment, runID, access, children, log)
     }
     if let problem = file.problem, settings.slurm == .on {
       log.warning("--slurm on: \(problem), so jobs are not recorded unless that changes")
     }
     return SlurmSetup(
-      access: SlurmAccess(helper: helper, configuration: file.path),
+      access: access.with(configuration: file.path),
       tag: tag(settings, environment, runID) {
         file.contents.map { .success($0.tracksWckeys) }
           ?? .failure(.init(.noConfiguration, file.problem ?? "there is none"))
@@ -57,9 +57,9 @@ struct SlurmSetup: Sendable {
   /// No file: the client commands may find a configuration through the name service ("configless").
   ///
   /// libslurm then looks for an SRV record in the host's search domains. Without a domain there is
-  /// nothing to find, and starting the helper would only cost time.
+  /// nothing to find, and asking would only cost time.
   private static func withoutFile(
-    _ settings: RunSettings, _ environment: [String: String], _ runID: String, _ helper: SlurmHelper,
+    _ settings: RunSettings, _ environment: [String: String], _ runID: String, _ access: SlurmAccess,
     _ children: ChildProcesses, _ log: Logger
   ) -> SlurmSetup? {
     guard isInPath("sbatch", path: environment["PATH"]), NameService.hasSearchDomain else {
@@ -69,7 +69,7 @@ struct SlurmSetup: Sendable {
       }
       return nil
     }
-    let access = SlurmAccess(helper: helper, configuration: nil)
+    let access = access.with(configuration: nil)
     return SlurmSetup(
       access: access,
       tag: tag(settings, environment, runID) {
@@ -138,23 +138,7 @@ private enum NameService {
   }
 }
 
-/// Asks Slurm, after a look at what would make libslurm wait for a minute and exit.
-struct SlurmAccess: Sendable {
-  let helper: SlurmHelper
-  /// Must be readable; nil where there is no such file.
-  let configuration: FilePath?
-
-  func ask(_ request: SlurmRequest, until deadline: MonotonicInstant) throws(SlurmFailure) -> SlurmAnswer {
-    let limit = deadline.seconds(since: .now)
-    if limit <= 0 { throw SlurmFailure(.timeout, "no time is left to ask for \(request.name)") }
-    if let configuration, configuration.withPlatformString({ access($0, R_OK) }) != 0 {
-      let error = Errno(rawValue: errno)
-      throw SlurmFailure(
-        .noConfiguration, "cannot read \(configuration): \(error.description) (\(error.name))")
-    }
-    return try helper.ask(request, limit: limit)
-  }
-
+extension SlurmAccess {
   fileprivate func tracksWckeys() -> Result<Bool, SlurmFailure> {
     do throws(SlurmFailure) {
       let answer = try ask(.configuration, until: .now + SlurmSetup.limit)

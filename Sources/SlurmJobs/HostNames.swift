@@ -1,13 +1,14 @@
 import Glibc
+internal import RecordText
 internal import SystemCalls
 internal import SystemPackage
 
 /// Names by which slurmctld may know this host: it looks the address of a client up in reverse and cuts
 /// the name at the first dot, so `alloc_node` need not be the hostname.
-enum HostNames {
+public enum HostNames {
   /// The names of this host's addresses, as many as the name service tells in time: with a name server
-  /// that is down, each takes seconds. They are looked up side by side; what hangs ends with the process.
-  static func local(within seconds: Double) -> [String] {
+  /// that is down, each takes seconds. They are looked up side by side; a thread that hangs ends with the process.
+  public static func local(within seconds: Double) -> [String] {
     let addresses = self.addresses()
     let found = Monitor<(names: Set<String>, done: Int)>(([], 0))
     for address in addresses {
@@ -56,9 +57,8 @@ enum HostNames {
         start.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count), &name, socklen_t(name.count),
         nil, 0, NI_NAMEREQD)
     }
-    guard result == 0, let text = slurmText(name), let short = text.split(separator: ".").first else {
-      return nil
-    }
-    return short.lowercased()
+    guard result == 0 else { return nil }
+    let text = name.withUnsafeBytes { String(escapingUpToNUL: $0) }
+    return text.split(separator: ".").first?.lowercased()
   }
 }

@@ -1,0 +1,93 @@
+import Glibc
+internal import SlurmCommands
+internal import SlurmJobs
+internal import SystemCalls
+internal import SystemPackage
+
+/// Asks Slurm: by the helper, by Slurm's own commands, or by these where that cannot be used here. Before, it looks for
+/// what would make libslurm wait for a minute and exit.
+struct SlurmAccess: Sendable {
+  private let by: SlurmBy
+  private let helper: SlurmHelper
+  private let commands: SlurmCommands
+  /// Must be readable; nil where there is no such file.
+  let configuration: FilePath?
+  /// Why the helper is not asked any more.
+  private let libraryFailure = Monitor<SlurmFailure?>(nil)
+  /// Hears once why it is not.
+  private let note: @Sendable (String) -> Void
+
+  init(
+    by: SlurmBy, helper: SlurmHelper, commands: SlurmCommands, configuration: FilePath?,
+    note: @escaping @Sendable (String) -> Void = { _ in }
+  ) {
+    self.by = by
+    self.helper = helper
+    self.commands = commands
+    self.configuration = configuration
+    self.note = note
+  }
+
+  /// The same, with another configuration file.
+  func with(configuration: FilePath?) -> SlurmAccess {
+    SlurmAccess(by: by, helper: helper, commands: commands, configuration: configuration, note: note)
+  }
+
+  /// Ends the questions that are being asked.
+  func cancel() {
+    helper.cancel()
+    commands.cancel()
+  }
+
+  func ask(_ request: SlurmRequest, until deadline: MonotonicInstant) throws(SlurmFailure) -> SlurmAnswer {
+    let limit = try secondsLeft(for: request, until: deadline)
+    if let configuration, configuration.withPlatformString({ access($0, R_OK) }) != 0 {
+      let error = Errno(rawValue: errno)
+      throw SlurmFailure(
+        .noConfiguration, "cannot read \(configuration): \(error.description) (\(error.name))")
+    }
+    switch by {
+    case .library: return try helper.ask(request, limit: limit)
+    case .commands: return try commands.ask(request, limit: limit)
+    case .auto: break
+    }
+    if libraryFailure.withLock({ $0 }) == nil {
+      do throws(SlurmFailure) {
+        return try helper.ask(request, limit: limit)
+      } catch  where error.isOfLibrary {
+        noteFailure(error)
+      }
+    }
+    return try askCommands(request, until: deadline)
+  }
+
+  private func askCommands(
+    _ request: SlurmRequest, until deadline: MonotonicInstant
+  ) throws(SlurmFailure) -> SlurmAnswer {
+    let limit = try secondsLeft(for: request, until: deadline)
+    do throws(SlurmFailure) {
+      return try commands.ask(request, limit: limit)
+    } catch {
+      // Neither can be used: both are to be named.
+      guard error.kind == .noCommand, let reason = libraryFailure.withLock({ $0 }) else { throw error }
+      throw SlurmFailure(
+        reason.kind, "\(reason.message), and \(error.message)", diagnostics: reason.diagnostics)
+    }
+  }
+
+  private func noteFailure(_ failure: SlurmFailure) {
+    let isFirst = libraryFailure.update { known -> Bool in
+      defer { known = known ?? failure }
+      return known == nil
+    }
+    if isFirst { note("Slurm is asked by its own commands: \(failure)") }
+  }
+
+  private func secondsLeft(
+    for request: SlurmRequest, until deadline: MonotonicInstant
+  ) throws(SlurmFailure) -> Double {
+    let limit = deadline.seconds(since: .now)
+    if limit <= 0 { throw SlurmFailure(.timeout, "no time is left to ask for \(request.name)") }
+    return limit
+  }
+}

@@ -1,0 +1,88 @@
+internal import RecordText
+internal import SlurmJobs
+
+extension String {
+  /// Without white space at both ends.
+  var trimmed: String {
+    var text = self[...]
+    while text.first?.isWhitespace == true { text.removeFirst() }
+    while text.last?.isWhitespace == true { text.removeLast() }
+    return String(text)
+  }
+}
+
+/// Slurm's commands print words for numbers. What means "not set" is nil.
+enum CommandText {
+  /// A name or list; nil for what squeue and sacct print in the place of none.
+  static func value(_ text: String) -> String? {
+    ["", "(null)", "N/A"].contains(text) ? nil : text
+  }
+
+  static func number(_ text: String) -> UInt32? {
+    let digits = text.prefix { $0.isASCII && $0.isNumber }
+    return UInt32(digits).flatMap { $0 >= 0xFFFF_FFFE ? nil : $0 }
+  }
+
+  /// Seconds since 1970, as SLURM_TIME_FORMAT asks for them; nil for `N/A`, `Unknown` and `None`.
+  static func time(_ text: String) -> Int? {
+    Int(text).flatMap { $0 > 0 && $0 < 0xFFFF_FFFE ? $0 : nil }
+  }
+
+  /// Seconds of `[days-][[hours:]minutes:]seconds[.fraction]`; nil for `UNLIMITED`, `NOT_SET`, `INVALID`.
+  static func duration(_ text: String) -> Double? {
+    let parts = text.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
+    guard let clock = parts.last, !clock.isEmpty else { return nil }
+    var seconds = 0.0
+    for part in clock.split(separator: ":", omittingEmptySubsequences: false) {
+      guard let number = Double(part), number >= 0 else { return nil }
+      seconds = seconds * 60 + number
+    }
+    guard parts.count == 2 else { return seconds }
+    return Int(parts[0]).map { Double($0) * 86400 + seconds }
+  }
+
+  /// A status as wait(2) gives it, from `3:0` (code and signal), or from the number itself.
+  static func exitStatus(_ text: String) -> UInt32? {
+    let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+    guard let first = parts.first.flatMap({ UInt32($0) }) else { return nil }
+    guard parts.count == 2 else { return first >= 0xFFFF_FFFE ? nil : first }
+    return UInt32(parts[1]).map { (first & 0xFF) << 8 | $0 & 0x7F }
+  }
+
+  /// Bytes of the memory in a list of a step's use, such as `cpu=00:00:01,mem=10956800,vmem=…`.
+  static func memory(in use: String) -> Int64? {
+    for entry in use.split(separator: ",") where entry.hasPrefix("mem=") {
+      return Int64(entry.dropFirst(4))
+    }
+    return nil
+  }
+
+  /// A list of resources, which sacct sorts by name, in the order of Slurm's own numbers.
+  static func inOrder(_ list: String) -> String {
+    let names = TresText.standardNames.sorted { $0.key < $1.key }.map(\.value)
+    func place(_ entry: Substring) -> Int {
+      names.firstIndex(of: String(entry.prefix { $0 != "=" })) ?? names.count
+    }
+    // Those without a number of their own stay in their order.
+    let entries = list.split(separator: ",").enumerated().sorted {
+      (place($0.element), $0.offset) < (place($1.element), $1.offset)
+    }
+    return entries.map { String($0.element) }.joined(separator: ",")
+  }
+
+  /// A base state and flags above it. Slurm prints one word: the base state is not told beside a flag.
+  static func state(_ text: String) -> (JobState, flags: [String]) {
+    // `CANCELLED by 1000`.
+    let word = String(text.prefix { $0 != " " })
+    switch word {
+    case "REQUEUED": return (.pending, ["REQUEUE"])
+    case "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DEL_HOLD", "POWER_UP_NODE", "EXPEDITING":
+      return (.pending, [word])
+    case "REVOKED": return (.cancelled, [word])
+    // Its processes are being ended, or files moved: it is not over.
+    case "COMPLETING", "CONFIGURING", "RESIZING", "SIGNALING", "STAGE_OUT", "STOPPED":
+      return (.running, [word])
+    default: return (JobState(rawValue: word), [])
+    }
+  }
+}

@@ -1,0 +1,38 @@
+internal import RecordText
+internal import SlurmJobs
+
+/// Questions on slurmctld itself, by `scontrol`.
+enum ControlCommand {
+  static func configuration(_ asking: SlurmCommands.Asking) throws(SlurmFailure) -> ClusterConfiguration {
+    let output = try asking.output(of: "scontrol", ["show", "config"])
+    var configuration = ClusterConfiguration()
+    for line in String(escaping: output).split(separator: "\n") {
+      guard let mark = line.firstIndex(of: "=") else { continue }
+      let value = String(line[line.index(after: mark)...]).trimmed
+      switch String(line[..<mark]).trimmed {
+      case "ClusterName": configuration.clusterName = value
+      case "SLURM_VERSION": configuration.controllerVersion = value
+      case "TrackWCKey": configuration.tracksWckeys = ["Yes", "1"].contains(value)
+      // `300 sec`.
+      case "MinJobAge": configuration.minJobAge = CommandText.number(value).map { Int($0) }
+      default: break
+      }
+    }
+    guard configuration.controllerVersion != nil else {
+      throw SlurmFailure(.rubbish, "scontrol printed no configuration")
+    }
+    configuration.controllerIsUp = true
+    return configuration
+  }
+
+  static func ping(_ asking: SlurmCommands.Asking) throws(SlurmFailure) -> ClusterConfiguration {
+    // `Slurmctld(primary) at host is UP`, a line each.
+    let output = try asking.output(of: "scontrol", ["ping"])
+    var configuration = ClusterConfiguration()
+    configuration.controllerIsUp = String(escaping: output).contains(" is UP")
+    guard configuration.controllerIsUp else {
+      throw SlurmFailure(.slurm, "scontrol: \(String(escaping: output).trimmed)")
+    }
+    return configuration
+  }
+}

@@ -1,0 +1,69 @@
+import Glibc
+internal import RecordText
+internal import SlurmJobs
+
+/// What a command prints as records of fields, each field with a mark between it and the next.
+///
+/// Names of jobs, directories and command lines may hold any byte, newlines too. So the mark is made anew for each
+/// question, of random digits, and records are told by the number of their fields and not by lines.
+struct SeparatedRecords {
+  let mark: String
+  private let markBytes: [UInt8]
+  private let newline = UInt8(ascii: "\n")
+
+  /// The mark has no comma, which separates fields in squeue's format, and begins with no digit, which would be
+  /// the field's width.
+  init() {
+    mark = "\u{1F}\(String(UInt32.random(in: .min ... .max), radix: 16))\u{1F}"
+    markBytes = Array(mark.utf8)
+  }
+
+  /// - Parameter isTerminated: the mark stands behind the last field as well, as squeue does it. Without it the
+  ///   last field must be one that holds no newline.
+  func parse(
+    _ output: [UInt8], fieldCount: Int, isTerminated: Bool, of name: String
+  ) throws(SlurmFailure) -> [[String]] {
+    var records: [[String]] = []
+    var fields: [String] = []
+    var rest = output[...]
+    while !rest.isEmpty {
+      if fields.count == fieldCount - 1, !isTerminated {
+        let end = rest.firstIndex(of: newline) ?? rest.endIndex
+        fields.append(String(escaping: rest[..<end]))
+        rest = rest[end...]
+      } else {
+        guard let end = nextMark(in: rest) else { break }
+        fields.append(String(escaping: rest[..<end]))
+        rest = rest[(end + markBytes.count)...]
+      }
+      guard fields.count == fieldCount else { continue }
+      records.append(fields)
+      fields = []
+      guard rest.isEmpty || rest.first == newline else { throw rubbish(name) }
+      rest = rest.dropFirst()
+    }
+    guard fields.isEmpty, rest.isEmpty else { throw rubbish(name) }
+    return records
+  }
+
+  private func nextMark(in bytes: ArraySlice<UInt8>) -> Int? {
+    bytes.withUnsafeBytes { buffer in
+      guard let start = buffer.baseAddress else { return nil }
+      var from = 0
+      while buffer.count - from >= markBytes.count,
+        let found = memchr(start + from, CInt(markBytes[0]), buffer.count - from)
+      {
+        from = UnsafeRawPointer(found) - start
+        if buffer.count - from >= markBytes.count, memcmp(found, markBytes, markBytes.count) == 0 {
+          return bytes.startIndex + from
+        }
+        from += 1
+      }
+      return nil
+    }
+  }
+
+  private func rubbish(_ name: String) -> SlurmFailure {
+    SlurmFailure(.rubbish, "\(name) printed something that is no list of the fields that it was asked for")
+  }
+}

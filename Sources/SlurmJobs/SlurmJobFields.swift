@@ -1,0 +1,73 @@
+/// A job as Slurm describes it, by whichever way it was asked. What was not told, or means "not set", is nil.
+public struct SlurmJobFields: Sendable, Equatable {
+  public var jobID: UInt32
+  /// Nil for a job that is no array.
+  public var arrayJobID: UInt32?
+  public var arrayTaskID: UInt32?
+  /// The waiting tasks that one record stands for, such as `0-19%4`.
+  public var arrayTasks: String?
+  public var hetJobID: UInt32?
+  public var hetJobOffset: UInt32?
+  public var userID: UInt32?
+
+  public var state: JobState
+  public var stateFlags: [String] = []
+  public var reason: String?
+  /// As wait(2) gives it.
+  public var exitStatus: UInt32?
+  public var derivedExitStatus: UInt32?
+  public var restarts: Int?
+
+  public var submitTime: Int?
+  public var eligibleTime: Int?
+  public var startTime: Int?
+  public var endTime: Int?
+  /// Seconds that it ran; nil where times tell it.
+  public var elapsed: Int?
+  public var timeLimitMinutes: UInt32?
+
+  public var nodeCount: UInt32?
+  public var cpuCount: UInt32?
+  public var nodes: String?
+  /// Lists of trackable resources, see `TresText`.
+  public var tresRequested: String?
+  public var tresAllocated: String?
+
+  /// The session and the host of the submitting process.
+  public var allocSID: UInt32?
+  public var allocNode: String?
+  public var cluster: String?
+  public var name: String?
+  public var userName: String?
+  public var account: String?
+  public var partition: String?
+  public var qos: String?
+  public var wckey: String?
+  public var workingDir: String?
+  public var submitLine: String?
+  public var dependency: String?
+
+  public init(jobID: UInt32, state: JobState) {
+    self.jobID = jobID
+    self.state = state
+  }
+}
+
+/// A step of a job in accounting.
+public struct SlurmStepFields: Sendable, Equatable {
+  /// The job's script, as a step.
+  public var isBatch: Bool
+  /// As wait(2) gives it.
+  public var exitStatus: UInt32?
+  /// User and system time.
+  public var cpuSeconds: Double
+  /// The largest resident set of any task.
+  public var maxRSSBytes: Int64?
+
+  public init(isBatch: Bool, exitStatus: UInt32?, cpuSeconds: Double, maxRSSBytes: Int64?) {
+    self.isBatch = isBatch
+    self.exitStatus = exitStatus
+    self.cpuSeconds = cpuSeconds
+    self.maxRSSBytes = maxRSSBytes
+  }
+}

@@ -1,0 +1,104 @@
+import Glibc
+import RecordText
+import SlurmJobs
+import TestSupport
+import Testing
+
+extension OnSlurm {
+  /// duct on a host without a libslurm that fits: Slurm's own commands are asked.
+  @Suite struct WithoutHelperTests {
+    private let fixture: SlurmFixture
+    init() throws {
+      fixture = try SlurmFixture()
+      try fixture.makeLibexecWithoutHelper()
+    }
+
+    private var environment: [String: String?] { ["DUCT_LIBEXEC_DIR": fixture.sandbox["libexec"].string] }
+
+    /// A run by the library around one without the helper: both see the same jobs.
+    @Test func theRecordsAreThoseOfTheLibrary() async throws {
+      try fixture.sandbox.write(
+        """
+        sbatch -J fine -n 2 -o fine-%j.txt --wrap 'srun sleep 1'
+        sbatch -J broken --mem=100 --wrap 'sleep 1; exit 3'
+        sbatch -J killed --wrap 'kill -9 $$'
+        sbatch -J tasks --array=0-5%2 --wrap 'exit $((SLURM_ARRAY_TASK_ID == 4))'
+        sbatch -J het -n 1 : -n 2 --wrap 'sleep 1'
+        sbatch -J $'odd\\xff "name\\n|' --wrap true
+        setsid -w bash -c 'sbatch -J dropped -H --wrap true; sleep 1; scancel -n dropped'
+        sleep 2
+        """, to: "submit")
+      let inner =
+        "DUCT_LIBEXEC_DIR=$PWD/libexec \(Programs.duct) -q -p inner_ --wait-jobs bash submit"
+      let run = try await fixture.run(
+        inner, ["--wait-jobs", "--slurm-by", "library", "--slurm-detect", "session,output", "--s-i", "0.2"])
+      let info = try fixture.sandbox.info("inner_info.json")
+      #expect(info["slurm"]?["asked_by"] == "commands" && info["slurm"]?["problem"]?.isNull == true)
+      #expect(run.slurm["asked_by"] == "library")
+      let byLibrary = run.jobs.map(Self.comparable)
+      let byCommands = try SlurmFixture.jobs(info).map(Self.comparable)
+      #expect(byCommands.count == 13)
+      #expect(byLibrary.map(\.displayID) == byCommands.map(\.displayID))
+      for (left, right) in zip(byLibrary, byCommands) { #expect(left == right) }
+    }
+
+    /// Without what depends on who looked when, and on fractions of a second that sacct does not print.
+    private static func comparable(_ job: JobRecord) -> JobRecord {
+      var job = job
+      job.detectedBy = []
+      job.lastSeen = nil
+      job.cpuSeconds = job.cpuSeconds.map { ($0 * 10).rounded() }
+      return job
+    }
+
+    @Test func itIsSaidOnce() async throws {
+      let run = try await fixture.run(
+        "sbatch -J one --wrap true; sleep 3", ["--wait-jobs", "-l", "DEBUG"], environment: environment)
+      #expect(try run.job("one").state == .completed)
+      #expect(run.slurm["asked_by"] == "commands")
+      let line = "Slurm is asked by its own commands: cannot start"
+      #expect(run.finished.stderr.ranges(of: line).count == 1, "\(run.finished.stderr)")
+    }
+
+    @Test func aLibraryThatIsGone() async throws {
+      // As the loader says it after an upgrade.
+      let words = "duct-slurm: error while loading shared libraries: libslurm.so.38: cannot open it"
+      try fixture.sandbox.write(
+        "#!/bin/bash\necho '\(words)' >&2; exit 127\n", to: "libexec/duct-slurm", executable: true)
+      let run = try await fixture.run("sbatch -J one --wrap true", environment: environment)
+      #expect(try run.job("one").state == .completed && run.slurm["asked_by"] == "commands")
+      #expect(run.slurm["problem"]?.isNull == true)
+    }
+
+    @Test func neitherWayIsThere() async throws {
+      try fixture.sandbox.makeDirectory("bin")
+      let run = try await fixture.run(
+        "/usr/bin/sbatch -J lost -H --wrap true; exit 5", ["--slurm-timeout", "3"],
+        environment: environment.merging(["PATH": fixture.sandbox["bin"].string]) { $1 }, shell: "/bin/bash")
+      #expect(run.finished.code == 5 && run.jobs == [])
+      let problem = try #require(run.slurm["problem"]?.string)
+      #expect(problem.contains("cannot start"), "\(problem)")
+      #expect(problem.contains(", and there is no s") && problem.hasSuffix(" in PATH"), "\(problem)")
+      #expect(run.slurm["asked_by"]?.isNull == true)
+      _ = try await fixture.tool("scancel", "-n", "lost")
+    }
+
+    @Test func recordsAreReadBackByCommands() async throws {
+      let run = try await fixture.run("sbatch -J shown -n 2 --wrap 'sleep 1'", ["--slurm-by", "commands"])
+      let id = try #require(run.info["run_id"]?.string)
+      for words in [["jobs", "log_"], ["jobs", "--run", id], ["report", "log_"]] {
+        try await eventually(30) {
+          let result = try await TestSupport.run(
+            Programs.conDuct, words + ["--slurm-by", "commands"], in: fixture.sandbox,
+            environment: fixture.testbed.environment)
+          return result.code == 0 && result.stdout.contains("COMPLETED") && result.stderr == ""
+        }
+      }
+      let wrong = try await TestSupport.run(
+        Programs.conDuct, ["jobs", "log_"], in: fixture.sandbox,
+        environment: fixture.testbed.environment.merging(["DUCT_SLURM_BY": "magic"]) { $1 })
+      #expect(wrong.code == 2)
+      #expect(wrong.stderr.contains("DUCT_SLURM_BY: 'magic' is none of auto, library, commands"))
+    }
+  }
+}
