@@ -1,156 +1,152 @@
-internal import Glibc
-internal import CSystemCalls
-
 /// Why a value cannot be formatted as asked.
 public struct FormatError: Error, Sendable, CustomStringConvertible {
   public var description: String
 }
 
-/// A format specification of Python: `[[fill]align][sign][#][0][width][grouping][.precision][type]`.
+/// A format specification of Python 3.11:
+/// `[[fill]align][sign][z][#][0][width][grouping][.precision][type]`.
 public struct FormatSpec: Sendable, Equatable {
-  var fill: Character = " "
-  var align: Character?
-  var sign: Character = "-"
+  // Python counts scalars, and so does this: what Swift takes for one character can be several.
+  var fill: Unicode.Scalar = " "
+  var align: Unicode.Scalar?
+  /// Nil: it was not given, and means `-`.
+  var sign: Unicode.Scalar?
+  /// What is rounded to zero has no sign.
+  var hidesNegativeZero = false
   var isAlternate = false
+  /// A 0 before the width: numbers are filled with zeros behind their sign.
+  var padsWithZeros = false
   var width = 0
-  var grouping: Character?
+  var grouping: Unicode.Scalar?
   var precision: Int?
-  var type: Character?
+  var type: Unicode.Scalar?
 
   public init(_ text: String) throws(FormatError) {
-    var rest = text[...]
-    let aligns: Set<Character> = ["<", ">", "=", "^"]
-    if let second = rest.dropFirst().first, aligns.contains(second), let first = rest.first {
-      fill = first
-      align = second
-      rest = rest.dropFirst(2)
-    } else if let first = rest.first, aligns.contains(first) {
-      align = rest.removeFirst()
-    }
-    if let first = rest.first, "+- ".contains(first) { sign = rest.removeFirst() }
-    if rest.first == "#" {
-      isAlternate = true
-      rest.removeFirst()
-    }
-    if rest.first == "0" {
-      if align == nil {
-        fill = "0"
-        align = "="
-      }
-      rest.removeFirst()
+    var rest = text.unicodeScalars[...]
+    let hasFill = readAlignment(&rest)
+    if let first = rest.first, Self.isOne(of: "+- ", first) { sign = rest.removeFirst() }
+    hidesNegativeZero = Self.skip("z", &rest)
+    isAlternate = Self.skip("#", &rest)
+    if !hasFill, Self.skip("0", &rest) {
+      padsWithZeros = true
+      fill = "0"
     }
     width = try Self.number(&rest) ?? 0
-    if let first = rest.first, ",_".contains(first) { grouping = rest.removeFirst() }
-    if rest.first == "." {
-      rest.removeFirst()
+    if let first = rest.first, Self.isOne(of: ",_", first) { grouping = rest.removeFirst() }
+    if Self.skip(".", &rest) {
       guard let digits = try Self.number(&rest) else {
         throw FormatError(description: "the precision is missing in '\(text)'")
       }
       precision = digits
     }
-    if let first = rest.first {
-      type = first
-      rest.removeFirst()
-    }
+    type = rest.popFirst()
     if !rest.isEmpty { throw FormatError(description: "invalid format specifier '\(text)'") }
+    if let grouping, let type, !Self.isOne(of: grouping == "_" ? "bdeEfFgGoxX%" : "deEfFgG%", type) {
+      throw FormatError(description: "cannot use '\(grouping)' with '\(type)' in '\(text)'")
+    }
   }
 
-  private static func number(_ rest: inout Substring) throws(FormatError) -> Int? {
-    let digits = rest.prefix { $0.isASCII && $0.isNumber }
+  /// - Returns: whether the fill is given.
+  private mutating func readAlignment(_ rest: inout Substring.UnicodeScalarView) -> Bool {
+    if let second = rest.dropFirst().first, Self.isOne(of: "<>=^", second) {
+      fill = rest.removeFirst()
+      align = rest.removeFirst()
+      return true
+    }
+    if let first = rest.first, Self.isOne(of: "<>=^", first) { align = rest.removeFirst() }
+    return false
+  }
+
+  private static func isOne(of letters: StaticString, _ scalar: Unicode.Scalar) -> Bool {
+    letters.withUTF8Buffer { $0.contains { UInt32($0) == scalar.value } }
+  }
+
+  private static func skip(_ scalar: Unicode.Scalar, _ rest: inout Substring.UnicodeScalarView) -> Bool {
+    if rest.first != scalar { return false }
+    rest.removeFirst()
+    return true
+  }
+
+  private static func number(_ rest: inout Substring.UnicodeScalarView) throws(FormatError) -> Int? {
+    let digits = rest.prefix { (0x30...0x39).contains($0.value) }
     guard !digits.isEmpty else { return nil }
     rest = rest.dropFirst(digits.count)
-    guard let value = Int(digits), value <= 10_000 else {
-      throw FormatError(description: "the number \(digits) is too large in a format")
+    guard let value = Int(String(digits)), value <= 10_000 else {
+      throw FormatError(description: "the number \(String(digits)) is too large in a format")
     }
     return value
   }
 
+  // MARK: Values
+
   public func format(_ text: String) throws(FormatError) -> String {
     guard type == nil || type == "s" else { throw unknownType(for: "str") }
     if align == "=" { throw FormatError(description: "'=' alignment is not for text") }
-    let shown = precision.map { String(text.prefix($0)) } ?? text
-    return pad(sign: "", shown, defaultAlign: "<")
+    if sign != nil || isAlternate || hidesNegativeZero || grouping != nil {
+      throw FormatError(description: "a sign, z, # and grouping are not for text")
+    }
+    let shown = precision.map { String(text.unicodeScalars.prefix($0)) } ?? text
+    return padded(NumberText(rest: shown), align ?? "<")
   }
 
   public func format(_ value: Int) throws(FormatError) -> String {
-    let magnitude = value.magnitude
-    let digits: String
+    let base: (radix: Int, prefix: String)
     switch type {
-    case nil, "d", "n": digits = grouped(String(magnitude), every: 3)
-    case "b": digits = (isAlternate ? "0b" : "") + grouped(String(magnitude, radix: 2), every: 4)
-    case "o": digits = (isAlternate ? "0o" : "") + grouped(String(magnitude, radix: 8), every: 4)
-    case "x": digits = (isAlternate ? "0x" : "") + grouped(String(magnitude, radix: 16), every: 4)
-    case "X":
-      digits =
-        (isAlternate ? "0X" : "") + grouped(String(magnitude, radix: 16, uppercase: true), every: 4)
+    case nil, "d", "n": base = (10, "")
+    case "b": base = (2, "0b")
+    case "o": base = (8, "0o")
+    case "x": base = (16, "0x")
+    case "X": base = (16, "0X")
+    case "c": return try character(value)
     case "e", "E", "f", "F", "g", "G", "%": return try format(Double(value))
     default: throw unknownType(for: "int")
     }
-    if precision != nil {
-      throw FormatError(description: "a precision is not allowed for a whole number")
+    try refusePrecisionAndZ()
+    return padded(
+      NumberText(
+        sign: signText(isNegative: value < 0), prefix: isAlternate ? base.prefix : "",
+        digits: String(value.magnitude, radix: base.radix, uppercase: type == "X")),
+      every: base.radix == 10 ? 3 : 4)
+  }
+
+  private func character(_ value: Int) throws(FormatError) -> String {
+    try refusePrecisionAndZ()
+    guard sign == nil, !isAlternate, let number = UInt32(exactly: value), let scalar = Unicode.Scalar(number)
+    else { throw FormatError(description: "\(value) is no character") }
+    return padded(NumberText(rest: String(scalar)), every: 3)
+  }
+
+  private func refusePrecisionAndZ() throws(FormatError) {
+    if precision != nil || hidesNegativeZero {
+      throw FormatError(description: "a precision and z are not allowed for a whole number")
     }
-    return pad(sign: signText(isNegative: value < 0), digits, defaultAlign: ">")
   }
 
   public func format(_ value: Double) throws(FormatError) -> String {
-    let magnitude = value.magnitude
-    var digits: String
-    switch type {
-    case "e", "E", "f", "F", "g", "G": digits = printf(magnitude, type ?? "f", precision ?? 6)
-    case "n": digits = printf(magnitude, "g", precision ?? 6)
-    case "%": digits = printf(magnitude * 100, "f", precision ?? 6) + "%"
-    case nil:
-      if let precision {
-        digits = printf(magnitude, "g", max(precision, 1))
-        if magnitude.isFinite, !digits.contains("."), !digits.contains("e") { digits += ".0" }
-      } else {
-        digits = magnitude.isFinite ? magnitude.description : magnitude.isNaN ? "nan" : "inf"
-      }
-    default: throw unknownType(for: "float")
+    let text = try magnitudeText(value.magnitude)
+    // What stands behind the whole digits: a fraction, an exponent, a percent sign; or all of `inf`.
+    let digits = text.prefix { ("0"..."9").contains($0) }
+    var isNegative = value.sign == .minus && !value.isNaN
+    if hidesNegativeZero, !text.utf8.prefix(while: { $0 | 0x20 != 0x65 }).contains(where: Self.isNotZero) {
+      isNegative = false
     }
-    if grouping != nil {
-      let whole = digits.prefix { $0.isNumber }
-      digits = grouped(String(whole), every: 3) + digits.dropFirst(whole.count)
-    }
-    return pad(sign: signText(isNegative: value.sign == .minus && !value.isNaN), digits, defaultAlign: ">")
+    return padded(
+      NumberText(
+        sign: signText(isNegative: isNegative), digits: String(digits), rest: String(text[digits.endIndex...])
+      ),
+      every: 3)
   }
 
-  private func printf(_ value: Double, _ conversion: Character, _ precision: Int) -> String {
-    var buffer = [CChar](repeating: 0, count: 400 + precision)
-    let letter = CChar(bitPattern: conversion.asciiValue ?? UInt8(ascii: "f"))
-    let length = duct_format_double(
-      &buffer, buffer.count, letter, isAlternate, CInt(precision), value)
-    return String(decoding: buffer[..<Int(length)].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  private static func isNotZero(_ byte: UInt8) -> Bool {
+    byte != UInt8(ascii: "0") && byte != UInt8(ascii: ".") && byte != UInt8(ascii: "%")
   }
 
   private func signText(isNegative: Bool) -> String {
-    isNegative ? "-" : sign == "-" ? "" : String(sign)
+    if isNegative { return "-" }
+    return sign.map { $0 == "-" ? "" : String($0) } ?? ""
   }
 
-  private func grouped(_ digits: String, every size: Int) -> String {
-    guard let grouping else { return digits }
-    var result = ""
-    for (index, digit) in digits.enumerated() {
-      if index > 0, (digits.count - index) % size == 0 { result.append(grouping) }
-      result.append(digit)
-    }
-    return result
-  }
-
-  private func pad(sign: String, _ text: String, defaultAlign: Character) -> String {
-    let missing = width - sign.count - text.count
-    guard missing > 0 else { return sign + text }
-    let padding = String(repeating: fill, count: missing)
-    switch align ?? defaultAlign {
-    case "<": return sign + text + padding
-    case "^":
-      return padding.prefix(missing / 2) + sign + text + padding.dropFirst(missing / 2)
-    case "=": return sign + padding + text
-    default: return padding + sign + text
-    }
-  }
-
-  private func unknownType(for kind: String) -> FormatError {
+  func unknownType(for kind: String) -> FormatError {
     FormatError(description: "unknown format code '\(type ?? " ")' for a value of type '\(kind)'")
   }
 }

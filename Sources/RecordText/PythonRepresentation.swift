@@ -41,3 +41,16 @@ extension Unicode.Scalar {
     return "\\" + letter + String(repeating: "0", count: width - digits.count) + digits
   }
 }
+
+extension Double {
+  /// As Python's `repr()`: the shortest digits that give the number back, with an exponent from 1e16 on.
+  var pythonRepresentation: String {
+    if isNaN { return "nan" }
+    if isInfinite { return self < 0 ? "-inf" : "inf" }
+    let text = description
+    // Swift goes over to exponents at another size, from 2^53 on.
+    guard magnitude >= 0x1p53, magnitude < 1e16, let mark = text.firstIndex(of: "e") else { return text }
+    let digits = text[..<mark].filter { $0 != "." && $0 != "-" }
+    return (self < 0 ? "-" : "") + digits + String(repeating: "0", count: 16 - digits.count) + ".0"
+  }
+}

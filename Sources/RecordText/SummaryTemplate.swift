@@ -21,7 +21,7 @@ public enum TemplateValue: Sendable, Equatable {
     switch self {
     case .none: "None"
     case .integer(let value): String(value)
-    case .number(let value): value.description
+    case .number(let value): value.pythonRepresentation
     case .text(let value): value
     }
   }

@@ -23,6 +23,10 @@ import Testing
     "A=\"a\\\" b", "A= # c", "A=#c", "A='x'#c", "A=\"x\"\t# c\nB=1", "export A", "export 'A'=1", "A\n=1",
     "A =\n1", "A=\u{301}x", "A=\"\u{301}x\"", "A='\u{301}'\u{301}", "A\u{301}=1", "A=${B:-\u{301}}\u{301}",
     "A=x\r\n\u{301}B=2", "B\nA=${B:-d}", "B\nA=${B}", "B=1\nB\nA=${B:-d}", "HOME_X\nA=${HOME_X:-d}",
+    "B=1\nA=${B:c}", "B=1\nA=${B:c}${B}", "B=1\nA=${B:", "B=1\nA=${B:c:-d}", "B=1\nA=${B:-c:-d}",
+    "B=1\nA=${:}",
+    "B=1\nA=${B:${B}}", "B=1\nA=${${B}}", "B=1\nA=$${B}", "B=1\nA=${B:-${B}}", "B=1\nA=${B:-a:b}", "A=${}",
+    "A=${:-}",
   ]
 
   private let sandbox: Sandbox
@@ -68,7 +72,7 @@ import Testing
   @Test func randomTextsAreReadAsByPythonDotenv() async throws {
     let tokens = [
       "A", "B", "=", "=", "'", "\"", "\n", " ", "#", "\\", "x", "${A}", "${B:-d}", "export ", "\t", "1",
-      "\\n", "\\'", "\\\"", "\r", "\u{301}",
+      "\\n", "\\'", "\\\"", "\r", "\u{301}", "${", "}", ":", ":-", "$",
     ]
     let texts = (0..<1500).map { _ in
       (0..<Int.random(in: 1...14)).map { _ in tokens.randomElement() ?? "" }.joined()

@@ -190,22 +190,29 @@ extension Unicode.Scalar {
   fileprivate var isBlank: Bool { isWhitespace && !isLineEnd }
 }
 
-/// `${NAME}` and `${NAME:-default}` by what `value` knows; what it does not know is empty.
+/// `${NAME}` and `${NAME:-default}` by what `value` knows; what it does not know is empty. A name ends at a colon, and
+/// what has another form stays as it stands.
 func expandVariables(_ text: String, value: (String) -> String?) -> String {
   let bytes = Array(text.utf8)
   var result = ""
   var rest = 0
-  while let start = firstPair("$", "{", in: bytes, from: rest, to: bytes.count),
+  var next = 0
+  while let start = firstPair("$", "{", in: bytes, from: next, to: bytes.count),
     let end = bytes[start...].firstIndex(of: UInt8(ascii: "}"))
   {
+    let mark = bytes[(start + 2)..<end].firstIndex(of: UInt8(ascii: ":"))
+    if let mark, firstPair(":", "-", in: bytes, from: mark, to: min(mark + 2, end)) == nil {
+      next = start + 2
+      continue
+    }
     result += String(decoding: bytes[rest..<start], as: UTF8.self)
-    let mark = firstPair(":", "-", in: bytes, from: start + 2, to: end)
     if let known = value(String(decoding: bytes[(start + 2)..<(mark ?? end)], as: UTF8.self)) {
       result += known
     } else if let mark {
       result += String(decoding: bytes[(mark + 2)..<end], as: UTF8.self)
     }
     rest = end + 1
+    next = rest
   }
   return result + String(decoding: bytes[rest...], as: UTF8.self)
 }
