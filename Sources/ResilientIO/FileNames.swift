@@ -42,6 +42,8 @@ struct TargetNames: Sendable {
 }
 
 /// How the name of a file is spelled beside it, with the id of its run: shortened where both are too long.
-public func nameBeside(_ name: [UInt8], label: String) -> [UInt8] {
-  TargetNames(path: FilePath(bytes: name), label: label).path(.place(1)).nameBytes
+///
+/// - Parameter number: which of such names, from 1 on.
+public func nameBeside(_ name: [UInt8], label: String, number: Int = 1) -> [UInt8] {
+  TargetNames(path: FilePath(bytes: name), label: label).path(.place(number)).nameBytes
 }

@@ -12,6 +12,8 @@ public struct IOEvent: Codable, Sendable, Equatable {
   }
 
   public var path: String
+  /// Where the file is instead: another has taken its name.
+  public var place: String?
   /// The call that failed last: `open`, `write`, `fsync`, `rename` and so on.
   public var operation: String
   public var errnoName: String
@@ -25,7 +27,7 @@ public struct IOEvent: Codable, Sendable, Equatable {
   public var outcome: Outcome
 
   enum CodingKeys: String, CodingKey {
-    case path, operation
+    case path, place, operation
     case errnoName = "errno"
     case firstTime = "first_time"
     case lastTime = "last_time"

@@ -200,7 +200,11 @@ struct PublishingLoop {
       state.withLock { state in
         if hasLeftNames, !isLast { state.uncleaned.insert(path) } else { state.uncleaned.remove(path) }
       }
-      if file.wasDisplaced { tell(.displaced(path, place: file.place), path) }
+      if file.wasDisplaced {
+        tell(.displaced(path, place: file.place), path)
+        // What it says of its own place was made before that was known.
+        requeue(work, path)
+      }
       return false
     case .growth(let source):
       var file =
@@ -226,7 +230,7 @@ struct PublishingLoop {
       switch notice {
       case .displaced(_, let place):
         state.places[path] = place
-        state.note(path, "stat", .fileExists, missing: 0)
+        state.note(path, "stat", .fileExists, missing: 0, place: place)
       case .restored(_, let missing): state.note(path, "stat", .noSuchFileOrDirectory, missing: missing)
       case .lost(_, let bytes): state.note(path, "read", .ioError, missing: bytes)
       case .began, .ended, .eventsHaveChanged: break
@@ -261,10 +265,13 @@ extension Publisher.State {
   }
 
   /// What others did to a file, and was mended as far as possible.
-  fileprivate mutating func note(_ path: FilePath, _ operation: String, _ error: Errno, missing: Int) {
+  fileprivate mutating func note(
+    _ path: FilePath, _ operation: String, _ error: Errno, missing: Int, place: FilePath? = nil
+  ) {
     let now = WallTime.now.seconds
     let event = IOEvent(
-      path: String(escaping: path.bytes), operation: operation, errnoName: error.name, firstTime: now,
+      path: String(escaping: path.bytes), place: place.map { String(escaping: $0.bytes) },
+      operation: operation, errnoName: error.name, firstTime: now,
       lastTime: now, tries: 1, bytesWaiting: missing, outcome: missing == 0 ? .delivered : .lost)
     // Before one that still waits: that is the one to be ended by a success.
     events.insert(event, at: openEvent(of: path) ?? events.endIndex)

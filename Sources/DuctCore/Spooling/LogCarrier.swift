@@ -109,7 +109,7 @@ final class ThreadCarrier: LogCarrier {
 
   func replaceInfo(_ bytes: [UInt8]) {
     let own = paths.info
-    publisher.replace(path(paths.info)) { [publisher] in
+    publisher.replace(path(paths.info)) { [publisher, paths, status, label] in
       // As it stands when it is written: output that had failed may have been carried since. And whoever
       // reads this knows that it was written itself.
       var events = publisher.events
@@ -117,11 +117,7 @@ final class ThreadCarrier: LogCarrier {
         events[index].outcome = .delivered
         events[index].bytesWaiting = 0
       }
-      guard !events.isEmpty, case .object(var members)? = try? JSONParser.parse(bytes),
-        let list = try? RecordEncoder().encode(events)
-      else { return bytes }
-      members["io_events"] = list
-      return JSONWriter.bytes(of: .object(members)) + [UInt8(ascii: "\n")]
+      return DeliveredInfo(paths: paths, status: status, label: label).bytes(of: bytes, events)
     }
   }
 
