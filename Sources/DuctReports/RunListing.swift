@@ -73,7 +73,7 @@ public struct RunListing: Sendable {
     var row = OrderedDictionary<String, JSONValue>()
     for field in fields {
       guard var value = run.field(field) else { continue }
-      if isDisplayed, let text = value.string { value = .string(text.forDisplay) }
+      if isDisplayed, let text = value.string { value = .string(text.bounded().forDisplay) }
       row[field] = Self.formatted(field, value, colors: colors)
     }
     return row

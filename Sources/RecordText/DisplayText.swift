@@ -34,3 +34,49 @@ extension Unicode.Scalar {
     }
   }
 }
+
+extension String {
+  /// For people to read, on one line, with an escape in the place of each character that `forDisplay` replaces: `\n`,
+  /// `\x1b`, `\u202e`; a byte that is not UTF-8 is `\xff`. A backslash stays one.
+  public var escapedForDisplay: String {
+    if utf8.allSatisfy({ (0x20...0x7E).contains($0) }) { return self }
+    var text = String.UnicodeScalarView()
+    for scalar in unicodeScalars {
+      if scalar.forDisplay == scalar {
+        text.append(scalar)
+      } else {
+        text.append(contentsOf: scalar.escape.unicodeScalars)
+      }
+    }
+    return String(text)
+  }
+
+  /// What is shown of a text at most, such as a command line, which may have two megabytes.
+  public static let longestShown = 4096
+
+  /// At most so many scalars; how many more there are stands behind them.
+  public func bounded(to limit: Int = longestShown) -> String {
+    if utf8.count <= limit { return self }
+    let scalars = unicodeScalars
+    guard let end = scalars.index(scalars.startIndex, offsetBy: limit, limitedBy: scalars.endIndex),
+      end < scalars.endIndex
+    else { return self }
+    return String(scalars[..<end]) + "… (\(scalars.distance(from: end, to: scalars.endIndex)) more)"
+  }
+}
+
+extension Unicode.Scalar {
+  fileprivate var escape: String {
+    func digits(_ value: UInt32, _ width: Int) -> String {
+      let text = String(value, radix: 16)
+      return String(repeating: "0", count: width - text.count) + text
+    }
+    if let byte = escapedByte { return "\\x" + digits(UInt32(byte), 2) }
+    switch self {
+    case "\n": return "\\n"
+    case "\r": return "\\r"
+    case "\t": return "\\t"
+    default: return value < 0x100 ? "\\x" + digits(value, 2) : "\\u" + digits(value, 4)
+    }
+  }
+}

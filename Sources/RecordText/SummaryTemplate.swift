@@ -26,9 +26,12 @@ public enum TemplateValue: Sendable, Equatable {
     }
   }
 
-  var forDisplay: TemplateValue {
+  /// Bounded, and with escapes unless they come by `conversion`.
+  func forDisplay(_ conversion: Character?) -> TemplateValue {
     guard case .text(let text) = self else { return self }
-    return .text(text.forDisplay)
+    // First of all: it may be large.
+    let shown = text.bounded()
+    return .text(conversion == "r" || conversion == "a" ? shown : shown.escapedForDisplay)
   }
 
   var double: Double? {
@@ -138,8 +141,8 @@ public struct SummaryTemplate: Sendable {
   /// The text with values in place of the fields.
   ///
   /// - Parameters:
-  ///   - isDisplayed: for people: values that are text are shown as `forDisplay` has them. The template's own
-  ///     text stays as it is, and so do the escapes of `!r`.
+  ///   - isDisplayed: for people: values that are text are bounded, and shown as `escapedForDisplay` has them. The
+  ///     template's own text stays as it is, and so do the escapes of `!r`.
   ///   - warn: told of each value whose format does not fit it; the value then stands plain.
   public func render(
     _ values: [String: TemplateValue], colors: Bool, isDisplayed: Bool = false,
@@ -151,7 +154,7 @@ public struct SummaryTemplate: Sendable {
       case .literal(let text): return text
       case .field(let name, let conversion, let spec):
         var value = values[name] ?? .none
-        if isDisplayed, conversion != "r", conversion != "a" { value = value.forDisplay }
+        if isDisplayed { value = value.forDisplay(conversion) }
         if let conversion { value = painter.convert(value, conversion) }
         if value == .none { return TemplateColors.none }
         let (formatSpec, last) = Self.split(spec)

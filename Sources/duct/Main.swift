@@ -41,7 +41,7 @@ enum Main {
       try command.run()
       leave(0)
     } catch let error as UsageError {
-      complain("\(name): error: \(error)")
+      complain("\(name): error: \("\(error)".bounded())")
       leave(2)
     } catch let code as ExitCode {
       leave(code.rawValue)

@@ -76,6 +76,8 @@ enum QuickRunArguments {
     case "--spool-dir": return assign(&options.spoolDirectory, value)
     case "--spool-limit": return assign(&options.spoolLimit, ByteCount(rawValue: value))
     case "--redact": options.redact.append(value)
+    case "--redact-secrets":
+      return assign(&options.redactSecrets, SecretRedaction(rawValue: value))
     default: return false
     }
     return true

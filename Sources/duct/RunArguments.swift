@@ -9,6 +9,7 @@ extension SlurmMode: ExpressibleByArgument {}
 extension SlurmBy: ExpressibleByArgument {}
 extension SlurmTagMode: ExpressibleByArgument {}
 extension LocalFirst: ExpressibleByArgument {}
+extension SecretRedaction: ExpressibleByArgument {}
 extension ByteCount: ExpressibleByArgument {}
 extension LogLevel: ExpressibleByArgument {
   public init?(argument: String) { self.init(rawValue: argument.uppercased()) }
@@ -25,7 +26,7 @@ struct RunArguments: ParsableArguments {
     Options have environment variables (DUCT_LOG_LEVEL, DUCT_OUTPUT_PREFIX, DUCT_SUMMARY_FORMAT, \
     DUCT_COLORS, DUCT_SAMPLE_INTERVAL, DUCT_REPORT_INTERVAL, DUCT_FAIL_TIME, DUCT_CAPTURE_OUTPUTS, \
     DUCT_OUTPUTS, DUCT_MESSAGE, DUCT_CAMPAIGN, DUCT_SLURM, DUCT_SLURM_BY, DUCT_SLURM_TAG, \
-    DUCT_SLURM_TIMEOUT, DUCT_SLURM_DETECT, DUCT_FINALIZE_TIMEOUT, DUCT_LOCAL_FIRST, DUCT_SPOOL_DIR, DUCT_SPOOL_LIMIT, DUCT_REDACT), which can also be set in .env files: /etc/duct/.env, \
+    DUCT_SLURM_TIMEOUT, DUCT_SLURM_DETECT, DUCT_FINALIZE_TIMEOUT, DUCT_LOCAL_FIRST, DUCT_SPOOL_DIR, DUCT_SPOOL_LIMIT, DUCT_REDACT, DUCT_REDACT_SECRETS), which can also be set in .env files: /etc/duct/.env, \
     ${XDG_CONFIG_HOME:-~/.config}/duct/.env and .duct/.env, or those of DUCT_CONFIG_PATHS (with colons \
     between them). The command line wins over the environment, the environment over .env files, later files \
     over earlier ones.
@@ -172,6 +173,12 @@ struct RunArguments: ParsableArguments {
       valueName: "regex"))
   var redact: [String] = []
 
+  @Option(
+    help:
+      "Whether values of variables and options that are secrets by their names (SLURM_JWT, HF_TOKEN, a password) are left out of records: auto or off. (default: auto)"
+  )
+  var redactSecrets: SecretRedaction?
+
   @Argument(
     parsing: .captureForPassthrough,
     help: ArgumentHelp("The command to run, with its arguments.", valueName: "command"))
@@ -225,6 +232,7 @@ struct RunArguments: ParsableArguments {
     options.spoolDirectory = spoolDir
     options.spoolLimit = spoolLimit
     options.redact = redact
+    options.redactSecrets = redactSecrets
     options.command = try rawCommand()
     return options
   }

@@ -18,7 +18,7 @@ struct LaunchFailure: Error, Sendable {
 
   /// What kept `name` from being started.
   init(_ error: Errno, _ name: [UInt8]) {
-    let shown = String(escaping: name)
+    let shown = String(escaping: name).bounded()
     exitCode = 126
     message = "\(shown): \(error.description)"
     isLackOfProcesses = error == .resourceTemporarilyUnavailable || error == .noMemory
@@ -81,7 +81,7 @@ struct CommandLauncher {
   private func startScript(
     _ program: Program, _ children: ChildProcesses
   ) throws(LaunchFailure) -> pid_t {
-    let shown = String(escaping: program.path)
+    let shown = String(escaping: program.path).bounded()
     guard let path = LaunchFailure.resolve(program.path, X_OK), Self.looksLikeText(path) else {
       throw LaunchFailure(exitCode: 126, message: "\(shown): cannot execute binary file")
     }

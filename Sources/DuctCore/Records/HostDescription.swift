@@ -16,6 +16,8 @@ struct HostDescription: Sendable {
     let names = environment.keys.filter { name in Self.prefixes.contains { name.hasPrefix($0) } }
     env = OrderedFields(
       OrderedDictionary(
-        uniqueKeysWithValues: names.sorted().map { ($0, redaction.applied(to: environment[$0] ?? "")) }))
+        uniqueKeysWithValues: names.sorted().map {
+          ($0, redaction.applied(to: environment[$0] ?? "", of: $0))
+        }))
   }
 }

@@ -1,7 +1,8 @@
 import Glibc
 internal import RecordText
 
-/// What of command lines and environment values is left out of records, by regular expressions.
+/// What of command lines and environment values is left out of records: what is a secret by its name, and what regular
+/// expressions match.
 ///
 /// POSIX extended ones, see regex(7), as `grep -E` has them: the C library's, which match bytes of any kind and
 /// are in the process already.
@@ -12,16 +13,19 @@ public struct Redaction: Sendable {
   /// As they were given.
   public let patterns: [String]
 
+  /// See `SecretNames`.
+  let hidesSecrets: Bool
   private let hidesAll: Bool
 
   private init(hidesAll: Bool) {
     expressions = []
     patterns = []
+    hidesSecrets = true
     self.hidesAll = hidesAll
   }
 
   /// - Throws: `UsageError` for a text that is no regular expression.
-  public init(_ patterns: [String], name: String) throws(UsageError) {
+  public init(_ patterns: [String], name: String, hidesSecrets: Bool = true) throws(UsageError) {
     var expressions: [Expression] = []
     for pattern in patterns {
       let expression: Expression
@@ -35,23 +39,43 @@ public struct Redaction: Sendable {
     }
     self.expressions = expressions
     self.patterns = patterns
+    self.hidesSecrets = hidesSecrets
     hidesAll = false
   }
 
   /// Of a record: what was given at its start. What another C library cannot read hides everything.
-  init(recorded patterns: [String]?) {
-    do throws(UsageError) { self = try Redaction(patterns ?? [], name: "redact") } catch {
+  init(recorded patterns: [String]?, hidesSecrets: Bool = true) {
+    do throws(UsageError) {
+      self = try Redaction(patterns ?? [], name: "redact", hidesSecrets: hidesSecrets)
+    } catch {
       self = Redaction(hidesAll: true)
     }
   }
 
-  /// The text with a mark in the place of each match; where an expression has groups, of each group.
+  /// The text with a mark in the place of each match; where an expression has groups, of each group. Then of each value
+  /// that has a secret's name.
   public func applied(to text: String) -> String {
     if hidesAll { return Self.mark }
+    let text = matchesRemoved(text)
+    return hidesSecrets ? SecretNames.hidden(in: text) : text
+  }
+
+  private func matchesRemoved(_ text: String) -> String {
     if expressions.isEmpty { return text }
     var bytes = text.originalBytes
     for expression in expressions { bytes = expression.redacted(bytes) }
     return String(escaping: bytes)
+  }
+
+  /// Arguments with spaces between them, and with marks.
+  func applied(to arguments: [String]) -> String {
+    applied(to: (hidesSecrets ? SecretNames.hidden(in: arguments) : arguments).joined(separator: " "))
+  }
+
+  /// The value of a variable of the environment.
+  func applied(to value: String, of name: String) -> String {
+    if hidesSecrets, !value.isEmpty, SecretNames.isSecret(variable: name) { return Self.mark }
+    return applied(to: value)
   }
 }
 

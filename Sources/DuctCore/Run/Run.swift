@@ -118,7 +118,7 @@ final class RunContext: Sendable {
     }
     capture?.closeWritingEnds()
     if let command = CommandIdentity(of: pid) { setup.spool.status.noteCommand(command) }
-    log.info("duct \(Versions.duct) is executing \(commandText.pythonRepresentation)...")
+    log.info("duct \(Versions.duct) is executing \(commandText.bounded().pythonRepresentation)...")
     log.info("Log files will be written to \(paths.prefix)")
     var own = ProcessDetails()
     own.read(ProcFiles(), getpid(), withShares: false)
@@ -220,6 +220,6 @@ final class RunContext: Sendable {
 
   /// con-duct's `command`: the arguments with spaces between them; without what shall not be recorded.
   var commandText: String {
-    settings.redaction.applied(to: settings.command.map { String(escaping: $0) }.joined(separator: " "))
+    settings.redaction.applied(to: settings.command.map { String(escaping: $0) })
   }
 }

@@ -46,6 +46,11 @@ public enum SlurmTagMode: String, Sendable, CaseIterable {
   case auto, off
 }
 
+/// Whether what is a secret by its name is left out of records.
+public enum SecretRedaction: String, Sendable, CaseIterable {
+  case auto, off
+}
+
 /// How much is logged, in con-duct's words.
 public enum LogLevel: String, Sendable, CaseIterable {
   case none = "NONE"

@@ -26,6 +26,7 @@ public struct RunOptions: Sendable, Equatable {
   public var spoolDirectory: String?
   public var spoolLimit: ByteCount?
   public var redact: [String] = []
+  public var redactSecrets: SecretRedaction?
   /// The command and its arguments, byte for byte.
   public var command: [[UInt8]] = []
 

@@ -97,10 +97,11 @@ public struct RunSettings: Sendable {
     localFirst = try source.choice(options.localFirst, "DUCT_LOCAL_FIRST", .auto)
     spoolDirectory = options.spoolDirectory ?? surroundings["DUCT_SPOOL_DIR"]
     spoolLimit = try source.bytes(options.spoolLimit, "DUCT_SPOOL_LIMIT")
-    redaction =
-      try options.redact.isEmpty
-      ? Redaction([surroundings["DUCT_REDACT"] ?? ""].filter { !$0.isEmpty }, name: "DUCT_REDACT")
-      : Redaction(options.redact, name: "--redact")
+    let given = options.redact
+    redaction = try Redaction(
+      given.isEmpty ? [surroundings["DUCT_REDACT"] ?? ""].filter { !$0.isEmpty } : given,
+      name: given.isEmpty ? "DUCT_REDACT" : "--redact",
+      hidesSecrets: source.choice(options.redactSecrets, "DUCT_REDACT_SECRETS", .auto) == .auto)
     command = options.command
     if command.isEmpty { throw UsageError("no command is given; see --help") }
     if reportInterval < sampleInterval {

@@ -85,10 +85,11 @@ private struct LogSetupBuilder {
     guard let folder = spool.folder else { return }
     let manifest = RunManifest(
       runID: context.runID, host: hostName(), pid: getpid(), bootID: RunManifest.currentBootID,
-      startTime: context.start.seconds, command: context.commandText,
+      startTime: context.start.seconds, command: context.commandText.bounded(to: RunManifest.longestCommand),
       workingDirectory: currentDirectory(), prefix: paths.prefix,
       paths: paths.absolute(in: currentDirectory()),
-      captured: captured, isDirect: isDirect, redact: settings.redaction.patterns)
+      captured: captured, isDirect: isDirect, redact: settings.redaction.patterns,
+      redactSecrets: settings.redaction.hidesSecrets)
     do throws(PrivateFolder.Refusal) { try manifest.write(to: folder) } catch {
       log.warning(
         "\(folder.file(RunManifest.fileName)): \(error): `con-duct recover` cannot deliver what this run leaves"

@@ -102,7 +102,7 @@ struct RecoveredInfo {
 
   private func finish(_ info: inout InfoDocument, _ jobs: [JobRecord]?) {
     info.runState = .interrupted
-    if let jobs { info.slurm?.submittedJobs = jobs.redacted(Redaction(recorded: manifest.redact)) }
+    if let jobs { info.slurm?.submittedJobs = jobs.redacted(manifest.redaction) }
     for index in info.ioEvents.indices where info.ioEvents[index].outcome == .waiting {
       info.ioEvents[index].outcome = .delivered
     }

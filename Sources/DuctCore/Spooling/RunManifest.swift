@@ -28,6 +28,8 @@ struct RunManifest: Codable, Sendable, Equatable {
   var isDirect: Bool
   /// What is left out of records.
   var redact: [String]?
+  /// Nil: by an older release; as true.
+  var redactSecrets: Bool?
 
   enum CodingKeys: String, CodingKey {
     case runID = "run_id"
@@ -40,10 +42,13 @@ struct RunManifest: Codable, Sendable, Equatable {
     case prefix, paths, captured
     case isDirect = "is_direct"
     case redact
+    case redactSecrets = "redact_secrets"
   }
 
   /// A manifest has some KB; a path is no longer than 4.
   private static let largest = 1 << 20
+  /// Scalars of the command, each of which may be written as twelve bytes: so it is read again.
+  static let longestCommand = 60_000
 
   static func read(_ folder: FilePath) -> RunManifest? {
     (try? PrivateFolder(folder)).flatMap { try? read($0) }
@@ -84,6 +89,10 @@ struct RunManifest: Codable, Sendable, Equatable {
     bytes in
     String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
   }
+}
+
+extension RunManifest {
+  var redaction: Redaction { Redaction(recorded: redact, hidesSecrets: redactSecrets ?? true) }
 }
 
 extension LogPaths {
