@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
@@ -292,6 +293,21 @@ int duct_wait32(const uint32_t *p, uint32_t expected, int64_t nanoseconds) {
 }
 
 void duct_wake32(const uint32_t *p) { syscall(SYS_futex, p, FUTEX_WAKE, INT_MAX, NULL, NULL, 0); }
+
+// --- this process --------------------------------------------------------------------------------
+
+static char **arguments;
+
+// glibc hands these to what runs before main, in static programs too.
+__attribute__((constructor)) static void keep_arguments(int argc, char **argv, char **envp) {
+  (void)argc;
+  (void)envp;
+  arguments = argv;
+}
+
+char **duct_arguments(void) { return arguments; }
+
+const char *duct_executed_path(void) { return (const char *)getauxval(AT_EXECFN); }
 
 // --- /proc -----------------------------------------------------------------------------------------
 

@@ -107,7 +107,8 @@ public struct CommandIdentity: Sendable, Equatable {
 
   /// What stands in /proc/PID/stat behind the name, which may hold anything; see proc(5).
   private static func fields(of pid: Int32) -> [String]? {
-    guard let line = try? readAll(FilePath("/proc/\(pid)/stat"), limit: 4096),
+    guard let number = ProcNumbers.current.inProc(pid),
+      let line = try? readAll(FilePath("/proc/\(number)/stat"), limit: 4096),
       let name = line.lastIndex(of: UInt8(ascii: ")"))
     else { return nil }
     return line[(name + 1)...].split(separator: UInt8(ascii: " ")).map { String(decoding: $0, as: UTF8.self) }

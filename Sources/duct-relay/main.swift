@@ -23,9 +23,8 @@ do {
     life: parts.life)
   try loop.run()
   try loop.outlive()
-  if CommandLine.arguments.count == 3 {
-    Inheritance(parts).take(duct: CommandLine.arguments[1], spool: CommandLine.arguments[2])
-  }
+  let arguments = processArguments.map { String(decoding: $0, as: UTF8.self) }
+  if arguments.count == 3 { Inheritance(parts).take(duct: arguments[1], spool: arguments[2]) }
 } catch {
   exit(1)
 }

@@ -27,8 +27,7 @@ enum Main {
 
   /// The arguments, with bytes that are no UTF-8 kept as escapes.
   private static var arguments: [String] {
-    UnsafeBufferPointer(start: CommandLine.unsafeArgv, count: Int(CommandLine.argc))
-      .compactMap { $0.map { String(escaping: bytes(ofCString: $0)) } }
+    processArguments.map { String(escaping: $0) }
   }
 
   /// Parses and runs. Bad input gets one line on standard error and exit code 2.

@@ -248,6 +248,13 @@ struct duct_relay_status {
 /// pidfd_open(2). A descriptor, or -1.
 int duct_open_process(pid_t pid);
 
+// --- this process --------------------------------------------------------------------------------
+
+/// argv of main, without a look at /proc.
+char **duct_arguments(void);
+/// What execve(2) was given as the file to execute: AT_EXECFN of getauxval(3). NULL if not known.
+const char *duct_executed_path(void);
+
 // --- /proc -----------------------------------------------------------------------------------------
 
 /// Opens PID/NAME below an open /proc for reading. A descriptor, or -1.

@@ -25,7 +25,7 @@ public enum OwnProgram {
     }
     guard getenv(variable) == nil, Filesystem.kind(of: own) == .remote, let copy = copy(own) else { return }
     setenv(variable, String(decoding: own.bytes, as: UTF8.self), 1)
-    execv("/proc/self/fd/\(copy.rawValue)", CommandLine.unsafeArgv)
+    if let arguments = processArgumentVector { execv("/proc/self/fd/\(copy.rawValue)", arguments) }
     unsetenv(variable)
     copy.closeQuietly()
   }
@@ -41,16 +41,27 @@ public enum OwnProgram {
   static var isCopy: Bool { link.bytes.starts(with: Array("/memfd:".utf8)) }
 
   /// A path by which children of this process can execute it, whatever becomes of the file.
-  static var executable: FilePath { isCopy ? FilePath("/proc/\(getpid())/exe") : path }
+  static var executable: FilePath { isCopy ? FilePath("/proc/\(number)/exe") : path }
 
   /// A helper, from a copy in memory if this is one.
   static func helper(_ path: FilePath) -> FilePath {
     guard isCopy, Filesystem.kind(of: path) == .remote, let copy = copy(path) else { return path }
-    return FilePath("/proc/\(getpid())/fd/\(copy.rawValue)")
+    return FilePath("/proc/\(number)/fd/\(copy.rawValue)")
   }
 
+  /// This process, as /proc has it: children find it by that.
+  private static var number: Int32 { ProcNumbers.current.own ?? getpid() }
+
   /// As it was at the start: a release that is installed meanwhile takes the name away from this one.
-  private static let link = FilePath(bytes: linkTarget(of: Array("/proc/self/exe".utf8)) ?? [])
+  private static let link = FilePath(
+    bytes: linkTarget(of: Array("/proc/self/exe".utf8)) ?? executedPath.map(withoutLinks) ?? [])
+
+  /// Where /proc does not tell: realpath(3).
+  private static func withoutLinks(_ path: [UInt8]) -> [UInt8] {
+    guard let real = FilePath(bytes: path).withPlatformString({ realpath($0, nil) }) else { return path }
+    defer { free(real) }
+    return bytes(ofCString: real)
+  }
 
   private static func copy(_ path: FilePath) -> FileDescriptor? {
     guard let bytes = try? readAll(path, limit: 1 << 30), !bytes.isEmpty,

@@ -23,7 +23,8 @@ public struct DuctProcess: Codable, Sendable, Equatable {
   /// This process.
   static var own: DuctProcess {
     DuctProcess(
-      pid: getpid(), startTicks: ProcFiles().stat(getpid())?.startTicks, bootID: RunManifest.currentBootID,
+      pid: getpid(), startTicks: ProcFiles().stat(own: getpid())?.startTicks,
+      bootID: RunManifest.currentBootID,
       pidNamespace: currentPIDNamespace)
   }
 
@@ -43,8 +44,9 @@ public struct DuctProcess: Codable, Sendable, Equatable {
       let pidNamespace, pidNamespace == Self.currentPIDNamespace
     else { return .elsewhere }
     if kill(pid, 0) != 0, errno == ESRCH { return .gone }
-    // A mount of /proc may hide what others run: it is there then, and nothing speaks against it.
-    guard let stat = ProcFiles().stat(pid) else { return .alive }
+    // A mount of /proc may hide what others run, or be another namespace's: it is there then, and nothing speaks
+    // against it.
+    guard let stat = ProcFiles().stat(own: pid) else { return .alive }
     return stat.startTicks == startTicks && !stat.isZombie ? .alive : .gone
   }
 

@@ -120,8 +120,14 @@ final class RunContext: Sendable {
     if let command = CommandIdentity(of: pid) { setup.spool.status.noteCommand(command) }
     log.info("duct \(Versions.duct) is executing \(commandText.bounded().pythonRepresentation)...")
     log.info("Log files will be written to \(paths.prefix)")
+    if ProcNumbers.current.inProc(pid) == nil {
+      log.warning(
+        "/proc is not of this pid namespace, and does not tell which processes are the command's: what they use is not known"
+      )
+    }
     var own = ProcessDetails()
-    own.read(ProcFiles(), getpid(), withShares: false)
+    let files = ProcFiles()
+    if let number = files.numbers.own { own.read(files, number, withShares: false) }
     ownPeakResident.update { $0 = own.peakResidentBytes.map { Int(clamping: $0) } }
     let watch = RunWatch(self, command: pid, setup: setup, capture: capture, slurm: slurm)
     var loop = RunLoop(watch, signals: signals)

@@ -118,7 +118,7 @@ final class RunFinalizer: Sendable {
     let leftovers = deliver(removes: removes)
     waitForReaders()
     conclude(jobs, removed: removes)
-    name(left)
+    name(left ?? [])
     if !leftovers.isEmpty { name(leftovers, removed: removes) }
     waitWhileLogging()
   }
@@ -167,16 +167,16 @@ final class RunFinalizer: Sendable {
     return leftovers
   }
 
-  /// Descendants of the command that have not ended since.
-  private func leftProcesses() -> [LeftProcessRecord] {
-    let left = watch.sampler?.left ?? []
-    if left.isEmpty { return [] }
+  /// Descendants of the command that have not ended since. Nil where /proc does not tell.
+  private func leftProcesses() -> [LeftProcessRecord]? {
+    let left = watch.sampler.map(\.left) ?? []
+    guard let left, !left.isEmpty else { return left.map { _ in [] } }
     let files = ProcFiles()
     return left.compactMap { process in
       guard let stat = files.stat(process.identity.pid), ProcessIdentity(stat) == process.identity,
         !stat.isZombie
       else { return nil }
-      return LeftProcessRecord(pid: stat.pid, command: process.commandLine)
+      return LeftProcessRecord(pid: process.pid, command: process.commandLine)
     }
   }
 

@@ -83,7 +83,7 @@ struct RunLoop {
   private mutating func isFinallySeen() -> Bool {
     if ending == nil {
       guard watch.context.children.hasEnded(watch.command) else { return true }
-      ending = Ending(lastStat: files.stat(watch.command))
+      ending = Ending(lastStat: files.stat(own: watch.command))
       watch.sampler?.end()
     }
     guard let ending else { return true }

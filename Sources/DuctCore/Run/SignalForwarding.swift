@@ -93,7 +93,7 @@ struct SignalForwarding {
   /// Stops the command and then duct itself, so that a shell's job control works as without duct.
   private func stop(_ signal: ArrivedSignal) {
     if isIgnored(SIGTSTP) { return }
-    if ProcFiles().isOrphaned(group: getpgrp(), session: getsid(0)) {
+    if ProcFiles().ownGroupIsOrphaned {
       // No shell would continue us (ssh -t host duct …): the kernel stops neither duct nor, without duct, the
       // command, but it tells a command that wants to know.
       pass(signal)
@@ -114,18 +114,27 @@ struct SignalForwarding {
   /// orphaned), unless it handles that signal itself. So those that do not are stopped by SIGSTOP.
   private func stopGroup() {
     let files = ProcFiles()
+    guard let leader = files.numbers.inProc(command) else {
+      // Nothing is known of them: all of the group, and none that could be another's.
+      kill(-command, SIGSTOP)
+      return
+    }
     for pid in files.pids() {
-      guard let stat = files.stat(pid), stat.processGroup == command else { continue }
-      kill(pid, files.hasDefaultAction(pid, SIGTSTP) ? SIGSTOP : SIGTSTP)
+      guard let stat = files.stat(pid), stat.processGroup == leader, let names = files.names(stat) else {
+        continue
+      }
+      kill(names.pid, files.hasDefaultAction(pid, SIGTSTP) ? SIGSTOP : SIGTSTP)
     }
   }
 }
 
 extension ProcFiles {
-  /// Whether no process of the group has a parent in another group of the session, which could continue it.
+  /// Whether no process of this process's group has a parent in another group of the session, which could continue it.
   /// The kernel does not stop such a group by the terminal's signals. See setpgid(2).
-  fileprivate func isOrphaned(group: Int32, session: Int32) -> Bool {
-    !pids().contains { pid in
+  fileprivate var ownGroupIsOrphaned: Bool {
+    guard let own = numbers.own.flatMap({ stat($0) }) else { return false }
+    let (group, session) = (own.processGroup, own.session)
+    return !pids().contains { pid in
       guard let member = stat(pid), member.processGroup == group, !member.isZombie,
         let parent = stat(member.parent)
       else { return false }

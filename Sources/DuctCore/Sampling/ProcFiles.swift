@@ -5,6 +5,9 @@ internal import SystemCalls
 internal import SystemPackage
 
 /// Reads /proc. One instance a thread: it has a buffer of its own, and nothing is allocated for a read.
+///
+/// Pids here are those that /proc shows. They are not always those of this process's own pid namespace: see
+/// `ProcNumbers`, and `numbers` for the way from one to the other.
 final class ProcFiles {
   /// An entry of /proc: a process that this user may see.
   struct Entry: Sendable, Equatable {
@@ -19,9 +22,12 @@ final class ProcFiles {
   private let proc: CInt
   private let load: CInt
   private let loadIsKernels: Bool
+  let numbers = ProcNumbers.current
 
   init() {
-    proc = (try? FileDescriptor.opening("/proc", .readOnly))?.rawValue ?? -1
+    // What does not show this process shows strangers.
+    let isOurs = numbers.view != .foreign
+    proc = (isOurs ? try? FileDescriptor.opening("/proc", .readOnly) : nil)?.rawValue ?? -1
     load = (try? FileDescriptor.opening("/proc/loadavg", .readOnly))?.rawValue ?? -1
     // Containers have one of their own there (lxcfs), in which the last pid is not the last.
     loadIsKernels = duct_is_of_proc(load)
@@ -65,7 +71,7 @@ final class ProcFiles {
 
   /// Whether a part of /proc can be listed, as `forEachProcess(in:)` does.
   lazy var canSeek: Bool = {
-    let own = getpid()
+    guard let own = numbers.own else { return false }
     var found: [Int32] = []
     forEachProcess(in: own...own) { found.append($0.pid) }
     return found == [own]
@@ -78,7 +84,8 @@ final class ProcFiles {
     return pids
   }
 
-  /// The pid that was given out last in this pid namespace, to a process or a thread. Nil if not known.
+  /// The pid that was given out last, to a process or a thread; of this process's own namespace, whatever /proc shows.
+  /// Nil if not known.
   func lastPID() -> Int32? {
     guard loadIsKernels else { return nil }
     let got = pread(load, buffer.baseAddress, 256, 0)
@@ -136,6 +143,25 @@ final class ProcFiles {
     let got = pread(descriptor, buffer.baseAddress, min(limit, buffer.count), 0)
     return got > 0 ? UnsafeRawBufferPointer(rebasing: buffer[..<got]) : nil
   }
+
+  /// What a process is called in this process's pid namespace.
+  struct Names: Sendable, Equatable {
+    var pid: Int32
+    /// 0 where its leader is in a namespace around this one.
+    var session: Int32
+  }
+
+  /// What a process and its session are called in this namespace. Nil if it has gone, or is in no namespace of ours.
+  func names(_ stat: ProcessStat) -> Names? {
+    if numbers.view == .same { return Names(pid: stat.pid, session: stat.session) }
+    guard let status = contents(.status, stat.pid), let pid = numbers.own("NSpid", status: status) else {
+      return nil
+    }
+    return Names(pid: pid, session: numbers.own("NSsid", status: status) ?? 0)
+  }
+
+  /// Of a process by its pid in this namespace. Nil if it has gone.
+  func stat(own pid: Int32) -> ProcessStat? { numbers.inProc(pid).flatMap { stat($0) } }
 
   /// Nil if the process has gone.
   func stat(_ pid: Int32) -> ProcessStat? { contents(.stat, pid).flatMap { ProcessStat($0) } }

@@ -7,6 +7,10 @@ internal import SystemCalls
 /// is read where that does not hold: at the first look when processes from before the run count as well, when
 /// so much time has passed that pids may have gone round, and every 30 seconds, for those that were started
 /// with a pid of somebody's choice. Then a process that was another's already costs no call.
+///
+/// Where /proc has other pids than this process's namespace (`ProcNumbers`), the part of it that is new cannot be
+/// listed: then each of the pids that were given out is asked for by itself. There are as many as the namespace has
+/// started threads, however many the host has.
 struct ProcessSearch {
   private static let longestTrust = 30.0
   private static let shortRun = 0.5
@@ -27,7 +31,7 @@ struct ProcessSearch {
   private var listing: [ProcFiles.Entry] = []
 
   /// - Parameters:
-  ///   - pid: whoever has it or a later one is new.
+  ///   - pid: whoever has it or a later one is new; in this process's own pid namespace.
   ///   - isComplete: older ones are looked at as well, the first time.
   init(after pid: Int32, isComplete: Bool, files: ProcFiles) {
     self.files = files
@@ -56,7 +60,7 @@ struct ProcessSearch {
       last = newest ?? last
       lastLook = now
     }
-    guard let newest, !needsComplete, files.canSeek,
+    guard let newest, !needsComplete, files.numbers.view != .same || files.canSeek,
       now.seconds(since: lastComplete) < Self.longestTrust, isTrusted(now, since: lastLook)
     else {
       lookAtAll(known)
@@ -66,7 +70,7 @@ struct ProcessSearch {
     }
     if !hasNotedStrangers, now.seconds(since: start) > Self.shortRun {
       hasNotedStrangers = true
-      if isTrusted(now, since: start) { noteStrangers(upTo: newest, known) }
+      if files.numbers.view == .same, isTrusted(now, since: start) { noteStrangers(upTo: newest, known) }
     }
     if newest > last {
       lookAt((last + 1)...newest, known)
@@ -82,6 +86,14 @@ struct ProcessSearch {
   }
 
   private mutating func lookAt(_ range: ClosedRange<Int32>, _ known: [Int32: Int]) {
+    guard files.numbers.view == .same else {
+      for pid in range {
+        if let number = files.numbers.inProc(pid), known[number] == nil, let stat = files.stat(number) {
+          found.append(stat)
+        }
+      }
+      return
+    }
     listing.removeAll(keepingCapacity: true)
     files.forEachProcess(in: range) { listing.append($0) }
     for entry in listing where known[entry.pid] == nil {
@@ -97,7 +109,9 @@ struct ProcessSearch {
       while position < strangers.count, strangers[position].pid < entry.pid { position += 1 }
       if known[entry.pid] != nil || position < strangers.count && strangers[position] == entry { continue }
       // 0: the kernel's own threads; -1: one that has just gone.
-      if getsid(entry.pid) > 0, let stat = files.stat(entry.pid) { found.append(stat) }
+      if files.numbers.view != .same || getsid(entry.pid) > 0, let stat = files.stat(entry.pid) {
+        found.append(stat)
+      }
     }
     // Those among them that turn out to be ours are known by then.
     keepStrangers { known[$0] == nil }

@@ -58,7 +58,7 @@ struct ProcessUsage: Codable, Sendable {
     case gpuPercent = "gpu_utilization"
   }
 
-  init(_ process: RunProcess, host: HostConstants, gpu: GPUUse?, redaction: Redaction) {
+  init(_ process: RunProcess, parent: Int32, host: HostConstants, gpu: GPUUse?, redaction: Redaction) {
     let peaks = process.peaks
     func bytes(_ value: UInt64?) -> Int? { value.map { Int(clamping: $0) } }
     pcpu = rounded(peaks.lifetimePercent)
@@ -72,7 +72,7 @@ struct ProcessUsage: Codable, Sendable {
     cmd = redaction.applied(to: process.commandLine)
     intervalPercent = rounded(peaks.intervalPercent)
     cpuTime = (Double(process.account.own) / 1e6).rounded() / 1000
-    parentPID = process.stat.parent
+    parentPID = parent
     threads = process.stat.threads
     pss = bytes(process.details.proportionalBytes)
     swap = bytes(process.details.swapBytes)

@@ -2,7 +2,11 @@ internal import SystemCalls
 
 /// A process of the run, from the first look at it to the report after its end.
 struct RunProcess: Sendable {
+  /// With the numbers that /proc has.
   var stat: ProcessStat
+  /// The numbers of this process's own pid namespace.
+  private(set) var names: ProcFiles.Names
+  private var namedSession: Int32
   /// Below the command, and not only in its session.
   var isDescendant: Bool
   /// It has left the command's session.
@@ -20,9 +24,20 @@ struct RunProcess: Sendable {
   private(set) var commandImage: UInt64 = 0
   private(set) var commandName: ProcessName?
 
-  init(_ stat: ProcessStat, isDescendant: Bool) {
+  init(_ stat: ProcessStat, _ names: ProcFiles.Names, isDescendant: Bool) {
     self.stat = stat
+    self.names = names
+    namedSession = stat.session
     self.isDescendant = isDescendant
+  }
+
+  var pid: Int32 { names.pid }
+
+  /// Its session has another name when it is in another one.
+  mutating func updateNames(_ files: ProcFiles) {
+    if stat.session == namedSession { return }
+    namedSession = stat.session
+    names.session = files.names(stat)?.session ?? 0
   }
 
   var identity: ProcessIdentity { ProcessIdentity(stat) }

@@ -9,11 +9,15 @@ internal import SystemCalls
 /// Each look reads the stat lines of the run's processes, and finds new ones: by the pids that were given out
 /// since the last look, so that the host's other processes cost nothing; by all of /proc where that cannot be
 /// done, and now and then in any case.
+///
+/// Processes are told apart by the pids that /proc shows. Calls and records have those of this process's own pid
+/// namespace: see `ProcFiles`.
 struct RunProcesses {
-  let root: Int32
-  let session: Int32
+  /// The command; nil where /proc tells nothing of it.
+  private let root: Int32?
+  private let session: Int32?
   /// duct's own session is shared with others (`--mode current-session`).
-  let sessionIsShared: Bool
+  private let sessionIsShared: Bool
 
   private(set) var all: ContiguousArray<RunProcess> = []
   /// Places of those that are alive, by pid.
@@ -38,7 +42,7 @@ struct RunProcesses {
   private let host: HostConstants
   private let nanosecondsPerTick: Int64
   private let isHelper: (Int32) -> Bool
-  private let own = getpid()
+  private let own: Int32?
   private var search: ProcessSearch
   private var openFiles = 0
   private let mostOpenFiles: Int
@@ -47,20 +51,26 @@ struct RunProcesses {
   private var gone: [Int] = []
   private var isFirstLook = true
 
+  /// - Parameters:
+  ///   - root: the command, in this process's own pid namespace.
+  ///   - session: likewise.
   init(
     root: Int32, session: Int32, sessionIsShared: Bool, files: ProcFiles, host: HostConstants,
     isHelper: @escaping (Int32) -> Bool
   ) {
-    self.root = root
-    self.session = session
+    own = files.numbers.own
+    let command = files.numbers.inProc(root)
+    self.root = command
+    // A shared session is this process's too; else the command leads it.
+    self.session = sessionIsShared ? own.flatMap { files.stat($0) }?.session : command
     self.sessionIsShared = sessionIsShared
     self.files = files
     self.host = host
     self.isHelper = isHelper
     nanosecondsPerTick = Int64(1e9 / host.ticksPerSecond)
     search = ProcessSearch(after: root, isComplete: sessionIsShared, files: files)
-    sessions = SeenSessions(
-      first: sessionIsShared ? nil : session, shared: sessionIsShared ? session : nil)
+    sessions = SeenSessions(shared: sessionIsShared ? self.session : nil)
+    if !sessionIsShared { sessions.add(command ?? session, name: session) }
     mostOpenFiles = Self.descriptorsToSpare
   }
 
@@ -87,10 +97,9 @@ struct RunProcesses {
 
   private mutating func refresh(_ place: Int) {
     let file = all[place].file
-    let pid = all[place].stat.pid
-    let found = file >= 0 ? files.stat(of: file) : files.stat(pid)
+    let found = file >= 0 ? files.stat(of: file) : files.stat(all[place].stat.pid)
     // It is there, and there was no descriptor to read of it: what was known stays.
-    if found == nil, file < 0, getpgid(pid) >= 0 { return }
+    if found == nil, file < 0, getpgid(all[place].pid) >= 0 { return }
     guard let stat = found, stat.startTicks == all[place].stat.startTicks else {
       gone.append(place)
       return
@@ -104,6 +113,7 @@ struct RunProcesses {
       changes.hasNewSbatch = true
     }
     all[place].stat = stat
+    all[place].updateNames(files)
     read(place)
   }
 
@@ -111,7 +121,7 @@ struct RunProcesses {
     let stat = all[place].stat
     let ticks = Int64(clamping: stat.userTicks &+ stat.systemTicks) &* nanosecondsPerTick
     // Finer than ticks, where there is a clock of it still.
-    let own = max(duct_process_cpu(stat.pid), ticks)
+    let own = max(duct_process_cpu(all[place].pid), ticks)
     all[place].account.read(
       own: own, childTicks: stat.childTicks, nanosecondsPerTick: nanosecondsPerTick)
     if !all[place].hasEscaped, all[place].isDescendant, stat.session != session, stat.session > 0 {
@@ -170,7 +180,7 @@ struct RunProcesses {
 
   private mutating func find(_ now: MonotonicInstant) {
     search.run(now, known: places)
-    if isFirstLook, let stat = files.stat(root) { search.found.append(stat) }
+    if isFirstLook, let root, let stat = files.stat(root) { search.found.append(stat) }
     if !search.found.isEmpty { add(search.found) }
   }
 
@@ -190,11 +200,14 @@ struct RunProcesses {
   /// False if it is not known yet whose it is.
   private mutating func add(_ stat: ProcessStat, isLast: Bool) -> Bool {
     if places[stat.pid] != nil { return true }
+    var names: ProcFiles.Names?
     let isDescendant: Bool
     if stat.pid == root {
       isDescendant = true
     } else if stat.parent == own, stat.pid != own {
-      if isHelper(stat.pid) { return true }
+      names = files.names(stat)
+      guard let names else { return true }
+      if isHelper(names.pid) { return true }
       isDescendant = true
     } else if let parent = places[stat.parent], all[parent].isDescendant {
       isDescendant = true
@@ -204,8 +217,10 @@ struct RunProcesses {
     } else {
       return false
     }
+    // It has gone since, or is in no namespace that a child of this process can be in.
+    guard let names = names ?? files.names(stat) else { return true }
     let place = all.count
-    all.append(RunProcess(stat, isDescendant: isDescendant))
+    all.append(RunProcess(stat, names, isDescendant: isDescendant))
     places[stat.pid] = place
     if openFiles < mostOpenFiles, let file = files.open(.stat, stat.pid) {
       all[place].file = file
@@ -225,7 +240,7 @@ struct RunProcesses {
   private mutating func noteSessions() {
     sessions.begin()
     for place in all.indices where !all[place].isGone && all[place].isDescendant {
-      sessions.note(all[place].stat.session)
+      sessions.note(all[place].stat.session, name: all[place].names.session)
     }
     sessions.finish()
   }
@@ -246,12 +261,25 @@ struct RunProcesses {
   }
 
   /// What of the processor time is the command's and that of children that it has waited for.
-  var timeOfRoot: Int64 { places[root].map { all[$0].account.asKernel } ?? 0 }
+  var timeOfRoot: Int64 { root.flatMap { places[$0] }.map { all[$0].account.asKernel } ?? 0 }
+
+  /// /proc tells which they are.
+  var areKnown: Bool { root != nil }
 
   /// None is alive.
   var isEmpty: Bool { all.allSatisfy(\.isGone) }
 
-  var livingPIDs: some Sequence<Int32> { all.lazy.filter { !$0.isGone }.map(\.stat.pid) }
+  /// In this process's own pid namespace.
+  var livingPIDs: some Sequence<Int32> { all.lazy.filter { !$0.isGone }.map(\.pid) }
+
+  /// The parent of one of them, in this process's own pid namespace: 0 where it is in none of ours.
+  func parent(of process: RunProcess) -> Int32 {
+    let parent = process.stat.parent
+    if files.numbers.view == .same { return parent }
+    if parent == own { return getpid() }
+    if let place = places[parent] { return all[place].pid }
+    return files.stat(parent).flatMap { files.names($0) }?.pid ?? 0
+  }
 
   mutating func closeAll() {
     for place in all.indices { close(place) }

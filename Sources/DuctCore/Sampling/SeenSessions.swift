@@ -9,7 +9,7 @@ struct SeenSessions {
     var lastLook: Int
   }
 
-  /// By session id.
+  /// By session id, as /proc has it.
   private var present: [Int32: Present] = [:]
   /// The session that the command shares with others tells nothing.
   private let shared: Int32?
@@ -17,13 +17,12 @@ struct SeenSessions {
   /// New ones and such as have gone, by the last look.
   private(set) var changed: [SessionSighting] = []
 
-  init(first: Int32?, shared: Int32?) {
-    self.shared = shared
-    if let first, first > 0 { add(first) }
-  }
+  init(shared: Int32?) { self.shared = shared }
 
-  private mutating func add(_ session: Int32) {
-    let sighting = SessionSighting(sid: UInt32(session), firstSeen: WallTime.now.seconds)
+  /// - Parameter name: what it is called in this process's pid namespace.
+  mutating func add(_ session: Int32, name: Int32) {
+    guard name > 0 else { return }
+    let sighting = SessionSighting(sid: UInt32(name), firstSeen: WallTime.now.seconds)
     present[session] = Present(sighting: sighting, lastLook: look)
     changed.append(sighting)
   }
@@ -34,9 +33,11 @@ struct SeenSessions {
   }
 
   /// A process of that session is there.
-  mutating func note(_ session: Int32) {
+  ///
+  /// - Parameter name: as for `add`.
+  mutating func note(_ session: Int32, name: Int32) {
     if session <= 0 || session == shared { return }
-    if present[session] == nil { add(session) }
+    if present[session] == nil { add(session, name: name) }
     present[session]?.lastLook = look
   }
 

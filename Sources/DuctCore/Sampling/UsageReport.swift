@@ -91,8 +91,8 @@ struct RunCounters: Sendable {
   /// Bytes: the largest that a single process has told of.
   var largestPeakResident: UInt64?
   var io: ProcessDetails.IOCounts?
-  /// Processes that have left the command's session.
-  var escapedCount = 0
+  /// Processes that have left the command's session. Nil where not known.
+  var escapedCount: Int? = 0
   var memoryLimit: MemoryLimit?
 }
 

@@ -4,20 +4,24 @@ internal import SystemCalls
 
 /// Tells whose session it is, by the leader of the session and the leader's parents.
 struct SessionOwners {
-  /// The command.
-  let root: pid_t
-  private let own = getpid()
+  /// The command, and this process, as /proc has them.
+  private let root: Int32?
+  private let own: Int32?
   private let files = ProcFiles()
   private let host = HostConstants.current
 
-  init(root: pid_t) { self.root = root }
+  init(root: pid_t) {
+    self.root = files.numbers.inProc(root)
+    own = files.numbers.own
+  }
 
   /// Where the leader of a session is that has submitted a job.
   ///
   /// - Parameter submit: when, in seconds since 1970. A leader that started later is another one, with a pid
   ///   that was used again.
   func owner(of sid: UInt32, submit: Double) -> JobDetection.SessionOwner {
-    guard let pid = Int32(exactly: sid), var stat = files.stat(pid), !stat.isZombie, stat.session == pid,
+    guard let pid = Int32(exactly: sid), var stat = files.stat(own: pid), !stat.isZombie,
+      stat.session == stat.pid,
       startTime(stat) <= submit + JobDetection.tolerance
     else { return .gone }
     for _ in 0..<1000 {
