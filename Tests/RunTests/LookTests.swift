@@ -18,6 +18,18 @@ import Testing
     #expect(Double(try sandbox.usage().count) == count, "each is reported by itself")
   }
 
+  /// The clocks of the kernel and of duct differ by more than the first milliseconds hold.
+  @Test func theStartIsNoPeak() async throws {
+    _ = try await duct(["-q", "--slurm", "off", "sleep", "1.2"], in: sandbox)
+    let (peak, mean) = (
+      try #require(try summary("peak_pcpu")), try #require(try summary("average_pcpu"))
+    )
+    #expect(peak >= mean - 0.01 && peak <= mean * 3 + 0.5, "\(peak) \(mean)")
+    for line in try sandbox.usage().dropFirst() {
+      #expect(line["totals"]?["pcpu"]?.double ?? .infinity <= peak)
+    }
+  }
+
   @Test func missedLooksAreCounted() async throws {
     _ = try await duct(Self.options + ["sleep", "1.2"], in: sandbox) { [sandbox] pid in
       try await eventually { sandbox.exists("log_usage.jsonl") }

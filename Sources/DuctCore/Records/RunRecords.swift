@@ -35,7 +35,7 @@ struct RunFacts: Sendable {
       exitCode: exitCode, command: command, logsPrefix: paths.prefix,
       wallClockTime: (endInstant ?? .now).seconds(since: startInstant), peakRSS: usage.peaks?.rss,
       averageRSS: usage.averages.rss, peakVSZ: usage.peaks?.vsz, averageVSZ: usage.averages.vsz,
-      peakPmem: usage.peaks?.pmem, averagePmem: usage.averages.pmem, peakPcpu: usage.peaks?.pcpu,
+      peakPmem: usage.peaks?.pmem, averagePmem: usage.averages.pmem, peakPcpu: usage.peakPercent,
       averagePcpu: usage.averages.pcpu, sampleCount: usage.averages.sampleCount,
       reportCount: usage.reportCount, startTime: startTime, endTime: endTime,
       workingDirectory: workingDirectory)

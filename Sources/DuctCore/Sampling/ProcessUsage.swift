@@ -70,7 +70,7 @@ struct ProcessUsage: Codable, Sendable {
     stat = OrderedFields(
       OrderedDictionary(uniqueKeysWithValues: peaks.states.all.map { ($0.state, $0.count) }))
     cmd = redaction.applied(to: process.commandLine)
-    intervalPercent = rounded(peaks.intervalPercent)
+    intervalPercent = rounded(peaks.intervalPercent ?? peaks.anyIntervalPercent)
     cpuTime = (Double(process.account.own) / 1e6).rounded() / 1000
     parentPID = parent
     threads = process.stat.threads

@@ -17,6 +17,7 @@ struct RunProcess: Sendable {
   var file: CInt = -1
   var account = ProcessorAccount()
   var peaks = ReportPeaks()
+  var peakTime = PeakTime()
   var details = ProcessDetails()
   /// The arguments, as they were read last: one that is about to end has none any more.
   private var arguments: String?
@@ -65,7 +66,10 @@ struct RunProcess: Sendable {
 /// Peaks of a process since the last report.
 struct ReportPeaks: Sendable {
   var lifetimePercent = 0.0
-  var intervalPercent = 0.0
+  /// Nil before an interval that is long enough.
+  var intervalPercent: Double?
+  /// The largest of any interval: for a line in which none is long enough.
+  var anyIntervalPercent = 0.0
   var residentBytes: UInt64 = 0
   var virtualBytes: UInt64 = 0
   var states = ProcessStates()

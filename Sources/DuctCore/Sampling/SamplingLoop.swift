@@ -27,6 +27,10 @@ struct SamplingLoop {
   private var lastLook: MonotonicInstant
   private var lastTimestamp = 0.0
   private var totals: UsageTotals?
+  /// Percent of one core since the last report; nil before an interval that is long enough.
+  private var peakPercent: Double?
+  private var peakTime = PeakTime()
+  private var peakIntervals: PeakIntervals
   private var averages = UsageAverages()
 
   init(_ settings: Sampler.Settings, _ handlers: Sampler.Handlers) {
@@ -37,6 +41,7 @@ struct SamplingLoop {
       files: files, host: host, isHelper: handlers.isHelper)
     details = DetailReading(start: settings.start)
     lastLook = settings.start
+    peakIntervals = PeakIntervals(sampleInterval: settings.sampleInterval)
     processors = AllowedProcessors(quota: groups.processorLimit)
     memoryLimit = MemoryLimit(
       groups: groups, environment: settings.environment, hostBytes: host.memoryBytes)
@@ -111,8 +116,10 @@ struct SamplingLoop {
     let seconds = max(now.seconds(since: lastLook), 1e-6)
     lastLook = now
     lastTimestamp = timestamp
-    let (resident, virtual) = add(timestamp, uptime, seconds)
-    let percent = processorPercent(seconds)
+    let use = peakIntervals.use(seconds, isLast: isLast)
+    let (resident, virtual) = add(timestamp, uptime, seconds, use)
+    let percent = possible(Double(processes.interval) / 1e7 / seconds)
+    let peak = peakTime.percent(processes.interval, use).map { rounded(possible($0)) }
     var sums = UsageTotals(
       pmem: host.memoryPercent(resident), pcpu: rounded(percent), rss: Int(clamping: resident),
       vsz: Int(clamping: virtual))
@@ -125,14 +132,17 @@ struct SamplingLoop {
       handlers.sample(nil, counters)
     } else {
       totals = totals?.peak(sums) ?? sums
+      peakPercent = larger(peakPercent, peak)
       averages.add(sums, seconds: seconds)
-      handlers.sample(UsageSample(totals: sums, seconds: seconds), counters)
+      handlers.sample(UsageSample(totals: sums, peakPercent: peak, seconds: seconds), counters)
     }
     tellNews()
   }
 
   /// Adds the look to each process's peaks. Returns the sums of bytes, resident and virtual.
-  private mutating func add(_ timestamp: Double, _ uptime: Double, _ seconds: Double) -> (UInt64, UInt64) {
+  private mutating func add(
+    _ timestamp: Double, _ uptime: Double, _ seconds: Double, _ use: PeakIntervals.Use
+  ) -> (UInt64, UInt64) {
     var (resident, virtual) = (UInt64(0), UInt64(0))
     let host = self.host
     let most = cores > 0 ? cores * 100 : .infinity
@@ -146,8 +156,11 @@ struct SamplingLoop {
       process.peaks.virtualBytes = max(process.peaks.virtualBytes, stat.virtualBytes)
       process.peaks.lifetimePercent = max(
         process.peaks.lifetimePercent, host.lifetimePercent(stat, age: age))
-      process.peaks.intervalPercent = max(
-        process.peaks.intervalPercent, min(Double(process.account.interval) / 1e7 / seconds, most))
+      let time = process.account.interval
+      process.peaks.anyIntervalPercent = max(
+        process.peaks.anyIntervalPercent, min(Double(time) / 1e7 / seconds, most))
+      process.peaks.intervalPercent = larger(
+        process.peaks.intervalPercent, process.peakTime.percent(time, use).map { min($0, most) })
       process.peaks.states.add(stat.psState)
       process.peaks.timestamp = timestamp
       process.peaks.age = age
@@ -156,9 +169,8 @@ struct SamplingLoop {
     return (resident, virtual)
   }
 
-  /// Percent of one core in the interval; never more than there is.
-  private mutating func processorPercent(_ seconds: Double) -> Double {
-    let percent = Double(processes.interval) / 1e7 / seconds
+  /// Percent of one core; never more than there is.
+  private mutating func possible(_ percent: Double) -> Double {
     // The kernel's times and ours are read one after the other, so more can come out than is possible. What
     // is possible is looked at when it matters: a process can change what it may run on.
     guard percent > cores * 100 else { return percent }
@@ -192,7 +204,8 @@ struct SamplingLoop {
   // MARK: Reports
 
   private mutating func giveReport(isLast: Bool = false) {
-    guard let totals else { return }
+    guard var totals else { return }
+    totals.pcpu = peakPercent ?? totals.pcpu
     let gpus = handlers.gpus()
     var fields = OrderedDictionary<String, ProcessUsage>()
     for process in processes.all.sorted(by: { $0.pid < $1.pid }) where process.peaks.looks > 0 {
@@ -208,6 +221,7 @@ struct SamplingLoop {
         timestamp: WallTime(seconds: lastTimestamp).isoText, sampleCount: averages.sampleCount,
         processes: OrderedFields(fields), totals: totals, averages: averages), isLast)
     self.totals = nil
+    peakPercent = nil
     averages = UsageAverages()
     processes.forgetGone()
     let files = self.files

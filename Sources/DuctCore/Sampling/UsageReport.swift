@@ -75,7 +75,10 @@ struct UsageAverages: Codable, Sendable {
 
 /// One look at all processes of the run.
 struct UsageSample: Sendable {
+  /// `pcpu` is of the time since the look before.
   var totals: UsageTotals
+  /// What the look adds to the peak of `pcpu`: nil where it is too soon after the look before (`PeakIntervals`).
+  var peakPercent: Double?
   /// Since the look before, or since the start.
   var seconds: Double
 }
@@ -98,7 +101,9 @@ struct RunCounters: Sendable {
 
 /// What is known of the whole run.
 struct RunUsage: Sendable {
+  /// But for `pcpu`.
   var peaks: UsageTotals?
+  var peakPercent: Double?
   var averages = UsageAverages()
   var proportional = Mean()
   var reportCount = 0
@@ -117,6 +122,7 @@ struct RunUsage: Sendable {
 
   mutating func add(_ sample: UsageSample) {
     peaks = peaks?.peak(sample.totals) ?? sample.totals
+    peakPercent = larger(peakPercent, sample.peakPercent)
     averages.add(sample.totals, seconds: sample.seconds)
     if let share = sample.totals.pss { proportional.add(Double(share)) }
   }

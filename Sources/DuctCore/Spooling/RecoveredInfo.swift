@@ -120,15 +120,23 @@ struct RecoveredInfo {
   /// The last lines of usage.jsonl may be newer than info.json.
   private func addUsage(_ summary: inout ExecutionSummary) {
     var (lines, looks) = (0, 0)
+    var firstPercent: Double?
+    let knownPeak = summary.peakPcpu
     usage?.forEachLine { line in
       lines += 1
       guard let value = try? JSONParser.parse(line),
-        let report = try? RecordDecoder().decode(UsageReport.self, from: value),
+        var report = try? RecordDecoder().decode(UsageReport.self, from: value),
         (0...Self.mostLooks).contains(report.sampleCount), looks <= Self.mostLooks
       else { return }
       looks += report.sampleCount
+      // The first look is taken so soon after the start that it is no peak (`PeakIntervals`).
+      if lines == 1 {
+        firstPercent = report.totals.pcpu
+        report.totals.pcpu = 0
+      }
       if lines > summary.reportCount { summary.add(report, upTo: looks) }
     }
+    if lines == 1 { summary.peakPcpu = knownPeak ?? firstPercent }
     summary.reportCount = max(summary.reportCount, lines)
   }
 
