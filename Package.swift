@@ -22,6 +22,7 @@ let argumentParser = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
 let collections = Target.Dependency.product(
   name: "OrderedCollections", package: "swift-collections")
+let bitCollections = Target.Dependency.product(name: "BitCollections", package: "swift-collections")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
@@ -67,7 +68,7 @@ let package = Package(
     // What a Slurm job is to us, and the client that asks the helper. No libslurm.
     .target(
       name: "SlurmJobs",
-      dependencies: ["RecordText", "SystemCalls", collections, system],
+      dependencies: ["RecordText", "SystemCalls", bitCollections, collections, system],
       swiftSettings: strict),
 
     // Slurm asked by its own commands. No libslurm.

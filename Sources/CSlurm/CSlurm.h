@@ -88,8 +88,9 @@ struct duct_slurm_job {
   uint32_t alloc_sid;
   int32_t reason;    ///< -1: not told
   uint32_t qos_id;
+  uint32_t cancelled_by;  ///< -1: nobody, or not told
   bool is_batch;
-  const char *alloc_node, *array_task_str, *name, *user_name, *account, *partition, *qos, *nodes,
+  const char *batch_host, *alloc_node, *array_task_str, *name, *user_name, *account, *partition, *qos, *nodes,
       *tres_requested, *tres_allocated, *working_dir, *submit_line, *dependency, *wckey, *cluster,
       *std_out, *std_err;
 };
@@ -127,7 +128,9 @@ static inline struct duct_slurm_job duct_slurm_controller_job(const slurm_job_in
   out.cpu_count = job->num_cpus;
   out.alloc_sid = job->alloc_sid;
   out.reason = (int32_t)job->state_reason;
+  out.cancelled_by = (uint32_t)-1;
   out.is_batch = job->batch_flag != 0;
+  out.batch_host = job->batch_host;
   out.alloc_node = job->alloc_node;
   out.array_task_str = job->array_task_str;
   out.name = job->name;
@@ -174,6 +177,7 @@ static inline struct duct_slurm_job duct_slurm_accounting_job(const slurmdb_job_
   out.cpu_count = job->req_cpus;
   out.reason = -1;
   out.qos_id = job->qosid;
+  out.cancelled_by = job->requid;
   out.array_task_str = job->array_task_str;
   out.name = job->jobname;
   out.user_name = job->user;
@@ -197,17 +201,39 @@ static inline struct duct_slurm_job duct_slurm_accounting_job(const slurmdb_job_
 struct duct_slurm_step {
   uint32_t step_id;
   int32_t exit_code;
+  int64_t start_time, end_time;
   double cpu_seconds;
-  const char *usage_in_max;
+  const char *usage_in_max, *usage_in_tot;
 };
 
 static inline struct duct_slurm_step duct_slurm_accounting_step(const slurmdb_step_rec_t *step) {
   struct duct_slurm_step out;
   out.step_id = step->step_id.step_id;
   out.exit_code = step->exitcode;
+  out.start_time = step->start;
+  out.end_time = step->end;
   out.cpu_seconds = (double)step->tot_cpu_sec + (double)step->tot_cpu_usec / 1e6;
   out.usage_in_max = step->stats.tres_usage_in_max;
+  out.usage_in_tot = step->stats.tres_usage_in_tot;
   return out;
+}
+
+/// Whether the symbol %b stands for something in the names of a job's files.
+static const bool duct_slurm_has_task_digit = SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(24, 5, 0);
+
+/// The name of a node as a host, which the caller frees; NULL where slurmctld does not tell.
+static inline char *duct_slurm_node_host(const char *node) {
+  node_info_msg_t *answer = NULL;
+  char *name = strdup(node), *host = NULL;
+  if (name && slurm_load_node_single(&answer, name, duct_slurm_show_flags) == 0 && answer) {
+    for (uint32_t i = 0; !host && i < answer->record_count; i++) {
+      const node_info_t *entry = &answer->node_array[i];
+      if (entry->name && strcmp(entry->name, node) == 0 && entry->node_hostname) host = strdup(entry->node_hostname);
+    }
+    slurm_free_node_info_msg(answer);
+  }
+  free(name);
+  return host;
 }
 
 static inline const char *duct_slurm_reason(int reason) {

@@ -33,7 +33,10 @@ public struct JobRefresh: Sendable {
     guard jobs.contains(where: { !$0.isEmpty }) || tags.contains(where: { $0 != nil }) else { return }
 
     var ledgers = jobs.map { JobLedger($0) }
-    let controller = ask(.jobsOfUser(uid: getuid()))
+    var scope = JobScope()
+    scope.tags = Set(tags.compactMap { $0 })
+    scope.ids = ledgers.reduce(into: []) { $0.formUnion($1.ids) }
+    let controller = ask(.jobsOfUser(uid: getuid(), scope: scope))
     if let controller { Self.apply(controller, .slurmctld, tags, &ledgers) }
     let end = MonotonicInstant.now + slurm.secondsLeft * Self.shareOfTags
     for index in Self.askedByTag(runs) {
@@ -54,7 +57,11 @@ public struct JobRefresh: Sendable {
     jobs = []
     let tag = runID.hasPrefix(JobTag.prefix) ? runID : JobTag.tag(ofRun: runID)
     var ledgers = [JobLedger()]
-    if let answer = ask(.jobsOfUser(uid: getuid())) { Self.apply(answer, .slurmctld, [tag], &ledgers) }
+    var scope = JobScope()
+    scope.tags = [tag]
+    if let answer = ask(.jobsOfUser(uid: getuid(), scope: scope)) {
+      Self.apply(answer, .slurmctld, [tag], &ledgers)
+    }
     // A day earlier than the id says, for another time zone; without a time in it, from the first day.
     let since = JobTag.runID(of: tag).flatMap(RunID.startTime).map { $0 - 86400 } ?? 1
     if let answer = ask(.accountingOfUser(uid: getuid(), since: since, tag: tag)) {

@@ -58,15 +58,28 @@ enum AccountingQueries {
     let flat = duct_slurm_accounting_job(job)
     var fields = SlurmJobFields(flat)
     fields.qos = qosNames[flat.qos_id]
+    // A set of bits there, which says late which tasks have started.
+    fields.arrayTasks = nil
+    // Up to 23.11 slurmdbd does not keep them.
+    let (stdout, stderr) = (slurmText(flat.std_out), slurmText(flat.std_err))
+    if stdout != nil || stderr != nil {
+      fields.outputPaths = OutputPaths(stdout: stdout, stderr: stderr)
+      fields.outputPaths?.hasTaskDigit = duct_slurm_has_task_digit
+      fields.outputPaths?.mayBeFilledIn = true
+    }
     let steps: [UnsafeMutablePointer<slurmdb_step_rec_t>] = elements(job.pointee.steps)
     return AccountedJob(fields, steps: steps.map { stepFields(duct_slurm_accounting_step($0)) })
   }
 
   private static func stepFields(_ step: duct_slurm_step) -> SlurmStepFields {
     let memoryType: Int64 = 2
-    return SlurmStepFields(
-      isBatch: step.step_id == batchStep, exitStatus: step.exit_code > 0 ? UInt32(step.exit_code) : nil,
-      cpuSeconds: step.cpu_seconds, maxRSSBytes: TresText.value(memoryType, in: slurmText(step.usage_in_max)))
+    var fields = SlurmStepFields(isBatch: step.step_id == batchStep, cpuSeconds: step.cpu_seconds)
+    fields.exitStatus = step.exit_code > 0 ? UInt32(step.exit_code) : nil
+    fields.startTime = step.start_time > 0 ? Int(step.start_time) : nil
+    fields.endTime = step.end_time > 0 ? Int(step.end_time) : nil
+    fields.maxRSSBytes = TresText.value(memoryType, in: slurmText(step.usage_in_max))
+    fields.totalRSSBytes = TresText.value(memoryType, in: slurmText(step.usage_in_tot))
+    return fields
   }
 
   /// SLURM_BATCH_SCRIPT of slurm.h, the step id of a job's script.

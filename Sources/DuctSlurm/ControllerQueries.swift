@@ -7,8 +7,9 @@ internal import SlurmJobs
 enum ControllerQueries {
   private static let flags = duct_slurm_show_flags
 
-  static func jobsOfUser(_ uid: UInt32) throws(SlurmFailure) -> SlurmAnswer {
-    try answer("slurm_load_job_user") { slurm_load_job_user($0, uid, flags) }
+  /// - Parameter scope: leaves jobs out that cannot be meant.
+  static func jobsOfUser(_ uid: UInt32, _ scope: JobScope?) throws(SlurmFailure) -> SlurmAnswer {
+    try answer("slurm_load_job_user", scope) { slurm_load_job_user($0, uid, flags) }
   }
 
   static func jobs(_ ids: [UInt32]) throws(SlurmFailure) -> SlurmAnswer {
@@ -60,7 +61,7 @@ enum ControllerQueries {
   // MARK: Calling
 
   private static func answer(
-    _ function: String,
+    _ function: String, _ scope: JobScope? = nil,
     _ load: (UnsafeMutablePointer<UnsafeMutablePointer<job_info_msg_t>?>) -> CInt
   ) throws(SlurmFailure) -> SlurmAnswer {
     var loaded: UnsafeMutablePointer<job_info_msg_t>?
@@ -69,47 +70,63 @@ enum ControllerQueries {
     defer { slurm_free_job_info_msg(loaded) }
     let now = Int(loaded.pointee.last_update)
     let conversion = JobConversion(cluster: LocalCluster.name, now: now)
-    var userNames: [UInt32: String?] = [:]
+    var names = Names()
     var answer = SlurmAnswer()
     answer.controllerTime = now
     for index in 0..<Int(loaded.pointee.record_count) {
       guard let job = loaded.pointee.job_array.map({ $0 + index }) else { break }
-      answer.jobs.append(contentsOf: submittedJobs(job, conversion, &userNames))
+      let flat = duct_slurm_controller_job(job, Int64(now))
+      if let scope, !isWithin(scope, flat) { continue }
+      answer.jobs.append(conversion.submittedJob(fields(flat, &names)))
     }
     return answer
   }
 
-  private static func submittedJobs(
-    _ job: UnsafeMutablePointer<slurm_job_info_t>, _ conversion: JobConversion,
-    _ userNames: inout [UInt32: String?]
-  ) -> [SubmittedJob] {
-    let flat = duct_slurm_controller_job(job, Int64(conversion.now))
-    var fields = SlurmJobFields(flat, reason: slurmText(duct_slurm_reason(flat.reason)))
-    if fields.userName == nil {
-      let name = userNames[flat.user_id] ?? userName(flat.user_id)
-      userNames[flat.user_id] = name
-      fields.userName = name
-    }
-    var submitted = conversion.submittedJob(fields)
-    let paths = outputPaths(job, flat)
-    submitted.record.stdoutPath = paths.stdout
-    submitted.record.stderrPath = paths.stderr
-    return conversion.submittedJobs(submitted, of: fields) { $0.setTaskPaths(task: $1, flat) }
+  /// Before anything is made of it: a user can have very many jobs that are none of the run's.
+  private static func isWithin(_ scope: JobScope, _ job: duct_slurm_job) -> Bool {
+    scope.contains(
+      ids: [job.job_id, job.array_job_id, job.het_job_id], submit: job.submit_time, sid: job.alloc_sid,
+      wckey: { slurmText(job.wckey) })
   }
 
-  /// Where the job's output goes, with libslurm's own expansion of the file name patterns.
-  private static func outputPaths(
-    _ job: UnsafeMutablePointer<slurm_job_info_t>, _ flat: duct_slurm_job
-  ) -> (stdout: String?, stderr: String?) {
-    // srun and salloc have none; a later component writes into the file of the first one, and
-    // libslurm would name a file that does not exist.
+  /// What has to be asked for, each once in a process.
+  private struct Names {
+    var users: [UInt32: String?] = [:]
+    var hosts: [String: String?] = [:]
+  }
+
+  private static func fields(_ flat: duct_slurm_job, _ names: inout Names) -> SlurmJobFields {
+    var fields = SlurmJobFields(flat, reason: slurmText(duct_slurm_reason(flat.reason)))
+    if fields.userName == nil {
+      let name = names.users[flat.user_id] ?? userName(flat.user_id)
+      names.users[flat.user_id] = name
+      fields.userName = name
+    }
+    fields.outputPaths = outputPaths(flat, &names)
+    return fields
+  }
+
+  /// Where the job's output goes. srun and salloc have no files; a later component of a heterogeneous job writes into
+  /// the file of the first one.
+  private static func outputPaths(_ flat: duct_slurm_job, _ names: inout Names) -> OutputPaths? {
     let isLaterComponent = flat.het_job_id != 0 && flat.het_job_offset != 0
-    guard flat.is_batch, !isLaterComponent else { return (nil, nil) }
-    var buffer = [CChar](repeating: 0, count: 8192)
-    slurm_get_job_stdout(&buffer, CInt(buffer.count), job)
-    let stdout = slurmText(buffer)
-    slurm_get_job_stderr(&buffer, CInt(buffer.count), job)
-    return (stdout, slurmText(buffer))
+    guard flat.is_batch, !isLaterComponent else { return nil }
+    var paths = OutputPaths(stdout: slurmText(flat.std_out), stderr: slurmText(flat.std_err))
+    paths.hasTaskDigit = duct_slurm_has_task_digit
+    paths.mayBeFilledIn = duct_slurm_has_task_digit
+    if paths.needsHostName, let node = slurmText(flat.batch_host) {
+      let host = names.hosts[node] ?? nodeHost(node)
+      names.hosts[node] = host
+      paths.hostName = host
+    }
+    return paths
+  }
+
+  /// The name of a node as a host: that is what %N stands for, without a domain.
+  private static func nodeHost(_ node: String) -> String? {
+    guard let host = duct_slurm_node_host(node) else { return nil }
+    defer { free(host) }
+    return slurmText(host).map { String($0.prefix { $0 != "." }) }
   }
 
   /// libslurm gives 0, -1 with errno, or (slurm_load_job) the error itself; errno may be 0.
@@ -124,19 +141,5 @@ enum ControllerQueries {
 
   private static func noAnswer(_ function: String) -> SlurmFailure {
     SlurmFailure(.slurm, "\(function): no answer")
-  }
-}
-
-extension JobRecord {
-  /// A task that has not started has the array's paths, with the mark for "no task" in them.
-  fileprivate mutating func setTaskPaths(task: UInt32, _ flat: duct_slurm_job) {
-    let pattern = slurmText(flat.std_out) ?? ""
-    func path(_ path: String?) -> String? {
-      // %j is the id that the task will get.
-      guard let path, !pattern.contains("%j"), !pattern.contains("%J") else { return nil }
-      return path.replacing("\(DUCT_SLURM_NO_VALUE)", with: "\(task)")
-    }
-    stdoutPath = path(stdoutPath)
-    stderrPath = path(stderrPath)
   }
 }

@@ -24,6 +24,7 @@ extension SlurmJobFields {
   private mutating func setNumbers(_ job: duct_slurm_job) {
     exitStatus = value(job.exit_code)
     derivedExitStatus = value(job.derived_exit_code)
+    cancelledBy = job.cancelled_by == .max ? nil : job.cancelled_by
     restarts = job.restarts < 0 ? nil : Int(job.restarts)
     submitTime = time(job.submit_time)
     eligibleTime = time(job.eligible_time)

@@ -16,7 +16,7 @@ public enum SlurmQueries {
     slurm_init(nil)
     do throws(SlurmFailure) {
       switch request {
-      case .jobsOfUser(let uid): return try ControllerQueries.jobsOfUser(uid)
+      case .jobsOfUser(let uid, let scope): return try ControllerQueries.jobsOfUser(uid, scope)
       case .jobs(let ids): return try ControllerQueries.jobs(ids)
       case .accountingJobs(let ids, let cluster, let uid):
         return try AccountingQueries.jobs(ids: ids, cluster: cluster, uid: uid)

@@ -33,6 +33,7 @@ enum AccountingCommand {
     case wckey = "WCKey"
     case cpuTime = "TotalCPU"
     case usage = "TRESUsageInMax"
+    case totalUsage = "TRESUsageInTot"
     case cluster = "Cluster"
   }
 
@@ -100,6 +101,7 @@ enum AccountingCommand {
     job.stateFlags = flags
     identify(&job, values[.shownID] ?? "")
     job.userID = number(.userID)
+    job.cancelledBy = CommandText.canceller(state)
     job.exitStatus = values[.exitCode].flatMap(CommandText.exitStatus)
     job.derivedExitStatus = values[.derivedExitCode].flatMap(CommandText.exitStatus)
     job.submitTime = time(.submitTime)
@@ -140,10 +142,14 @@ enum AccountingCommand {
   }
 
   private static func step(_ values: Values) -> SlurmStepFields {
-    SlurmStepFields(
+    var step = SlurmStepFields(
       isBatch: values[.rawID]?.hasSuffix(".batch") == true,
-      exitStatus: values[.exitCode].flatMap(CommandText.exitStatus),
-      cpuSeconds: values[.cpuTime].flatMap(CommandText.duration) ?? 0,
-      maxRSSBytes: values[.usage].flatMap(CommandText.memory))
+      cpuSeconds: values[.cpuTime].flatMap(CommandText.duration) ?? 0)
+    step.exitStatus = values[.exitCode].flatMap(CommandText.exitStatus)
+    step.startTime = values[.startTime].flatMap(CommandText.time)
+    step.endTime = values[.endTime].flatMap(CommandText.time)
+    step.maxRSSBytes = values[.usage].flatMap(CommandText.memory)
+    step.totalRSSBytes = values[.totalUsage].flatMap(CommandText.memory)
+    return step
   }
 }

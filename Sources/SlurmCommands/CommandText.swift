@@ -70,6 +70,12 @@ enum CommandText {
     return entries.map { String($0.element) }.joined(separator: ",")
   }
 
+  /// The user who cancelled a job, from `CANCELLED by 1000`.
+  static func canceller(_ text: String) -> UInt32? {
+    let mark = "CANCELLED by "
+    return text.hasPrefix(mark) ? number(String(text.dropFirst(mark.count))) : nil
+  }
+
   /// A base state and flags above it. Slurm prints one word: the base state is not told beside a flag.
   static func state(_ text: String) -> (JobState, flags: [String]) {
     // `CANCELLED by 1000`.

@@ -25,6 +25,22 @@ enum ControlCommand {
     return configuration
   }
 
+  /// The name of a node as a host, without a domain: that is what %N in the name of a file stands for.
+  ///
+  /// - Returns: nil where it cannot be told.
+  static func hostName(ofNode node: String, _ asking: SlurmCommands.Asking) -> String? {
+    do throws(SlurmFailure) {
+      let output = try asking.output(of: "scontrol", ["--oneliner", "show", "node", node])
+      let words = String(escaping: output).split { $0.isWhitespace }
+      return words.lazy.compactMap { $0.hasPrefix("NodeHostName=") ? $0.dropFirst(13) : nil }.first.map {
+        String($0.prefix { $0 != "." })
+      }
+    } catch {
+      // The path stays unknown, as it is before the job starts.
+      return nil
+    }
+  }
+
   static func ping(_ asking: SlurmCommands.Asking) throws(SlurmFailure) -> ClusterConfiguration {
     // `Slurmctld(primary) at host is UP`, a line each.
     let output = try asking.output(of: "scontrol", ["ping"])

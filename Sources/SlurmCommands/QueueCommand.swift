@@ -41,19 +41,22 @@ enum QueueCommand {
     case allocNode = "AllocNodes"
     case allocSID = "AllocSID"
     case isBatch = "BatchFlag"
+    case batchHost = "BatchHost"
     case cluster = "Cluster"
   }
 
   private typealias Values = [Field: String]
 
-  static func jobs(ofUser uid: UInt32, _ asking: SlurmCommands.Asking) throws(SlurmFailure) -> [SubmittedJob]
-  {
-    try jobs(["--user=\(uid)"], asking)
+  /// - Parameter scope: leaves jobs out that cannot be meant.
+  static func jobs(
+    ofUser uid: UInt32, _ scope: JobScope?, _ asking: SlurmCommands.Asking
+  ) throws(SlurmFailure) -> [SubmittedJob] {
+    try jobs(["--user=\(uid)"], scope, asking)
   }
 
   static func jobs(_ ids: [UInt32], _ asking: SlurmCommands.Asking) throws(SlurmFailure) -> [SubmittedJob] {
     do throws(SlurmFailure) {
-      return try jobs(["--jobs=" + ids.map(String.init).joined(separator: ",")], asking)
+      return try jobs(["--jobs=" + ids.map(String.init).joined(separator: ",")], nil, asking)
     } catch  where error.message.contains("Invalid job id specified") {
       // It has left the controller, or never was: that is an answer.
       return []
@@ -61,7 +64,7 @@ enum QueueCommand {
   }
 
   private static func jobs(
-    _ selection: [String], _ asking: SlurmCommands.Asking
+    _ selection: [String], _ scope: JobScope?, _ asking: SlurmCommands.Asking
   ) throws(SlurmFailure) -> [SubmittedJob] {
     let records = SeparatedRecords()
     // Without a width no value is cut.
@@ -71,26 +74,36 @@ enum QueueCommand {
     let rows = try records.parse(output, fieldCount: Field.allCases.count, isTerminated: true, of: "squeue")
     let conversion = JobConversion(cluster: nil, now: time(nil))
     var jobs: [SubmittedJob] = []
+    var hosts: [String: String?] = [:]
     for row in rows {
       let values = Dictionary(uniqueKeysWithValues: zip(Field.allCases, row))
-      guard let job = fields(values) else {
+      guard var job = fields(values) else {
         throw SlurmFailure(.rubbish, "squeue printed a job without an id: \(row.prefix(3))")
       }
-      jobs += submittedJobs(job, values, conversion)
+      if let scope, !scope.contains(job) { continue }
+      job.outputPaths = outputPaths(job, values)
+      if job.outputPaths?.needsHostName == true, let node = values[.batchHost].flatMap(CommandText.value) {
+        let host = hosts[node] ?? ControlCommand.hostName(ofNode: node, asking)
+        hosts[node] = host
+        job.outputPaths?.hostName = host
+      }
+      jobs.append(conversion.submittedJob(job))
     }
     return jobs
   }
 
-  private static func submittedJobs(
-    _ job: SlurmJobFields, _ values: Values, _ conversion: JobConversion
-  ) -> [SubmittedJob] {
-    var submitted = conversion.submittedJob(job)
-    // srun and salloc have none; a later component writes into the file of the first one.
-    let hasPaths = values[.isBatch] == "1" && (job.hetJobOffset ?? 0) == 0
-    guard hasPaths else { return conversion.submittedJobs(submitted, of: job) }
-    let paths = OutputPaths(job, stdout: values[.stdout] ?? "", stderr: values[.stderr] ?? "")
-    paths.set(&submitted.record)
-    return conversion.submittedJobs(submitted, of: job) { paths.set(&$0, task: $1) }
+  /// srun and salloc have none; a later component writes into the file of the first one.
+  private static func outputPaths(_ job: SlurmJobFields, _ values: Values) -> OutputPaths? {
+    guard values[.isBatch] == "1", (job.hetJobOffset ?? 0) == 0 else { return nil }
+    // Without a pattern squeue prints, up to 23.11 at least, a name that is wrong for tasks of an array.
+    let guess = "\(job.workingDir ?? "")/slurm-\(job.jobID).out"
+    func pattern(_ field: Field) -> String? {
+      values[field].flatMap(CommandText.value).flatMap { $0 == guess ? nil : $0 }
+    }
+    var paths = OutputPaths(stdout: pattern(.stdout), stderr: pattern(.stderr))
+    // Which release has answered is not known here: where it is a newer one, no %b is left to fill in.
+    paths.mayBeFilledIn = true
+    return paths
   }
 
   private static func fields(_ values: Values) -> SlurmJobFields? {

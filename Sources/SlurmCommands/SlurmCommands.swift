@@ -40,7 +40,7 @@ public struct SlurmCommands: Sendable {
     var answer = SlurmAnswer()
     answer.askedBy = .commands
     switch request {
-    case .jobsOfUser(let uid): answer.jobs = try QueueCommand.jobs(ofUser: uid, asking)
+    case .jobsOfUser(let uid, let scope): answer.jobs = try QueueCommand.jobs(ofUser: uid, scope, asking)
     case .jobs(let ids):
       for part in Self.parts(ids) { answer.jobs += try QueueCommand.jobs(part, asking) }
     case .accountingJobs(let ids, let cluster, let uid):

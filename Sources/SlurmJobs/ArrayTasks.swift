@@ -1,10 +1,53 @@
+internal import BitCollections
+
+/// Tasks of one array, also of a very large one.
+typealias TaskSet = BitSet
+
 /// The tasks that one record of a pending array stands for, such as `0-19%4` or `1,3,5-9:2`.
 public enum ArrayTasks {
   /// More than this are left in one record: slurm.conf's MaxArraySize can be four million.
   public static let most = 100_000
+  private static let mostEver = 4_000_001
 
   /// The task ids, in order; nil if the expression is cut short (`…`), malformed or too long.
   public static func ids(in expression: String) -> [UInt32]? {
+    guard let ids = parse(expression, most: most) else { return nil }
+    return ids
+  }
+
+  /// How many they are; nil if the expression does not tell.
+  public static func count(in expression: String) -> Int? { parse(expression, most: mostEver)?.count }
+
+  /// The same without order, also of very large arrays.
+  static func set(in expression: String) -> TaskSet? {
+    parse(expression, most: mostEver).map { TaskSet($0.lazy.map { Int($0) }) }
+  }
+
+  /// As Slurm writes them: `2,5-9`.
+  static func expression(of tasks: TaskSet) -> String {
+    var parts: [String] = []
+    var range: ClosedRange<Int>?
+    func text(_ range: ClosedRange<Int>) -> String {
+      range.count == 1 ? "\(range.lowerBound)" : "\(range.lowerBound)-\(range.upperBound)"
+    }
+    for task in tasks {
+      if let known = range, task == known.upperBound + 1 {
+        range = known.lowerBound...task
+      } else {
+        if let range { parts.append(text(range)) }
+        range = task...task
+      }
+    }
+    if let range { parts.append(text(range)) }
+    return parts.joined(separator: ",")
+  }
+
+  static func union(_ left: String?, _ right: String?) -> String? {
+    guard let a = left.flatMap(set), let b = right.flatMap(set) else { return left ?? right }
+    return expression(of: a.union(b))
+  }
+
+  private static func parse(_ expression: String, most: Int) -> [UInt32]? {
     let tasks = expression.prefix { $0 != "%" }
     var ids: [UInt32] = []
     for range in tasks.split(separator: ",") {
@@ -13,22 +56,10 @@ public enum ArrayTasks {
       guard stepParts.count <= 2, bounds.count <= 2, let first = UInt32(bounds[0]),
         let last = bounds.count == 2 ? UInt32(bounds[1]) : first, first <= last,
         let step = stepParts.count == 2 ? UInt32(stepParts[1]) : 1, step > 0,
-        ids.count + Int((last - first) / step) < most
+        ids.count + Int((last - first) / step) < most, Int(last) < mostEver
       else { return nil }
       ids.append(contentsOf: stride(from: first, through: last, by: Int(step)))
     }
     return ids.isEmpty ? nil : ids
-  }
-
-  /// A record a task, of one record that stands for several.
-  public static func expand(_ record: JobRecord, tasks expression: String?) -> [JobRecord] {
-    guard let expression, let ids = ids(in: expression) else { return [record] }
-    return ids.map { id in
-      var task = record
-      task.arrayTaskID = id
-      // The record's id is that of the array; a task gets its own when it starts.
-      task.jobID = nil
-      return task
-    }
   }
 }

@@ -24,11 +24,13 @@ public struct JobConversion: Sendable {
     setTimes(&record, job)
     setExit(&record, job)
     setResources(&record, job)
-    record.stateReason = job.reason == "None" ? nil : job.reason
+    setReason(&record, job)
     record.restarts = job.restarts
+    if let paths = job.outputPaths { paths.set(&record) }
     var submitted = SubmittedJob(record: record)
     submitted.uid = job.userID
     submitted.wckey = job.wckey
+    if record.arrayTasks != nil { submitted.outputPaths = job.outputPaths }
     if let node = job.allocNode {
       submitted.allocNode = node
       submitted.allocSID = job.allocSID
@@ -36,27 +38,12 @@ public struct JobConversion: Sendable {
     return submitted
   }
 
-  /// A job; of a record that stands for waiting tasks of an array each of them, where that can be told.
-  ///
-  /// - Parameter describe: adds to the record of a task what depends on its id.
-  public func submittedJobs(
-    _ submitted: SubmittedJob, of job: SlurmJobFields,
-    describe: (inout JobRecord, UInt32) -> Void = { _, _ in }
-  ) -> [SubmittedJob] {
-    guard submitted.record.arrayTaskID == nil, let tasks = job.arrayTasks else { return [submitted] }
-    return ArrayTasks.expand(submitted.record, tasks: tasks).map { record in
-      var task = submitted
-      task.record = record
-      if let id = record.arrayTaskID, record.jobID == nil { describe(&task.record, id) }
-      return task
-    }
-  }
-
   private func identify(_ record: inout JobRecord, _ job: SlurmJobFields) {
     record.jobID = job.jobID
     if let array = job.arrayJobID {
       record.arrayJobID = array
       record.arrayTaskID = job.arrayTaskID
+      if job.arrayTaskID == nil { record.arrayTasks = job.arrayTasks }
     }
     if let leader = job.hetJobID {
       record.hetJobID = leader
@@ -94,11 +81,20 @@ public struct JobConversion: Sendable {
     record.elapsedSeconds = job.elapsed ?? max(0, (record.endTime ?? now) - start)
   }
 
+  /// Slurm keeps the reason for which a job waited when it is cancelled: it says nothing of the end.
+  private func setReason(_ record: inout JobRecord, _ job: SlurmJobFields) {
+    let isStale = record.state == .cancelled && record.startTime == nil
+    record.stateReason = isStale || job.reason == "None" ? nil : job.reason
+  }
+
   private func setExit(_ record: inout JobRecord, _ job: SlurmJobFields) {
-    guard record.hasEnded || !record.state.isActive, let status = job.exitStatus else { return }
-    record.exitCode = Int(status >> 8 & 0xFF)
-    if status & 0x7F != 0 { record.signal = Int(status & 0x7F) }
-    record.derivedExitCode = job.derivedExitStatus.map { Int($0 >> 8 & 0xFF) }
+    if record.state == .cancelled { record.cancelledBy = job.cancelledBy }
+    // What has never run has no exit code: Slurm's zero is none.
+    guard record.hasEnded || !record.state.isActive, record.startTime != nil else { return }
+    if let status = job.exitStatus { record.setExit(status) }
+    guard let derived = job.derivedExitStatus else { return }
+    record.derivedExitCode = Int(derived >> 8 & 0xFF)
+    record.derivedSignal = JobRecord.signal(of: derived)
   }
 
   private func setResources(_ record: inout JobRecord, _ job: SlurmJobFields) {
@@ -111,5 +107,19 @@ public struct JobConversion: Sendable {
     record.cpus =
       (record.tresAllocated?["cpu"] ?? record.tresRequested?["cpu"]).map { Int($0) }
       ?? job.cpuCount.map { Int($0) }
+  }
+}
+
+extension JobRecord {
+  /// Takes in a status as wait(2) gives it.
+  mutating func setExit(_ status: UInt32) {
+    exitCode = Int(status >> 8 & 0xFF)
+    signal = Self.signal(of: status)
+  }
+
+  /// The signal of a status. Beyond Linux's 64 signals stand marks of Slurm's own: 125 for a job out of memory.
+  static func signal(of status: UInt32) -> Int? {
+    let signal = Int(status & 0x7F)
+    return (1...64).contains(signal) ? signal : nil
   }
 }

@@ -178,10 +178,49 @@ public struct JobDetection: Sendable {
     switch origin {
     case .other: return true
     case .command: return false
-    // What the command starts here inherits the tag: a job without one was submitted by another,
-    // unless a wckey was asked for in its place.
-    case .unknown: return tag != nil && (job.wckey ?? "").isEmpty && job.allocSID != nil
+    // What the command starts here inherits the tag. An environment made anew has lost it, and the session may have
+    // gone since: then what sbatch said of the job stands. In a session that others share they can have submitted it.
+    case .unknown:
+      let mayHaveLostTag = isNamedBySbatch(job) && job.allocSID != sharedSession
+      return tag != nil && (job.wckey ?? "").isEmpty && job.allocSID != nil && !mayHaveLostTag
     case .otherHost: return false
     }
+  }
+
+  /// The command printed its id in the words of sbatch, srun or salloc. A bare number says less: it is also what squeue
+  /// prints, and what a job without the tag is then is another's.
+  private func isNamedBySbatch(_ job: SubmittedJob) -> Bool {
+    believableMentions(of: job).contains { $0.mention.form == .sentence }
+  }
+
+  // MARK: What is to be asked for
+
+  /// The jobs that can be this command's.
+  ///
+  /// - Parameters:
+  ///   - known: ids of those that are.
+  ///   - skew: seconds that the controller's clock is ahead of ours.
+  ///   - otherSessions: those that were found not to be the command's.
+  public func scope(known: Set<UInt32>, skew: Double, otherSessions: Set<UInt32>) -> JobScope {
+    var scope = JobScope()
+    if let tag { scope.tags = [tag] }
+    scope.ids = known.union(mentionedIDs)
+    // The clock of the controller is not known before its first answer.
+    scope.since = Int(saturating: (runStart + skew - Self.tolerance).rounded(.down) - Self.longestSkew)
+    scope.otherSessions = otherSessions.subtracting(sessions.keys)
+    return scope
+  }
+
+  /// Seconds that the clocks of two hosts may differ without a job being missed.
+  private static let longestSkew = 300.0
+
+  /// Whether the session of a job is known not to be the command's, so that no job of it is.
+  public func isOfOtherSession(_ job: SubmittedJob, skew: Double, owner: (UInt32, Double) -> SessionOwner)
+    -> Bool
+  {
+    guard let sid = job.allocSID, sessions[sid] == nil, sid != sharedSession,
+      let submit = job.record.submitTime.map({ Double($0) - skew })
+    else { return false }
+    return origin(of: job, submit: submit, owner: owner) == .other
   }
 }

@@ -9,9 +9,11 @@ public struct JobLedger: Sendable {
     var cluster: String?
     var id: UInt32
     var task: UInt32?
+    /// The record for all tasks of a very large array that were cancelled while they waited.
+    var isCancelledPart = false
   }
 
-  private var entries: OrderedDictionary<Key, JobRecord> = [:]
+  var entries: OrderedDictionary<Key, JobRecord> = [:]
   /// Jobs that the command named but did not submit, by id, with the reason for thinking so.
   public private(set) var doubts: OrderedDictionary<UInt32, String> = [:]
   private static let mostDoubts = 100
@@ -24,6 +26,14 @@ public struct JobLedger: Sendable {
   private static let mostAbsences = 3
   /// Seconds.
   private static let longestAbsence = 10.0
+  /// What slurmctld listed in its last answer: of these it has the word. Empty while it does not answer.
+  private var listed: Set<Key> = []
+  /// Of arrays whose waiting tasks have left slurmctld's records: accounting is asked before they count as cancelled.
+  var vanished: Set<Key> = []
+  /// Of arrays that stay one record: the tasks that waited when slurmctld answered last.
+  var largeArrays: [Key: TaskSet] = [:]
+  /// Seconds that slurmctld keeps a job that has ended; nil while it is not known.
+  public var minJobAge: Int?
 
   public init() {}
 
@@ -44,6 +54,11 @@ public struct JobLedger: Sendable {
   }
 
   public var isEmpty: Bool { entries.isEmpty }
+
+  /// The ids of the jobs, and those of their arrays and heterogeneous jobs.
+  public var ids: Set<UInt32> {
+    Set(entries.values.flatMap { [$0.jobID, $0.arrayJobID, $0.hetJobID].compactMap { $0 } })
+  }
 
   /// The job has left slurmctld, and slurmdbd cannot tell what became of it: this will not change by waiting.
   public func isLost(_ record: JobRecord) -> Bool {
@@ -67,45 +82,54 @@ public struct JobLedger: Sendable {
     evidence: (SubmittedJob) -> Set<JobEvidence>, doubt: (SubmittedJob) -> String? = { _ in nil }
   ) -> Bool {
     var hasChanged = false
+    let arrays = knownArrays
+    let answer = markingArrays(answer, arrays)
+    if source == .slurmctld { listed = [] }
     for job in answer.jobs {
       guard let key = Self.key(of: job.record), !isDivided(job.record) else { continue }
-      var found = evidence(job)
-      if source == .slurmdbd, found == [.output], isRefuted(job.record) { found = [] }
-      if let known = entries[key], Self.isOlder(job.record, than: known) {
-        // Of an earlier run of a requeued job, or of another job that had the id before.
+      var found = self.evidence(of: job, source, evidence)
+      // A task is the command's if its array is.
+      if found.isEmpty, let array = entries[JobLedger.Key(cluster: key.cluster, id: key.id)], key.isOfArray {
+        found = Set(array.detectedBy)
+      }
+      guard job.record.arrayTasks != nil else {
+        hasChanged = take(job.record, key, found, source, at: time) || hasChanged
+        note(doubt, about: job, key, found, source)
         continue
-      } else if let known = entries[key], Self.isSameJob(known, job.record) {
-        let merged = Self.merge(known, job.record, from: source, at: time, found)
-        if !Self.isEqual(known, merged) { hasChanged = true }
-        entries[key] = merged
-      } else if !found.isEmpty {
-        var record = job.record
-        record.source = source
-        record.lastSeen = time
-        record.detectedBy = found.sorted()
-        entries[key] = record
-        dropDoubts(of: record)
-        hasChanged = true
-      } else if entries[key] == nil, let reason = doubt(job), !isClaimed(job.record) {
-        note(reason, against: job.record, from: source)
+      }
+      // Whose it is is decided before it is unfolded: others' arrays can be very large.
+      if found.isEmpty, !arrays.contains(key.array) {
+        note(doubt, about: job, key, found, source)
+        continue
+      }
+      for record in job.unfolded {
+        guard let key = Self.key(of: record) else { continue }
+        hasChanged = take(record, key, found, source, at: time) || hasChanged
       }
     }
-    if source == .slurmctld { removeSplitRecords(answer) }
+    hasChanged = settleWaitingTasks(answer, source, arrays, at: time) || hasChanged
+    if source == .slurmctld { removeSplitRecords() }
     return hasChanged
   }
 
+  /// slurmctld has not answered: it does not have the word any more.
+  public mutating func noteSilence() { listed = [] }
+
+  func isListed(_ key: Key) -> Bool { listed.contains(key) }
+
   /// Ids of jobs that slurmctld did not list, though they had not ended when last seen: for slurmdbd.
   ///
-  /// - Parameter withUsage: also jobs that have ended and whose use of resources is not known yet.
+  /// - Parameter withUsage: also jobs that have ended and of which accounting knows more.
   public func idsToLookUp(
     notIn answer: SlurmAnswer?, cluster: String?, withUsage: Bool
   ) -> [UInt32] {
-    let listed = Set((answer?.jobs ?? []).compactMap { Self.key(of: $0.record) })
+    let listed = answer.map { keys(of: $0) } ?? []
     var ids: Set<UInt32> = []
     for (key, record) in entries where cluster == nil || key.cluster == nil || key.cluster == cluster {
       let isMissing = !listed.contains(key) && !record.hasEnded
-      let lacksUsage = withUsage && record.hasEnded && record.cpuSeconds == nil && record.startTime != nil
-      if isMissing || lacksUsage, let id = record.arrayJobID ?? record.hetJobID ?? record.jobID {
+      if isMissing || withUsage && record.lacksUse,
+        let id = record.arrayJobID ?? record.hetJobID ?? record.jobID
+      {
         ids.insert(id)
       }
     }
@@ -133,7 +157,7 @@ public struct JobLedger: Sendable {
   public mutating func noteAbsences(
     from answer: SlurmAnswer, cluster: String?, askedAt start: Double, at time: Double
   ) {
-    let listed = Set(answer.jobs.compactMap { Self.key(of: $0.record) })
+    let listed = keys(of: answer)
     lastAbsence = time
     for (key, record) in entries where cluster == nil || key.cluster == nil || key.cluster == cluster {
       if record.hasEnded || listed.contains(key) || (record.lastSeen ?? 0) >= start {
@@ -145,7 +169,58 @@ public struct JobLedger: Sendable {
     }
   }
 
+  // MARK: One record
+
+  private func evidence(
+    of job: SubmittedJob, _ source: JobSource, _ evidence: (SubmittedJob) -> Set<JobEvidence>
+  ) -> Set<JobEvidence> {
+    let found = evidence(job)
+    return source == .slurmdbd && found == [.output] && isRefuted(job.record) ? [] : found
+  }
+
+  private mutating func take(
+    _ new: JobRecord, _ key: Key, _ found: Set<JobEvidence>, _ source: JobSource, at time: Double
+  ) -> Bool {
+    if source == .slurmctld { listed.insert(key) }
+    if let known = entries[key] {
+      // Of an earlier run of a requeued job, or of another job that had the id before.
+      if Self.isOlder(new, than: known) {
+        entries[key]?.addRuns(of: new)
+        return entries[key]?.runs != known.runs
+      }
+      if Self.isSameJob(known, new) {
+        let isListed = source == .slurmdbd && known.source == .slurmctld && listed.contains(key)
+        let merging = JobMerging(
+          known: known, new: new, from: source, isRequeued: Self.isRequeued(new, after: known),
+          controllerHasIt: isListed)
+        var merged = merging.merged
+        if key.isCancelledPart { merged.arrayTasks = ArrayTasks.union(known.arrayTasks, new.arrayTasks) }
+        merged.lastSeen = time
+        merged.stale = false
+        merged.detectedBy = Set(known.detectedBy).union(found).sorted()
+        entries[key] = merged
+        return !Self.isEqual(known, merged)
+      }
+    }
+    guard !found.isEmpty else { return false }
+    var record = new
+    record.source = source
+    record.lastSeen = time
+    record.detectedBy = found.sorted()
+    entries[key] = record
+    dropDoubts(of: record)
+    return true
+  }
+
   // MARK: Doubts
+
+  private mutating func note(
+    _ doubt: (SubmittedJob) -> String?, about job: SubmittedJob, _ key: Key, _ found: Set<JobEvidence>,
+    _ source: JobSource
+  ) {
+    guard found.isEmpty, entries[key] == nil, let reason = doubt(job), !isClaimed(job.record) else { return }
+    note(reason, against: job.record, from: source)
+  }
 
   private mutating func note(_ reason: String, against record: JobRecord, from source: JobSource) {
     guard let id = record.jobID ?? record.arrayJobID else { return }
@@ -173,11 +248,28 @@ public struct JobLedger: Sendable {
 
   // MARK: Identity
 
-  private static func key(of record: JobRecord) -> Key? {
+  static func key(of record: JobRecord) -> Key? {
     if let array = record.arrayJobID, array != 0 {
-      return Key(cluster: record.cluster, id: array, task: record.arrayTaskID)
+      let isCancelledPart = record.arrayTasks != nil && record.state == .cancelled
+      return Key(
+        cluster: record.cluster, id: array, task: record.arrayTaskID, isCancelledPart: isCancelledPart)
     }
     return record.jobID.map { Key(cluster: record.cluster, id: $0, task: nil) }
+  }
+
+  /// Of the jobs of an answer; of arrays that are not known here the tasks are not counted out.
+  func keys(of answer: SlurmAnswer) -> Set<Key> {
+    let arrays = knownArrays
+    var keys: Set<Key> = []
+    for job in answer.jobs {
+      guard let key = Self.key(of: job.record) else { continue }
+      keys.insert(key)
+      guard let tasks = job.record.arrayTasks, arrays.contains(key.array) else { continue }
+      for task in ArrayTasks.ids(in: tasks) ?? [] {
+        keys.insert(Key(cluster: key.cluster, id: key.id, task: task))
+      }
+    }
+    return keys
   }
 
   private static func isOlder(_ new: JobRecord, than known: JobRecord) -> Bool {
@@ -193,43 +285,8 @@ public struct JobLedger: Sendable {
       && ((new.restarts ?? 0) > (known.restarts ?? 0) || (new.restarts == nil && !known.hasEnded))
   }
 
-  /// Accounting has one record for the waiting tasks of an array; the controller has told them apart.
-  private func isDivided(_ record: JobRecord) -> Bool {
-    guard let array = record.arrayJobID, record.arrayTaskID == nil else { return false }
-    return entries.keys.contains { $0.id == array && $0.task != nil && $0.cluster == record.cluster }
-  }
-
-  /// An array's record for its waiting tasks, where they could not be told apart, goes when they start.
-  private mutating func removeSplitRecords(_ answer: SlurmAnswer) {
-    let listed = Set(answer.jobs.compactMap { Self.key(of: $0.record) })
-    entries.removeAll { key, record in
-      record.arrayJobID != nil && key.task == nil && !record.hasEnded && !listed.contains(key)
-    }
-  }
-
-  // MARK: Merging
-
-  private static func merge(
-    _ known: JobRecord, _ new: JobRecord, from source: JobSource, at time: Double,
-    _ found: Set<JobEvidence>
-  ) -> JobRecord {
-    // The controller's last word on how a job ended is more exact than the database's: there a
-    // cancelled or timed-out job has exit code 0.
-    let isRequeued =
-      (new.restarts ?? 0) > (known.restarts ?? 0) || isOlder(known, than: new)
-    let keepsState =
-      source == .slurmdbd && known.source == .slurmctld && known.hasEnded && !isRequeued
-    var merged = keepsState ? known : new
-    let other = keepsState ? new : known
-    if !isRequeued { merged.fillTimes(from: other, statesAgree: known.state == new.state) }
-    merged.fillDescription(from: other)
-    // slurmdbd counts the runs that it has been told of, which can be late.
-    merged.restarts = [known.restarts, new.restarts].compactMap { $0 }.max()
-    merged.source = keepsState ? known.source : source
-    merged.lastSeen = time
-    merged.stale = false
-    merged.detectedBy = Set(known.detectedBy).union(found).sorted()
-    return merged
+  private static func isRequeued(_ new: JobRecord, after known: JobRecord) -> Bool {
+    (new.restarts ?? 0) > (known.restarts ?? 0) || isOlder(known, than: new)
   }
 
   private static func isEqual(_ left: JobRecord, _ right: JobRecord) -> Bool {
@@ -243,46 +300,5 @@ public struct JobLedger: Sendable {
       right.elapsedSeconds = nil
     }
     return left == right
-  }
-}
-
-extension JobRecord {
-  /// Takes over what belongs to one run of the job and is not known here.
-  fileprivate mutating func fillTimes(from other: JobRecord, statesAgree: Bool) {
-    eligibleTime = eligibleTime ?? other.eligibleTime
-    startTime = startTime ?? other.startTime
-    maxRSSBytes = maxRSSBytes ?? other.maxRSSBytes
-    cpuSeconds = cpuSeconds ?? other.cpuSeconds
-    nodeList = nodeList ?? other.nodeList
-    tresAllocated = tresAllocated ?? other.tresAllocated
-    guard statesAgree else { return }
-    endTime = endTime ?? other.endTime
-    elapsedSeconds = elapsedSeconds ?? other.elapsedSeconds
-    exitCode = exitCode ?? other.exitCode
-    signal = signal ?? other.signal
-    derivedExitCode = derivedExitCode ?? other.derivedExitCode
-    stateReason = stateReason ?? other.stateReason
-  }
-
-  /// Takes over what describes the job, whichever of its runs.
-  fileprivate mutating func fillDescription(from other: JobRecord) {
-    jobID = jobID ?? other.jobID
-    hetJobID = hetJobID ?? other.hetJobID
-    hetJobOffset = hetJobOffset ?? other.hetJobOffset
-    name = name ?? other.name
-    user = user ?? other.user
-    account = account ?? other.account
-    partition = partition ?? other.partition
-    qos = qos ?? other.qos
-    timeLimitSeconds = timeLimitSeconds ?? other.timeLimitSeconds
-    nodeCount = nodeCount ?? other.nodeCount
-    cpus = cpus ?? other.cpus
-    tresRequested = tresRequested ?? other.tresRequested
-    memoryRequestedBytes = memoryRequestedBytes ?? other.memoryRequestedBytes
-    workingDir = workingDir ?? other.workingDir
-    stdoutPath = stdoutPath ?? other.stdoutPath
-    stderrPath = stderrPath ?? other.stderrPath
-    submitLine = submitLine ?? other.submitLine
-    dependency = dependency ?? other.dependency
   }
 }

@@ -11,6 +11,9 @@ public struct JobRecord: Codable, Sendable, Equatable {
   public var jobID: UInt32?
   public var arrayJobID: UInt32?
   public var arrayTaskID: UInt32?
+  /// The tasks that this record stands for, such as `0-199999%4`: waiting ones of an array that is too large for a
+  /// record each. Nil for any other job.
+  public var arrayTasks: String?
   public var hetJobID: UInt32?
   public var hetJobOffset: UInt32?
   public var name: String?
@@ -28,8 +31,11 @@ public struct JobRecord: Codable, Sendable, Equatable {
   public var exitCode: Int?
   /// The signal that ended it.
   public var signal: Int?
-  /// The highest exit code of the job's steps.
+  /// The highest exit code of the job's steps, and the signal that ended the step of it.
   public var derivedExitCode: Int?
+  public var derivedSignal: Int?
+  /// The id of the user that cancelled it, from accounting.
+  public var cancelledBy: UInt32?
   /// How often it was requeued.
   public var restarts: Int?
 
@@ -53,6 +59,9 @@ public struct JobRecord: Codable, Sendable, Equatable {
   public var memoryRequestedBytes: Int64?
   /// The largest resident set of any task, from accounting.
   public var maxRSSBytes: Int64?
+  /// All tasks of the steps that ran at the same time, at the moment at which these are the most: the sum of each
+  /// task's largest resident set, from accounting. So it is at least what the job had at once.
+  public var maxRSSAllTasksBytes: Int64?
   /// User and system time of all steps, from accounting.
   public var cpuSeconds: Double?
 
@@ -61,6 +70,9 @@ public struct JobRecord: Codable, Sendable, Equatable {
   public var stderrPath: String?
   public var submitLine: String?
   public var dependency: String?
+
+  /// Runs of it that a requeue has ended, the first one first, from accounting. Nil if there are none.
+  public var runs: [JobRun]?
 
   /// Which layers found it: `tag`, `session`, `output`.
   public var detectedBy: [JobEvidence] = []
@@ -78,6 +90,7 @@ public struct JobRecord: Codable, Sendable, Equatable {
     case jobID = "job_id"
     case arrayJobID = "array_job_id"
     case arrayTaskID = "array_task_id"
+    case arrayTasks = "array_tasks"
     case hetJobID = "het_job_id"
     case hetJobOffset = "het_job_offset"
     case name, user, account, partition, qos, state
@@ -86,6 +99,8 @@ public struct JobRecord: Codable, Sendable, Equatable {
     case exitCode = "exit_code"
     case signal
     case derivedExitCode = "derived_exit_code"
+    case derivedSignal = "derived_signal"
+    case cancelledBy = "cancelled_by_uid"
     case restarts
     case submitTime = "submit_time"
     case eligibleTime = "eligible_time"
@@ -100,12 +115,13 @@ public struct JobRecord: Codable, Sendable, Equatable {
     case tresAllocated = "tres_allocated"
     case memoryRequestedBytes = "memory_requested_bytes"
     case maxRSSBytes = "max_rss_bytes"
+    case maxRSSAllTasksBytes = "max_rss_all_tasks_bytes"
     case cpuSeconds = "cpu_seconds"
     case workingDir = "working_dir"
     case stdoutPath = "stdout_path"
     case stderrPath = "stderr_path"
     case submitLine = "submit_line"
-    case dependency
+    case dependency, runs
     case detectedBy = "detected_by"
     case source
     case lastSeen = "last_seen"
@@ -144,6 +160,7 @@ extension JobRecord {
   /// As squeue prints it: `118`, `118_4` for an array task, `118+1` for a heterogeneous component.
   public var displayID: String {
     if let arrayJobID, let arrayTaskID { return "\(arrayJobID)_\(arrayTaskID)" }
+    if let arrayJobID, let arrayTasks { return "\(arrayJobID)_[\(arrayTasks.prefix(40))]" }
     if let hetJobID, let hetJobOffset { return "\(hetJobID)+\(hetJobOffset)" }
     return jobID.map(String.init) ?? arrayJobID.map { "\($0)_?" } ?? "?"
   }
@@ -155,10 +172,25 @@ extension JobRecord {
     return isBeyond ? nil : max(0, wait)
   }
 
-  /// `exit 3`, `signal 9`, or the reason that Slurm gives.
+  /// How many jobs or array tasks this stands for.
+  public var taskCount: Int { arrayTasks.flatMap(ArrayTasks.count) ?? 1 }
+
+  /// It ended without success, or a step of it did though the script went on.
+  public var needsAttention: Bool { state.isFailure || hasFailedStep }
+
+  /// The script ended well, and a step of it did not.
+  public var hasFailedStep: Bool {
+    state == .completed && ((derivedSignal ?? 0) != 0 || (derivedExitCode ?? 0) != 0)
+  }
+
+  /// `exit 3`, `signal 9`, `a step: signal 9`, or the reason that Slurm gives.
   public var failureText: String? {
     if let signal, signal != 0 { return "signal \(signal)" }
     if let exitCode, exitCode != 0 { return "exit \(exitCode)" }
+    if hasFailedStep {
+      if let derivedSignal, derivedSignal != 0 { return "a step: signal \(derivedSignal)" }
+      return "a step: exit \(derivedExitCode ?? 0)"
+    }
     return stateReason
   }
 }

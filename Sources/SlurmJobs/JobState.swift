@@ -50,7 +50,8 @@ public struct JobState: RawRepresentable, Hashable, Codable, Sendable, CustomStr
 /// The flags above the base state (`JOB_…` of slurm.h), by name. Which there are depends on the release.
 public enum JobStateFlag {
   public static let completing = "COMPLETING"
+  public static let requeue = "REQUEUE"
 
   /// With one of these, a job that has ended goes on: its processes are not gone, or it will run again.
-  public static let goingOn: Set<String> = [completing, "REQUEUE", "REQUEUE_HOLD", "REQUEUE_FED"]
+  public static let goingOn: Set<String> = [completing, requeue, "REQUEUE_HOLD", "REQUEUE_FED"]
 }

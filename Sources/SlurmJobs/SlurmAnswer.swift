@@ -31,6 +31,9 @@ public struct SlurmAnswer: Codable, Sendable, Equatable {
 }
 
 /// A job with where it was submitted from: what detection looks at, and info.json does not show.
+///
+/// The waiting tasks of an array are one of these, with `arrayTasks` in the record, as Slurm has them: whose they are
+/// is decided before they are unfolded.
 public struct SubmittedJob: Codable, Sendable, Equatable {
   public var record: JobRecord
   public var uid: UInt32?
@@ -38,6 +41,8 @@ public struct SubmittedJob: Codable, Sendable, Equatable {
   /// The session and the host (by Slurm's name for its address) of the submitting process.
   public var allocSID: UInt32?
   public var allocNode: String?
+  /// What the paths of waiting tasks are made of.
+  public var outputPaths: OutputPaths?
 
   public init(record: JobRecord) { self.record = record }
 
@@ -45,6 +50,21 @@ public struct SubmittedJob: Codable, Sendable, Equatable {
     case record, uid, wckey
     case allocSID = "alloc_sid"
     case allocNode = "alloc_node"
+    case outputPaths = "output_paths"
+  }
+
+  /// The job; of waiting tasks of an array each of them, where they are not too many.
+  public var unfolded: [JobRecord] {
+    guard let tasks = record.arrayTasks, let ids = ArrayTasks.ids(in: tasks) else { return [record] }
+    return ids.map { id in
+      var task = record
+      task.arrayTasks = nil
+      task.arrayTaskID = id
+      // The record's id is that of the array; a task gets its own when it starts.
+      task.jobID = nil
+      outputPaths?.set(&task)
+      return task
+    }
   }
 }
 

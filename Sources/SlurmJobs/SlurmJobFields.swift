@@ -16,6 +16,8 @@ public struct SlurmJobFields: Sendable, Equatable {
   /// As wait(2) gives it.
   public var exitStatus: UInt32?
   public var derivedExitStatus: UInt32?
+  /// The user that cancelled it.
+  public var cancelledBy: UInt32?
   public var restarts: Int?
 
   public var submitTime: Int?
@@ -46,6 +48,8 @@ public struct SlurmJobFields: Sendable, Equatable {
   public var workingDir: String?
   public var submitLine: String?
   public var dependency: String?
+  /// Nil for jobs that have no files of output of their own: of srun and salloc, and later heterogeneous components.
+  public var outputPaths: OutputPaths?
 
   public init(jobID: UInt32, state: JobState) {
     self.jobID = jobID
@@ -59,15 +63,18 @@ public struct SlurmStepFields: Sendable, Equatable {
   public var isBatch: Bool
   /// As wait(2) gives it.
   public var exitStatus: UInt32?
+  public var startTime: Int?
+  /// Nil while it runs.
+  public var endTime: Int?
   /// User and system time.
   public var cpuSeconds: Double
   /// The largest resident set of any task.
   public var maxRSSBytes: Int64?
+  /// The sum of its tasks' largest resident sets.
+  public var totalRSSBytes: Int64?
 
-  public init(isBatch: Bool, exitStatus: UInt32?, cpuSeconds: Double, maxRSSBytes: Int64?) {
+  public init(isBatch: Bool, cpuSeconds: Double) {
     self.isBatch = isBatch
-    self.exitStatus = exitStatus
     self.cpuSeconds = cpuSeconds
-    self.maxRSSBytes = maxRSSBytes
   }
 }

@@ -1,7 +1,7 @@
 /// A question to `duct-slurm`: one a process, as JSON on its standard input.
 public enum SlurmRequest: Sendable, Equatable {
-  /// All jobs of a user that slurmctld knows (slurm_load_job_user).
-  case jobsOfUser(uid: UInt32)
+  /// The jobs of a user that slurmctld knows (slurm_load_job_user); all, or those of a scope.
+  case jobsOfUser(uid: UInt32, scope: JobScope? = nil)
   /// Jobs by id from slurmctld (slurm_load_job for one, else slurm_load_jobs).
   case jobs(ids: [UInt32])
   /// Jobs by id from slurmdbd, with their steps; all or those of a user.
@@ -30,12 +30,15 @@ public enum SlurmRequest: Sendable, Equatable {
 }
 
 extension SlurmRequest: Codable {
-  private enum CodingKeys: String, CodingKey { case query, uid, ids, cluster, since, tag }
+  private enum CodingKeys: String, CodingKey { case query, uid, ids, cluster, since, tag, scope }
 
   public init(from decoder: any Decoder) throws {
     let values = try decoder.container(keyedBy: CodingKeys.self)
     switch try values.decode(String.self, forKey: .query) {
-    case "jobs_of_user": self = .jobsOfUser(uid: try values.decode(UInt32.self, forKey: .uid))
+    case "jobs_of_user":
+      self = .jobsOfUser(
+        uid: try values.decode(UInt32.self, forKey: .uid),
+        scope: try values.decodeIfPresent(JobScope.self, forKey: .scope))
     case "jobs": self = .jobs(ids: try values.decode([UInt32].self, forKey: .ids))
     case "accounting_jobs":
       self = .accountingJobs(
@@ -60,7 +63,9 @@ extension SlurmRequest: Codable {
     var values = encoder.container(keyedBy: CodingKeys.self)
     try values.encode(name, forKey: .query)
     switch self {
-    case .jobsOfUser(let uid): try values.encode(uid, forKey: .uid)
+    case .jobsOfUser(let uid, let scope):
+      try values.encode(uid, forKey: .uid)
+      try values.encodeIfPresent(scope, forKey: .scope)
     case .jobs(let ids): try values.encode(ids, forKey: .ids)
     case .accountingJobs(let ids, let cluster, let uid):
       try values.encode(ids, forKey: .ids)

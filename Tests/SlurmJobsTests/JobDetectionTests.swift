@@ -127,13 +127,21 @@ import Testing
     #expect(evidence(mentioning(), job(), owner: { _, _ in .other }) == [])
     // With the tag of another run.
     #expect(evidence(mentioning(), job(wckey: "duct-other")) == [])
-    // Without our tag, though all that the command starts here inherits it.
-    #expect(evidence(mentioning(tag: "duct-me"), job()) == [])
-    let why = mentioning(tag: "duct-me").doubt(about: job(), skew: 0, owner: gone)
-    #expect(why == "it lacks the tag of this run")
+    // Without our tag, though all that the command starts here inherits it: squeue prints numbers too.
+    var numbers = mentioning(.number, tag: "duct-me")
+    numbers.hasSeenSbatch = true
+    #expect(evidence(numbers, job()) == [])
+    #expect(numbers.doubt(about: job(), skew: 0, owner: gone) == "it lacks the tag of this run")
     #expect(
       mentioning().doubt(about: job(), skew: 0, owner: { _, _ in .other })?.contains("session 77") == true)
     #expect(mentioning().doubt(about: job(6), skew: 0, owner: gone) == nil)
+  }
+
+  @Test func submittedWithAnEnvironmentMadeAnew() {
+    // `env -i setsid sh -c 'sbatch …'`: neither tag nor session are left, but sbatch's own words are.
+    #expect(evidence(mentioning(tag: "duct-me"), job()) == [.output])
+    #expect(evidence(mentioning(tag: "duct-me"), job(wckey: "duct-other")) == [])
+    #expect(evidence(mentioning(tag: "duct-me"), job(after: -60)) == [])
   }
 
   @Test func printedAndSubmittedElsewhereForTheCommand() {

@@ -128,13 +128,14 @@ import Testing
           $0.restarts = 0
           $0.maxRSSBytes = 1000
           $0.cpuSeconds = 2.5
+          $0.cancelledBy = 0
           $0.submitLine = "sbatch x"
         }
       ], .slurmdbd, at: 9)
     let merged = ledger.jobs[0]
     #expect(merged.signal == 15)
     #expect(merged.stateReason == "TimeLimit")
-    #expect(merged.maxRSSBytes == 1000)
+    #expect(merged.maxRSSBytes == 1000 && merged.cancelledBy == 0)
     #expect(merged.cpuSeconds == 2.5)
     #expect(merged.submitLine == "sbatch x")
     #expect(merged.stdoutPath == "/out")
@@ -147,6 +148,7 @@ import Testing
     apply([job(1, .running) { $0.startTime = 100 }, job(2, .running)])
     let later = answer([job(2, .running)])
     #expect(ledger.idsToLookUp(notIn: later, cluster: "one", withUsage: false) == [1])
+    apply([job(2, .running)])
     apply([job(1, .failed) { $0.exitCode = 2 }], .slurmdbd)
     #expect(ledger.jobs[0].state == .failed)
     #expect(ledger.jobs[0].source == .slurmdbd)
@@ -193,6 +195,7 @@ import Testing
 
   @Test mutating func restartsDoNotGoDown() {
     apply([job(1, .running, submit: 200) { $0.restarts = 2 }])
+    apply([])
     apply([job(1, .completed, submit: 200) { $0.restarts = 1 }], .slurmdbd)
     #expect(ledger.jobs.map(\.restarts) == [2])
     #expect(ledger.jobs.map(\.state) == [.completed])
@@ -202,6 +205,7 @@ import Testing
     // Seen at the moment at which it was put back into the queue.
     apply([job(1, .nodeFail) { $0.stateFlags = ["REQUEUE"] }])
     #expect(!ledger.jobs[0].hasEnded && ledger.hasActiveJobs)
+    ledger.noteSilence()
     apply([job(1, .completed)], .slurmdbd)
     #expect(ledger.jobs.map(\.state) == [.completed])
     // Ended for slurmctld, and requeued by hand before it was looked at again.

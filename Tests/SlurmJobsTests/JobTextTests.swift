@@ -19,11 +19,41 @@ import Testing
     var record = JobRecord(state: .pending)
     record.jobID = 12
     record.arrayJobID = 12
-    let tasks = ArrayTasks.expand(record, tasks: "0-1%1")
+    record.arrayTasks = "0-1%1"
+    let tasks = SubmittedJob(record: record).unfolded
     #expect(tasks.map(\.arrayTaskID) == [0, 1])
-    #expect(tasks.allSatisfy { $0.jobID == nil && $0.arrayJobID == 12 })
+    #expect(tasks.allSatisfy { $0.jobID == nil && $0.arrayJobID == 12 && $0.arrayTasks == nil })
     #expect(tasks[1].displayID == "12_1")
-    #expect(ArrayTasks.expand(record, tasks: "1,...") == [record])
+    record.arrayTasks = "1,..."
+    #expect(SubmittedJob(record: record).unfolded == [record])
+    #expect(record.displayID == "12_[1,...]")
+  }
+
+  @Test func setsAreWrittenAsSlurmWritesThem() throws {
+    for text in ["0", "0-3", "1,3,5-7", "0-3999999", "2,4,6,8"] {
+      let tasks = try #require(ArrayTasks.set(in: text))
+      #expect(ArrayTasks.expression(of: tasks) == text)
+    }
+    #expect(ArrayTasks.count(in: "0-199999%4") == 200_000)
+    #expect(ArrayTasks.set(in: "0-4000001") == nil && ArrayTasks.count(in: "1,...") == nil)
+  }
+}
+
+@Suite struct JobScopeTests {
+  @Test func whatCanBeMeant() {
+    var scope = JobScope()
+    (scope.tags, scope.ids, scope.since, scope.otherSessions) = (["duct-a"], [7], 100, [9])
+    func contains(_ ids: [UInt32], _ submit: Int64, sid: UInt32 = 1, _ wckey: String? = nil) -> Bool {
+      scope.contains(ids: ids, submit: submit, sid: sid, wckey: { wckey })
+    }
+    #expect(contains([1, 0, 0], 100) && !contains([1, 0, 0], 99))
+    #expect(contains([1, 7, 0], 5), "a task of an array that is known")
+    #expect(contains([1, 0, 0], 5, sid: 9, "duct-a") && contains([1, 0, 0], 5, "*duct-a"))
+    #expect(!contains([1, 0, 0], 200, "duct-b"), "another run's")
+    #expect(contains([1, 0, 0], 200, "mine"))
+    #expect(!contains([1, 0, 0], 200, sid: 9))
+    scope.since = nil
+    #expect(!contains([1, 0, 0], 200) && contains([7, 0, 0], 200))
   }
 }
 

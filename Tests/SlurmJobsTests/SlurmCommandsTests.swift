@@ -104,30 +104,8 @@ import Testing
       CommandText.inOrder("billing=2,cpu=2,gres/gpu=1,mem=1G,node=1")
         == "cpu=2,mem=1G,node=1,billing=2,gres/gpu=1")
     #expect(CommandText.state("CANCELLED by 0") == (.cancelled, []))
+    #expect(CommandText.canceller("CANCELLED by 0") == 0 && CommandText.canceller("CANCELLED") == nil)
     #expect(CommandText.state("COMPLETING") == (.running, ["COMPLETING"]))
     #expect(CommandText.state("REQUEUED") == (.pending, ["REQUEUE"]))
-  }
-
-  @Test func pathsOfOutput() {
-    func paths(_ pattern: String, task: UInt32? = nil, of id: UInt32? = 17) -> String? {
-      var job = SlurmJobFields(jobID: 18, state: .pending)
-      job.arrayJobID = id == nil ? nil : 18
-      job.arrayTaskID = id == 17 ? 4 : nil
-      (job.workingDir, job.userName, job.name) = ("/w", "me", "n%a")
-      var record = JobRecord(state: .pending)
-      let paths = OutputPaths(job, stdout: pattern, stderr: "")
-      if let task { paths.set(&record, task: task) } else { paths.set(&record) }
-      return record.stdoutPath
-    }
-    #expect(paths("/w/slurm-18.out") == "/w/slurm-18_4.out", "squeue's guess is wrong for tasks")
-    #expect(paths("/w/slurm-18.out", of: nil) == "/w/slurm-18.out")
-    #expect(paths("/w/%A/%a-%j-%u-%x-%N-%%.txt") == "/w/18/4-18-me-n%a-%N-%%.txt")
-    #expect(paths("/w/o%a.txt", task: 7, of: 0) == "/w/o7.txt")
-    #expect(paths("/w/slurm-18.out", task: 7, of: 0) == "/w/slurm-18_7.out")
-    #expect(paths("/w/o%j.txt", task: 7, of: 0) == nil, "the id is not known yet")
-    // As later releases print them.
-    #expect(paths("/w/slurm-18_4294967294.out", task: 7, of: 0) == "/w/slurm-18_7.out")
-    #expect(paths("/w/o-18-4294967294.out", task: 7, of: 0) == nil, "it may be %j")
-    #expect(paths("/w/o-4294967294.out", task: 7, of: 0) == "/w/o-7.out")
   }
 }

@@ -62,7 +62,7 @@ extension OnSlurm {
       let other = try await submit("-J other", "-H", "--array=1-3", "--wrap", "true")
       let both = try await ask(.jobs(ids: [id, other, 4_000_000]))
       #expect(
-        both.jobs.map(\.record.displayID).sorted()
+        both.jobs.flatMap(\.unfolded).map(\.displayID).sorted()
           == ["\(id)", "\(other)_1", "\(other)_2", "\(other)_3"].sorted())
       #expect(try await ask(.jobs(ids: [4_000_000])).jobs == [])
       #expect(try await ask(.jobsOfUser(uid: 54321)).jobs == [])

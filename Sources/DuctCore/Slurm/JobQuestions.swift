@@ -34,7 +34,7 @@ extension JobWatcher {
   func poll(until deadline: MonotonicInstant) -> PollOutcome {
     let start = WallTime.now.seconds
     let asked = MonotonicInstant.now
-    let answer = ask(.jobsOfUser(uid: getuid()), until: deadline)
+    let answer = ask(jobsOfUser(), until: deadline)
     var hasChanged = false
     if let answer {
       learnHostNames(answer, until: deadline)
@@ -43,14 +43,17 @@ extension JobWatcher {
     hasChanged = lookUp(missingFrom: answer, isLast: false, until: deadline) || hasChanged
     state.update { state in
       if state.ledger.markStale(notSeenSince: start) { hasChanged = true }
-      guard let answer else { return }
+      guard let answer else {
+        state.ledger.noteSilence()
+        return
+      }
       state.ledger.noteAbsences(
         from: answer, cluster: localCluster(state), askedAt: start, at: WallTime.now.seconds)
       state.lastAnswered = asked
     }
     if state.withLock({ !$0.ledger.isEmpty && $0.configuration == nil }) {
       if let answer = ask(.configuration, until: deadline) {
-        state.update { $0.configuration = answer.configuration }
+        note(answer.configuration)
         hasChanged = true
       }
     }
@@ -82,19 +85,36 @@ extension JobWatcher {
         byTag.update { $0 = (true, nil) }
       }
     }
-    let answer = ask(.jobsOfUser(uid: getuid()), until: deadline)
+    let answer = ask(jobsOfUser(), until: deadline)
     if let answer {
       learnHostNames(answer, until: deadline)
       _ = take(answer, from: .slurmctld)
+    } else {
+      state.update { $0.ledger.noteSilence() }
     }
     let accounted = byTag.wait(until: end) { $0.done ? Optional($0.answer) : nil }
     if let accounted, let accounted { _ = take(accounted, from: .slurmdbd) }
     _ = lookUp(missingFrom: answer, isLast: true, until: deadline)
     if state.withLock({ !$0.ledger.isEmpty && $0.configuration == nil }) {
       let answer = ask(.configuration, until: deadline)
-      state.update { $0.configuration = answer?.configuration }
+      note(answer?.configuration)
     }
     state.update { _ = $0.ledger.markStale(notSeenSince: start) }
+  }
+
+  /// The question for the jobs that can be the command's.
+  private func jobsOfUser() -> SlurmRequest {
+    let scope = state.withLock { state in
+      state.detection.scope(known: state.ledger.ids, skew: state.skew, otherSessions: state.otherSessions)
+    }
+    return .jobsOfUser(uid: getuid(), scope: scope)
+  }
+
+  private func note(_ configuration: ClusterConfiguration?) {
+    state.update { state in
+      state.configuration = configuration
+      state.ledger.minJobAge = configuration?.minJobAge
+    }
   }
 
   // MARK: Accounting by id
@@ -219,6 +239,10 @@ extension JobWatcher {
       state.detection.add(answer.hostNames)
       let (detection, skew) = (state.detection, state.skew)
       let owners = SessionOwners(root: root)
+      if source == .slurmctld {
+        let others = answer.jobs.filter { detection.isOfOtherSession($0, skew: skew, owner: owners.owner) }
+        state.otherSessions = Set(others.compactMap(\.allocSID)).union(state.otherSessions)
+      }
       return state.ledger.apply(
         answer, from: source, at: now,
         evidence: { detection.evidence(for: $0, skew: skew, owner: owners.owner) },

@@ -22,6 +22,8 @@ final class JobWatcher: Sendable {
     /// How often slurmdbd has answered when it was asked for an id that was printed.
     var lookUps: [JobHint: Int] = [:]
     var hasAskedHostNames = false
+    /// Sessions of jobs that are not the command's.
+    var otherSessions: Set<UInt32> = []
     /// Seconds that the controller's clock is ahead of ours.
     var skew = 0.0
     /// By the kind of question: the last of each kind was not answered, the latest of them stands last.

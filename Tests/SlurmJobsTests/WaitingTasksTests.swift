@@ -1,0 +1,115 @@
+import Testing
+
+@testable import SlurmJobs
+
+/// Tasks of arrays that are cancelled while they wait: slurmctld takes them out of the array's record and tells nobody.
+@Suite struct WaitingTasksTests {
+  private var ledger = JobLedger()
+
+  private func waiting(_ tasks: String?, _ state: JobState = .pending) -> SubmittedJob {
+    var record = JobRecord(state: state)
+    (record.jobID, record.arrayJobID, record.arrayTasks, record.submitTime) = (7, 7, tasks, 100)
+    if !state.isActive { (record.endTime, record.cancelledBy) = (130, 5) }
+    return SubmittedJob(record: record)
+  }
+
+  private func task(_ task: UInt32, id: UInt32, _ state: JobState = .running) -> SubmittedJob {
+    var record = JobRecord(state: state)
+    (record.jobID, record.arrayJobID, record.arrayTaskID, record.submitTime) = (id, 7, task, 100)
+    record.startTime = 110
+    return SubmittedJob(record: record)
+  }
+
+  private mutating func apply(
+    _ jobs: [SubmittedJob], _ source: JobSource = .slurmctld, at time: Double = 1,
+    evidence: Set<JobEvidence> = [.tag]
+  ) {
+    var answer = SlurmAnswer()
+    answer.jobs = jobs
+    ledger.apply(answer, from: source, at: time, evidence: { _ in evidence })
+  }
+
+  private var states: [String] { ledger.jobs.map { "\($0.displayID) \($0.state)" } }
+
+  @Test mutating func aTaskThatCannotHaveRunWasCancelled() {
+    ledger.minJobAge = 300
+    apply([waiting("0-3%1")])
+    apply([task(0, id: 8), waiting("1,3%1")], at: 60)
+    #expect(states == ["7_0 RUNNING", "7_1 PENDING", "7_2 CANCELLED", "7_3 PENDING"])
+    let cancelled = ledger.jobs[2]
+    #expect(cancelled.hasEnded && cancelled.exitCode == nil && cancelled.elapsedSeconds == 0)
+    #expect(cancelled.source == .slurmctld && cancelled.startTime == nil)
+  }
+
+  @Test mutating func aTaskThatMayHaveRunIsLookedUp() {
+    ledger.minJobAge = 10
+    apply([waiting("0-3")])
+    apply([waiting("3")], at: 60)
+    #expect(states == ["7_0 PENDING", "7_1 PENDING", "7_2 PENDING", "7_3 PENDING"])
+    var answer = SlurmAnswer()
+    answer.jobs = [waiting("3")]
+    #expect(ledger.idsToLookUp(notIn: answer, cluster: nil, withUsage: false) == [7])
+    // Accounting has the ones that ran.
+    apply([task(0, id: 8, .completed), waiting(nil)], .slurmdbd, at: 61)
+    #expect(states == ["7_0 COMPLETED", "7_1 CANCELLED", "7_2 CANCELLED", "7_3 PENDING"])
+  }
+
+  @Test mutating func withoutTheLimitOfTheControllerAccountingDecides() {
+    apply([waiting("0-1")])
+    apply([waiting("1")], at: 2)
+    #expect(states == ["7_0 PENDING", "7_1 PENDING"])
+    apply([waiting(nil)], .slurmdbd, at: 3)
+    #expect(states == ["7_0 CANCELLED", "7_1 PENDING"])
+  }
+
+  @Test mutating func aWholeArray() {
+    apply([waiting("0-1")])
+    apply([waiting("0-1", .cancelled)], at: 2)
+    #expect(states == ["7_0 CANCELLED", "7_1 CANCELLED"])
+    #expect(ledger.jobs[0].cancelledBy == 5 && ledger.jobs[0].endTime == 130)
+  }
+
+  @Test mutating func aWholeArrayAsSqueueShowsIt() {
+    apply([waiting("0-1")])
+    var whole = waiting(nil, .cancelled)
+    whole.record.arrayJobID = nil
+    apply([whole], at: 2)
+    #expect(states == ["7_0 CANCELLED", "7_1 CANCELLED"])
+  }
+
+  @Test mutating func aWholeArrayThatHasLeftTheController() {
+    apply([waiting("0-1")])
+    apply([], at: 2)
+    #expect(states == ["7_0 PENDING", "7_1 PENDING"])
+    apply([waiting(nil, .cancelled)], .slurmdbd, at: 3)
+    #expect(states == ["7_0 CANCELLED", "7_1 CANCELLED"])
+    #expect(ledger.jobs[1].cancelledBy == 5 && ledger.jobs[1].endTime == 130)
+  }
+
+  @Test mutating func silenceCancelsNothing() {
+    ledger.minJobAge = 300
+    apply([waiting("0-1")])
+    apply([], at: 2)
+    apply([], .slurmdbd, at: 3)
+    #expect(states == ["7_0 PENDING", "7_1 PENDING"])
+  }
+
+  @Test mutating func anArrayThatIsTooLargeForARecordATask() {
+    apply([waiting("0-199999%2")])
+    apply([task(0, id: 8), waiting("1-199999%2")], at: 2)
+    #expect(states == ["7_[1-199999%2] PENDING", "7_0 RUNNING"])
+    apply([task(0, id: 8), waiting("1,3-99999,100005-199999%2")], at: 3, evidence: [])
+    #expect(states.count == 3)
+    let cancelled = ledger.jobs.first { $0.state == .cancelled }
+    #expect(cancelled?.arrayTasks == "2,100000-100004" && cancelled?.hasEnded == true)
+    apply(
+      [task(0, id: 8, .completed), waiting("1,3-99999,100005-199999%2", .cancelled)], at: 4, evidence: [])
+    #expect(ledger.jobs.filter { !$0.hasEnded } == [])
+    #expect(ledger.jobs.first { $0.state == .cancelled }?.arrayTasks == "1-199999")
+  }
+
+  @Test mutating func othersAreNotUnfolded() {
+    apply([waiting("0-99999")], evidence: [])
+    #expect(ledger.isEmpty)
+  }
+}
