@@ -78,13 +78,13 @@ public struct CampaignReport: Codable, Sendable {
         wallClockTime: run.summary?["wall_clock_time"]?.double, jobs: jobs.count)
     }
     let all = jobs.flatMap { $0 }
-    jobCount = all.count
+    jobCount = JobSummary.count(all)
     let groups = Dictionary(grouping: all, by: \.state)
     states = groups.keys.sorted(by: JobState.displayOrder).map {
-      StateCount(state: $0, count: groups[$0]?.count ?? 0)
+      StateCount(state: $0, count: JobSummary.count(groups[$0] ?? []))
     }
     failedJobs = zip(runs, jobs).flatMap { run, jobs in
-      jobs.filter(\.state.isFailure).map { Self.failed($0, run, lines) }
+      jobs.filter(\.needsAttention).map { Self.failed($0, run, lines) }
     }
     resources = ResourceUse(all)
     staleJobs = all.count(where: \.stale)
@@ -126,8 +126,8 @@ struct ResourceUse: Codable, Sendable {
   /// CPU seconds used, and those that the jobs had CPUs for while they ran.
   var cpuSecondsUsed: Double?
   var cpuSecondsAllotted: Double?
-  /// Bytes: the largest resident set of a task beside what its job had asked for, of the job that came
-  /// closest to its limit, and the mean of all as a share.
+  /// What all tasks of a job had resident as a share of what it had asked for on all nodes: of the job that came closest
+  /// to it, and the mean of all. Of records of earlier releases the largest task's.
   var largestMemoryShare: Double?
   var largestMemoryJob: String?
   var meanMemoryShare: Double?
@@ -163,7 +163,9 @@ struct ResourceUse: Codable, Sendable {
       cpuSecondsAllotted = measured.reduce(0) { $0 + Double($1.cpus ?? 0) * Double($1.elapsedSeconds ?? 0) }
     }
     let shares = started.compactMap { job -> (share: Double, id: String)? in
-      guard let used = job.maxRSSBytes, let asked = job.memoryRequestedBytes, asked > 0 else { return nil }
+      guard let used = job.maxRSSAllTasksBytes ?? job.maxRSSBytes, let asked = job.memoryRequestedBytes,
+        asked > 0
+      else { return nil }
       return (Double(used) / Double(asked), job.displayID)
     }
     if let largest = shares.max(by: { $0.share < $1.share }) {

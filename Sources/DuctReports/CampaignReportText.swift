@@ -22,7 +22,7 @@ extension CampaignReport {
       parts += [style.heading("Time, CPU and memory", level: 2), style.list(resources.lines)]
     }
     if !failedJobs.isEmpty {
-      parts.append(style.heading("Failed jobs", level: 2))
+      parts.append(style.heading("Jobs that need attention", level: 2))
       parts += failedJobs.map { style.failedJob($0) }
     }
     if staleJobs > 0 {

@@ -11,15 +11,19 @@ public struct JobListing: Codable, Sendable {
     public var jobs: [JobRecord]
     /// Entries of the record that cannot be read; nil if there are none.
     public var unreadableJobs: Int?
+    /// Why its jobs are not known, or not all of them; nil if they are.
+    public var problem: String?
 
     public init(
-      prefix: String?, runID: String?, state: String? = nil, jobs: [JobRecord], unreadableJobs: Int = 0
+      prefix: String?, runID: String?, state: String? = nil, jobs: [JobRecord], unreadableJobs: Int = 0,
+      problem: String? = nil
     ) {
       self.prefix = prefix
       self.runID = runID
       self.state = state
       self.jobs = jobs
       self.unreadableJobs = unreadableJobs > 0 ? unreadableJobs : nil
+      self.problem = problem
     }
 
     enum CodingKeys: String, CodingKey {
@@ -28,6 +32,7 @@ public struct JobListing: Codable, Sendable {
       case state = "run_state"
       case jobs
       case unreadableJobs = "unreadable_jobs"
+      case problem
     }
   }
 
@@ -48,7 +53,11 @@ public struct JobListing: Codable, Sendable {
       var name = run.prefix ?? run.runID.map { "run \($0)" } ?? ""
       if let state = run.state, state != "finished" { name += " (\(state))" }
       let unreadable = run.unreadableJobs.map { "\($0) that cannot be read" }
-      if run.jobs.isEmpty { return "\(name): \(unreadable ?? "no Slurm jobs")".forDisplay + "\n" }
+      if run.jobs.isEmpty {
+        // That nothing is there and that nobody could say are two things.
+        let unknown = run.problem.map { "which Slurm jobs it has is not known: \($0)" }
+        return "\(name): \(unreadable ?? unknown ?? "no Slurm jobs")".forDisplay + "\n"
+      }
       let title = "\(name): \(JobSummary.text(run.jobs))" + (unreadable.map { ", and \($0)" } ?? "")
       return title.forDisplay + "\n" + Self.table(run.jobs).text(width: width)
     }.joined(separator: "\n")
@@ -57,14 +66,15 @@ public struct JobListing: Codable, Sendable {
   private static func table(_ jobs: [JobRecord]) -> TextTable {
     var table = TextTable([
       ("JOBID", .left), ("NAME", .left), ("PARTITION", .left), ("STATE", .left), ("EXIT", .right),
-      ("WAIT", .right), ("ELAPSED", .right), ("CPU", .right), ("MAXRSS", .right), ("REQMEM", .right),
+      ("WAIT", .right), ("ELAPSED", .right), ("CPU", .right), ("MEM", .right), ("REQMEM", .right),
       ("REASON", .left),
     ])
     for job in jobs {
       table.add([
         job.displayID, (job.name ?? "").shortened(to: 24), job.partition ?? "", job.stateText,
         job.exitText, duration(job.waitSeconds), duration(job.elapsedSeconds),
-        job.cpuSeconds.map { shortDuration($0.rounded()) } ?? "-", size(job.maxRSSBytes),
+        job.cpuSeconds.map { shortDuration($0.rounded()) } ?? "-",
+        size(job.maxRSSAllTasksBytes ?? job.maxRSSBytes),
         size(job.memoryRequestedBytes), job.stateReason ?? "",
       ])
     }

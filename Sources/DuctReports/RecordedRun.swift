@@ -123,6 +123,8 @@ public struct RecordedRun: Sendable {
   public var runID: String? { info["run_id"]?.string }
   public var state: String? { info["run_state"]?.string }
   public var campaign: String? { info["campaign"]?.string }
+  /// Why Slurm did not tell everything when the record was written; nil if it did.
+  public var slurmProblem: String? { info["slurm"]?["problem"]?.string }
   /// Nil too for what duct has never set: it goes into a question to the database.
   public var tag: String? {
     guard let tag = info["slurm"]?["tag"]?.string, JobTag.runID(of: tag) != nil,

@@ -7,14 +7,18 @@ public enum JobSummary {
     let groups = Dictionary(grouping: jobs, by: \.state)
     let parts = groups.keys.sorted(by: JobState.displayOrder).map { state in
       let group = groups[state] ?? []
-      let stale = group.filter(\.stale).count
-      var part = "\(group.count) \(state)"
-      if state.isFailure { part += " (\(named(group)))" }
-      if stale > 0 { part += stale == group.count ? " when last seen" : " (\(stale) when last seen)" }
+      let stale = count(group.filter(\.stale))
+      var part = "\(count(group)) \(state)"
+      let named = group.filter(\.needsAttention)
+      if !named.isEmpty { part += " (\(self.named(named)))" }
+      if stale > 0 { part += stale == count(group) ? " when last seen" : " (\(stale) when last seen)" }
       return part
     }
-    return "\(jobs.count) submitted: " + parts.joined(separator: ", ")
+    return "\(count(jobs)) submitted: " + parts.joined(separator: ", ")
   }
+
+  /// Jobs and array tasks; a record can stand for many of these.
+  public static func count(_ jobs: [JobRecord]) -> Int { jobs.reduce(0) { $0 + $1.taskCount } }
 
   private static func named(_ jobs: [JobRecord]) -> String {
     let shown = jobs.prefix(mostNamed).map { job in

@@ -78,7 +78,7 @@ struct JobsSubcommand: ParsableCommand {
     let runs = zip(finder.runs, jobs).map { run, jobs in
       JobListing.Run(
         prefix: run.prefix, runID: run.runID, state: run.presentState, jobs: jobs,
-        unreadableJobs: run.unreadableJobs)
+        unreadableJobs: run.unreadableJobs, problem: refreshed?.problem ?? run.slurmProblem)
     }
     return (JobListing(runs), refreshed?.problem)
   }

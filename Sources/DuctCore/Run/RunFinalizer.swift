@@ -283,11 +283,26 @@ final class RunFinalizer: Sendable {
     let summary = records.facts.withLock { $0.summary(watch.context.paths) }
     var text = settings.summaryFormat.render(
       summary.templateValues, colors: settings.colors, isDisplayed: true, warn: { log.warning("\($0)") })
-    if !jobs.isEmpty {
+    if let line = jobsLine(jobs) {
       if !text.hasSuffix("\n") { text += "\n" }
-      text += "Slurm jobs: \(JobSummary.text(jobs).forDisplay)\n"
+      text += "Slurm jobs: \(line.forDisplay)\n"
     }
     log.info(prepared: text)
+  }
+
+  /// Of jobs, and of what is not known of them. Nil where there is nothing to say.
+  private func jobsLine(_ jobs: [JobRecord]) -> String? {
+    let state = watch.jobs?.snapshot
+    if !jobs.isEmpty {
+      return JobSummary.text(jobs)
+        + (state?.problem.map { " (Slurm did not answer everything: \($0))" } ?? "")
+    }
+    // A command that cannot have submitted anything is not told that Slurm is down.
+    guard let state, let problem = state.problem,
+      watch.context.settings.slurm == .on || state.detection.hasSeenSbatch
+        || !state.detection.mentionedIDs.isEmpty
+    else { return nil }
+    return "not known, since Slurm did not answer: \(problem)"
   }
 
   private func waitWhileLogging() {
