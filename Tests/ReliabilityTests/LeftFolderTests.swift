@@ -54,6 +54,10 @@ import Testing
     let base = FilePath(sandbox.spool.string + "/duct-\(geteuid())")
     let left = try await sh("ls -A \(base)")
     #expect(left.stdout == "", "\(result.stderr)")
+    // A run that has a summary has its record.
+    if result.stderr.contains("Summary:") {
+      #expect(try sandbox.info("log_info.json")["run_state"] == "finished", "\(result.stderr)")
+    }
   }
 
   @Test func aRunThatIsRefusedLeavesNothing() async throws {

@@ -51,6 +51,8 @@ final class RunContext: Sendable {
   let paths: LogPaths
   let helpers: HelperPrograms
   let children = ChildProcesses(reaping: .byEventLoop)
+  /// For the last writing of info.json, which takes a directory and a file, and for what stands in its way.
+  let reserve = DescriptorReserve(3)
   /// Nanoseconds of processor time that orphans of the command had used when they were reaped.
   let orphanTime = Monitor<Int64>(0)
   /// duct's own largest resident memory when it had started the command, in bytes (not getrusage's, in which

@@ -113,6 +113,7 @@ final class RunFinalizer: Sendable {
       facts.cgroups = watch.sampler?.cgroups
       facts.state = .finished
     }
+    watch.context.reserve.release()
     if !removes { watch.records?.publishInfo() }
     watch.carrying?.finish(until: deadline(settings.finalizeTimeout))
     let leftovers = deliver(removes: removes)
@@ -198,7 +199,9 @@ final class RunFinalizer: Sendable {
   /// Says what waits where, and how to bring it home: also under --quiet, since nobody could find it.
   private func name(_ leftovers: [Publisher.Leftover], removed: Bool) {
     let writer = watch.context.writer
-    guard let folder = watch.setup.spool.folder else {
+    guard let folder = watch.setup.spool.folder, holdsRun(folder) else {
+      // Without its manifest nothing could make use of it.
+      if watch.capture == nil { watch.setup.spool.remove() }
       let trouble =
         removed ? "could not be removed" : "could not be delivered, and no local disk could keep it"
       writer.write(lines: "con-duct: \(trouble): \(leftovers.map { "\($0.path)" }.joined(separator: ", "))\n")
@@ -218,6 +221,11 @@ final class RunFinalizer: Sendable {
       ? "To remove them, once the log directory can be written, run on \(hostName()):\n"
       : "To deliver it, once the log directory can be written, run there:\n"
     writer.write(lines: text + "  con-duct recover \(folder.path.escapedText.shellWord)\n")
+  }
+
+  /// Whether `recover` could deliver what is in it.
+  private func holdsRun(_ folder: SpoolFolder) -> Bool {
+    folder.path.appending(RunManifest.fileName).withPlatformString { access($0, F_OK) } == 0
   }
 
   /// The states of jobs, once more; with `--wait-jobs` not before they are final.
