@@ -68,6 +68,15 @@ public struct JobLedger: Sendable {
     return absence.times >= Self.mostAbsences && last - absence.since >= Self.longestAbsence
   }
 
+  /// Some job has ended lately, and accounting has not told of its use: it hears of an end a moment after slurmctld.
+  ///
+  /// - Parameter time: since when, in seconds since 1970.
+  public func lacksUse(ofJobsEndedSince time: Double) -> Bool {
+    entries.values.contains { job in
+      job.lacksUse && job.startTime != nil && job.cpuSeconds == nil && Double(job.endTime ?? 0) >= time
+    }
+  }
+
   /// Some job has not ended as far as is known.
   public var hasActiveJobs: Bool { entries.values.contains { !$0.hasEnded } }
 

@@ -95,11 +95,27 @@ extension JobWatcher {
     let accounted = byTag.wait(until: end) { $0.done ? Optional($0.answer) : nil }
     if let accounted, let accounted { _ = take(accounted, from: .slurmdbd) }
     _ = lookUp(missingFrom: answer, isLast: true, until: deadline)
+    for pause in Self.pausesForAccounting where isAwaited(before: deadline, pause) {
+      _ = state.wait(until: .now + pause) { $0.isInterrupted ? true : nil }
+      _ = lookUp(missingFrom: answer, isLast: true, until: deadline)
+    }
     if state.withLock({ !$0.ledger.isEmpty && $0.configuration == nil }) {
       let answer = ask(.configuration, until: deadline)
       note(answer?.configuration)
     }
     state.update { _ = $0.ledger.markStale(notSeenSince: start) }
+  }
+
+  /// Seconds between the last questions for the use of jobs that have just ended.
+  private static let pausesForAccounting = [0.2, 0.4, 0.8]
+
+  /// Accounting answers, and has not been told yet of a job that has just ended.
+  private func isAwaited(before deadline: MonotonicInstant, _ pause: Double) -> Bool {
+    state.withLock { state in
+      let question = SlurmRequest.accountingJobs(ids: [], cluster: nil).name
+      return state.problems[question] == nil && !state.isInterrupted && .now + pause < deadline
+        && state.ledger.lacksUse(ofJobsEndedSince: WallTime.now.seconds + state.skew - 10)
+    }
   }
 
   /// The question for the jobs that can be the command's.
