@@ -37,7 +37,7 @@ enum AccountingCommand {
     case cluster = "Cluster"
   }
 
-  private typealias Values = [Field: String]
+  private typealias Values = CommandRow<Field>
 
   /// Jobs by id, whole arrays and heterogeneous jobs by the id of their first; all or those of a user.
   static func jobs(
@@ -55,7 +55,7 @@ enum AccountingCommand {
     let rows = try records.parse(output, fieldCount: Field.allCases.count, isTerminated: false, of: "sacct")
     var jobs: [AccountedJob] = []
     for row in rows {
-      let values = Dictionary(uniqueKeysWithValues: zip(Field.allCases, row))
+      let values = Values(row)
       if values[.rawID]?.contains(".") == true {
         // Steps follow their job.
         if let last = jobs.indices.last { jobs[last].steps.append(step(values)) }
@@ -92,38 +92,35 @@ enum AccountingCommand {
   }
 
   private static func fields(_ values: Values) -> SlurmJobFields? {
-    func text(_ field: Field) -> String? { values[field].flatMap(CommandText.value) }
-    func number(_ field: Field) -> UInt32? { values[field].flatMap(CommandText.number) }
-    func time(_ field: Field) -> Int? { values[field].flatMap(CommandText.time) }
-    guard let id = number(.rawID), let state = values[.state] else { return nil }
+    guard let id = values.number(.rawID), let state = values[.state] else { return nil }
     let (base, flags) = CommandText.state(state)
     var job = SlurmJobFields(jobID: id, state: base)
     job.stateFlags = flags
     identify(&job, values[.shownID] ?? "")
-    job.userID = number(.userID)
+    job.userID = values.number(.userID)
     job.cancelledBy = CommandText.canceller(state)
-    job.exitStatus = values[.exitCode].flatMap(CommandText.exitStatus)
-    job.derivedExitStatus = values[.derivedExitCode].flatMap(CommandText.exitStatus)
-    job.submitTime = time(.submitTime)
-    job.eligibleTime = time(.eligibleTime)
-    job.startTime = time(.startTime)
-    job.endTime = time(.endTime)
-    job.elapsed = number(.elapsed).map { Int($0) }
-    job.timeLimitMinutes = number(.timeLimit)
-    job.nodeCount = number(.nodeCount)
-    job.cpuCount = number(.cpuCount)
-    job.nodes = text(.nodes)
-    job.tresRequested = text(.tresRequested).map(CommandText.inOrder)
-    job.tresAllocated = text(.tresAllocated).map(CommandText.inOrder)
-    job.cluster = text(.cluster)
-    job.name = values[.name].flatMap { $0.isEmpty ? nil : $0 }
-    job.userName = text(.userName)
-    job.account = text(.account)
-    job.partition = text(.partition)
-    job.qos = text(.qos)
-    job.wckey = text(.wckey)
-    job.workingDir = text(.workingDir)
-    job.submitLine = text(.submitLine)
+    job.exitStatus = values.exitStatus(.exitCode)
+    job.derivedExitStatus = values.exitStatus(.derivedExitCode)
+    job.submitTime = values.time(.submitTime)
+    job.eligibleTime = values.time(.eligibleTime)
+    job.startTime = values.time(.startTime)
+    job.endTime = values.time(.endTime)
+    job.elapsed = values.number(.elapsed).map { Int($0) }
+    job.timeLimitMinutes = values.number(.timeLimit)
+    job.nodeCount = values.number(.nodeCount)
+    job.cpuCount = values.number(.cpuCount)
+    job.nodes = values.text(.nodes)
+    job.tresRequested = values.text(.tresRequested).map(CommandText.inOrder)
+    job.tresAllocated = values.text(.tresAllocated).map(CommandText.inOrder)
+    job.cluster = values.text(.cluster)
+    job.name = values.name(.name)
+    job.userName = values.text(.userName)
+    job.account = values.text(.account)
+    job.partition = values.text(.partition)
+    job.qos = values.text(.qos)
+    job.wckey = values.text(.wckey)
+    job.workingDir = values.text(.workingDir)
+    job.submitLine = values.text(.submitLine)
     return job
   }
 
@@ -144,12 +141,12 @@ enum AccountingCommand {
   private static func step(_ values: Values) -> SlurmStepFields {
     var step = SlurmStepFields(
       isBatch: values[.rawID]?.hasSuffix(".batch") == true,
-      cpuSeconds: values[.cpuTime].flatMap(CommandText.duration) ?? 0)
-    step.exitStatus = values[.exitCode].flatMap(CommandText.exitStatus)
-    step.startTime = values[.startTime].flatMap(CommandText.time)
-    step.endTime = values[.endTime].flatMap(CommandText.time)
-    step.maxRSSBytes = values[.usage].flatMap(CommandText.memory)
-    step.totalRSSBytes = values[.totalUsage].flatMap(CommandText.memory)
+      cpuSeconds: values.duration(.cpuTime) ?? 0)
+    step.exitStatus = values.exitStatus(.exitCode)
+    step.startTime = values.time(.startTime)
+    step.endTime = values.time(.endTime)
+    step.maxRSSBytes = values.memory(.usage)
+    step.totalRSSBytes = values.memory(.totalUsage)
     return step
   }
 }

@@ -1,16 +1,6 @@
 internal import RecordText
 internal import SlurmJobs
 
-extension String {
-  /// Without white space at both ends.
-  var trimmed: String {
-    var text = self[...]
-    while text.first?.isWhitespace == true { text.removeFirst() }
-    while text.last?.isWhitespace == true { text.removeLast() }
-    return String(text)
-  }
-}
-
 /// Slurm's commands print words for numbers. What means "not set" is nil.
 enum CommandText {
   /// A name or list; nil for what squeue and sacct print in the place of none.

@@ -45,7 +45,7 @@ enum QueueCommand {
     case cluster = "Cluster"
   }
 
-  private typealias Values = [Field: String]
+  private typealias Values = CommandRow<Field>
 
   /// - Parameter scope: leaves jobs out that cannot be meant.
   static func jobs(
@@ -76,13 +76,13 @@ enum QueueCommand {
     var jobs: [SubmittedJob] = []
     var hosts: [String: String?] = [:]
     for row in rows {
-      let values = Dictionary(uniqueKeysWithValues: zip(Field.allCases, row))
+      let values = Values(row)
       guard var job = fields(values) else {
         throw SlurmFailure(.rubbish, "squeue printed a job without an id: \(row.prefix(3))")
       }
       if let scope, !scope.contains(job) { continue }
       job.outputPaths = outputPaths(job, values)
-      if job.outputPaths?.needsHostName == true, let node = values[.batchHost].flatMap(CommandText.value) {
+      if job.outputPaths?.needsHostName == true, let node = values.text(.batchHost) {
         let host = hosts[node] ?? ControlCommand.hostName(ofNode: node, asking)
         hosts[node] = host
         job.outputPaths?.hostName = host
@@ -98,7 +98,7 @@ enum QueueCommand {
     // Without a pattern squeue prints, up to 23.11 at least, a name that is wrong for tasks of an array.
     let guess = "\(job.workingDir ?? "")/slurm-\(job.jobID).out"
     func pattern(_ field: Field) -> String? {
-      values[field].flatMap(CommandText.value).flatMap { $0 == guess ? nil : $0 }
+      values.text(field).flatMap { $0 == guess ? nil : $0 }
     }
     var paths = OutputPaths(stdout: pattern(.stdout), stderr: pattern(.stderr))
     // Which release has answered is not known here: where it is a newer one, no %b is left to fill in.
@@ -107,57 +107,54 @@ enum QueueCommand {
   }
 
   private static func fields(_ values: Values) -> SlurmJobFields? {
-    func text(_ field: Field) -> String? { values[field].flatMap(CommandText.value) }
-    func number(_ field: Field) -> UInt32? { values[field].flatMap(CommandText.number) }
-    func time(_ field: Field) -> Int? { values[field].flatMap(CommandText.time) }
-    guard let id = number(.jobID), let state = values[.state] else { return nil }
+    guard let id = values.number(.jobID), let state = values[.state] else { return nil }
     let (base, flags) = CommandText.state(state)
     var job = SlurmJobFields(jobID: id, state: base)
     job.stateFlags = flags
     identify(&job, values)
-    job.userID = number(.userID)
+    job.userID = values.number(.userID)
     // A user without a name on this host is printed as the number.
-    job.userName = text(.userName).flatMap { $0 == values[.userID] ? nil : $0 }
-    job.reason = text(.reason)
-    job.exitStatus = values[.exitCode].flatMap(CommandText.exitStatus)
-    job.derivedExitStatus = values[.derivedExitCode].flatMap(CommandText.exitStatus)
-    job.restarts = number(.restarts).map { Int($0) }
-    job.submitTime = time(.submitTime)
-    job.eligibleTime = time(.eligibleTime)
-    job.startTime = time(.startTime)
-    job.endTime = time(.endTime)
-    job.elapsed = values[.timeUsed].flatMap(CommandText.duration).flatMap { Int(exactly: $0) }
-    job.timeLimitMinutes = values[.timeLimit].flatMap(CommandText.duration).flatMap {
+    job.userName = values.text(.userName).flatMap { $0 == values[.userID] ? nil : $0 }
+    job.reason = values.text(.reason)
+    job.exitStatus = values.exitStatus(.exitCode)
+    job.derivedExitStatus = values.exitStatus(.derivedExitCode)
+    job.restarts = values.number(.restarts).map { Int($0) }
+    job.submitTime = values.time(.submitTime)
+    job.eligibleTime = values.time(.eligibleTime)
+    job.startTime = values.time(.startTime)
+    job.endTime = values.time(.endTime)
+    job.elapsed = values.duration(.timeUsed).flatMap { Int(exactly: $0) }
+    job.timeLimitMinutes = values.duration(.timeLimit).flatMap {
       UInt32(exactly: ($0 / 60).rounded(.down))
     }
-    job.nodeCount = number(.nodeCount)
-    job.cpuCount = number(.cpuCount)
-    job.nodes = text(.nodes)
+    job.nodeCount = values.number(.nodeCount)
+    job.cpuCount = values.number(.cpuCount)
+    job.nodes = values.text(.nodes)
     // squeue prints what is allocated, and in its absence what was asked for.
     if base == .pending || job.nodes == nil {
-      job.tresRequested = text(.tres)
+      job.tresRequested = values.text(.tres)
     } else {
-      job.tresAllocated = text(.tres)
+      job.tresAllocated = values.text(.tres)
     }
-    job.allocSID = number(.allocSID)
-    job.allocNode = text(.allocNode)
-    job.cluster = text(.cluster)
-    job.name = values[.name].flatMap { $0.isEmpty ? nil : $0 }
-    job.account = text(.account)
-    job.partition = text(.partition)
-    job.qos = text(.qos)
-    job.wckey = text(.wckey)
-    job.workingDir = text(.workingDir)
-    job.dependency = text(.dependency)
+    job.allocSID = values.number(.allocSID)
+    job.allocNode = values.text(.allocNode)
+    job.cluster = values.text(.cluster)
+    job.name = values.name(.name)
+    job.account = values.text(.account)
+    job.partition = values.text(.partition)
+    job.qos = values.text(.qos)
+    job.wckey = values.text(.wckey)
+    job.workingDir = values.text(.workingDir)
+    job.dependency = values.text(.dependency)
     return job
   }
 
   /// Arrays and heterogeneous jobs. squeue shows `3_[1-5%2]` for waiting tasks, `3_1` for one that has an id.
   private static func identify(_ job: inout SlurmJobFields, _ values: Values) {
-    job.hetJobID = values[.hetJobID].flatMap(CommandText.number)
-    job.hetJobOffset = values[.hetJobOffset].flatMap(CommandText.number)
-    guard let tasks = values[.arrayTaskID].flatMap(CommandText.value) else { return }
-    job.arrayJobID = values[.arrayJobID].flatMap(CommandText.number)
+    job.hetJobID = values.number(.hetJobID)
+    job.hetJobOffset = values.number(.hetJobOffset)
+    guard let tasks = values.text(.arrayTaskID) else { return }
+    job.arrayJobID = values.number(.arrayJobID)
     if values[.shownID]?.contains("[") == true || UInt32(tasks) == nil {
       job.arrayTasks = tasks
     } else {

@@ -88,7 +88,3 @@ struct SlurmFixture: Sendable {
     return result.stdout
   }
 }
-
-extension String {
-  var trimmed: String { String(drop { $0.isWhitespace }.reversed().drop { $0.isWhitespace }.reversed()) }
-}

@@ -98,13 +98,3 @@ public struct Surroundings: Sendable {
 private func homeOfUser(_ entry: UnsafeMutablePointer<passwd>?) -> String? {
   entry?.pointee.pw_dir.map { String(escaping: bytes(ofCString: $0)) }
 }
-
-extension String {
-  /// Without white space at both ends.
-  var trimmed: String {
-    var text = self[...]
-    while text.first?.isWhitespace == true { text.removeFirst() }
-    while text.last?.isWhitespace == true { text.removeLast() }
-    return String(text)
-  }
-}
