@@ -10,10 +10,7 @@ public enum ArrayTasks {
   private static let mostEver = 4_000_001
 
   /// The task ids, in order; nil if the expression is cut short (`…`), malformed or too long.
-  public static func ids(in expression: String) -> [UInt32]? {
-    guard let ids = parse(expression, most: most) else { return nil }
-    return ids
-  }
+  public static func ids(in expression: String) -> [UInt32]? { parse(expression, most: most) }
 
   /// How many they are; nil if the expression does not tell.
   public static func count(in expression: String) -> Int? { parse(expression, most: mostEver)?.count }

@@ -26,9 +26,9 @@ extension JobLedger {
 
   /// Accounting has one record for the waiting tasks of an array; the controller has told them apart.
   func isDivided(_ record: JobRecord) -> Bool {
-    guard let array = record.arrayJobID, record.arrayTaskID == nil, record.arrayTasks == nil else {
-      return false
-    }
+    guard let array = record.arrayJobID, record.arrayTaskID == nil, record.arrayTasks == nil,
+      entries[Key(cluster: record.cluster, id: array)] == nil
+    else { return false }
     return entries.keys.contains { $0.id == array && $0.task != nil && $0.cluster == record.cluster }
   }
 
@@ -36,6 +36,7 @@ extension JobLedger {
   mutating func removeSplitRecords() {
     let gone = entries.filter { key, record in
       record.arrayJobID != nil && key.task == nil && !record.hasEnded && !isListed(key)
+        && largeArrays[key] == nil
     }
     for key in gone.keys where entries.contains(where: { $0.key.array == key.array && $0.key != key }) {
       entries[key] = nil
@@ -46,9 +47,8 @@ extension JobLedger {
   /// cancelled once it is sure that they have not run in between.
   ///
   /// - Returns: whether any was.
-  mutating func settleWaitingTasks(
-    _ answer: SlurmAnswer, _ source: JobSource, _ arrays: Set<ArrayKey>, at time: Double
-  ) -> Bool {
+  mutating func settleWaitingTasks(_ answer: SlurmAnswer, _ source: JobSource, at time: Double) -> Bool {
+    let arrays = knownArrays
     // Without an expression (by sacct) a record may stand for any of the tasks.
     let ofArrays = Dictionary(grouping: answer.jobs.map(\.record).filter { $0.arrayJobID != nil }) { record in
       ArrayKey(cluster: record.cluster, id: record.arrayJobID ?? 0)
@@ -81,9 +81,13 @@ extension JobLedger {
 
   /// It was seen waiting so lately that slurmctld would still have it, had it run and ended since.
   private func couldNotHaveRun(_ record: JobRecord, by time: Double) -> Bool {
-    guard let minJobAge, let seen = record.lastSeen, record.source == .slurmctld else { return false }
+    guard let seen = record.lastSeen, record.source == .slurmctld else { return false }
+    return couldNotHaveRun(seen: seen, by: time)
+  }
+
+  private func couldNotHaveRun(seen: Double, by time: Double) -> Bool {
     // slurmctld's own clock counts in whole seconds.
-    return time - seen < Double(minJobAge - 2)
+    minJobAge.map { time - seen < Double($0 - 2) } ?? false
   }
 
   /// - Parameter whole: the record for all waiting tasks, where these have ended together.
@@ -95,38 +99,51 @@ extension JobLedger {
 
   // MARK: Arrays that are too large for a record a task
 
+  /// An array that stays one record.
+  struct LargeArray: Sendable {
+    /// The tasks that waited when slurmctld answered last, and when that was, in seconds since 1970.
+    var waiting: TaskSet
+    var seen: Double
+    /// Tasks that do not wait any more and may have run: accounting is asked for them.
+    var vanished: TaskSet = []
+  }
+
   private mutating func settleLargeArrays(
     _ told: [ArrayKey: [JobRecord]], _ source: JobSource, at time: Double
   ) -> Bool {
-    guard source == .slurmctld else { return false }
     var hasChanged = false
     for (array, records) in told {
       let key = Key(cluster: array.cluster, id: array.id)
-      guard let before = largeArrays[key], let known = entries[key] ?? records.first else { continue }
-      var left = before
-      for record in records {
-        if let tasks = record.arrayTasks.flatMap(ArrayTasks.set) { left.subtract(tasks) }
-        if let task = record.arrayTaskID { left.remove(Int(task)) }
+      var large = largeArrays[key]
+      let own = TaskSet(entries.keys.lazy.filter { $0.array == array }.compactMap { $0.task.map { Int($0) } })
+      let isCertain = large.map { couldNotHaveRun(seen: $0.seen, by: time) } ?? false
+      var cancelled: TaskSet = []
+      switch source {
+      case .slurmctld:
+        // What is told of here has not vanished.
+        let there = records.reduce(into: own) { $0.formUnion($1.tasks) }
+        large?.vanished.subtract(there)
+        let gone = large?.waiting.subtracting(there) ?? []
+        if isCertain { cancelled = gone } else { large?.vanished.formUnion(gone) }
+        let waiting = records.first { $0.arrayTasks != nil && $0.state.isActive }?.arrayTasks
+        let isLarge = entries[key] != nil && waiting.map { ArrayTasks.ids(in: $0) == nil } ?? false
+        let tasks = isLarge ? waiting.flatMap(ArrayTasks.set) ?? [] : []
+        large = LargeArray(waiting: tasks, seen: time, vanished: large?.vanished ?? [])
+      case .slurmdbd:
+        cancelled = large?.vanished.subtracting(own) ?? []
+        large?.vanished = []
       }
-      for other in entries.keys where other.array == array {
-        if let task = other.task { left.remove(Int(task)) }
-      }
-      if !left.isEmpty {
-        add(cancelled: left, of: array, like: known, at: time)
+      if !cancelled.isEmpty, let known = entries[key] ?? records.first {
+        add(cancelled: cancelled, of: array, by: source, like: known, at: time)
         hasChanged = true
       }
-    }
-    for (array, records) in told {
-      let waiting = records.first { $0.arrayTasks != nil && $0.state.isActive }?.arrayTasks
-      let key = Key(cluster: array.cluster, id: array.id)
-      let isLarge = entries[key] != nil && waiting.map { ArrayTasks.ids(in: $0) == nil } ?? false
-      largeArrays[key] = isLarge ? waiting.flatMap(ArrayTasks.set) : nil
+      largeArrays[key] = large.flatMap { $0.waiting.isEmpty && $0.vanished.isEmpty ? nil : $0 }
     }
     return hasChanged
   }
 
   private mutating func add(
-    cancelled tasks: TaskSet, of array: ArrayKey, like known: JobRecord, at time: Double
+    cancelled tasks: TaskSet, of array: ArrayKey, by source: JobSource, like known: JobRecord, at time: Double
   ) {
     let key = Key(cluster: array.cluster, id: array.id, isCancelledPart: true)
     let before = entries[key]?.arrayTasks
@@ -134,7 +151,7 @@ extension JobLedger {
     record.arrayTaskID = nil
     record.arrayTasks = ArrayTasks.union(before, ArrayTasks.expression(of: tasks))
     record.state = .cancelled
-    record.setCancelled(by: .slurmctld, at: time, like: nil)
+    record.setCancelled(by: source, at: time, like: nil)
     entries[key] = record
   }
 }
@@ -146,6 +163,11 @@ extension JobLedger.Key {
 }
 
 extension JobRecord {
+  /// Those that it is, or stands for.
+  fileprivate var tasks: TaskSet {
+    arrayTasks.flatMap(ArrayTasks.set) ?? arrayTaskID.map { [Int($0)] } ?? []
+  }
+
   /// A task of an array that has not been given an id of its own yet, as far as is known.
   fileprivate var isWaitingTask: Bool {
     jobID == nil && arrayJobID != nil && arrayTaskID != nil && !hasEnded

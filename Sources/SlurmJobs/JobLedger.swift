@@ -30,8 +30,7 @@ public struct JobLedger: Sendable {
   private var listed: Set<Key> = []
   /// Of arrays whose waiting tasks have left slurmctld's records: accounting is asked before they count as cancelled.
   var vanished: Set<Key> = []
-  /// Of arrays that stay one record: the tasks that waited when slurmctld answered last.
-  var largeArrays: [Key: TaskSet] = [:]
+  var largeArrays: [Key: LargeArray] = [:]
   /// Seconds that slurmctld keeps a job that has ended; nil while it is not known.
   public var minJobAge: Int?
 
@@ -116,7 +115,7 @@ public struct JobLedger: Sendable {
         hasChanged = take(record, key, found, source, at: time) || hasChanged
       }
     }
-    hasChanged = settleWaitingTasks(answer, source, arrays, at: time) || hasChanged
+    hasChanged = settleWaitingTasks(answer, source, at: time) || hasChanged
     if source == .slurmctld { removeSplitRecords() }
     return hasChanged
   }
@@ -141,6 +140,9 @@ public struct JobLedger: Sendable {
       {
         ids.insert(id)
       }
+    }
+    for (key, large) in largeArrays where !large.vanished.isEmpty {
+      if cluster == nil || key.cluster == nil || key.cluster == cluster { ids.insert(key.id) }
     }
     return ids.sorted()
   }

@@ -80,6 +80,7 @@ extension JobRecord {
   /// Takes over what describes the job, whichever of its runs.
   fileprivate mutating func fillDescription(from other: JobRecord) {
     jobID = jobID ?? other.jobID
+    arrayTasks = arrayTasks ?? other.arrayTasks
     hetJobID = hetJobID ?? other.hetJobID
     hetJobOffset = hetJobOffset ?? other.hetJobOffset
     name = name ?? other.name

@@ -58,9 +58,9 @@ public struct OutputPaths: Sendable, Equatable, Codable {
   /// The path of a waiting task, of one that Slurm has filled in for the whole array: with its mark in the place of the
   /// task. The array's id in it may be that of %j, which each task gets when it starts: then it is not known ("").
   private func filledBySlurm(_ pattern: String, _ record: JobRecord) -> String? {
-    guard mayBeFilledIn, !pattern.contains("%"), let array = record.arrayJobID, let task = record.arrayTaskID,
-      record.jobID == nil
-    else { return nil }
+    guard mayBeFilledIn, !pattern.contains("%"), let array = record.arrayJobID else { return nil }
+    guard let task = record.arrayTaskID else { return pattern.contains("\(Self.noTask)") ? "" : nil }
+    guard record.jobID == nil else { return nil }
     let ofDefault = "slurm-\(array)_\(Self.noTask).out"
     let isDefault = pattern == ofDefault || pattern.hasSuffix("/\(ofDefault)")
     if !isDefault, pattern.split(whereSeparator: { !$0.isNumber }).contains("\(array)") { return "" }
@@ -113,8 +113,8 @@ public struct OutputPaths: Sendable, Equatable, Codable {
     // A batch job has no step of a number.
     case "j", "J": return record.jobID.map(padded)
     case "A": return (record.arrayJobID ?? record.jobID).map(padded)
-    case "a": return padded(record.arrayTaskID ?? Self.noTask)
-    case "b" where hasTaskDigit: return padded((record.arrayTaskID ?? Self.noTask) % 10)
+    case "a": return task(record).map(padded)
+    case "b" where hasTaskDigit: return task(record).map { padded($0 % 10) }
     case "n", "t": return padded(0)
     case "s": return "batch"
     case "N": return hostName
@@ -123,6 +123,11 @@ public struct OutputPaths: Sendable, Equatable, Codable {
     case let letter?: return (symbol.digits.isEmpty ? "%" : lastDigit(symbol)) + String(letter)
     case nil: return symbol.digits.isEmpty ? "%" : lastDigit(symbol)
     }
+  }
+
+  /// Nil for a record that stands for several tasks.
+  private func task(_ record: JobRecord) -> UInt32? {
+    record.arrayTaskID ?? (record.arrayJobID == nil ? Self.noTask : nil)
   }
 
   /// What Slurm leaves of a width before something that is no symbol.

@@ -43,6 +43,8 @@ import Testing
     #expect(path("%j.o", id: nil, array: 11, task: 3) == nil, "a task gets its id when it starts")
     #expect(path("%A-%a.o", id: nil, array: 11, task: 3) == "/w/11-3.o")
     #expect(path("%N.o", host: nil) == nil)
+    #expect(path(nil, array: 7) == nil && path("%A.o", array: 7) == "/w/7.o", "one record of several tasks")
+    #expect(path("/w/slurm-7_4294967294.out", array: 7, isLater: true) == nil)
     #expect(path("\\%N.o", host: nil) == "/w/%N.o")
   }
 

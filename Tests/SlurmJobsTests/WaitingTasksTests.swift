@@ -95,6 +95,7 @@ import Testing
   }
 
   @Test mutating func anArrayThatIsTooLargeForARecordATask() {
+    ledger.minJobAge = 300
     apply([waiting("0-199999%2")])
     apply([task(0, id: 8), waiting("1-199999%2")], at: 2)
     #expect(states == ["7_[1-199999%2] PENDING", "7_0 RUNNING"])
@@ -106,6 +107,29 @@ import Testing
       [task(0, id: 8, .completed), waiting("1,3-99999,100005-199999%2", .cancelled)], at: 4, evidence: [])
     #expect(ledger.jobs.filter { !$0.hasEnded } == [])
     #expect(ledger.jobs.first { $0.state == .cancelled }?.arrayTasks == "1-199999")
+  }
+
+  @Test mutating func aTaskOfALargeArrayThatMayHaveRunIsLookedUp() {
+    apply([waiting("0-199999")])
+    let left = [waiting("2-199999")]
+    apply(left, at: 60)
+    #expect(states == ["7_[2-199999] PENDING"], "0 and 1 may have run")
+    var answer = SlurmAnswer()
+    answer.jobs = left
+    #expect(ledger.idsToLookUp(notIn: answer, cluster: nil, withUsage: false) == [7])
+    apply([task(0, id: 8, .completed), waiting(nil)], .slurmdbd, at: 61)
+    #expect(states.sorted() == ["7_0 COMPLETED", "7_[1] CANCELLED", "7_[2-199999] PENDING"])
+    #expect(ledger.jobs.map(\.source).contains(.slurmdbd))
+    #expect(ledger.idsToLookUp(notIn: answer, cluster: nil, withUsage: false) == [])
+  }
+
+  @Test mutating func aLargeArrayThatHasLeftTheController() {
+    apply([waiting("0-199999")])
+    apply([task(0, id: 8, .completed), waiting("1-199999")], at: 2)
+    apply([], at: 60)
+    apply([waiting(nil, .cancelled)], .slurmdbd, at: 61)
+    #expect(states.sorted() == ["7_0 COMPLETED", "7_[1-199999] CANCELLED"])
+    #expect(JobSummary.count(ledger.jobs) == 200_000)
   }
 
   @Test mutating func othersAreNotUnfolded() {
