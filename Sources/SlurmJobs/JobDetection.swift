@@ -144,7 +144,8 @@ public struct JobDetection: Sendable {
   private func origin(
     of job: SubmittedJob, submit: Double, owner: (UInt32, Double) -> SessionOwner
   ) -> Origin {
-    guard let sid = job.allocSID else { return .unknown }
+    // 0: the leader of the session is outside of the submitter's pid namespace, and could be anyone's.
+    guard let sid = job.allocSID, sid != 0 else { return .unknown }
     if let node = job.allocNode?.lowercased(), !hostNames.contains(node) { return .otherHost }
     if sid == sharedSession { return .unknown }
     let isOurs = (sessions[sid] ?? []).contains { session in
@@ -218,7 +219,7 @@ public struct JobDetection: Sendable {
   public func isOfOtherSession(_ job: SubmittedJob, skew: Double, owner: (UInt32, Double) -> SessionOwner)
     -> Bool
   {
-    guard let sid = job.allocSID, sessions[sid] == nil, sid != sharedSession,
+    guard let sid = job.allocSID, sid != 0, sessions[sid] == nil, sid != sharedSession,
       let submit = job.record.submitTime.map({ Double($0) - skew })
     else { return false }
     return origin(of: job, submit: submit, owner: owner) == .other

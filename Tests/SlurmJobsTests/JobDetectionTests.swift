@@ -137,6 +137,13 @@ import Testing
     #expect(mentioning().doubt(about: job(6), skew: 0, owner: gone) == nil)
   }
 
+  @Test func aSessionOutsideOfThePidNamespaceIsNobodys() {
+    var detection = detection()
+    detection.note(SessionSighting(sid: 0, firstSeen: start))
+    #expect(evidence(detection, job(sid: 0)) == [])
+    #expect(!detection.isOfOtherSession(job(sid: 0), skew: 0, owner: { _, _ in .other }))
+  }
+
   @Test func submittedWithAnEnvironmentMadeAnew() {
     // `env -i setsid sh -c 'sbatch …'`: neither tag nor session are left, but sbatch's own words are.
     #expect(evidence(mentioning(tag: "duct-me"), job()) == [.output])

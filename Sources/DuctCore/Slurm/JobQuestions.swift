@@ -256,8 +256,13 @@ extension JobWatcher {
       let (detection, skew) = (state.detection, state.skew)
       let owners = SessionOwners(root: root)
       if source == .slurmctld {
-        let others = answer.jobs.filter { detection.isOfOtherSession($0, skew: skew, owner: owners.owner) }
-        state.otherSessions = Set(others.compactMap(\.allocSID)).union(state.otherSessions)
+        // One job of each session: a look at its leader costs some reads of /proc.
+        for (sid, jobs) in Dictionary(grouping: answer.jobs, by: \.allocSID) {
+          guard let sid, let job = jobs.first, !state.otherSessions.contains(sid) else { continue }
+          if detection.isOfOtherSession(job, skew: skew, owner: owners.owner) {
+            state.otherSessions.insert(sid)
+          }
+        }
       }
       return state.ledger.apply(
         answer, from: source, at: now,

@@ -38,8 +38,9 @@ final class JobWatcher: Sendable {
     /// Questions are being ended by us; their failure says nothing of Slurm.
     var isInterrupted = false
 
-    /// What is not known, and why; nil while all questions are answered.
-    var problem: String? { problems.values.last }
+    /// What is not known, and why; nil while all questions are answered. slurmctld's word says more than slurmdbd's,
+    /// which is asked for what slurmctld does not tell.
+    var problem: String? { problems[SlurmRequest.jobsOfUser(uid: 0).name] ?? problems.values.last }
   }
 
   let access: SlurmAccess
