@@ -12,9 +12,7 @@ extension CampaignReport {
     if format == .json { return try json() }
     let style = Style(isMarkdown: format == .markdown, width: width)
     var parts = [
-      style.heading(
-        "\(runs.count) \(runs.count == 1 ? "run" : "runs"), \(jobCount) Slurm \(jobCount == 1 ? "job" : "jobs")",
-        level: 1),
+      style.heading("\(runs.count) \(runs.count == 1 ? "run" : "runs"), \(jobsText)", level: 1),
       style.table(runTable),
     ]
     if jobCount > 0 {
@@ -33,6 +31,12 @@ extension CampaignReport {
     }
     if let problem { parts.append("Slurm did not answer everything: \(style.plain(problem))\n") }
     return parts.filter { !$0.isEmpty }.joined(separator: "\n")
+  }
+
+  /// That nothing is there and that nobody could say are two things.
+  private var jobsText: String {
+    if jobCount == 0, problem != nil { return "Slurm jobs not known" }
+    return "\(jobCount) Slurm \(jobCount == 1 ? "job" : "jobs")"
   }
 
   private var runTable: TextTable {
