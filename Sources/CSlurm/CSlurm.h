@@ -332,6 +332,25 @@ static inline struct xlist *duct_slurm_tres_types(void *connection) {
 
 static inline struct xlist *duct_slurm_qos_list(void *connection) { return slurmdb_qos_get(connection, NULL); }
 
+/// One job, with its tasks and components. From 26.05 on libslurm takes the id of a step in its place.
+static inline int duct_slurm_load_job(job_info_msg_t **answer, uint32_t job_id, uint16_t flags) {
+#if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(26, 5, 0)
+  slurm_step_id_t step = SLURM_STEP_ID_INITIALIZER;
+  step.job_id = job_id;
+  return slurm_load_job(answer, step, flags);
+#else
+  return slurm_load_job(answer, job_id, flags);
+#endif
+}
+
+static inline void duct_slurm_free_configuration(slurm_conf_t *conf) {
+#if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(26, 5, 0)
+  slurm_free_conf(conf);
+#else
+  slurm_free_ctl_conf(conf);
+#endif
+}
+
 /// What duct wants of the controller's configuration.
 struct duct_slurm_settings {
   const char *cluster_name, *version;

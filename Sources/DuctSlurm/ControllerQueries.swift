@@ -15,7 +15,7 @@ enum ControllerQueries {
   static func jobs(_ ids: [UInt32]) throws(SlurmFailure) -> SlurmAnswer {
     if ids.count == 1 {
       do throws(SlurmFailure) {
-        return try answer("slurm_load_job") { slurm_load_job($0, ids[0], flags) }
+        return try answer("slurm_load_job") { duct_slurm_load_job($0, ids[0], flags) }
       } catch  where error.code == Int(duct_slurm_invalid_job_id) {
         // It has left the controller, or never was: that is an answer.
         return SlurmAnswer()
@@ -34,7 +34,7 @@ enum ControllerQueries {
     var loaded: UnsafeMutablePointer<slurm_conf_t>?
     try check("slurm_load_ctl_conf") { slurm_load_ctl_conf(0, &loaded) }
     guard let loaded else { throw noAnswer("slurm_load_ctl_conf") }
-    defer { slurm_free_ctl_conf(loaded) }
+    defer { duct_slurm_free_configuration(loaded) }
     let settings = duct_slurm_read_settings(loaded)
     var configuration = ClusterConfiguration()
     configuration.clusterName = slurmText(settings.cluster_name)
