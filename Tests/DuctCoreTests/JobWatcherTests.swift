@@ -225,7 +225,7 @@ import Testing
     watcher.note(TreeNews(sessions: [], hasChanged: false, hasNewSbatch: true))
     try await eventually { !asked("accounting_jobs").isEmpty }
     #expect(ids(asked("accounting_jobs")[0]) == [7] + (5902...6000))
-    watcher.finish(until: .now + 20)
+    watcher.finish(until: .now + 20, waits: false)
     #expect(asked("accounting_jobs").allSatisfy { ids($0).count <= 100 })
   }
 
@@ -236,7 +236,7 @@ import Testing
     watcher.note([sentence(7, cluster: "Far"), sentence(8, cluster: "one")])
     // slurmdbd fails: that does not count as a look.
     try await eventually { asked("accounting_jobs").count >= 2 }
-    watcher.finish(until: .now + 20)
+    watcher.finish(until: .now + 20, waits: false)
     let questions = asked("accounting_jobs")
     #expect(questions.count >= 4)
     for question in questions {
@@ -253,7 +253,7 @@ import Testing
     watcher.note([sentence(7, cluster: "far")])
     try await eventually(40) { watcher.snapshot.lookUps.values.elementsEqual([3]) }
     try answer("accounting_jobs", [job(7, .completed, cluster: "far")])
-    watcher.finish(until: .now + 20)
+    watcher.finish(until: .now + 20, waits: false)
     #expect(watcher.snapshot.ledger.jobs.map(\.cluster) == ["far"])
   }
 
@@ -265,7 +265,7 @@ import Testing
     let watcher = try watcher(tag: "duct-x")
     defer { watcher.cancel() }
     watcher.note([sentence(7)])
-    watcher.finish(until: .now + 10)
+    watcher.finish(until: .now + 10, waits: false)
     #expect(watcher.snapshot.problem?.contains("accounting_of_user") == true)
     #expect(watcher.snapshot.problems.keys == ["accounting_of_user"])
   }
@@ -283,9 +283,9 @@ import Testing
     submitted.allocSID = UInt32(getsid(0))
     try answer("jobs_of_user", [submitted])
     try sandbox.write(#"{"jobs": [], "host_names": ["vpn-name"]}"#, to: "host_names")
-    watcher.finish(until: .now + 10)
+    watcher.finish(until: .now + 10, waits: false)
     #expect(asked("host_names").count == 1)
-    watcher.pollAll(until: .now + 10)
+    watcher.pollAll(until: .now + 10, waits: false)
     #expect(asked("host_names").count == 1)
   }
 }

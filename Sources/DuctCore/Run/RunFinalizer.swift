@@ -245,7 +245,7 @@ final class RunFinalizer: Sendable {
     }
     if isHurried { return }
     if settings.waitJobs || mayHaveSubmitted(jobs) {
-      jobs.finish(until: deadline(settings.slurmTimeout))
+      jobs.finish(until: deadline(settings.slurmTimeout), waits: settings.waitJobs)
     } else {
       jobs.cancel()
     }

@@ -67,7 +67,9 @@ extension JobWatcher {
   }
 
   /// Both at once: when the controller is down, it takes libslurm nine seconds to say so.
-  func pollAll(until end: MonotonicInstant) {
+  ///
+  /// - Parameter waits: somebody waits for the jobs, and can wait for what accounting has to say of them.
+  func pollAll(until end: MonotonicInstant, waits: Bool) {
     let start = WallTime.now.seconds
     // A helper that must be ended takes a moment too; what it failed of is to be in the record.
     let deadline = MonotonicInstant.now + end.seconds(since: .now) * 0.9
@@ -95,7 +97,7 @@ extension JobWatcher {
     let accounted = byTag.wait(until: end) { $0.done ? Optional($0.answer) : nil }
     if let accounted, let accounted { _ = take(accounted, from: .slurmdbd) }
     _ = lookUp(missingFrom: answer, isLast: true, until: deadline)
-    for pause in Self.pausesForAccounting where isAwaited(before: deadline, pause) {
+    for pause in waits ? Self.longPauses : Self.shortPauses where isAwaited(before: deadline, pause) {
       _ = state.wait(until: .now + pause) { $0.isInterrupted ? true : nil }
       _ = lookUp(missingFrom: answer, isLast: true, until: deadline)
     }
@@ -106,8 +108,10 @@ extension JobWatcher {
     state.update { _ = $0.ledger.markStale(notSeenSince: start) }
   }
 
-  /// Seconds between the last questions for the use of jobs that have just ended.
-  private static let pausesForAccounting = [0.2, 0.4, 0.8]
+  /// Seconds between the last questions for the use of jobs that have just ended. slurmctld hands the start of a job on
+  /// every five seconds, and its end not before.
+  private static let longPauses = shortPauses + [1.6, 3.2]
+  private static let shortPauses = [0.2, 0.4, 0.8]
 
   /// Accounting answers, and has not been told yet of a job that has just ended.
   private func isAwaited(before deadline: MonotonicInstant, _ pause: Double) -> Bool {

@@ -102,7 +102,9 @@ final class JobWatcher: Sendable {
   // MARK: The end of the run
 
   /// Reads all states once more. What could not be asked by the deadline is stale.
-  func finish(until deadline: MonotonicInstant) {
+  ///
+  /// - Parameter waits: somebody waits for the jobs (`--wait-jobs`).
+  func finish(until deadline: MonotonicInstant, waits: Bool) {
     // A question that is on its way may be about to wait for long; it is asked anew with all the time.
     var isFree = false
     while !isFree, deadline > .now {
@@ -123,7 +125,7 @@ final class JobWatcher: Sendable {
       }
       return
     }
-    pollAll(until: deadline)
+    pollAll(until: deadline, waits: waits)
   }
 
   /// Stops the thread, and whatever question it is waiting for.
