@@ -67,13 +67,11 @@ public struct JobLedger: Sendable {
     return absence.times >= Self.mostAbsences && last - absence.since >= Self.longestAbsence
   }
 
-  /// Some job has ended lately, and accounting has not told of its use: it hears of an end a moment after slurmctld.
+  /// Some job has ended lately, and accounting has not told all of it: it hears of jobs some seconds after slurmctld.
   ///
   /// - Parameter time: since when, in seconds since 1970.
-  public func lacksUse(ofJobsEndedSince time: Double) -> Bool {
-    entries.values.contains { job in
-      job.lacksUse && job.startTime != nil && job.cpuSeconds == nil && Double(job.endTime ?? 0) >= time
-    }
+  public func lacksAccounting(ofJobsEndedSince time: Double) -> Bool {
+    entries.values.contains { $0.lacksAccounting && Double($0.endTime ?? 0) >= time }
   }
 
   /// Some job has not ended as far as is known.
@@ -135,7 +133,7 @@ public struct JobLedger: Sendable {
     var ids: Set<UInt32> = []
     for (key, record) in entries where cluster == nil || key.cluster == nil || key.cluster == cluster {
       let isMissing = !listed.contains(key) && !record.hasEnded
-      if isMissing || withUsage && record.lacksUse,
+      if isMissing || withUsage && record.isIncomplete,
         let id = record.arrayJobID ?? record.hetJobID ?? record.jobID
       {
         ids.insert(id)

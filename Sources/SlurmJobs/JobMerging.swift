@@ -43,12 +43,17 @@ struct JobMerging {
 }
 
 extension JobRecord {
-  /// Ended, and accounting may know more of it: its use, who cancelled it, its earlier runs.
-  var lacksUse: Bool {
+  /// Ended, and accounting may know more of it: its use, what it had asked for, who cancelled it, its earlier runs.
+  var isIncomplete: Bool {
     guard hasEnded, jobID != nil else { return false }
-    if cpuSeconds == nil, startTime != nil { return true }
-    if cancelledBy == nil, state == .cancelled { return true }
-    return runs == nil && restarts ?? 0 > 0
+    return lacksAccounting || cancelledBy == nil && state == .cancelled || runs == nil && restarts ?? 0 > 0
+  }
+
+  /// Ended, and accounting has not told all that it tells of every job. slurmdbd can be told of the end before the start:
+  /// until then it has the job without what was asked for and how.
+  var lacksAccounting: Bool {
+    guard hasEnded, jobID != nil else { return false }
+    return cpuSeconds == nil && startTime != nil || submitLine == nil || tresRequested == nil
   }
 
   /// Takes over the earlier runs of a record that has more of them.

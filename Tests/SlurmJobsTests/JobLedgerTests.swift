@@ -129,6 +129,7 @@ import Testing
           $0.maxRSSBytes = 1000
           $0.cpuSeconds = 2.5
           $0.cancelledBy = 0
+          $0.tresRequested = TresText.parse("cpu=1")
           $0.submitLine = "sbatch x"
         }
       ], .slurmdbd, at: 9)
@@ -141,6 +142,28 @@ import Testing
     #expect(merged.stdoutPath == "/out")
     #expect(merged.source == .slurmctld)
     #expect(merged.lastSeen == 9)
+    #expect(ledger.idsToLookUp(notIn: nil, cluster: "one", withUsage: true) == [])
+  }
+
+  @Test mutating func accountingThatHasNotHeardOfTheStartIsAskedAgain() {
+    apply([
+      job(1, .completed) {
+        $0.startTime = 100
+        $0.endTime = 120
+      }
+    ])
+    // The end alone: slurmctld tells the start of jobs every five seconds.
+    apply([job(1, .completed) { $0.cpuSeconds = 1 }], .slurmdbd)
+    #expect(ledger.lacksAccounting(ofJobsEndedSince: 110) && !ledger.lacksAccounting(ofJobsEndedSince: 121))
+    #expect(ledger.idsToLookUp(notIn: nil, cluster: "one", withUsage: true) == [1])
+    apply(
+      [
+        job(1, .completed) {
+          $0.submitLine = "sbatch x"
+          $0.tresRequested = TresText.parse("cpu=1")
+        }
+      ], .slurmdbd)
+    #expect(!ledger.lacksAccounting(ofJobsEndedSince: 110))
     #expect(ledger.idsToLookUp(notIn: nil, cluster: "one", withUsage: true) == [])
   }
 

@@ -118,7 +118,7 @@ extension JobWatcher {
     state.withLock { state in
       let question = SlurmRequest.accountingJobs(ids: [], cluster: nil).name
       return state.problems[question] == nil && !state.isInterrupted && .now + pause < deadline
-        && state.ledger.lacksUse(ofJobsEndedSince: WallTime.now.seconds + state.skew - 10)
+        && state.ledger.lacksAccounting(ofJobsEndedSince: WallTime.now.seconds + state.skew - 10)
     }
   }
 
