@@ -75,13 +75,19 @@ extension OnSlurm {
     @Test func aStrangersJobIsNeverClaimed() async throws {
       let fixture = self.fixture
       // Same user, same folder, same time; its id is printed as sbatch would, its session is alive.
+      async let stranger = fixture.tool(
+        "setsid", "-w", "bash", "-c",
+        """
+        until [ -e ready ]; do sleep 0.05; done
+        sbatch --parsable -J strange --wrap 'sleep 1' > id.new
+        mv id.new id
+        until [ -e over ]; do sleep 0.05; done
+        """)
       let run = try await fixture.run(
         "touch ready; until [ -s id ]; do sleep 0.05; done; echo Submitted batch job $(cat id); cat id; sbatch -J own --wrap true; sleep 1"
-      ) { _ in
-        try await eventually { fixture.sandbox.exists("ready") }
-        let id = try await fixture.tool("sbatch", "--parsable", "-J", "strange", "--wrap", "sleep 1")
-        try fixture.sandbox.write(id, to: "id")
-      }
+      )
+      try fixture.sandbox.write("", to: "over")
+      _ = try await stranger
       #expect(run.jobs.map(\.name) == ["own"])
       let mentioned = try #require(run.slurm["mentioned_jobs"]?.array)
       #expect(mentioned.count == 1)

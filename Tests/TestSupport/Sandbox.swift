@@ -57,7 +57,7 @@ public final class Sandbox: Sendable {
   public func processes() -> [(pid: Int32, name: String)] {
     let needle = Array("DUCT_TEST_MARK=\(mark)".utf8)
     return Proc.pids().compactMap { pid in
-      guard let environment = try? readAll(FilePath("/proc/\(pid)/environ")) else { return nil }
+      guard let environment = Proc.environment(pid) else { return nil }
       let isOurs = environment.split(separator: 0).contains { $0.elementsEqual(needle) }
       return isOurs ? (pid, Proc.name(pid)) : nil
     }
@@ -141,6 +141,17 @@ public enum Proc {
       if let pid = Int32(name) { pids.append(pid) }
     }
     return pids
+  }
+
+  /// The environment that a process began with. In the moment of execve(2) the kernel shows none: what has a program
+  /// and no environment is read again some times.
+  static func environment(_ pid: Int32) -> [UInt8]? {
+    for _ in 0..<5 {
+      guard let bytes = try? readAll(FilePath("/proc/\(pid)/environ")) else { return nil }
+      if !bytes.isEmpty || linkTarget(of: Array("/proc/\(pid)/exe".utf8)) == nil { return bytes }
+      usleep(1000)
+    }
+    return []
   }
 
   public static func name(_ pid: Int32) -> String {
