@@ -11,8 +11,11 @@ let strict: [SwiftSetting] = [
 let hasLibslurm = Context.environment["DUCT_LIBSLURM"] != "no"
 let slurmHeaders = Context.environment["DUCT_SLURM_INCLUDE"] ?? ""
 let slurmLibrary = Context.environment["DUCT_SLURM_LIB"] ?? ""
+// The macro is used nowhere. By it the compiler tells its cached modules apart, which it does not do by -I: the module
+// that was made of another Slurm's headers would be taken.
 let slurmSettings: [SwiftSetting] =
-  slurmHeaders.isEmpty ? [] : [.unsafeFlags(["-Xcc", "-I\(slurmHeaders)"])]
+  slurmHeaders.isEmpty
+  ? [] : [.unsafeFlags(["-Xcc", "-I\(slurmHeaders)", "-Xcc", "-DDUCT_SLURM_HEADERS=\(slurmHeaders)"])]
 // The rpath is that of the helper alone: duct's own start would be slower by it.
 let slurmLinking: [LinkerSetting] =
   slurmLibrary.isEmpty
@@ -153,7 +156,7 @@ let package = Package(
       name: "SlurmTests",
       dependencies: [
         "TestSupport", "RecordText", "SlurmCommands", "SlurmJobs", "SystemCalls", "duct", "duct-relay",
-        "duct-slurm", system,
+        system,
       ]),
   ]
 )
