@@ -115,7 +115,8 @@ enum QueueCommand {
     job.userID = values.number(.userID)
     // A user without a name on this host is printed as the number.
     job.userName = values.text(.userName).flatMap { $0 == values[.userID] ? nil : $0 }
-    job.reason = values.text(.reason)
+    // Newer releases (seen with 24.11) print the signal after it, as `RaisedSignal:9(Killed)`.
+    job.reason = values.text(.reason).map { $0.hasPrefix("RaisedSignal:") ? "RaisedSignal" : $0 }
     job.exitStatus = values.exitStatus(.exitCode)
     job.derivedExitStatus = values.exitStatus(.derivedExitCode)
     job.restarts = values.number(.restarts).map { Int($0) }

@@ -74,7 +74,8 @@ extension OnSlurm {
       // slurmctld tells slurmdbd the start of jobs every five seconds.
       try await Task.sleep(for: .seconds(6))
       // squeue prints what is allocated in the place of what was asked for.
-      let untold: Set = ["tres_requested", "memory_requested_bytes"]
+      // From 25.11 on slurmctld tells the submit line, and squeue does not print it.
+      let untold: Set = ["tres_requested", "memory_requested_bytes", "submit_line"]
       try compare(all, since: begin, differing: untold)
       let jobs = try helper.ask(all, limit: 20).jobs.map(\.record).filter { ($0.submitTime ?? 0) >= begin }
       let ids = Set(jobs.compactMap { $0.arrayJobID ?? $0.hetJobID ?? $0.jobID }).sorted()
@@ -124,7 +125,7 @@ extension OnSlurm {
     }
 
     /// - Parameters:
-    ///   - differing: members of jobs that have started, which the commands do not tell.
+    ///   - differing: members of jobs that have started, which the commands do not tell; `submit_line` of all jobs.
     ///   - without: names of jobs that the commands do not find.
     private func compare(
       _ request: SlurmRequest, since begin: Int, differing: Set<String> = [], without: Set<String> = []
@@ -138,7 +139,11 @@ extension OnSlurm {
       for (id, job) in expected {
         for (member, value) in job {
           let told = found[id]?[member] ?? .null
-          if differing.contains(member), told.isNull, job["start_time"]?.isNull == false { continue }
+          if differing.contains(member), told.isNull,
+            member == "submit_line" || job["start_time"]?.isNull == false
+          {
+            continue
+          }
           if isEqual(member, value, told) { continue }
           Issue.record(
             "\(request.name), job \(id): \(member) is \(value) by the library, \(told) by the commands")
