@@ -4,6 +4,7 @@
 #   make test      all tests, on that Slurm
 #   make install PREFIX=DIR    a release build, with man pages and completions (default /usr/local)
 #                SLURM=DIR     with the libslurm of the Slurm that was installed there
+#   make test-releases    the tests of Slurm on Debian's other releases of it; needs root
 #   make bench     speed, beside con-duct in the same run
 #   make fuzz RUNS=20000   damaged files given to recover, ls and report; SEED=N plays the same again
 #   make soak      an hour's worth of output into a log directory that comes and goes
@@ -35,7 +36,7 @@ RELEASE_FLAGS := -c release --static-swift-stdlib --disable-local-rpath -Xlinker
   -Xswiftc -Xclang-linker -Xswiftc -static-libgcc -Xswiftc -Xclang-linker -Xswiftc -no-pie \
   -Xswiftc -use-ld=lld
 
-.PHONY: simulate mutations fuzz all build release demo test install bench fuzz soak format lint clean
+.PHONY: test-releases simulate mutations fuzz all build release demo test install bench fuzz soak format lint clean
 
 all: build
 
@@ -91,6 +92,12 @@ soak: release
 
 install: release
 	@PREFIX="$(PREFIX)" $(WITH_SLURM) contrib/install $(RELEASE)
+
+test-releases:
+	@$(DEPENDENCIES) build roots
+	$(WITH_SLURM) $(SWIFT) build --build-tests
+	@ln -sf duct $(DEBUG)/con-duct
+	@SWIFT=$(SWIFT) contrib/test-releases
 
 format:
 	$(SWIFT) format --in-place --recursive Sources Tests Package.swift

@@ -60,9 +60,9 @@ enum AccountingQueries {
     fields.qos = qosNames[flat.qos_id]
     // A set of bits there, which says late which tasks have started.
     fields.arrayTasks = nil
-    // Up to 23.11 slurmdbd does not keep them.
+    // Up to 23.11 slurmdbd does not keep them. A later component writes into the file of the first one.
     let (stdout, stderr) = (slurmText(flat.std_out), slurmText(flat.std_err))
-    if stdout != nil || stderr != nil {
+    if stdout != nil || stderr != nil, (fields.hetJobOffset ?? 0) == 0 {
       fields.outputPaths = OutputPaths(stdout: stdout, stderr: stderr)
       fields.outputPaths?.hasTaskDigit = duct_slurm_has_task_digit
       fields.outputPaths?.mayBeFilledIn = true

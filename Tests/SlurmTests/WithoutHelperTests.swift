@@ -47,6 +47,10 @@ extension OnSlurm {
       var job = job
       job.detectedBy = []
       job.lastSeen = nil
+      // slurmdbd keeps no byte that is not UTF-8; slurmctld does, and tells the submit line from 25.11 on.
+      job.submitLine = job.submitLine.map { line in
+        String(escaping: line.originalBytes.map { $0 == 0xFF ? UInt8(ascii: "?") : $0 })
+      }
       job.cpuSeconds = job.cpuSeconds.map { ($0 * 10).rounded() }
       return job
     }
