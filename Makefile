@@ -4,6 +4,9 @@
 #   make test      all tests, on that Slurm
 #   make install PREFIX=DIR    a release build, with man pages and completions (default /usr/local)
 #                SLURM=DIR     with the libslurm of the Slurm that was installed there
+#   make tarball   a tree for other x86_64 hosts, with glibc 2.34 or newer: dist/duct-VERSION-x86_64.tar.gz; duct-slurm is
+#                  in it if SLURM=DIR says which Slurm the hosts have, else they are asked by Slurm's commands
+#   make test-tarball     the tarball, run on a bare Debian 12; needs root
 #   make test-releases    the tests of Slurm on Debian's other releases of it; needs root
 #   make bench     speed, beside con-duct in the same run
 #   make fuzz RUNS=20000   damaged files given to recover, ls and report; SEED=N plays the same again
@@ -34,9 +37,9 @@ STATIC := .build/static
 SIMULATION_FLAGS := -Xswiftc -enable-testing -Xswiftc -enforce-exclusivity=unchecked -Xswiftc -DDUCT_SIMULATION -Xcc -DDUCT_RELAY_RANGES=4
 RELEASE_FLAGS := -c release --static-swift-stdlib --disable-local-rpath -Xlinker -L$(CURDIR)/$(STATIC) \
   -Xswiftc -Xclang-linker -Xswiftc -static-libgcc -Xswiftc -Xclang-linker -Xswiftc -no-pie \
-  -Xswiftc -use-ld=lld
+  -Xswiftc -use-ld=lld -Xlinker $(CURDIR)/$(STATIC)/older-glibc.o
 
-.PHONY: test-releases simulate mutations fuzz all build release demo test install bench fuzz soak format lint clean
+.PHONY: tarball test-tarball test-releases simulate mutations fuzz all build release demo test install bench fuzz soak format lint clean
 
 all: build
 
@@ -49,6 +52,7 @@ release:
 	@$(DEPENDENCIES) build
 	@mkdir -p $(STATIC)
 	@ln -sf "$$(gcc -print-file-name=libstdc++.a)" "$$(gcc -print-file-name=libgcc_eh.a)" $(STATIC)/
+	@gcc -O2 -Wall -Wextra -c contrib/older-glibc/older-glibc.c -o $(STATIC)/older-glibc.o
 	$(WITH_SLURM) $(SWIFT) build $(RELEASE_FLAGS)
 	@ln -sf duct $(RELEASE)/con-duct
 
@@ -92,6 +96,13 @@ soak: release
 
 install: release
 	@PREFIX="$(PREFIX)" $(WITH_SLURM) contrib/install $(RELEASE)
+
+tarball: release
+	@SLURM="$(SLURM)" contrib/tarball $(RELEASE) dist
+
+test-tarball: tarball
+	@$(DEPENDENCIES) roots
+	@contrib/test-tarball dist/duct-*-x86_64.tar.gz
 
 test-releases:
 	@$(DEPENDENCIES) build roots
