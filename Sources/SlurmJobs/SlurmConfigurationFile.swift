@@ -15,8 +15,9 @@ public struct SlurmConfigurationFile: Sendable, Equatable {
 
   public init() {}
 
-  /// Where the client commands look: $SLURM_CONF, then the usual places, the last of them that of a
-  /// cluster whose nodes fetch their configuration ("configless").
+  /// Where the client commands look: $SLURM_CONF, then the folder that they were built with, as it lies beside the
+  /// `scontrol` that PATH leads to, then the usual places, among them that of a cluster whose nodes fetch their
+  /// configuration ("configless", sackd).
   ///
   /// - Returns: the first that exists; $SLURM_CONF whether it exists or not.
   public static func locate(environment: [String: String]) -> FilePath? {
@@ -25,7 +26,28 @@ public struct SlurmConfigurationFile: Sendable, Equatable {
       "/etc/slurm/slurm.conf", "/run/slurm/conf/slurm.conf", "/usr/local/etc/slurm.conf",
       "/etc/slurm-llnl/slurm.conf",
     ]
-    return places.first { path in path.withPlatformString { access($0, F_OK) } == 0 }
+    return (besideCommands(path: environment["PATH"]) + places).first(where: exists)
+  }
+
+  /// In a Slurm with a prefix of its own the commands lie in PREFIX/bin, and its configuration in PREFIX/etc unless it
+  /// was configured otherwise.
+  private static func besideCommands(path: String?) -> [FilePath] {
+    let folders = (path ?? "/bin:/usr/bin").split(separator: ":").map { FilePath(String($0)) }
+    guard let command = folders.lazy.map({ $0.appending("scontrol") }).first(where: exists),
+      let resolved = realpath(command)
+    else { return [] }
+    let prefix = resolved.parent.parent
+    return ["etc/slurm.conf", "etc/slurm/slurm.conf"].map { prefix.appending($0) }
+  }
+
+  private static func exists(_ path: FilePath) -> Bool {
+    path.withPlatformString { access($0, F_OK) } == 0
+  }
+
+  private static func realpath(_ path: FilePath) -> FilePath? {
+    guard let resolved = path.withPlatformString({ Glibc.realpath($0, nil) }) else { return nil }
+    defer { free(resolved) }
+    return FilePath(platformString: resolved)
   }
 
   /// Reads a file and what it includes.

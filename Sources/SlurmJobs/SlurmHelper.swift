@@ -20,9 +20,13 @@ public struct SlurmHelper: Sendable {
 
   /// One question.
   ///
-  /// - Parameter limit: seconds, for everything from its start to the end of its answer.
+  /// - Parameters:
+  ///   - limit: seconds, for everything from its start to the end of its answer.
+  ///   - configuration: slurm.conf; nil where libslurm is to look for it.
   /// - Throws: also when Slurm itself answered with an error.
-  public func ask(_ request: SlurmRequest, limit: Double) throws(SlurmFailure) -> SlurmAnswer {
+  public func ask(
+    _ request: SlurmRequest, limit: Double, configuration: FilePath? = nil
+  ) throws(SlurmFailure) -> SlurmAnswer {
     let deadline = MonotonicInstant.now + limit
     let question: [UInt8]
     do { question = try RecordEncoder().line(SlurmQuestion(request, limit: limit)) } catch {
@@ -30,7 +34,8 @@ public struct SlurmHelper: Sendable {
     }
     let result: LimitedPrograms.Result
     do throws(Errno) {
-      result = try programs.run(program, [program.bytes], input: question, until: deadline)
+      result = try programs.run(
+        program, [program.bytes], environment: environment(configuration), input: question, until: deadline)
     } catch {
       throw SlurmFailure(.noHelper, "cannot start \(program): \(error.description) (\(error.name))")
     }
@@ -40,6 +45,14 @@ public struct SlurmHelper: Sendable {
         diagnostics: result.diagnostics)
     }
     return try answer(result.output, exit, request, result.diagnostics)
+  }
+
+  /// This process's own, with the configuration that was found: that of a Slurm with a prefix of its own is not where
+  /// another libslurm would look.
+  private func environment(_ configuration: FilePath?) -> [[UInt8]]? {
+    guard let configuration else { return nil }
+    let name = Array("SLURM_CONF=".utf8)
+    return environmentEntries().filter { !$0.starts(with: name) } + [name + configuration.bytes]
   }
 
   private func answer(

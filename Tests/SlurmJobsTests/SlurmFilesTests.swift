@@ -1,3 +1,4 @@
+import Glibc
 import SystemPackage
 import TestSupport
 import Testing
@@ -65,6 +66,19 @@ import Testing
   @Test func theVariableWins() {
     let path = SlurmConfigurationFile.locate(environment: ["SLURM_CONF": "/nowhere/slurm.conf"])
     #expect(path == "/nowhere/slurm.conf")
+  }
+
+  @Test func aSlurmWithAPrefixOfItsOwn() throws {
+    try sandbox.makeDirectory("site/bin")
+    try sandbox.makeDirectory("site/etc/slurm")
+    try sandbox.makeDirectory("links")
+    try sandbox.write("", to: "site/bin/scontrol", executable: true)
+    #expect(symlink(sandbox["site/bin/scontrol"].string, sandbox["links/scontrol"].string) == 0)
+    let path = ["PATH": "/no/such:\(sandbox["links"]):/usr/bin"]
+    try sandbox.write("", to: "site/etc/slurm/slurm.conf")
+    #expect(SlurmConfigurationFile.locate(environment: path) == sandbox["site/etc/slurm/slurm.conf"])
+    try sandbox.write("", to: "site/etc/slurm.conf")
+    #expect(SlurmConfigurationFile.locate(environment: path) == sandbox["site/etc/slurm.conf"])
   }
 }
 

@@ -104,5 +104,25 @@ extension OnSlurm {
       #expect(wrong.code == 2)
       #expect(wrong.stderr.contains("DUCT_SLURM_BY: 'magic' is none of auto, library, commands"))
     }
+
+    /// A Slurm in /opt/site, say, without SLURM_CONF: libslurm of another prefix would look elsewhere.
+    @Test(arguments: bothWays) func theConfigurationLiesBesideTheCommands(_ way: String) async throws {
+      let sandbox = fixture.sandbox
+      try sandbox.makeDirectory("site/bin")
+      try sandbox.makeDirectory("site/etc")
+      _ = try await fixture.tool("cp", fixture.testbed.configuration, "site/etc/slurm.conf")
+      for name in ["sbatch", "squeue", "sacct", "scontrol"] {
+        let program = try await fixture.tool("bash", "-c", "command -v \(name)").trimmed
+        try sandbox.write(
+          "#!/bin/sh\nSLURM_CONF=\(sandbox["site/etc/slurm.conf"]) exec \(program) \"$@\"\n",
+          to: "site/bin/\(name)", executable: true)
+      }
+      let path = "\(sandbox["site/bin"]):\(String(cString: getenv("PATH")))"
+      let run = try await fixture.run(
+        "sbatch -J site --wrap true", ["--wait-jobs", "--slurm-by", way],
+        environment: ["SLURM_CONF": nil, "PATH": path])
+      #expect(try run.job("site").state == .completed)
+      #expect(run.slurm["asked_by"]?.string == way)
+    }
   }
 }

@@ -47,13 +47,13 @@ struct SlurmAccess: Sendable {
         .noConfiguration, "cannot read \(configuration): \(error.description) (\(error.name))")
     }
     switch by {
-    case .library: return try helper.ask(request, limit: limit)
+    case .library: return try helper.ask(request, limit: limit, configuration: configuration)
     case .commands: return try commands.ask(request, limit: limit)
     case .auto: break
     }
     if libraryFailure.withLock({ $0 }) == nil {
       do throws(SlurmFailure) {
-        return try helper.ask(request, limit: limit)
+        return try helper.ask(request, limit: limit, configuration: configuration)
       } catch  where error.isOfLibrary {
         noteFailure(error)
       }
