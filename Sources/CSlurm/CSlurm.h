@@ -218,9 +218,6 @@ static inline struct duct_slurm_step duct_slurm_accounting_step(const slurmdb_st
   return out;
 }
 
-/// Whether the symbol %b stands for something in the names of a job's files.
-static const bool duct_slurm_has_task_digit = SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(24, 5, 0);
-
 /// The name of a node as a host, which the caller frees; NULL where slurmctld does not tell.
 static inline char *duct_slurm_node_host(const char *node) {
   node_info_msg_t *answer = NULL;

@@ -61,12 +61,9 @@ enum AccountingQueries {
     // A set of bits there, which says late which tasks have started.
     fields.arrayTasks = nil
     // Up to 23.11 slurmdbd does not keep them. A later component writes into the file of the first one.
-    let (stdout, stderr) = (slurmText(flat.std_out), slurmText(flat.std_err))
-    if stdout != nil || stderr != nil, (fields.hetJobOffset ?? 0) == 0 {
-      fields.outputPaths = OutputPaths(stdout: stdout, stderr: stderr)
-      fields.outputPaths?.hasTaskDigit = duct_slurm_has_task_digit
-      fields.outputPaths?.mayBeFilledIn = true
-    }
+    fields.outputPaths = OutputPaths(
+      accounted: slurmText(flat.std_out), slurmText(flat.std_err), of: fields, release: LibraryRelease.release
+    )
     let steps: [UnsafeMutablePointer<slurmdb_step_rec_t>] = elements(job.pointee.steps)
     return AccountedJob(fields, steps: steps.map { stepFields(duct_slurm_accounting_step($0)) })
   }

@@ -112,17 +112,21 @@ enum ControllerQueries {
     let isLaterComponent = flat.het_job_id != 0 && flat.het_job_offset != 0
     guard flat.is_batch, !isLaterComponent else { return nil }
     var paths = OutputPaths(stdout: slurmText(flat.std_out), stderr: slurmText(flat.std_err))
-    paths.hasTaskDigit = duct_slurm_has_task_digit
-    paths.mayBeFilledIn = duct_slurm_has_task_digit
-    if paths.needsHostName, let node = slurmText(flat.batch_host) {
-      let host = names.hosts[node] ?? nodeHost(node)
-      names.hosts[node] = host
-      paths.hostName = host
+    paths.rules = OutputPaths.Rules(LibraryRelease.release)
+    paths.mayBeFilledIn = paths.rules >= .since2405
+    if paths.needsNodeName, let node = slurmText(flat.batch_host) {
+      if paths.rules >= .since2511 {
+        paths.nodeName = node
+      } else {
+        let host = names.hosts[node] ?? nodeHost(node)
+        names.hosts[node] = host
+        paths.nodeName = host
+      }
     }
     return paths
   }
 
-  /// The name of a node as a host: that is what %N stands for, without a domain.
+  /// The name of a node as a host: that is what %N stood for up to 25.05, without a domain.
   private static func nodeHost(_ node: String) -> String? {
     guard let host = duct_slurm_node_host(node) else { return nil }
     defer { free(host) }

@@ -6,13 +6,12 @@ internal import SlurmJobs
 /// The structures that libslurm fills change with each release. A library of another one makes this process read
 /// past their ends, or take nothing for an answer.
 enum LibraryRelease {
+  static let release = SlurmRelease(
+    Int(duct_slurm_header_version >> 16 & 0xFF), Int(duct_slurm_header_version >> 8 & 0xFF))
+
   /// Such as `22.05.8`. It is the library's as well, once `check` has found them to be of one release.
   static var ofHeaders: String {
-    func part(_ shift: UInt32) -> String {
-      let number = duct_slurm_header_version >> shift & 0xFF
-      return number < 10 ? "0\(number)" : "\(number)"
-    }
-    return "\(part(16)).\(part(8)).\(duct_slurm_header_version & 0xFF)"
+    "\(release).\(duct_slurm_header_version & 0xFF)"
   }
 
   /// To be asked before any other call.

@@ -34,7 +34,15 @@ enum AccountingCommand {
     case cpuTime = "TotalCPU"
     case usage = "TRESUsageInMax"
     case totalUsage = "TRESUsageInTot"
+    case stdout = "StdOut"
+    case stderr = "StdErr"
     case cluster = "Cluster"
+
+    /// Those that a release knows; nil where it is not known which one it is.
+    static func known(to release: SlurmRelease?) -> [Self] {
+      if let release, release >= SlurmRelease(24, 5) { return allCases }
+      return allCases.filter { $0 != .stdout && $0 != .stderr }
+    }
   }
 
   private typealias Values = CommandRow<Field>
@@ -46,20 +54,26 @@ enum AccountingCommand {
     // Without an id, slurmdbd would tell of all jobs.
     if ids.isEmpty { return [] }
     let records = SeparatedRecords()
+    let release = try? asking.release()
+    let known = Field.known(to: release)
     let arguments = [
       // Earlier runs of requeued jobs too: their number is the number of restarts.
-      "--duplicates", "--noconvert", "--format=" + Field.allCases.map(\.rawValue).joined(separator: ","),
+      "--duplicates", "--noconvert", "--format=" + known.map(\.rawValue).joined(separator: ","),
       "--jobs=" + ids.map(String.init).joined(separator: ","), uid.map { "--uid=\($0)" } ?? "--allusers",
     ]
     let output = try asking.output(of: "sacct", common(records, cluster: cluster) + arguments)
-    let rows = try records.parse(output, fieldCount: Field.allCases.count, isTerminated: false, of: "sacct")
+    let rows = try records.parse(output, fieldCount: known.count, isTerminated: false, of: "sacct")
     var jobs: [AccountedJob] = []
     for row in rows {
-      let values = Values(row)
+      let values = Values(row, known)
       if values[.rawID]?.contains(".") == true {
         // Steps follow their job.
         if let last = jobs.indices.last { jobs[last].steps.append(step(values)) }
-      } else if let job = fields(values) {
+      } else if var job = fields(values) {
+        if let release {
+          job.outputPaths = OutputPaths(
+            accounted: values.text(.stdout), values.text(.stderr), of: job, release: release)
+        }
         jobs.append(AccountedJob(job, steps: []))
       } else {
         throw SlurmFailure(.rubbish, "sacct printed a job without an id: \(row.prefix(3))")

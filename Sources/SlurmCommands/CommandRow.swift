@@ -3,7 +3,9 @@ struct CommandRow<Field: CaseIterable & Hashable> {
   private let values: [Field: String]
 
   /// - Parameter texts: in the order of the fields.
-  init(_ texts: [String]) { values = Dictionary(uniqueKeysWithValues: zip(Field.allCases, texts)) }
+  init(_ texts: [String], _ fields: [Field] = Array(Field.allCases)) {
+    values = Dictionary(uniqueKeysWithValues: zip(fields, texts))
+  }
 
   /// As it was printed.
   subscript(field: Field) -> String? { values[field] }

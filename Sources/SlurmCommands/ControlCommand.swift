@@ -25,7 +25,8 @@ enum ControlCommand {
     return configuration
   }
 
-  /// The name of a node as a host, without a domain: that is what %N in the name of a file stands for.
+  /// The name of a node as a host, without a domain: that is what %N in the name of a file stood for up to
+  /// 25.05.
   ///
   /// - Returns: nil where it cannot be told.
   static func hostName(ofNode node: String, _ asking: SlurmCommands.Asking) -> String? {

@@ -82,10 +82,17 @@ enum QueueCommand {
       }
       if let scope, !scope.contains(job) { continue }
       job.outputPaths = outputPaths(job, values)
-      if job.outputPaths?.needsHostName == true, let node = values.text(.batchHost) {
-        let host = hosts[node] ?? ControlCommand.hostName(ofNode: node, asking)
-        hosts[node] = host
-        job.outputPaths?.hostName = host
+      if job.outputPaths?.dependsOnRules == true {
+        job.outputPaths?.rules = OutputPaths.Rules(try asking.release())
+      }
+      if let paths = job.outputPaths, paths.needsNodeName, let node = values.text(.batchHost) {
+        if paths.rules >= .since2511 {
+          job.outputPaths?.nodeName = node
+        } else {
+          let host = hosts[node] ?? ControlCommand.hostName(ofNode: node, asking)
+          hosts[node] = host
+          job.outputPaths?.nodeName = host
+        }
       }
       jobs.append(conversion.submittedJob(job))
     }
@@ -101,7 +108,7 @@ enum QueueCommand {
       values.text(field).flatMap { $0 == guess ? nil : $0 }
     }
     var paths = OutputPaths(stdout: pattern(.stdout), stderr: pattern(.stderr))
-    // Which release has answered is not known here: where it is a newer one, no %b is left to fill in.
+    // Which release has answered is not known here.
     paths.mayBeFilledIn = true
     return paths
   }

@@ -16,6 +16,8 @@ public struct SlurmCommands: Sendable {
   /// As Slurm's commands get it.
   private let environment: [[UInt8]]
   private let path: String
+  /// The release of the commands, once it was asked for.
+  private let release = Monitor<SlurmRelease?>(nil)
 
   /// - Parameters:
   ///   - environment: `NAME=value` entries. Variables that change what the commands print are left out.
@@ -68,6 +70,19 @@ public struct SlurmCommands: Sendable {
     fileprivate let commands: SlurmCommands
     fileprivate let deadline: MonotonicInstant
     fileprivate let limit: Double
+
+    /// The release of Slurm's commands, which is asked for once.
+    ///
+    /// - Throws: where `squeue --version` cannot be run, or prints something else.
+    func release() throws(SlurmFailure) -> SlurmRelease {
+      if let known = commands.release.withLock({ $0 }) { return known }
+      let version = String(escaping: try output(of: "squeue", ["--version"]))
+      guard let release = SlurmRelease(version: version) else {
+        throw SlurmFailure(.rubbish, "squeue --version printed \(version.trimmed)")
+      }
+      commands.release.update { $0 = release }
+      return release
+    }
 
     /// What a command prints.
     ///

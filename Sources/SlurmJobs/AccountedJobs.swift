@@ -13,9 +13,10 @@ extension JobConversion {
   /// Accounting's jobs, each once, with what their steps tell of them and with the runs before.
   public func submittedJobs(_ jobs: [AccountedJob]) -> [SubmittedJob] {
     Self.runs(of: jobs).map { runs in
-      var submitted = submittedJob(runs.latest.job)
+      var latest = runs.latest.job
+      latest.restarts = runs.before.count
+      var submitted = submittedJob(latest)
       Self.addUse(runs.latest.steps, to: &submitted.record)
-      submitted.record.restarts = runs.before.count
       submitted.record.runs = runs.before.isEmpty ? nil : runs.before.map(run)
       return submitted
     }

@@ -69,9 +69,9 @@ import Testing
   }
 
   @Test func aSlurmWithAPrefixOfItsOwn() throws {
-    try sandbox.makeDirectory("site/bin")
-    try sandbox.makeDirectory("site/etc/slurm")
-    try sandbox.makeDirectory("links")
+    for folder in ["site", "site/bin", "site/etc", "site/etc/slurm", "links"] {
+      try sandbox.makeDirectory(folder)
+    }
     try sandbox.write("", to: "site/bin/scontrol", executable: true)
     #expect(symlink(sandbox["site/bin/scontrol"].string, sandbox["links/scontrol"].string) == 0)
     let path = ["PATH": "/no/such:\(sandbox["links"]):/usr/bin"]

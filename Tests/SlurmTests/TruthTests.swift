@@ -43,9 +43,10 @@ extension OnSlurm {
         sbatch -J off -o 'a\%j-%x.o' --wrap true
         sbatch -J tasks --array=12 -o 'b-%a-%3a-%%-%q-%A.o' --wrap true
         sbatch -J odd -o '%12j%' --wrap true
+        sbatch -J digits -o 'd%10%-%5%x' -e 'd%5%%j-%3b-%r-%5q.e' --wrap true
         """#
       let run = try await fixture.run(script, ["--wait-jobs", "--slurm-by", way])
-      #expect(run.jobs.count == 6)
+      #expect(run.jobs.count == 7)
       for job in run.jobs {
         for path in [job.stdoutPath, job.stderrPath] {
           #expect(path.map { access($0, F_OK) } == 0, "\(job.name ?? ""): \(path ?? "null")")

@@ -108,8 +108,7 @@ extension OnSlurm {
     /// A Slurm in /opt/site, say, without SLURM_CONF: libslurm of another prefix would look elsewhere.
     @Test(arguments: bothWays) func theConfigurationLiesBesideTheCommands(_ way: String) async throws {
       let sandbox = fixture.sandbox
-      try sandbox.makeDirectory("site/bin")
-      try sandbox.makeDirectory("site/etc")
+      for folder in ["site", "site/bin", "site/etc"] { try sandbox.makeDirectory(folder) }
       _ = try await fixture.tool("cp", fixture.testbed.configuration, "site/etc/slurm.conf")
       for name in ["sbatch", "squeue", "sacct", "scontrol"] {
         let program = try await fixture.tool("bash", "-c", "command -v \(name)").trimmed
