@@ -27,7 +27,9 @@ public enum SlurmQueries {
       case .hostNames: return SlurmAnswer()
       }
     } catch {
-      return SlurmAnswer(failure: error)
+      var failure = error
+      failure.libraryVersion = LibraryRelease.ofHeaders
+      return SlurmAnswer(failure: failure)
     }
   }
 }

@@ -33,12 +33,19 @@ public struct SlurmCommands: Sendable {
   /// Ends the questions that are being asked: they fail at once.
   public func cancel() { programs.cancel() }
 
+  /// The release of Slurm's commands: of `squeue --version`, which asks nobody.
+  ///
+  /// - Parameter limit: seconds.
+  public func release(within limit: Double) throws(SlurmFailure) -> SlurmRelease {
+    try Asking(commands: self, request: .ping, deadline: .now + limit, limit: limit).release()
+  }
+
   /// One question.
   ///
   /// - Parameter limit: seconds, for everything from its start to the end of its answer.
   /// - Throws: also when Slurm itself answered with an error.
   public func ask(_ request: SlurmRequest, limit: Double) throws(SlurmFailure) -> SlurmAnswer {
-    let asking = Asking(commands: self, deadline: .now + limit, limit: limit)
+    let asking = Asking(commands: self, request: request, deadline: .now + limit, limit: limit)
     var answer = SlurmAnswer()
     answer.askedBy = .commands
     switch request {
@@ -68,6 +75,7 @@ public struct SlurmCommands: Sendable {
   /// A question on its way.
   struct Asking {
     fileprivate let commands: SlurmCommands
+    fileprivate let request: SlurmRequest
     fileprivate let deadline: MonotonicInstant
     fileprivate let limit: Double
 
@@ -105,7 +113,10 @@ public struct SlurmCommands: Sendable {
           diagnostics: result.diagnostics)
       }
       if exit == .exited(0) { return result.output }
-      throw CommandFailure.of(name, exit, result.diagnostics)
+      let failure = CommandFailure.of(name, exit, result.diagnostics)
+      guard failure.tellsOfReleases else { throw failure }
+      // All of a host's commands are of one release.
+      throw failure.explained(askedBy: (try? release()).map { "\(name) \($0)" } ?? name, request)
     }
   }
 

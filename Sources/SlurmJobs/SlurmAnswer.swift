@@ -109,6 +109,9 @@ public struct SlurmFailure: Error, Codable, Sendable, Equatable, CustomStringCon
     case helperDied = "helper_died"
     /// What it printed is no answer.
     case rubbish
+    /// slurmctld or slurmdbd did not understand the library, or the command, or the other way round: their releases are
+    /// too far apart.
+    case otherRelease = "other_release"
     /// Slurm answered with an error.
     case slurm
   }
@@ -119,6 +122,13 @@ public struct SlurmFailure: Error, Codable, Sendable, Equatable, CustomStringCon
   public var code: Int?
   /// The last lines that libslurm, or a command of Slurm, printed on stderr.
   public var diagnostics: String?
+  /// The release of the libslurm that was asked.
+  public var libraryVersion: String?
+
+  enum CodingKeys: String, CodingKey {
+    case kind, message, code, diagnostics
+    case libraryVersion = "library_version"
+  }
 
   public init(_ kind: Kind, _ message: String, code: Int? = nil, diagnostics: String? = nil) {
     self.kind = kind
@@ -130,10 +140,37 @@ public struct SlurmFailure: Error, Codable, Sendable, Equatable, CustomStringCon
   public var description: String { message }
 
   /// It says nothing of Slurm, but that libslurm cannot be used here: Slurm's own commands may answer.
-  public var isOfLibrary: Bool {
-    // What libslurm says when it and the controller are two releases apart or more.
-    let disagreements = ["Insane message length", "Zero Bytes were transmitted or received"]
-    return kind == .noHelper || kind == .wrongLibrary
-      || kind == .slurm && disagreements.contains { message.contains($0) }
+  public var isOfLibrary: Bool { kind == .noHelper || kind == .wrongLibrary || kind == .otherRelease }
+
+  /// The same, in plain words where Slurm's tell of releases that are too far apart.
+  ///
+  /// - Parameters:
+  ///   - program: what has asked, such as `libslurm 22.05.8`.
+  ///   - request: tells who was asked.
+  public func explained(askedBy program: String, _ request: SlurmRequest) -> SlurmFailure {
+    guard tellsOfReleases else { return self }
+    let server = request.isOfAccounting ? "slurmdbd" : "slurmctld"
+    var failure = self
+    failure.kind = .otherRelease
+    // slurmctld can end a connection for another reason, too.
+    let isSure = Self.disagreements.contains { $0 != Self.silence && said($0) }
+    failure.message =
+      "\(program) and \(server) do not understand each other (\(message)): their releases \(isSure ? "are" : "may be") too far apart"
+    return failure
   }
+
+  /// Slurm's own words are of releases that are too far apart.
+  public var tellsOfReleases: Bool { kind == .slurm && Self.disagreements.contains(where: said) }
+
+  private func said(_ words: String) -> Bool {
+    message.contains(words) || diagnostics?.contains(words) == true
+  }
+
+  /// What clients say when a server is of a release that they, or it, cannot talk to (seen between 22.05, 24.11 and 26.05).
+  private static let disagreements = [
+    "Insane message length", silence,
+    "Incompatible versions of client and server code", "Protocol version has changed",
+    "Failed to unpack SLURM_PERSIST_INIT message",
+  ]
+  private static let silence = "Zero Bytes were transmitted or received"
 }

@@ -59,17 +59,20 @@ public struct SlurmHelper: Sendable {
     _ output: [UInt8], _ exit: ChildExit.Cause, _ request: SlurmRequest, _ diagnostics: String?
   ) throws(SlurmFailure) -> SlurmAnswer {
     if output.isEmpty || exit != .exited(0) {
-      throw SlurmFailure(
-        kind(of: exit, diagnostics ?? ""),
-        "\(program) ended with \(exit.words) and without an answer to \(request.name)",
-        diagnostics: diagnostics)
+      throw ofPlugins(diagnostics)
+        ?? SlurmFailure(
+          kind(of: exit, diagnostics ?? ""),
+          loaderComplaint(diagnostics).map { "\(name) cannot be loaded: \($0)" }
+            ?? "\(name) ended with \(exit.words) and without an answer to \(request.name)",
+          diagnostics: diagnostics)
     }
     do {
       var answer = try RecordDecoder().decode(SlurmAnswer.self, from: output)
       if var failure = answer.failure {
         if failure.diagnostics == nil { failure.diagnostics = diagnostics }
         answer.failure = nil
-        throw failure
+        throw ofPlugins(diagnostics)
+          ?? failure.explained(askedBy: "libslurm \(failure.libraryVersion ?? "")", request)
       }
       answer.askedBy = .library
       return answer
@@ -77,8 +80,32 @@ public struct SlurmHelper: Sendable {
       throw failure
     } catch {
       throw SlurmFailure(
-        .rubbish, "\(program) printed no valid answer to \(request.name): \(error)",
+        .rubbish, "\(name) printed no valid answer to \(request.name): \(error)",
         diagnostics: diagnostics)
+    }
+  }
+
+  /// A program that runs from a copy in memory has no path to tell.
+  private var name: String { program.starts(with: "/proc") ? "duct-slurm" : "\(program)" }
+
+  /// Which library is missing, in the loader's words.
+  private func loaderComplaint(_ diagnostics: String?) -> String? {
+    let mark = "error while loading shared libraries: "
+    return diagnostics?.split(whereSeparator: \.isNewline).lazy
+      .compactMap { line in line.firstRange(of: mark).map { String(line[$0.upperBound...]) } }.first
+  }
+
+  /// libslurm loads plugins of its own release alone. It says so where it finds others, or none, and then fails of
+  /// something else.
+  private func ofPlugins(_ diagnostics: String?) -> SlurmFailure? {
+    let marks = ["Incompatible Slurm plugin ", "Couldn't find the specified plugin name for "]
+    let lines = diagnostics?.split(whereSeparator: \.isNewline) ?? []
+    let complaint = lines.lazy.compactMap { line in
+      marks.lazy.compactMap { line.firstRange(of: $0) }.first.map { String(line[$0.lowerBound...]) }
+    }.first
+    return complaint.map {
+      SlurmFailure(
+        .wrongLibrary, "\(name) cannot use Slurm's plugins on this host: \($0)", diagnostics: diagnostics)
     }
   }
 

@@ -27,6 +27,14 @@ public enum SlurmRequest: Sendable, Equatable {
     case .hostNames: "host_names"
     }
   }
+
+  /// slurmdbd answers it, else slurmctld.
+  var isOfAccounting: Bool {
+    switch self {
+    case .accountingJobs, .accountingOfUser: true
+    case .jobsOfUser, .jobs, .configuration, .ping, .hostNames: false
+    }
+  }
 }
 
 extension SlurmRequest: Codable {

@@ -46,6 +46,18 @@ import Testing
     #expect(failure(try ask("echo words >&2; kill -SEGV $$"))?.kind == .helperDied)
   }
 
+  @Test func aReleaseThatTheControllerDoesNotUnderstand() throws {
+    let script = """
+      [ "$1" = --version ] && { echo slurm-wlm 22.05.8; exit 0; }
+      echo slurm_load_jobs error: Insane message length >&2; exit 1
+      """
+    let far = failure(try ask(script))
+    #expect(far?.kind == .otherRelease)
+    #expect(
+      far?.message.hasPrefix("squeue 22.05 and slurmctld do not understand each other (squeue: Insane")
+        == true)
+  }
+
   @Test(arguments: ["echo rubbish", "head -c 100000 /dev/urandom", "printf 'a\\x1fb'"])
   func rubbish(_ script: String) throws {
     #expect(failure(try ask("PATH=/usr/bin:/bin; " + script))?.kind == .rubbish)

@@ -55,6 +55,48 @@ import Testing
     #expect(try kind(ask("echo 'x: fatal: no configuration' >&2; exit 1")) == .noConfiguration)
   }
 
+  private func failure(_ script: String) throws -> SlurmFailure? {
+    if case .failure(let failure) = try ask("read -r q; " + script) { failure } else { nil }
+  }
+
+  private func slurmSays(_ words: String) throws -> SlurmFailure? {
+    try failure(
+      "echo '{\"jobs\": [], \"host_names\": [], \"failure\": {\"kind\": \"slurm\", \"message\": \"\(words)\", \"library_version\": \"22.05.8\"}}'"
+    )
+  }
+
+  @Test func releasesThatDoNotUnderstandEachOther() throws {
+    let far = try slurmSays("slurm_ping: Insane message length")
+    #expect(far?.kind == .otherRelease && far?.isOfLibrary == true)
+    #expect(
+      far?.message
+        == "libslurm 22.05.8 and slurmctld do not understand each other (slurm_ping: Insane message length): their releases are too far apart"
+    )
+    let perhaps = try slurmSays("slurm_ping: Zero Bytes were transmitted or received")
+    #expect(perhaps?.kind == .otherRelease && perhaps?.message.contains("may be too far apart") == true)
+    #expect(try slurmSays("slurm_ping: Connection refused")?.kind == .slurm)
+  }
+
+  @Test func whatTheLibraryLacks() throws {
+    let loader = try failure(
+      "echo 'x: error while loading shared libraries: libslurm.so.38: no such file' >&2; exit 127")
+    #expect(loader?.kind == .noHelper)
+    #expect(loader?.message.hasSuffix("helper cannot be loaded: libslurm.so.38: no such file") == true)
+    for end in [
+      "exit 1",
+      "echo '{\"jobs\": [], \"host_names\": [], \"failure\": {\"kind\": \"slurm\", \"message\": \"m\"}}'",
+    ] {
+      let plugins = try failure(
+        "echo 'x: Incompatible Slurm plugin /p/auth_munge.so version (26.05.5)' >&2; \(end)")
+      #expect(plugins?.kind == .wrongLibrary, "\(end)")
+      let complaint = "host: Incompatible Slurm plugin /p/auth_munge.so version (26.05.5)"
+      #expect(plugins?.message.hasSuffix(complaint) == true, "\(plugins?.message ?? "")")
+    }
+    // An answer is one, whatever is said beside it.
+    #expect(
+      try failure("echo 'Incompatible Slurm plugin p' >&2; echo '{\"jobs\": [], \"host_names\": []}'") == nil)
+  }
+
   @Test func keepsWhatItSaidOnStandardError() throws {
     guard case .failure(let failure) = try ask("echo 'error: munged is down' >&2; exit 1") else {
       Issue.record("an answer came")

@@ -287,6 +287,9 @@ final class RunFinalizer: Sendable {
       log.info("Removing log files since command failed\(time).")
       return
     }
+    if settings.slurm == .on, let problem = watch.jobs?.snapshot.problem {
+      log.warning("--slurm on: Slurm did not answer: \(problem)")
+    }
     guard let records = watch.records else { return }
     let summary = records.facts.withLock { $0.summary(watch.context.paths) }
     var text = settings.summaryFormat.render(

@@ -47,7 +47,7 @@ struct SlurmAccess: Sendable {
         .noConfiguration, "cannot read \(configuration): \(error.description) (\(error.name))")
     }
     switch by {
-    case .library: return try helper.ask(request, limit: limit, configuration: configuration)
+    case .library: return try askLibrary(request, until: deadline)
     case .commands: return try commands.ask(request, limit: limit)
     case .auto: break
     }
@@ -61,6 +61,22 @@ struct SlurmAccess: Sendable {
     return try askCommands(request, until: deadline)
   }
 
+  private func askLibrary(
+    _ request: SlurmRequest, until deadline: MonotonicInstant
+  ) throws(SlurmFailure) -> SlurmAnswer {
+    do throws(SlurmFailure) {
+      return try helper.ask(
+        request, limit: secondsLeft(for: request, until: deadline), configuration: configuration)
+    } catch {
+      guard error.kind == .otherRelease,
+        let release = try? commands.release(within: secondsLeft(for: request, until: deadline))
+      else { throw error }
+      var failure = error
+      failure.message += "; Slurm's commands in PATH are of \(release), and --slurm-by commands asks them"
+      throw failure
+    }
+  }
+
   private func askCommands(
     _ request: SlurmRequest, until deadline: MonotonicInstant
   ) throws(SlurmFailure) -> SlurmAnswer {
@@ -69,7 +85,9 @@ struct SlurmAccess: Sendable {
       return try commands.ask(request, limit: limit)
     } catch {
       // Neither can be used: both are to be named.
-      guard error.kind == .noCommand, let reason = libraryFailure.withLock({ $0 }) else { throw error }
+      guard error.kind == .noCommand || error.kind == .otherRelease,
+        let reason = libraryFailure.withLock({ $0 })
+      else { throw error }
       throw SlurmFailure(
         reason.kind, "\(reason.message), and \(error.message)", diagnostics: reason.diagnostics)
     }
