@@ -87,6 +87,17 @@ extension OnSlurm {
       _ = try await fixture.tool("scancel", "-n", "lost")
     }
 
+    @Test func recordsOfJobsThatNobodyCouldTellOfAreKept() async throws {
+      try fixture.sandbox.makeDirectory("bin")
+      let run = try await fixture.run(
+        "id=$(/usr/bin/sbatch --parsable --wait --wrap 'sleep 2'); exit 5",
+        ["--slurm-timeout", "3", "--fail-time", "60", "--s-i", "0.2"],
+        environment: environment.merging(["PATH": fixture.sandbox["bin"].string]) { $1 }, shell: "/bin/bash")
+      #expect(run.finished.code == 5 && run.jobs == [])
+      #expect(run.slurm["problem"]?.string != nil)
+      #expect(run.finished.stderr.contains("Slurm jobs: not known, since Slurm did not answer: "))
+    }
+
     @Test func recordsAreReadBackByCommands() async throws {
       let run = try await fixture.run("sbatch -J shown -n 2 --wrap 'sleep 1'", ["--slurm-by", "commands"])
       let id = try #require(run.info["run_id"]?.string)

@@ -264,8 +264,13 @@ final class RunFinalizer: Sendable {
     let settings = watch.context.settings
     guard exitCode != 0, elapsed < settings.failTime || settings.failTime < 0 else { return false }
     if !jobs.isEmpty { return false }
-    // It printed an id that Slurm could not confirm: the records may be all that there is.
-    if let mentioned = watch.jobs?.snapshot.detection.mentionedIDs, !mentioned.isEmpty { return false }
+    // It printed an id that Slurm could not confirm, or called sbatch while Slurm could not be asked: the records may be all
+    // that there is.
+    if let state = watch.jobs?.snapshot,
+      !state.detection.mentionedIDs.isEmpty || state.problem != nil && state.detection.hasSeenSbatch
+    {
+      return false
+    }
     // Nor what could not be shown.
     for echo in watch.echoes { echo.wait(until: deadline(0.2)) }
     return !watch.echoes.contains { $0.hasFailed }

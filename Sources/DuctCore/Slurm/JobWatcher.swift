@@ -161,8 +161,9 @@ final class JobWatcher: Sendable {
         warnOfLostJobs()
         return
       case .ofPatience?:
+        let reason = state.withLock { $0.problem }.map { ": \($0)" } ?? ""
         log.warning(
-          "Slurm has not answered for \(fixed(limit, decimals: 0)) s and no job is known: not waiting for jobs"
+          "Not waiting for jobs: no job is known, and Slurm has not answered for \(fixed(limit, decimals: 0)) s\(reason)"
         )
         return
       case nil: break
