@@ -149,7 +149,8 @@ public struct SlurmFailure: Error, Codable, Sendable, Equatable, CustomStringCon
   ///   - request: tells who was asked.
   public func explained(askedBy program: String, _ request: SlurmRequest) -> SlurmFailure {
     guard tellsOfReleases else { return self }
-    let server = request.isOfAccounting ? "slurmdbd" : "slurmctld"
+    let server =
+      (request.isOfAccounting ? "slurmdbd" : "slurmctld") + (serverRelease.map { " \($0)" } ?? "")
     var failure = self
     failure.kind = .otherRelease
     // slurmctld can end a connection for another reason, too.
@@ -161,6 +162,13 @@ public struct SlurmFailure: Error, Codable, Sendable, Equatable, CustomStringCon
 
   /// Slurm's own words are of releases that are too far apart.
   public var tellsOfReleases: Bool { kind == .slurm && Self.disagreements.contains(where: said) }
+
+  /// Up to 24.11 a server answers in words that older libraries can name the release of.
+  private var serverRelease: SlurmRelease? {
+    let mark = "Invalid Protocol Version "
+    guard let words = diagnostics, let range = words.firstRange(of: mark) else { return nil }
+    return Int(words[range.upperBound...].prefix { $0.isNumber }).flatMap(SlurmRelease.init(protocolVersion:))
+  }
 
   private func said(_ words: String) -> Bool {
     message.contains(words) || diagnostics?.contains(words) == true

@@ -16,6 +16,20 @@ public struct SlurmRelease: Sendable, Comparable, CustomStringConvertible, Codab
     self.init(numbers[0], numbers[1])
   }
 
+  /// - Parameter protocolVersion: as Slurm's daemons tell it: 256 times the number in the soname of their libslurm, which is
+  ///   38 for 22.05 and went up by one with each release.
+  public init?(protocolVersion: Int) {
+    switch protocolVersion >> 8 {
+    case 38: self.init(22, 5)
+    case 39: self.init(23, 2)
+    case 40: self.init(23, 11)
+    case let number where (41..<200).contains(number):
+      let later = number - 41
+      self.init(24 + later / 2, later % 2 == 0 ? 5 : 11)
+    default: return nil
+    }
+  }
+
   public static func < (first: Self, second: Self) -> Bool {
     (first.year, first.month) < (second.year, second.month)
   }

@@ -52,6 +52,10 @@ import Testing
     #expect(rules("slurm-wlm 22.05.8\n") == .upTo2311 && rules("slurm 23.11.10") == .upTo2311)
     #expect(rules("24.05.0") == .since2405 && rules("25.05.3-2") == .since2405)
     #expect(rules("slurm 25.11.0") == .since2511 && rules("slurm-wlm 26.05.5") == .since2511)
+    #expect(SlurmRelease(protocolVersion: 10752) == SlurmRelease(24, 11))
+    #expect(SlurmRelease(protocolVersion: 45 << 8) == SlurmRelease(26, 5))
+    #expect(
+      SlurmRelease(protocolVersion: 9728) == SlurmRelease(22, 5) && SlurmRelease(protocolVersion: 7) == nil)
     #expect(rules("Slurm") == nil && "\(SlurmRelease(24, 5))" == "24.05")
   }
 
