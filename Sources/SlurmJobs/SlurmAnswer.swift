@@ -142,6 +142,10 @@ public struct SlurmFailure: Error, Codable, Sendable, Equatable, CustomStringCon
   /// It says nothing of Slurm, but that libslurm cannot be used here: Slurm's own commands may answer.
   public var isOfLibrary: Bool { kind == .noHelper || kind == .wrongLibrary || kind == .otherRelease }
 
+  /// The server has ended the connection, as one that restarts does, or one that does not understand the question: asked
+  /// once more, it may say what is wrong.
+  public var isOfConnection: Bool { kind == .slurm && said("Connection reset by peer") }
+
   /// The same, in plain words where Slurm's tell of releases that are too far apart.
   ///
   /// - Parameters:

@@ -40,6 +40,16 @@ struct SlurmAccess: Sendable {
   }
 
   func ask(_ request: SlurmRequest, until deadline: MonotonicInstant) throws(SlurmFailure) -> SlurmAnswer {
+    do throws(SlurmFailure) {
+      return try askOnce(request, until: deadline)
+    } catch  where error.isOfConnection {
+      return try askOnce(request, until: deadline)
+    }
+  }
+
+  private func askOnce(
+    _ request: SlurmRequest, until deadline: MonotonicInstant
+  ) throws(SlurmFailure) -> SlurmAnswer {
     let limit = try secondsLeft(for: request, until: deadline)
     if let configuration, configuration.withPlatformString({ access($0, R_OK) }) != 0 {
       let error = Errno(rawValue: errno)
