@@ -1,0 +1,334 @@
+import Glibc
+import RecordText
+import SlurmJobs
+import TestSupport
+import Testing
+
+extension OnSlurm {
+  /// Every member of a record against what `scontrol show job` and `sacct` print, on jobs of all fates. What stands here
+  /// of who is believed is what docs/records.md says.
+  @Suite struct FieldTests {
+    private let fixture: SlurmFixture
+    init() throws { fixture = try SlurmFixture() }
+
+    private static let script = #"""
+      set -e
+      srun -J direct true
+      sbatch -J lost -w n3 -c 2 --no-requeue --wrap 'sleep 300'
+      sbatch -J fine -N 2 -n 4 -t 10 --mem=200 -o '%x-%5j.out' -e e --wrap "srun perl -e '\$x = 1 x 2e7; sleep 3'"
+      sbatch -J fails --wrap 'srun sh -c "exit 7"; exit 3'
+      sbatch -J killed --wrap 'kill -9 $$'
+      sbatch -J late -p short --wrap 'sleep 300'
+      sbatch -J dropped -H --wrap true
+      sbatch -J ended --wrap 'sleep 300'
+      sbatch -J paused --wrap 'until [ -e go ]; do sleep 0.2; done'
+      sbatch -J again --requeue --wrap '[ $SLURM_RESTART_COUNT ] || sleep 300'
+      tasks=$(sbatch --parsable -J tasks -H -a 0-3%1 -o 't-%A-%a.out' --wrap 'exit $((SLURM_ARRAY_TASK_ID == 1))')
+      echo Submitted batch job $tasks
+      sbatch -J het -n 1 : -n 2 --wrap 'sleep 1'
+      sbatch -J waits -d afterok:$(sbatch --parsable -J before --wrap 'sleep 1') --wrap true
+      id() { squeue -h -n $1 -o '%A %w' | awk -v tag=$SBATCH_WCKEY '$2 == tag { print $1 }'; }
+      running() { squeue -h -t R -n $1 -o '%A %w' | awk -v tag=$SBATCH_WCKEY '$2 == tag { print $1 }'; }
+      for name in ended paused again lost; do until [ "$(running $name)" ]; do sleep 0.2; done; done
+      scancel $(running ended) $(id dropped)
+      again=$(running again)
+      scontrol requeue $again
+      paused=$(running paused)
+      scontrol suspend $paused; sleep 3; scontrol resume $paused
+      scontrol update JobId=$again StartTime=now
+      scancel ${tasks}_3; scontrol release $tasks
+      touch go ready-$WAY
+      """#
+
+    /// The whole set twice at once, since a time limit takes a minute.
+    @Test func everyMember() async throws {
+      let fixture = self.fixture
+      let other = try SlurmFixture()
+      defer { system("scancel -u $(id -un) -n lost,late,ended 2>/dev/null") }
+      async let byLibrary = fixture.run(
+        Self.script, ["--wait-jobs", "--slurm-by", "library"], environment: ["WAY": "library"], limit: 200)
+      async let byCommands = other.run(
+        Self.script, ["--wait-jobs", "--slurm-by", "commands"], environment: ["WAY": "commands"], limit: 200)
+      try await eventually(90) {
+        fixture.sandbox.exists("ready-library") && other.sandbox.exists("ready-commands")
+      }
+      // A node that dies: its slurmd is stopped, and slurmctld misses it.
+      try await fixture.testbed.control("stop", "n3", in: fixture.sandbox)
+      _ = try await fixture.tool("scontrol", "update", "NodeName=n3", "State=DOWN", "Reason=gone")
+      let runs = try await [byLibrary, byCommands]
+      try await fixture.testbed.control("start", "n3", in: fixture.sandbox)
+      // It may have come back by itself.
+      _ = try? await fixture.tool("scontrol", "update", "NodeName=n3", "State=RESUME")
+      try await fixture.testbed.restore(in: fixture.sandbox)
+      for run in runs { try await check(run) }
+    }
+
+    private func check(_ run: SlurmRun) async throws {
+      let way = run.slurm["asked_by"]?.string ?? ""
+      #expect(run.finished.code == 0, "\(run.finished.stderr)")
+      let names = run.jobs.map { "\($0.name ?? "")\($0.arrayTaskID.map { "\($0)" } ?? "")" }.sorted()
+      #expect(
+        names == [
+          "again", "before", "direct", "dropped", "ended", "fails", "fine", "het", "het", "killed", "late",
+          "lost",
+          "paused", "tasks0", "tasks1", "tasks2", "tasks3", "waits",
+        ])
+      for job in run.jobs {
+        let id = try #require(
+          job.arrayTaskID.map { "\(job.arrayJobID ?? 0)_\($0)" } ?? job.jobID.map { "\($0)" })
+        // A task that was cancelled while it waited has no record anywhere.
+        guard let accounted = try await Accounted(id, fixture) else {
+          #expect(job.name == "tasks" && job.arrayTaskID == 3 && job.state == .cancelled, "\(way) \(id)")
+          continue
+        }
+        let control = try await ControlledJob(id, fixture)
+        Comparison(job: job, accounted: accounted, control: control, way: way).all()
+      }
+      let fates = Dictionary(
+        run.jobs.filter { $0.arrayTaskID == nil }.map { ($0.name ?? "", $0.state) },
+        uniquingKeysWith: { a, _ in a })
+      #expect(
+        fates == [
+          "again": .completed, "before": .completed, "direct": .completed, "dropped": .cancelled,
+          "ended": .cancelled, "fails": .failed, "fine": .completed, "het": .completed, "killed": .failed,
+          "late": .timeout, "lost": .nodeFail, "paused": .completed, "waits": .completed,
+        ], "\(way)")
+    }
+
+    /// Cancelled by somebody else: the jobs are another user's, and root cancels one.
+    @Test(.enabled(if: getuid() == 0, "it needs root, to be another user"), arguments: bothWays)
+    func cancelledByAnAdministrator(_ way: String) async throws {
+      let (sandbox, helper) = (fixture.sandbox, Programs.slurmHelper)
+      let words = """
+        chmod 777 . && cp "$1" "$2" "$3" . && unset HOME DUCT_SPOOL_DIR
+        exec setpriv --reuid 65534 --regid 65534 --clear-groups ./duct --wait-jobs --slurm-by \(way) -p log_ \
+          bash -c 'cd /tmp; sbatch -o /dev/null -J theirs --wrap "sleep 300"; sbatch -o /dev/null -J held -H --wrap true'
+        """
+      let result = try await run(
+        "bash", ["-c", words, "x", Programs.duct, Programs.relay, helper], in: sandbox,
+        environment: fixture.testbed.environment
+      ) { _ in
+        try await eventually {
+          let running = try await fixture.tool("squeue", "-h", "-u", "nobody", "-t", "R", "-o", "%j")
+          let waiting = try await fixture.tool("squeue", "-h", "-u", "nobody", "-t", "PD", "-o", "%j")
+          return running.trimmed == "theirs" && waiting.trimmed == "held"
+        }
+        _ = try await fixture.tool("scancel", "-u", "nobody")
+      }
+      #expect(result.code == 0, "\(result.stderr)")
+      let jobs = try SlurmFixture.jobs(sandbox.info())
+      #expect(jobs.count == 2)
+      for job in jobs {
+        let accounted = try #require(try await Accounted("\(job.jobID ?? 0)", fixture))
+        #expect(accounted["State"] == "CANCELLED by 0" && job.state == .cancelled && job.cancelledBy == 0)
+        #expect(job.user == "nobody")
+      }
+    }
+  }
+}
+
+/// What `sacct` prints of a job.
+private struct Accounted {
+  private static let fields = [
+    "JobIDRaw", "JobName", "User", "Account", "Partition", "QOS", "State", "ExitCode", "DerivedExitCode",
+    "Submit",
+    "Eligible", "Start", "End", "ElapsedRaw", "TimelimitRaw", "NodeList", "NNodes", "NCPUS", "ReqTRES",
+    "AllocTRES",
+    "WorkDir", "SubmitLine", "Cluster",
+  ]
+  private let values: [String: String]
+  /// Of each step: its largest task, all its tasks, its processor time in seconds.
+  let steps: [(largest: Int64?, all: Int64?, seconds: Double)]
+  let runs: Int
+
+  init?(_ id: String, _ fixture: SlurmFixture) async throws {
+    func rows(_ words: String..., fields: [String]) async throws -> [[String]] {
+      let format = fields.joined(separator: ",")
+      let result = try await run(
+        "sacct", words + ["-nP", "--noconvert", "--delimiter=\u{1F}", "-j", id, "-o", format],
+        in: fixture.sandbox,
+        environment: fixture.testbed.environment.merging(["SLURM_TIME_FORMAT": "%s"]) { $1 })
+      return result.stdout.split(separator: "\n").map {
+        $0.split(separator: "\u{1F}", omittingEmptySubsequences: false).map(String.init)
+      }
+    }
+    guard let row = try await rows("-X", fields: Self.fields).first else { return nil }
+    values = Dictionary(uniqueKeysWithValues: zip(Self.fields, row))
+    // Not the other components of a heterogeneous job.
+    runs = try await rows("-X", "-D", fields: ["JobIDRaw"]).count { $0 == [row[0]] }
+    steps = try await rows(fields: ["JobID", "TRESUsageInMax", "TRESUsageInTot", "TotalCPU"]).filter {
+      $0[0].contains(".")
+    }.map { (Self.memory($0[1]), Self.memory($0[2]), Self.seconds($0[3])) }
+  }
+
+  /// What is not set is nil.
+  subscript(name: String) -> String? {
+    let empty = ["", "Unknown", "None", "None assigned", "UNLIMITED", "Partition_Limit"]
+    return values[name].flatMap { empty.contains($0) ? nil : $0 }
+  }
+
+  private static func memory(_ use: String) -> Int64? {
+    use.split(separator: ",").first { $0.hasPrefix("mem=") }.flatMap { Int64($0.dropFirst(4)) }
+  }
+
+  /// `[[hours:]minutes:]seconds[.thousandths]`.
+  private static func seconds(_ text: String) -> Double {
+    text.split(separator: ":").reduce(0) { $0 * 60 + (Double($1) ?? 0) }
+  }
+}
+
+/// What `scontrol show job` prints of one, as long as slurmctld has it.
+private struct ControlledJob {
+  private let values: [String: String]
+
+  init(_ id: String, _ fixture: SlurmFixture) async throws {
+    let result = try await run(
+      "scontrol", ["-d", "-o", "show", "job", id], in: fixture.sandbox,
+      environment: fixture.testbed.environment.merging(["SLURM_TIME_FORMAT": "%s"]) { $1 })
+    var values: [String: String] = [:]
+    for word in result.stdout.split(whereSeparator: \.isWhitespace) {
+      let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+      if parts.count == 2, values[parts[0]] == nil { values[parts[0]] = parts[1] }
+    }
+    self.values = values
+  }
+
+  subscript(name: String) -> String? {
+    let empty = ["", "Unknown", "None", "(null)", "UNLIMITED", "N/A"]
+    return values[name].flatMap { empty.contains($0) ? nil : $0 }
+  }
+
+  var isKnown: Bool { values["JobId"] != nil }
+}
+
+private struct Comparison {
+  let job: JobRecord
+  let accounted: Accounted
+  let control: ControlledJob
+  let way: String
+
+  private func expect<Value: Equatable>(_ member: String, _ told: Value?, _ expected: Value?) {
+    #expect(told == expected, "\(way): \(member) of \(job.name ?? "") \(job.displayID)")
+  }
+
+  func all() {
+    names()
+    fate()
+    times()
+    resources()
+    use()
+  }
+
+  private func names() {
+    expect("job_id", job.jobID.map { "\($0)" }, accounted["JobIDRaw"])
+    expect("name", job.name, accounted["JobName"])
+    expect("name", job.name, control["JobName"])
+    expect("user", job.user, accounted["User"])
+    expect("account", job.account, accounted["Account"])
+    expect("partition", job.partition, accounted["Partition"])
+    expect("qos", job.qos, accounted["QOS"])
+    expect("cluster", job.cluster, accounted["Cluster"])
+    expect("working_dir", job.workingDir, control["WorkDir"])
+    expect("working_dir", job.workingDir, accounted["WorkDir"])
+    expect("submit_line", job.submitLine, accounted["SubmitLine"])
+    expect("dependency", job.dependency, control["Dependency"])
+    let isBatch = job.name != "direct" && (job.hetJobOffset ?? 0) == 0
+    expect("stdout_path", job.stdoutPath != nil, isBatch)
+    // Where the node has made the files, the paths are those.
+    guard isBatch, job.startTime != nil else { return }
+    for path in [job.stdoutPath, job.stderrPath] { expect("path", path.map { access($0, F_OK) }, 0) }
+  }
+
+  private func fate() {
+    let state = accounted["State"]?.split(separator: " ").first.map(String.init)
+    expect("state", job.state.rawValue, state)
+    if control.isKnown { expect("state", job.state.rawValue, control["JobState"]) }
+    if let by = accounted["State"]?.split(separator: " ").last, accounted["State"]?.contains(" by ") == true {
+      expect("cancelled_by_uid", job.cancelledBy.map { "\($0)" }, String(by))
+    } else {
+      expect("cancelled_by_uid", job.cancelledBy, nil)
+    }
+    let ran = job.startTime != nil
+    let exit = "\(job.exitCode ?? -1):\(job.signal ?? 0)"
+    expect("exit", ran ? exit : nil, ran ? control["ExitCode"] : nil)
+    expect("exit_code", ran, job.exitCode != nil)
+    let derived = "\(job.derivedExitCode ?? -1):\(job.derivedSignal ?? 0)"
+    // The larger one: slurmdbd's can lack a step (seen with 22.05: 0:0, where slurmctld had 7:0).
+    let candidates = [accounted["DerivedExitCode"], control["DerivedExitCode"]].compactMap { $0 }
+    expect("derived", ran ? derived : nil, ran ? candidates.max { number($0) < number($1) } : nil)
+    // Newer releases print the signal behind RaisedSignal.
+    let reason = control["Reason"].map { $0.hasPrefix("RaisedSignal") ? "RaisedSignal" : $0 }
+    expect("state_reason", job.stateReason, job.state == .cancelled && !ran ? nil : reason)
+    expect("state_flags", job.stateFlags, [])
+    expect("restarts", job.restarts.map { "\($0)" }, control["Restarts"])
+    expect("runs", (job.runs?.count ?? 0) + 1, accounted.runs)
+  }
+
+  /// Of an exit code and a signal, `7:0`.
+  private func number(_ exit: String) -> Int {
+    exit.split(separator: ":").reduce(0) { $0 * 256 + (Int($1) ?? 0) }
+  }
+
+  private func near(_ member: String, _ told: Int?, _ expected: String?, _ tolerance: Int = 1) {
+    let value = expected.flatMap { Int($0) }
+    guard let told, let value else {
+      expect(member, told, value)
+      return
+    }
+    #expect(abs(told - value) <= tolerance, "\(way): \(member) of \(job.displayID): \(told), \(value)")
+  }
+
+  private func times() {
+    // Of a requeued job the two have other times, as records.md says: the later run's in both.
+    near("submit_time", job.submitTime, accounted["Submit"])
+    near("submit_time", job.submitTime, control["SubmitTime"], 0)
+    near("end_time", job.endTime, accounted["End"])
+    near("end_time", job.endTime, control["EndTime"], 0)
+    near("time_limit_seconds", job.timeLimitSeconds.map { $0 / 60 }, accounted["TimelimitRaw"], 0)
+    if job.startTime != nil {
+      near("start_time", job.startTime, accounted["Start"])
+      near("start_time", job.startTime, control["StartTime"], 0)
+      near("eligible_time", job.eligibleTime, accounted["Eligible"])
+      near("elapsed_seconds", job.elapsedSeconds, accounted["ElapsedRaw"])
+    } else {
+      expect("elapsed_seconds", job.elapsedSeconds, 0)
+    }
+  }
+
+  private func resources() {
+    guard job.startTime != nil else { return }
+    expect("node_list", job.nodeList, accounted["NodeList"])
+    expect("node_list", job.nodeList, control["NodeList"])
+    near("node_count", job.nodeCount, accounted["NNodes"], 0)
+    near("cpus", job.cpus, accounted["NCPUS"], 0)
+    expect("tres_requested", job.tresRequested.map(text), accounted["ReqTRES"].map(ordered))
+    expect("tres_allocated", job.tresAllocated.map(text), accounted["AllocTRES"].map(ordered))
+    expect("memory_requested_bytes", job.memoryRequestedBytes, job.tresRequested?["mem"])
+  }
+
+  /// `cpu=1,mem=500M`, by name; memory in bytes.
+  private func text(_ tres: OrderedFields<Int64>) -> [String] {
+    tres.members.map { "\($0.key)=\($0.value)" }.sorted()
+  }
+
+  private func ordered(_ text: String) -> [String] {
+    text.split(separator: ",").map { entry in
+      guard entry.hasPrefix("mem="), let unit = entry.last, let power = ["M": 20, "G": 30, "K": 10][unit],
+        let number = Double(entry.dropFirst(4).dropLast())
+      else { return String(entry) }
+      return "mem=\(Int64(number * Double(1 << power)))"
+    }.sorted()
+  }
+
+  private func use() {
+    guard job.startTime != nil else { return }
+    let seconds = accounted.steps.map(\.seconds).reduce(0, +)
+    // sacct has thousandths of a second.
+    #expect(abs((job.cpuSeconds ?? 0) - seconds) < 0.01, "\(way): cpu_seconds of \(job.displayID)")
+    expect("max_rss_bytes", job.maxRSSBytes, accounted.steps.compactMap(\.largest).max())
+    // No two of its steps run at the same time, but for the script and what it starts.
+    let all = accounted.steps.compactMap(\.all)
+    expect("max_rss_all_tasks_bytes", job.maxRSSAllTasksBytes, all.isEmpty ? nil : all.reduce(0, +))
+    if job.name == "fine" { #expect((job.maxRSSAllTasksBytes ?? 0) > 80_000_000) }
+  }
+}
