@@ -14,7 +14,9 @@ extension OnSlurm {
     private static let script = #"""
       set -e
       srun -J direct true
-      sbatch -J lost -w n3 -c 2 --no-requeue --wrap 'sleep 300'
+      # The node that dies has one job alone.
+      sbatch() { command sbatch -x n3 "$@"; }
+      command sbatch -J lost -w n3 -c 2 --no-requeue --wrap 'sleep 300'
       sbatch -J fine -N 2 -n 4 -t 10 --mem=200 -o '%x-%5j.out' -e e --wrap "srun perl -e '\$x = 1 x 2e7; sleep 3'"
       sbatch -J fails --wrap 'srun sh -c "exit 7"; exit 3'
       sbatch -J killed --wrap 'kill -9 $$'
@@ -101,7 +103,7 @@ extension OnSlurm {
       let (sandbox, helper) = (fixture.sandbox, Programs.slurmHelper)
       let words = """
         chmod 777 . && cp "$1" "$2" "$3" . && unset HOME DUCT_SPOOL_DIR
-        exec setpriv --reuid 65534 --regid 65534 --clear-groups ./duct --wait-jobs --slurm-by \(way) -p log_ \
+        exec setpriv --reuid daemon --regid daemon --clear-groups ./duct --wait-jobs --slurm-by \(way) -p log_ \
           bash -c 'cd /tmp; sbatch -o /dev/null -J theirs --wrap "sleep 300"; sbatch -o /dev/null -J held -H --wrap true'
         """
       let result = try await run(
@@ -109,11 +111,11 @@ extension OnSlurm {
         environment: fixture.testbed.environment
       ) { _ in
         try await eventually {
-          let running = try await fixture.tool("squeue", "-h", "-u", "nobody", "-t", "R", "-o", "%j")
-          let waiting = try await fixture.tool("squeue", "-h", "-u", "nobody", "-t", "PD", "-o", "%j")
+          let running = try await fixture.tool("squeue", "-h", "-u", "daemon", "-t", "R", "-o", "%j")
+          let waiting = try await fixture.tool("squeue", "-h", "-u", "daemon", "-t", "PD", "-o", "%j")
           return running.trimmed == "theirs" && waiting.trimmed == "held"
         }
-        _ = try await fixture.tool("scancel", "-u", "nobody")
+        _ = try await fixture.tool("scancel", "-u", "daemon")
       }
       #expect(result.code == 0, "\(result.stderr)")
       let jobs = try SlurmFixture.jobs(sandbox.info())
@@ -121,7 +123,7 @@ extension OnSlurm {
       for job in jobs {
         let accounted = try #require(try await Accounted("\(job.jobID ?? 0)", fixture))
         #expect(accounted["State"] == "CANCELLED by 0" && job.state == .cancelled && job.cancelledBy == 0)
-        #expect(job.user == "nobody")
+        #expect(job.user == "daemon")
       }
     }
   }
