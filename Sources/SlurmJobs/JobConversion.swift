@@ -95,6 +95,7 @@ public struct JobConversion: Sendable {
     guard let derived = job.derivedExitStatus else { return }
     record.derivedExitCode = Int(derived >> 8 & 0xFF)
     record.derivedSignal = JobRecord.signal(of: derived)
+    if derived & 0x7F == JobRecord.outOfMemoryMark { record.derivedState = .outOfMemory }
   }
 
   private func setResources(_ record: inout JobRecord, _ job: SlurmJobFields) {
@@ -117,7 +118,10 @@ extension JobRecord {
     signal = Self.signal(of: status)
   }
 
-  /// The signal of a status. Beyond Linux's 64 signals stand marks of Slurm's own: 125 for a job out of memory.
+  /// Slurm's mark of a job, or a step, that was out of memory, in the place of a signal.
+  static let outOfMemoryMark: UInt32 = 125
+
+  /// The signal of a status. Beyond Linux's 64 signals stand marks of Slurm's own.
   static func signal(of status: UInt32) -> Int? {
     let signal = Int(status & 0x7F)
     return (1...64).contains(signal) ? signal : nil

@@ -80,6 +80,7 @@ extension JobRecord {
     // Steps that the step manager of a job runs are told to slurmdbd alone.
     derivedExitCode = [derivedExitCode, other.derivedExitCode].compactMap { $0 }.max()
     derivedSignal = derivedSignal ?? other.derivedSignal
+    derivedState = derivedState ?? other.derivedState
   }
 
   /// Takes over what describes the job, whichever of its runs.

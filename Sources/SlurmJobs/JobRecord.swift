@@ -34,6 +34,8 @@ public struct JobRecord: Codable, Sendable, Equatable {
   /// The highest exit code of the job's steps, and the signal that ended the step of it.
   public var derivedExitCode: Int?
   public var derivedSignal: Int?
+  /// `OUT_OF_MEMORY` where that step was ended for its memory, by cgroups; nil for any other end of it.
+  public var derivedState: JobState?
   /// The id of the user that cancelled it, from accounting.
   public var cancelledBy: UInt32?
   /// How often it was requeued.
@@ -100,6 +102,7 @@ public struct JobRecord: Codable, Sendable, Equatable {
     case signal
     case derivedExitCode = "derived_exit_code"
     case derivedSignal = "derived_signal"
+    case derivedState = "derived_state"
     case cancelledBy = "cancelled_by_uid"
     case restarts
     case submitTime = "submit_time"
@@ -180,7 +183,7 @@ extension JobRecord {
 
   /// The script ended well, and a step of it did not.
   public var hasFailedStep: Bool {
-    state == .completed && ((derivedSignal ?? 0) != 0 || (derivedExitCode ?? 0) != 0)
+    state == .completed && ((derivedSignal ?? 0) != 0 || (derivedExitCode ?? 0) != 0 || derivedState != nil)
   }
 
   /// `exit 3`, `signal 9`, `a step: signal 9`, or the reason that Slurm gives.
@@ -188,6 +191,7 @@ extension JobRecord {
     if let signal, signal != 0 { return "signal \(signal)" }
     if let exitCode, exitCode != 0 { return "exit \(exitCode)" }
     if hasFailedStep {
+      if let derivedState { return "a step: \(derivedState)" }
       if let derivedSignal, derivedSignal != 0 { return "a step: signal \(derivedSignal)" }
       return "a step: exit \(derivedExitCode ?? 0)"
     }

@@ -4,7 +4,7 @@ import SystemCalls
 /// The Slurm that `make test` has brought up, shared by all tests. They run one after another.
 public struct Testbed: Sendable {
   public let folder: String
-  private let script: String
+  public let script: String
 
   public struct Missing: Error, CustomStringConvertible {
     public let description =

@@ -1,0 +1,57 @@
+import Glibc
+import SlurmJobs
+import TestSupport
+import Testing
+
+extension OnSlurm {
+  /// Jobs that the kernel keeps within their memory, by cgroups: on a Slurm of its own, since its settings are others.
+  @Suite(
+    .enabled(
+      if: getuid() == 0 && access("/sys/fs/cgroup/memory", W_OK) == 0,
+      "it needs root and cgroups of version 1"))
+  struct MemoryLimitTests {
+    private let fixture: SlurmFixture
+    init() throws { fixture = try SlurmFixture() }
+
+    @Test func outOfMemory() async throws {
+      let eats = #"perl -e '$x = "x" x 300000000; sleep 1'"#
+      let script = #"""
+        sbatch -J script --mem=60M --wrap "$EATS"
+        sbatch -J step --mem=60M --wrap "srun $EATS; exit 0"
+        sbatch -J within --mem=600M --wrap "srun $EATS"
+        """#
+      let words = """
+        for way in \(bothWays.joined(separator: " ")); do
+          "$DUCT" -q --wait-jobs --slurm-by $way -p ${way}_ bash -c "$SCRIPT"
+          "${DUCT%/*}/con-duct" report --slurm-by $way ${way}_ > $way.report
+        done
+        """
+      let made = try await run(
+        fixture.testbed.script,
+        ["run", "--dir", sandboxed("memory"), "--port", "27100", "--nodes", "1", "--", "bash", "-c", words],
+        in: fixture.sandbox,
+        environment: [
+          "TESTBED_CGROUPS": "yes", "DUCT": Programs.duct, "SCRIPT": script, "EATS": eats,
+        ],
+        limit: 180)
+      #expect(made.code == 0, "\(made.stderr)")
+      for way in bothWays {
+        let jobs = try SlurmFixture.jobs(fixture.sandbox.info("\(way)_info.json"))
+        let byName = Dictionary(uniqueKeysWithValues: jobs.map { ($0.name ?? "", $0) })
+        #expect(byName.keys.sorted() == ["script", "step", "within"])
+        let ended = try #require(byName["script"])
+        #expect(ended.state == .outOfMemory && ended.signal == nil && ended.exitCode == 0, "\(way)")
+        #expect(ended.stateReason == "OutOfMemory")
+        let step = try #require(byName["step"])
+        #expect(
+          step.state == .completed && step.derivedState == .outOfMemory && step.derivedSignal == nil, "\(way)"
+        )
+        #expect(step.needsAttention && step.failureText == "a step: OUT_OF_MEMORY")
+        #expect(byName["within"]?.needsAttention == false)
+        #expect(try fixture.sandbox.text("\(way).report").contains("a step: OUT_OF_MEMORY"))
+      }
+    }
+
+    private func sandboxed(_ name: String) -> String { fixture.sandbox[name].string }
+  }
+}

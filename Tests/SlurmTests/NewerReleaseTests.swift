@@ -1,0 +1,64 @@
+import Glibc
+import SlurmJobs
+import TestSupport
+import Testing
+
+extension OnSlurm {
+  /// What newer releases alone can do. `make test-releases` plays these; on an older Slurm they are cancelled.
+  @Suite struct NewerReleaseTests {
+    private let fixture: SlurmFixture
+    init() throws { fixture = try SlurmFixture() }
+
+    private func needs(_ needed: SlurmRelease) async throws {
+      let version = try await fixture.tool("squeue", "--version")
+      let release = try #require(SlurmRelease(version: version))
+      if release < needed { try Test.cancel("it needs Slurm \(needed); this is \(release)") }
+    }
+
+    private func set(_ settings: String...) async throws {
+      for setting in settings { try await fixture.testbed.control("set", setting, in: fixture.sandbox) }
+      try await fixture.testbed.restore(in: fixture.sandbox)
+    }
+
+    /// slurmctld does not see steps that a step manager runs; slurmdbd does.
+    @Test func stepsOfAStepManager() async throws {
+      try await needs(SlurmRelease(24, 5))
+      try await set("SlurmctldParameters=enable_stepmgr", "PrologFlags=Contain")
+      for way in bothWays {
+        let run = try await fixture.run(
+          "sbatch -J managed --wrap \"srun bash -c 'exit 7'; exit 0\"",
+          ["--wait-jobs", "--clobber", "--slurm-by", way])
+        let job = try run.job("managed")
+        let shown = try await fixture.tool("scontrol", "-d", "show", "job", "\(job.jobID ?? 0)")
+        #expect(shown.contains("DerivedExitCode=0:0") && shown.contains("StepMgrEnabled=Yes"))
+        #expect(job.state == .completed && job.exitCode == 0 && job.derivedExitCode == 7, "\(way)")
+        #expect(job.needsAttention)
+      }
+      try await set("SlurmctldParameters=", "PrologFlags=")
+    }
+
+    /// A job whose script and whose epilog fail begins again at once.
+    @Test func expeditedRequeue() async throws {
+      try await needs(SlurmRelease(25, 11))
+      let sandbox = fixture.sandbox
+      try sandbox.write(
+        "#!/bin/sh\nsleep 1\n[ -e \(sandbox["epilog-succeeds"]) ]\n", to: "epilog", executable: true)
+      _ = sandbox.path.withPlatformString { chmod($0, 0o755) }
+      try await set(
+        "SlurmctldParameters=enable_expedited_requeue", "PrologFlags=Contain", "Epilog=\(sandbox["epilog"])")
+      for way in bothWays {
+        let run = try await fixture.run(
+          "rm -f epilog-succeeds; sbatch -J expedited --requeue=expedite --wrap 'sleep 1; [ $SLURM_RESTART_COUNT ] || exit 5; touch epilog-succeeds'",
+          ["--wait-jobs", "--clobber", "--slurm-by", way])
+        let job = try run.job("expedited")
+        #expect(job.state == .completed && job.exitCode == 0 && job.restarts == 1 && !job.stale, "\(way)")
+        #expect(job.runs?.map(\.state) == ["REQUEUED"] && job.runs?.first?.exitCode == 5, "\(way)")
+      }
+      try await set("Epilog=", "SlurmctldParameters=", "PrologFlags=")
+      for node in ["n1", "n2", "n3"] {
+        _ = try? await fixture.tool("scontrol", "update", "NodeName=\(node)", "State=RESUME")
+      }
+      try await fixture.testbed.restore(in: sandbox)
+    }
+  }
+}
