@@ -54,10 +54,10 @@ extension OnSlurm {
         #expect(
           job.state == .completed && job.exitCode == 0 && job.restarts == 1 && !job.stale, "\(way) \(job)")
         #expect(job.runs?.map(\.state) == ["REQUEUED"] && job.runs?.first?.exitCode == 5, "\(way)")
-      }
-      // Where an epilog has failed nothing starts any more.
-      for node in ["n1", "n2", "n3"] {
-        _ = try? await fixture.tool("scontrol", "update", "NodeName=\(node)", "State=RESUME")
+        // Where an epilog has failed nothing starts any more.
+        for node in ["n1", "n2", "n3"] {
+          _ = try? await fixture.tool("scontrol", "update", "NodeName=\(node)", "State=RESUME")
+        }
       }
       try await set("Epilog=", "SlurmctldParameters=", "PrologFlags=")
     }
