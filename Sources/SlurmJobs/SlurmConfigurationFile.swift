@@ -32,12 +32,21 @@ public struct SlurmConfigurationFile: Sendable, Equatable {
   /// In a Slurm with a prefix of its own the commands lie in PREFIX/bin, and its configuration in PREFIX/etc unless it
   /// was configured otherwise.
   private static func besideCommands(path: String?) -> [FilePath] {
-    let folders = (path ?? "/bin:/usr/bin").split(separator: ":").map { FilePath(String($0)) }
-    guard let command = folders.lazy.map({ $0.appending("scontrol") }).first(where: exists),
-      let resolved = realpath(command)
-    else { return [] }
-    let prefix = resolved.parent.parent
+    guard let prefix = prefix(path: path) else { return [] }
     return ["etc/slurm.conf", "etc/slurm/slurm.conf"].map { prefix.appending($0) }
+  }
+
+  /// Slurm's commands lie elsewhere than a distribution puts them, so their configuration may as well.
+  public static func hasOwnPrefix(path: String?) -> Bool {
+    prefix(path: path).map { !["/usr", "/"].contains($0.string) } ?? false
+  }
+
+  private static func prefix(path: String?) -> FilePath? {
+    let folders = (path ?? "/bin:/usr/bin").split(separator: ":").map {
+      FilePath(bytes: String($0).originalBytes)
+    }
+    let command = folders.lazy.map { $0.appending("scontrol") }.first(where: exists)
+    return command.flatMap(realpath).map { $0.parent.parent }
   }
 
   private static func exists(_ path: FilePath) -> Bool {

@@ -118,21 +118,31 @@ extension OnSlurm {
 
     /// A Slurm in /opt/site, say, without SLURM_CONF: libslurm of another prefix would look elsewhere.
     @Test(arguments: bothWays) func theConfigurationLiesBesideTheCommands(_ way: String) async throws {
+      let run = try await inSite("etc/slurm.conf", ["--slurm-by", way])
+      #expect(try run.job("site").state == .completed)
+    }
+
+    /// `configure --prefix=/opt/site --sysconfdir=/some/where`: that its commands alone know.
+    @Test(arguments: ["auto", "commands"])
+    func theConfigurationIsKnownToTheCommandsAlone(_ way: String) async throws {
+      let run = try await inSite("elsewhere.conf", way == "auto" ? [] : ["--slurm-by", way])
+      #expect(try run.job("site").state == .completed && run.slurm["asked_by"] == "commands")
+    }
+
+    private func inSite(_ place: String, _ options: [String]) async throws -> SlurmRun {
       let sandbox = fixture.sandbox
       for folder in ["site", "site/bin", "site/etc"] { try sandbox.makeDirectory(folder) }
-      _ = try await fixture.tool("cp", fixture.testbed.configuration, "site/etc/slurm.conf")
+      _ = try await fixture.tool("cp", fixture.testbed.configuration, "site/\(place)")
       for name in ["sbatch", "squeue", "sacct", "scontrol"] {
         let program = try await fixture.tool("bash", "-c", "command -v \(name)").trimmed
         try sandbox.write(
-          "#!/bin/sh\nSLURM_CONF=\(sandbox["site/etc/slurm.conf"]) exec \(program) \"$@\"\n",
+          "#!/bin/sh\nSLURM_CONF=\(sandbox["site/\(place)"]) exec \(program) \"$@\"\n",
           to: "site/bin/\(name)", executable: true)
       }
       let path = "\(sandbox["site/bin"]):\(String(cString: getenv("PATH")))"
-      let run = try await fixture.run(
-        "sbatch -J site --wrap true", ["--wait-jobs", "--slurm-by", way],
+      return try await fixture.run(
+        "sbatch -J site --wrap true", ["--wait-jobs"] + options,
         environment: ["SLURM_CONF": nil, "PATH": path])
-      #expect(try run.job("site").state == .completed)
-      #expect(run.slurm["asked_by"]?.string == way)
     }
   }
 }

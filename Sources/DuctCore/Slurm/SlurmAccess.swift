@@ -64,7 +64,8 @@ struct SlurmAccess: Sendable {
     if libraryFailure.withLock({ $0 }) == nil {
       do throws(SlurmFailure) {
         return try helper.ask(request, limit: limit, configuration: configuration)
-      } catch  where error.isOfLibrary {
+      } catch  where error.isOfLibrary || error.kind == .noConfiguration && configuration == nil {
+        // Slurm's commands can know of a configuration that another libslurm does not find.
         noteFailure(error)
       }
     }

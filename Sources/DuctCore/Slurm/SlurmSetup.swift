@@ -54,15 +54,18 @@ struct SlurmSetup: Sendable {
       clusterName: file.contents?.clusterName)
   }
 
-  /// No file: the client commands may find a configuration through the name service ("configless").
+  /// No file: the client commands may find a configuration through the name service ("configless"), or in a folder that
+  /// they were built with.
   ///
-  /// libslurm then looks for an SRV record in the host's search domains. Without a domain there is
-  /// nothing to find, and asking would only cost time.
+  /// libslurm looks for an SRV record in the host's search domains. Without a domain there is nothing to find, and asking
+  /// would only cost time, unless Slurm was installed in a place of its own: then only its commands know where it looks.
   private static func withoutFile(
     _ settings: RunSettings, _ environment: [String: String], _ runID: String, _ access: SlurmAccess,
     _ children: ChildProcesses, _ log: Logger
   ) -> SlurmSetup? {
-    guard isInPath("sbatch", path: environment["PATH"]), NameService.hasSearchDomain else {
+    guard isInPath("sbatch", path: environment["PATH"]),
+      NameService.hasSearchDomain || SlurmConfigurationFile.hasOwnPrefix(path: environment["PATH"])
+    else {
       if settings.slurm == .on {
         log.warning(
           "--slurm on: there is no slurm.conf here (SLURM_CONF, /etc/slurm), so jobs are not recorded")
