@@ -1,7 +1,8 @@
 // libslurm's two public headers, and functions that read their structures.
 //
 // The structures change with each release of Slurm: members move, grow and go. So Swift reads none of
-// them; it reads the structures below, which these functions fill, and only this file knows releases.
+// them; it reads the structures below, which these functions fill, and only this file knows the
+// structures of releases. What releases print and how they name files is known in Swift (SlurmRelease).
 // `struct xlist` and `struct listIterator` are the lists of every release; their other names come and go.
 // contrib/check-releases holds this file against the headers of every release that can be had.
 #ifndef DUCT_CSLURM_H
@@ -218,19 +219,24 @@ static inline struct duct_slurm_step duct_slurm_accounting_step(const slurmdb_st
   return out;
 }
 
-/// The name of a node as a host, which the caller frees; NULL where slurmctld does not tell.
-static inline char *duct_slurm_node_host(const char *node) {
+/// What slurmctld tells of a node, or with NULL of all nodes; the caller frees it by slurm_free_node_info_msg. NULL where
+/// it does not tell.
+static inline node_info_msg_t *duct_slurm_nodes(const char *node) {
   node_info_msg_t *answer = NULL;
-  char *name = strdup(node), *host = NULL;
-  if (name && slurm_load_node_single(&answer, name, duct_slurm_show_flags) == 0 && answer) {
-    for (uint32_t i = 0; !host && i < answer->record_count; i++) {
-      const node_info_t *entry = &answer->node_array[i];
-      if (entry->name && strcmp(entry->name, node) == 0 && entry->node_hostname) host = strdup(entry->node_hostname);
-    }
-    slurm_free_node_info_msg(answer);
-  }
+  char *name = node ? strdup(node) : NULL;
+  int result = name ? slurm_load_node_single(&answer, name, duct_slurm_show_flags) :
+                      slurm_load_node(0, &answer, duct_slurm_show_flags);
   free(name);
-  return host;
+  return result == 0 ? answer : NULL;
+}
+
+/// The name of a node as a host; NULL where it is not among `nodes`.
+static inline const char *duct_slurm_node_host(const node_info_msg_t *nodes, const char *node) {
+  for (uint32_t i = 0; i < nodes->record_count; i++) {
+    const node_info_t *entry = &nodes->node_array[i];
+    if (entry->name && strcmp(entry->name, node) == 0) return entry->node_hostname;
+  }
+  return NULL;
 }
 
 static inline const char *duct_slurm_reason(int reason) {

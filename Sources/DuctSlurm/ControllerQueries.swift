@@ -93,6 +93,9 @@ enum ControllerQueries {
   private struct Names {
     var users: [UInt32: String?] = [:]
     var hosts: [String: String?] = [:]
+    /// Once several nodes were asked for.
+    var allNodes: UnsafeMutablePointer<node_info_msg_t>?
+    static let mostSingleNodes = 2
   }
 
   private static func fields(_ flat: duct_slurm_job, _ names: inout Names) -> SlurmJobFields {
@@ -118,7 +121,7 @@ enum ControllerQueries {
       if paths.rules >= .since2511 {
         paths.nodeName = node
       } else {
-        let host = names.hosts[node] ?? nodeHost(node)
+        let host = names.hosts[node] ?? nodeHost(node, &names)
         names.hosts[node] = host
         paths.nodeName = host
       }
@@ -127,10 +130,15 @@ enum ControllerQueries {
   }
 
   /// The name of a node as a host: that is what %N stood for up to 25.05, without a domain.
-  private static func nodeHost(_ node: String) -> String? {
-    guard let host = duct_slurm_node_host(node) else { return nil }
-    defer { free(host) }
-    return slurmText(host).map { String($0.prefix { $0 != "." }) }
+  private static func nodeHost(_ node: String, _ names: inout Names) -> String? {
+    if names.hosts.count == Names.mostSingleNodes, names.allNodes == nil {
+      names.allNodes = duct_slurm_nodes(nil)
+    }
+    // That of all nodes stays: this process answers one question.
+    let single = names.allNodes == nil ? duct_slurm_nodes(node) : nil
+    defer { if let single { slurm_free_node_info_msg(single) } }
+    guard let nodes = names.allNodes ?? single else { return nil }
+    return slurmText(duct_slurm_node_host(nodes, node)).map { String($0.prefix { $0 != "." }) }
   }
 
   /// libslurm gives 0, -1 with errno, or (slurm_load_job) the error itself; errno may be 0.

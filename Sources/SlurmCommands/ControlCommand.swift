@@ -25,21 +25,25 @@ enum ControlCommand {
     return configuration
   }
 
-  /// The name of a node as a host, without a domain: that is what %N in the name of a file stood for up to
-  /// 25.05.
+  /// The names of nodes as hosts, without a domain: that is what %N in the name of a file stood for up to 25.05.
   ///
-  /// - Returns: nil where it cannot be told.
-  static func hostName(ofNode node: String, _ asking: SlurmCommands.Asking) -> String? {
-    do throws(SlurmFailure) {
-      let output = try asking.output(of: "scontrol", ["--oneliner", "show", "node", node])
-      let words = String(escaping: output).split { $0.isWhitespace }
-      return words.lazy.compactMap { $0.hasPrefix("NodeHostName=") ? $0.dropFirst(13) : nil }.first.map {
-        String($0.prefix { $0 != "." })
+  /// - Returns: by node; nothing where it cannot be told: the paths stay unknown, as they are before a job starts.
+  static func hostNames(ofNodes nodes: [String], _ asking: SlurmCommands.Asking) -> [String: String] {
+    guard !nodes.isEmpty,
+      let output = try? asking.output(
+        of: "scontrol", ["--oneliner", "show", "node", nodes.joined(separator: ",")])
+    else { return [:] }
+    var hosts: [String: String] = [:]
+    for line in String(escaping: output).split(separator: "\n") {
+      func value(_ name: String) -> Substring? {
+        line.split { $0.isWhitespace }.lazy.compactMap { $0.hasPrefix(name) ? $0.dropFirst(name.count) : nil }
+          .first
       }
-    } catch {
-      // The path stays unknown, as it is before the job starts.
-      return nil
+      if let node = value("NodeName="), let host = value("NodeHostName=") {
+        hosts[String(node)] = String(host.prefix { $0 != "." })
+      }
     }
+    return hosts
   }
 
   static func ping(_ asking: SlurmCommands.Asking) throws(SlurmFailure) -> ClusterConfiguration {

@@ -73,8 +73,8 @@ enum QueueCommand {
     let output = try asking.output(of: "squeue", arguments + selection)
     let rows = try records.parse(output, fieldCount: Field.allCases.count, isTerminated: true, of: "squeue")
     let conversion = JobConversion(cluster: nil, now: time(nil))
-    var jobs: [SubmittedJob] = []
-    var hosts: [String: String?] = [:]
+    var jobs: [SlurmJobFields] = []
+    var batchHosts: [UInt32: String] = [:]
     for row in rows {
       let values = Values(row)
       guard var job = fields(values) else {
@@ -82,21 +82,33 @@ enum QueueCommand {
       }
       if let scope, !scope.contains(job) { continue }
       job.outputPaths = outputPaths(job, values)
-      if job.outputPaths?.dependsOnRules == true {
-        job.outputPaths?.rules = OutputPaths.Rules(try asking.release())
-      }
-      if let paths = job.outputPaths, paths.needsNodeName, let node = values.text(.batchHost) {
-        if paths.rules >= .since2511 {
-          job.outputPaths?.nodeName = node
-        } else {
-          let host = hosts[node] ?? ControlCommand.hostName(ofNode: node, asking)
-          hosts[node] = host
-          job.outputPaths?.nodeName = host
-        }
-      }
-      jobs.append(conversion.submittedJob(job))
+      batchHosts[job.jobID] = values.text(.batchHost)
+      jobs.append(job)
     }
-    return jobs
+    setNames(of: &jobs, batchHosts, asking)
+    return jobs.map(conversion.submittedJob)
+  }
+
+  /// Fills in what the names of files need that squeue does not print: the release, and the hosts of nodes, each asked for
+  /// once. What is not told leaves the paths unknown.
+  private static func setNames(
+    of jobs: inout [SlurmJobFields], _ batchHosts: [UInt32: String], _ asking: SlurmCommands.Asking
+  ) {
+    guard jobs.contains(where: { $0.outputPaths?.dependsOnRules == true }) else { return }
+    let rules = (try? asking.release()).map(OutputPaths.Rules.init)
+    let ofHosts = jobs.filter { $0.outputPaths?.needsNodeName == true }.compactMap { batchHosts[$0.jobID] }
+    let hosts =
+      rules.map { $0 >= .since2511 } == true
+      ? [:] : ControlCommand.hostNames(ofNodes: Set(ofHosts).sorted(), asking)
+    for index in jobs.indices where jobs[index].outputPaths?.dependsOnRules == true {
+      guard let rules else {
+        jobs[index].outputPaths = nil
+        continue
+      }
+      jobs[index].outputPaths?.rules = rules
+      let node = batchHosts[jobs[index].jobID]
+      jobs[index].outputPaths?.nodeName = rules >= .since2511 ? node : node.flatMap { hosts[$0] }
+    }
   }
 
   /// srun and salloc have none; a later component writes into the file of the first one.

@@ -90,7 +90,7 @@ public struct JobConversion: Sendable {
   private func setExit(_ record: inout JobRecord, _ job: SlurmJobFields) {
     if record.state == .cancelled { record.cancelledBy = job.cancelledBy }
     // What has never run has no exit code: Slurm's zero is none.
-    guard record.hasEnded || !record.state.isActive, record.startTime != nil else { return }
+    guard !record.state.isActive, record.startTime != nil else { return }
     if let status = job.exitStatus { record.setExit(status) }
     guard let derived = job.derivedExitStatus else { return }
     record.derivedExitCode = Int(derived >> 8 & 0xFF)

@@ -69,6 +69,9 @@ extension JobRecord {
     maxRSSAllTasksBytes = maxRSSAllTasksBytes ?? other.maxRSSAllTasksBytes
     cpuSeconds = cpuSeconds ?? other.cpuSeconds
     nodeList = nodeList ?? other.nodeList
+    // The node, or the number of restarts, can be in them.
+    stdoutPath = stdoutPath ?? other.stdoutPath
+    stderrPath = stderrPath ?? other.stderrPath
     tresAllocated = tresAllocated ?? other.tresAllocated
     guard statesAgree else { return }
     endTime = endTime ?? other.endTime
@@ -100,8 +103,6 @@ extension JobRecord {
     tresRequested = tresRequested ?? other.tresRequested
     memoryRequestedBytes = memoryRequestedBytes ?? other.memoryRequestedBytes
     workingDir = workingDir ?? other.workingDir
-    stdoutPath = stdoutPath ?? other.stdoutPath
-    stderrPath = stderrPath ?? other.stderrPath
     submitLine = submitLine ?? other.submitLine
   }
 }

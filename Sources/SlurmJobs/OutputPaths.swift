@@ -24,7 +24,7 @@ public struct OutputPaths: Sendable, Equatable, Codable {
     self.stderr = stderr
   }
 
-  /// As accounting has them, which says nothing of where a batch job's files are unless it says it.
+  /// As accounting has them. It has none up to 23.11, and of jobs of srun and salloc.
   ///
   /// - Returns: nil for a later component of a heterogeneous job, which writes into the file of the first one, too.
   public init?(accounted stdout: String?, _ stderr: String?, of job: SlurmJobFields, release: SlurmRelease) {
@@ -105,16 +105,21 @@ public struct OutputPaths: Sendable, Equatable, Codable {
     return record.workingDir.map { $0.hasSuffix("/") ? $0 + name : "\($0)/\(name)" }
   }
 
-  /// The path of a waiting task, of one that Slurm has filled in for the whole array: with its mark in the place of the
-  /// task. The array's id in it may be that of %j, which each task gets when it starts: then it is not known ("").
+  /// For an array that waits, where Slurm has filled in the symbols for the array as a whole: its mark "no task" then
+  /// stands in the place of each task. Of the default name the place is known. In another name that holds the mark, or
+  /// the array's id, these can be the task's or the task's own id, padded or not: then the path is not known ("").
+  ///
+  /// - Returns: nil where Slurm has left the symbols as they are.
   private func filledBySlurm(_ pattern: String, _ record: JobRecord) -> String? {
-    guard mayBeFilledIn, !pattern.contains("%"), let array = record.arrayJobID else { return nil }
-    guard let task = record.arrayTaskID else { return pattern.contains("\(Self.noTask)") ? "" : nil }
-    guard record.jobID == nil else { return nil }
+    guard mayBeFilledIn, !pattern.contains("%"), let array = record.arrayJobID,
+      record.jobID == nil || record.arrayTaskID == nil
+    else { return nil }
     let ofDefault = "slurm-\(array)_\(Self.noTask).out"
-    let isDefault = pattern == ofDefault || pattern.hasSuffix("/\(ofDefault)")
-    if !isDefault, pattern.split(whereSeparator: { !$0.isNumber }).contains("\(array)") { return "" }
-    return pattern.replacing("\(Self.noTask)", with: "\(task)")
+    if pattern == ofDefault || pattern.hasSuffix("/\(ofDefault)") {
+      return record.arrayTaskID.map { pattern.replacing("\(Self.noTask)", with: "\($0)") } ?? ""
+    }
+    let numbers = pattern.split { !($0.isASCII && $0.isNumber) }.compactMap { UInt32($0) }
+    return numbers.contains(array) || numbers.contains(Self.noTask) ? "" : nil
   }
 
   private func filled(_ pattern: String, _ record: JobRecord) -> String? {

@@ -143,8 +143,13 @@ public struct SlurmFailure: Error, Codable, Sendable, Equatable, CustomStringCon
   public var isOfLibrary: Bool { kind == .noHelper || kind == .wrongLibrary || kind == .otherRelease }
 
   /// The server has ended the connection, as one that restarts does, or one that does not understand the question: asked
-  /// once more, it may say what is wrong.
-  public var isOfConnection: Bool { kind == .slurm && said("Connection reset by peer") }
+  /// once more, it may answer, or say what is wrong.
+  public var isOfConnection: Bool {
+    kind == .slurm && said("Connection reset by peer") || kind == .otherRelease && !isCertain
+  }
+
+  /// slurmctld can end a connection for another reason than its release, too.
+  private var isCertain: Bool { Self.disagreements.contains { $0 != Self.silence && said($0) } }
 
   /// The same, in plain words where Slurm's tell of releases that are too far apart.
   ///
@@ -157,10 +162,8 @@ public struct SlurmFailure: Error, Codable, Sendable, Equatable, CustomStringCon
       (request.isOfAccounting ? "slurmdbd" : "slurmctld") + (serverRelease.map { " \($0)" } ?? "")
     var failure = self
     failure.kind = .otherRelease
-    // slurmctld can end a connection for another reason, too.
-    let isSure = Self.disagreements.contains { $0 != Self.silence && said($0) }
     failure.message =
-      "\(program) and \(server) do not understand each other (\(message)): their releases \(isSure ? "are" : "may be") too far apart"
+      "\(program) and \(server) do not understand each other (\(message)): their releases \(isCertain ? "are" : "may be") too far apart"
     return failure
   }
 

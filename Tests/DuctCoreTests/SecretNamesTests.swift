@@ -20,6 +20,7 @@ import Testing
     ("sbatch --export=ALL,HF_TOKEN=x,y job", "sbatch --export=ALL,HF_TOKEN=[redacted] job"),
     ("sh -c export TOKEN='a b' && run", "sh -c export TOKEN=[redacted] && run"),
     ("a --password hunter2 b", "a --password [redacted] b"),
+    ("a --password -Xy7 b", "a --password [redacted] b"),
     ("a --password=hunter2", "a --password=[redacted]"),
     ("a --api-key k --hf_token t -v", "a --api-key [redacted] --hf_token [redacted] -v"),
     ("curl http://x/?access_token=abc", "curl http://x/?access_token=[redacted]"),

@@ -93,7 +93,8 @@ import Testing
   @Test func filledInBySlurmForAWholeArray() {
     func later(_ pattern: String) -> String? { path(pattern, id: nil, array: 11, task: 3, .since2405) }
     #expect(later("/w/slurm-11_4294967294.out") == "/w/slurm-11_3.out")
-    #expect(later("/w/o-4294967294.out") == "/w/o-3.out")
+    #expect(later("/w/o-4294967294.out") == nil, "the task's number may be padded")
+    #expect(later("/w/o-00011.out") == nil && later("/w/all.out") == "/w/all.out")
     #expect(later("/w/o-11-4294967294.out") == nil, "it may be %j")
   }
 }

@@ -44,9 +44,10 @@ extension OnSlurm {
         sbatch -J tasks --array=12 -o 'b-%a-%3a-%%-%q-%A.o' --wrap true
         sbatch -J odd -o '%12j%' --wrap true
         sbatch -J digits -o 'd%10%-%5%x' -e 'd%5%%j-%3b-%r-%5q.e' --wrap true
+        for node in n1 n2 n3; do sbatch -w $node -o "$node-%N-%j.log" --wrap true; done
         """#
       let run = try await fixture.run(script, ["--wait-jobs", "--slurm-by", way])
-      #expect(run.jobs.count == 7)
+      #expect(run.jobs.count == 10)
       for job in run.jobs {
         for path in [job.stdoutPath, job.stderrPath] {
           #expect(path.map { access($0, F_OK) } == 0, "\(job.name ?? ""): \(path ?? "null")")

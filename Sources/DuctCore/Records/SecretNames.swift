@@ -34,7 +34,8 @@ enum SecretNames {
     var isValue = false
     return arguments.map { argument in
       let bytes = Array(argument.utf8)
-      if isValue, bytes.first != dash {
+      // A secret may begin with a dash; with two begins the next option.
+      if isValue, !bytes.starts(with: [dash, dash]) {
         isValue = false
         return Redaction.mark
       }
@@ -55,7 +56,7 @@ enum SecretNames {
       start += 1
     } else {
       guard bytes[start] == UInt8(ascii: " "), isSecretOption(name), start + 1 < bytes.count,
-        bytes[start + 1] != dash
+        !bytes[(start + 1)...].starts(with: [dash, dash])
       else { return nil }
       start += 1
     }

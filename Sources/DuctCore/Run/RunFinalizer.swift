@@ -267,7 +267,7 @@ final class RunFinalizer: Sendable {
     // It printed an id that Slurm could not confirm, or called sbatch while Slurm could not be asked: the records may be all
     // that there is.
     if let state = watch.jobs?.snapshot,
-      !state.detection.mentionedIDs.isEmpty || state.problem != nil && state.detection.hasSeenSbatch
+      !state.detection.mentionedIDs.isEmpty || state.mayHaveUnknownJobs
     {
       return false
     }

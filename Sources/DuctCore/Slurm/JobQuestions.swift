@@ -87,10 +87,12 @@ extension JobWatcher {
         byTag.update { $0 = (true, nil) }
       }
     }
+    let asked = MonotonicInstant.now
     let answer = ask(jobsOfUser(), until: deadline)
     if let answer {
       learnHostNames(answer, until: deadline)
       _ = take(answer, from: .slurmctld)
+      state.update { $0.lastAnswered = asked }
     } else {
       state.update { $0.ledger.noteSilence() }
     }

@@ -40,7 +40,13 @@ final class JobWatcher: Sendable {
 
     /// What is not known, and why; nil while all questions are answered. slurmctld's word says more than slurmdbd's,
     /// which is asked for what slurmctld does not tell.
-    var problem: String? { problems[SlurmRequest.jobsOfUser(uid: 0).name] ?? problems.values.last }
+    var problem: String? { controllerProblem ?? problems.values.last }
+    private var controllerProblem: String? { problems[SlurmRequest.jobsOfUser(uid: 0).name] }
+
+    /// sbatch was called, and slurmctld has never said whether there are jobs, or does not any more.
+    var mayHaveUnknownJobs: Bool {
+      detection.hasSeenSbatch && (lastAnswered == nil || controllerProblem != nil)
+    }
   }
 
   let access: SlurmAccess

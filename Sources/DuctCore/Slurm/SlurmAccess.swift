@@ -4,8 +4,8 @@ internal import SlurmJobs
 internal import SystemCalls
 internal import SystemPackage
 
-/// Asks Slurm: by the helper, by Slurm's own commands, or by these where that cannot be used here. Before, it looks for
-/// what would make libslurm wait for a minute and exit.
+/// Asks Slurm: by the helper, or by Slurm's own commands, or by these where the helper cannot be used here. A configuration
+/// that cannot be read makes libslurm wait for a minute and exit, so that is looked for first.
 struct SlurmAccess: Sendable {
   private let by: SlurmBy
   private let helper: SlurmHelper
@@ -61,15 +61,18 @@ struct SlurmAccess: Sendable {
     case .commands: return try commands.ask(request, limit: limit)
     case .auto: break
     }
-    if libraryFailure.withLock({ $0 }) == nil {
+    var reason = libraryFailure.withLock { $0 }
+    if reason == nil {
       do throws(SlurmFailure) {
         return try helper.ask(request, limit: limit, configuration: configuration)
       } catch  where error.isOfLibrary || error.kind == .noConfiguration && configuration == nil {
         // Slurm's commands can know of a configuration that another libslurm does not find.
-        noteFailure(error)
+        reason = error
+        // A connection can also have been lost for once.
+        if !error.isOfConnection { noteFailure(error) }
       }
     }
-    return try askCommands(request, until: deadline)
+    return try askCommands(request, until: deadline, since: reason)
   }
 
   private func askLibrary(
@@ -88,19 +91,19 @@ struct SlurmAccess: Sendable {
     }
   }
 
+  /// - Parameter reason: why the library is not asked.
   private func askCommands(
-    _ request: SlurmRequest, until deadline: MonotonicInstant
+    _ request: SlurmRequest, until deadline: MonotonicInstant, since reason: SlurmFailure?
   ) throws(SlurmFailure) -> SlurmAnswer {
     let limit = try secondsLeft(for: request, until: deadline)
     do throws(SlurmFailure) {
       return try commands.ask(request, limit: limit)
     } catch {
       // Neither can be used: both are to be named.
-      guard error.kind == .noCommand || error.kind == .otherRelease,
-        let reason = libraryFailure.withLock({ $0 })
-      else { throw error }
+      guard error.kind == .noCommand || error.kind == .otherRelease, let reason else { throw error }
       throw SlurmFailure(
-        reason.kind, "\(reason.message), and \(error.message)", diagnostics: reason.diagnostics)
+        error.kind == .noCommand ? reason.kind : error.kind, "\(reason.message), and \(error.message)",
+        diagnostics: reason.diagnostics)
     }
   }
 
