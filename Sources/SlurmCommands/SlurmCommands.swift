@@ -15,7 +15,7 @@ public struct SlurmCommands: Sendable {
   private let programs: LimitedPrograms
   /// As Slurm's commands get it.
   private let environment: [[UInt8]]
-  private let path: String
+  private let path: String?
   /// The release of the commands, once it was asked for.
   private let release = Monitor<SlurmRelease?>(nil)
 
@@ -27,7 +27,7 @@ public struct SlurmCommands: Sendable {
   ) {
     programs = LimitedPrograms(children: children, signalMask: signalMask)
     self.environment = CommandEnvironment.entries(from: environment)
-    path = CommandEnvironment.value("PATH", in: environment) ?? "/bin:/usr/bin"
+    path = CommandEnvironment.value("PATH", in: environment)
   }
 
   /// Ends the questions that are being asked: they fail at once.
@@ -121,8 +121,6 @@ public struct SlurmCommands: Sendable {
   }
 
   private func program(_ name: String) -> FilePath? {
-    let ending = Array("/\(name)".utf8)
-    return path.originalBytes.split(separator: UInt8(ascii: ":")).lazy.map { FilePath(bytes: $0 + ending) }
-      .first { $0.withPlatformString { access($0, X_OK) } == 0 }
+    file(named: Array(name.utf8), inSearchPath: path?.originalBytes)
   }
 }

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import RecordText
 internal import SystemCalls
 public import SystemPackage
 
@@ -42,11 +43,9 @@ public struct SlurmConfigurationFile: Sendable, Equatable {
   }
 
   private static func prefix(path: String?) -> FilePath? {
-    let folders = (path ?? "/bin:/usr/bin").split(separator: ":").map {
-      FilePath(bytes: String($0).originalBytes)
+    file(named: Array("scontrol".utf8), inSearchPath: path?.originalBytes).flatMap(realpath).map {
+      $0.parent.parent
     }
-    let command = folders.lazy.map { $0.appending("scontrol") }.first(where: exists)
-    return command.flatMap(realpath).map { $0.parent.parent }
   }
 
   private static func exists(_ path: FilePath) -> Bool {

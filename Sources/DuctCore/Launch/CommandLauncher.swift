@@ -39,13 +39,7 @@ struct LaunchFailure: Error, Sendable {
   /// The file that PATH leads to, of those that access(2) grants `mode` on.
   fileprivate static func resolve(_ name: [UInt8], _ mode: CInt) -> FilePath? {
     if name.contains(UInt8(ascii: "/")) { return FilePath(bytes: name) }
-    let search = getenv("PATH").map { bytes(ofCString: $0) } ?? Array("/bin:/usr/bin".utf8)
-    for directory in search.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false) {
-      let path = FilePath(
-        bytes: (directory.isEmpty ? [UInt8(ascii: ".")] : Array(directory)) + [UInt8(ascii: "/")] + name)
-      if path.withPlatformString({ access($0, mode) }) == 0 { return path }
-    }
-    return nil
+    return file(named: name, inSearchPath: getenv("PATH").map { bytes(ofCString: $0) }, granting: mode)
   }
 }
 

@@ -87,9 +87,5 @@ struct GPUInfo: Codable, Sendable {
 
 /// Whether a program is found by its name.
 func isInPath(_ name: String, path: String?) -> Bool {
-  let ending = Array("/\(name)".utf8)
-  // On bytes: this is asked before a command starts, and a PATH may be long.
-  return (path ?? "/bin:/usr/bin").originalBytes.split(separator: UInt8(ascii: ":")).contains { directory in
-    FilePath(bytes: directory + ending).withPlatformString { access($0, X_OK) } == 0
-  }
+  file(named: Array(name.utf8), inSearchPath: path?.originalBytes) != nil
 }
