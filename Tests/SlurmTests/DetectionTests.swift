@@ -79,7 +79,7 @@ extension OnSlurm {
         "setsid", "-w", "bash", "-c",
         """
         until [ -e ready ]; do sleep 0.05; done
-        sbatch --parsable -J strange --wrap 'sleep 1' > id.new
+        sbatch --parsable -J strange --wrap true > id.new
         mv id.new id
         until [ -e over ]; do sleep 0.05; done
         """)

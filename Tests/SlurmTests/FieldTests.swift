@@ -17,7 +17,15 @@ extension OnSlurm {
       # The node that dies has one job alone.
       sbatch() { command sbatch -x n3 "$@"; }
       command sbatch -J lost -w n3 -c 2 --no-requeue --wrap 'sleep 300'
-      sbatch -J fine -N 2 -n 4 -t 10 --mem=200 -o '%x-%5j.out' -e e --wrap "srun perl -e '\$x = 1 x 2e7; sleep 3'"
+      sbatch -J fine -N 2 -n 4 -t 10 --mem=200 -o '%x-%5j.out' -e e \
+        --wrap "srun perl -e '\$x = 1 x 2e7; select(undef, undef, undef, .1) until -e q(measured)'"
+      id() { squeue -h -n $1 -o '%A %w' | awk -v tag=$SBATCH_WCKEY '$2 == tag { print $1 }'; }
+      running() { squeue -h -t R -n $1 -o '%A %w' | awk -v tag=$SBATCH_WCKEY '$2 == tag { print $1 }'; }
+      # All four tasks are measured.
+      until fine=$(running fine); [ "$fine" ]; do sleep 0.2; done
+      use() { sstat -nP --noconvert -j $fine.0 -o TRESUsageInTot 2>/dev/null | sed -n 's/.*mem=\([0-9]*\).*/\1/p'; }
+      until use=$(use); [ "${use:-0}" -gt 80000000 ]; do sleep 0.2; done
+      touch measured
       sbatch -J fails --wrap 'srun sh -c "exit 7"; exit 3'
       sbatch -J killed --wrap 'kill -9 $$'
       sbatch -J late -p short --wrap 'sleep 300'
@@ -27,16 +35,16 @@ extension OnSlurm {
       sbatch -J again --requeue --wrap '[ $SLURM_RESTART_COUNT ] || sleep 300'
       tasks=$(sbatch --parsable -J tasks -H -a 0-3%1 -o 't-%A-%a.out' --wrap 'exit $((SLURM_ARRAY_TASK_ID == 1))')
       echo Submitted batch job $tasks
-      sbatch -J het -n 1 : -n 2 --wrap 'sleep 1'
-      sbatch -J waits -d afterok:$(sbatch --parsable -J before --wrap 'sleep 1') --wrap true
-      id() { squeue -h -n $1 -o '%A %w' | awk -v tag=$SBATCH_WCKEY '$2 == tag { print $1 }'; }
-      running() { squeue -h -t R -n $1 -o '%A %w' | awk -v tag=$SBATCH_WCKEY '$2 == tag { print $1 }'; }
+      sbatch -J het -n 1 : -n 2 --wrap true
+      sbatch -J waits -d afterok:$(sbatch --parsable -J before --wrap true) --wrap true
       for name in ended paused again lost; do until [ "$(running $name)" ]; do sleep 0.2; done; done
       scancel $(running ended) $(id dropped)
       again=$(running again)
       scontrol requeue $again
       paused=$(running paused)
-      scontrol suspend $paused; sleep 3; scontrol resume $paused
+      scontrol suspend $paused
+      until [ -e resume ]; do sleep 0.2; done
+      scontrol resume $paused
       scontrol update JobId=$again StartTime=now
       scancel ${tasks}_3; scontrol release $tasks
       touch go ready-$WAY
@@ -51,6 +59,13 @@ extension OnSlurm {
         Self.script, ["--wait-jobs", "--slurm-by", "library"], environment: ["WAY": "library"], limit: 200)
       async let byCommands = other.run(
         Self.script, ["--wait-jobs", "--slurm-by", "commands"], environment: ["WAY": "commands"], limit: 200)
+      // Both have seen it suspended: then it was so for some looks, and not for a moment.
+      for run in [fixture, other] {
+        try await eventually(90) {
+          run.recordedJobs().contains { $0.name == "paused" && $0.state == .suspended }
+        }
+        try run.sandbox.write("", to: "resume")
+      }
       try await eventually(90) {
         fixture.sandbox.exists("ready-library") && other.sandbox.exists("ready-commands")
       }

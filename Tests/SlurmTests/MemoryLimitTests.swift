@@ -14,7 +14,7 @@ extension OnSlurm {
     init() throws { fixture = try SlurmFixture() }
 
     @Test func outOfMemory() async throws {
-      let eats = #"perl -e '$x = "x" x 300000000; sleep 1'"#
+      let eats = #"perl -e '$x = "x" x 300000000'"#
       let script = #"""
         sbatch -J script --mem=60M --wrap "$EATS"
         sbatch -J step --mem=60M --wrap "srun $EATS; exit 0"

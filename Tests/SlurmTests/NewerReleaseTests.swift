@@ -42,14 +42,22 @@ extension OnSlurm {
       try await needs(SlurmRelease(25, 11))
       let sandbox = fixture.sandbox
       try sandbox.write(
-        "#!/bin/sh\nsleep 1\n[ -e \(sandbox["epilog-succeeds"]) ]\n", to: "epilog", executable: true)
+        "#!/bin/sh\n[ -e \(sandbox["epilog-succeeds"]) ] && exit 0\nuntil [ -e \(sandbox["seen"]) ]; do sleep 0.1; done\nexit 1\n",
+        to: "epilog", executable: true)
       _ = sandbox.path.withPlatformString { chmod($0, 0o755) }
       try await set(
         "SlurmctldParameters=enable_expedited_requeue", "PrologFlags=Contain", "Epilog=\(sandbox["epilog"])")
       for way in bothWays {
         let run = try await fixture.run(
-          "rm -f epilog-succeeds; sbatch -J expedited --requeue=expedite --wrap 'sleep 1; [ $SLURM_RESTART_COUNT ] || exit 5; touch epilog-succeeds'",
-          ["--wait-jobs", "--clobber", "--slurm-by", way])
+          "rm -f epilog-succeeds seen; sbatch -J expedited --requeue=expedite --wrap '[ $SLURM_RESTART_COUNT ] || exit 5; touch epilog-succeeds'",
+          ["--wait-jobs", "--clobber", "--slurm-by", way]
+        ) { [fixture] _ in
+          // duct has seen it fail, and not be over.
+          try await eventually(60) {
+            fixture.recordedJobs().contains { $0.stateFlags.contains(JobStateFlag.completing) }
+          }
+          try fixture.sandbox.write("", to: "seen")
+        }
         let job = try run.job("expedited")
         #expect(
           job.state == .completed && job.exitCode == 0 && job.restarts == 1 && !job.stale, "\(way) \(job)")

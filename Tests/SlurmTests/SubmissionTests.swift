@@ -76,8 +76,12 @@ extension OnSlurm {
 
     @Test(arguments: bothWays) func waitingTasksAreThereOneByOne(_ way: String) async throws {
       let run = try await fixture.run(
-        "id=$(sbatch --parsable -H -J held --array=1,5-7 --wrap true); echo $id; sleep 3",
-        ["--slurm-by", way])
+        "id=$(sbatch --parsable -H -J held --array=1,5-7 --wrap true); echo $id; until [ -e seen ]; do sleep 0.1; done",
+        ["--slurm-by", way]
+      ) { [fixture] _ in
+        try await eventually(30) { fixture.recordedJobs().count == 4 }
+        try fixture.sandbox.write("", to: "seen")
+      }
       #expect(run.jobs.map(\.arrayTaskID) == [1, 5, 6, 7])
       #expect(
         run.jobs.allSatisfy { $0.state == .pending && $0.jobID == nil && $0.stateReason == "JobHeldUser" })
@@ -134,8 +138,7 @@ extension OnSlurm {
         id=$(sbatch --parsable -J again --requeue --wrap 'sleep 3')
         until [ "$(squeue -h -j $id -t R | wc -l)" = 1 ]; do sleep 0.2; done
         scontrol requeue $id
-        until [ "$(squeue -h -j $id -t PD | wc -l)" = 1 ]; do sleep 0.2; done
-        sleep 3
+        until [ "$(squeue -h -j $id -o %T)" = PENDING ]; do sleep 0.2; done
         scontrol update job=$id StartTime=now
         """, ["--wait-jobs", "--slurm-by", way])
       #expect(run.jobs.count == 1)
@@ -146,7 +149,7 @@ extension OnSlurm {
 
     @Test(arguments: bothWays) func aHeterogeneousJobHasAnEntryAComponent(_ way: String) async throws {
       let run = try await fixture.run(
-        "sbatch -J het -n 1 : -n 2 --wrap 'sleep 1'", ["--wait-jobs", "--slurm-by", way])
+        "sbatch -J het -n 1 : -n 2 --wrap true", ["--wait-jobs", "--slurm-by", way])
       #expect(run.jobs.count == 2)
       #expect(run.jobs.map(\.hetJobOffset) == [0, 1])
       #expect(Set(run.jobs.map(\.hetJobID)) == [run.jobs[0].jobID])

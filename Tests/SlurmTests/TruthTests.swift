@@ -23,10 +23,20 @@ extension OnSlurm {
     }
 
     @Test(arguments: bothWays) func memoryOfAllTasks(_ way: String) async throws {
-      let step = #"srun -n4 perl -e '$x = "x" x 40000000; sleep 5'"#
+      let step =
+        #"srun -n4 perl -e '$x = "x" x 40000000; select(undef, undef, undef, .1) until -e "measured"'"#
       let run = try await fixture.run(
         "sbatch -J wide -n4 --mem=1200M --wrap \"$STEP\"", ["--wait-jobs", "--slurm-by", way],
-        environment: ["STEP": step])
+        environment: ["STEP": step]
+      ) { [fixture] _ in
+        try await eventually(60) {
+          guard let id = fixture.recordedJobs().first?.jobID else { return false }
+          let use = try await fixture.tool(
+            "sstat", "-nP", "--noconvert", "-j", "\(id).0", "-o", "TRESUsageInTot")
+          return memory(use) > 160_000_000
+        }
+        try fixture.sandbox.write("", to: "measured")
+      }
       let job = try run.job("wide")
       let rows = try await sacct(job.jobID, "JobID,TRESUsageInMax,TRESUsageInTot")
       let total = rows.filter { $0[0].contains(".") }.map { memory($0[2]) }.reduce(0, +)
@@ -87,12 +97,17 @@ extension OnSlurm {
       let script = #"""
         id=$(sbatch --parsable -H -J some --array=0-5%1 --wrap true); echo Submitted batch job $id
         sbatch -J whole -H --array=0-2 --wrap true
-        sleep 4
+        until [ -e known ]; do sleep 0.1; done
         scancel ${id}_2; scancel ${id}_[4-5]
-        sleep 4
+        until [ -e missed ]; do sleep 0.1; done
         scancel -n whole; scontrol release $id
         """#
-      let run = try await fixture.run(script, ["--wait-jobs", "--slurm-by", way])
+      let run = try await fixture.run(script, ["--wait-jobs", "--slurm-by", way]) { [fixture] _ in
+        try await eventually(30) { fixture.recordedJobs().count == 9 }
+        try fixture.sandbox.write("", to: "known")
+        try await eventually(60) { fixture.recordedJobs().count { $0.state == .cancelled } == 3 }
+        try fixture.sandbox.write("", to: "missed")
+      }
       let some = run.jobs.filter { $0.name == "some" }
       #expect(some.map { $0.arrayTaskID ?? 99 } == [0, 1, 2, 3, 4, 5])
       let expected: [JobState] = [.completed, .completed, .cancelled, .completed, .cancelled, .cancelled]
@@ -108,11 +123,13 @@ extension OnSlurm {
     @Test(arguments: bothWays) func cancelledRequeuedAndDependent(_ way: String) async throws {
       let script = #"""
         sbatch -J held -H --wrap true
-        first=$(sbatch --parsable -J first --wrap 'sleep 2')
+        first=$(sbatch --parsable -J first --wrap 'until [ -e go ]; do sleep 0.1; done')
         sbatch -J second -d afterok:$first --wrap true
         again=$(sbatch --parsable -J again --requeue --wrap 'sleep 60')
         until [ "$(squeue -h -j $again -t R | wc -l)" = 1 ]; do sleep 0.2; done
-        scancel -n held; scontrol requeue $again; sleep 3; scancel $again
+        scancel -n held; scontrol requeue $again; touch go
+        until [ "$(squeue -h -j $again -o %T)" = PENDING ]; do sleep 0.2; done
+        scancel $again
         """#
       let run = try await fixture.run(script, ["--wait-jobs", "--slurm-by", way])
       let held = try run.job("held")
@@ -130,7 +147,6 @@ extension OnSlurm {
     @Test func anEnvironmentMadeAnew() async throws {
       let script = #"""
         env -i PATH="$PATH" SLURM_CONF="$SLURM_CONF" setsid sh -c 'sbatch -J anew --wrap true'
-        sleep 1
         """#
       let run = try await fixture.run(script)
       #expect(try run.job("anew").detectedBy.contains(.output))
@@ -141,7 +157,7 @@ extension OnSlurm {
       let id = try await fixture.tool("sbatch", "--parsable", "-H", "--array=0-3999", "--wrap", "true")
         .trimmed
       let run = try await fixture.run(
-        "sbatch -J mine --wrap 'sleep 1'", ["--wait-jobs", "--slurm-by", way])
+        "sbatch -J mine --wrap true", ["--wait-jobs", "--slurm-by", way])
       _ = try await fixture.tool("scancel", id)
       #expect(run.jobs.map(\.name) == ["mine"])
     }

@@ -30,7 +30,7 @@ extension OnSlurm {
       set -e
       sbatch -J plain -t 5 -n 2 --mem=100 -o out-%j-%x.txt -e /dev/null --wckey=duct-ways \
         --wrap 'srun sleep 1; exit 3'
-      sbatch -J fine --wrap 'sleep 1'
+      sbatch -J fine --wrap true
       sbatch -J killed --wrap 'kill -9 $$'
       sbatch -J $'odd\xff "na|me"\n,\x1f \'x $\t\\' --comment x --wrap true
       sbatch -J ended -t 1-02:03:00 --wrap 'sleep 300'
@@ -45,7 +45,7 @@ extension OnSlurm {
       sbatch -J tasks -H --array=1,5-70:3%2 --wrap true
       sbatch -J named -H --array=1-2 -o tasks-%A_%a.txt -e tasks-%x-%a.err --wrap true
       sbatch -J one --array=4,6 --wrap 'exit $((SLURM_ARRAY_TASK_ID == 6))'
-      sbatch -J het -n 1 : -n 2 --wrap 'sleep 1'
+      sbatch -J het -n 1 : -n 2 --wrap true
       srun -J direct true 2>/dev/null
       for name in ended paused resumed again; do
         until [ "$(squeue -h -n $name -t R | wc -l)" = 1 ]; do sleep 0.2; done
@@ -53,7 +53,8 @@ extension OnSlurm {
       id() { squeue -h -n $1 -o %A; }
       scancel -n ended; scancel -n dropped
       scontrol suspend $(id paused); scontrol suspend $(id resumed); scontrol requeue $(id again)
-      sleep 1; scontrol resume $(id resumed)
+      until [ "$(squeue -h -t S -n paused,resumed | wc -l)" = 2 ]; do sleep 0.2; done
+      scontrol resume $(id resumed)
       """#
 
     @Test func bothWaysTellTheSame() async throws {
@@ -71,14 +72,19 @@ extension OnSlurm {
           && settled.allSatisfy { name in jobs.contains { $0.name == name } }
           && jobs.allSatisfy { !settled.contains($0.name ?? "") || $0.hasEnded }
       }
-      // slurmctld tells slurmdbd the start of jobs every five seconds.
-      try await Task.sleep(for: .seconds(6))
       // squeue prints what is allocated in the place of what was asked for.
       // From 25.11 on slurmctld tells the submit line, and squeue does not print it.
       let untold: Set = ["tres_requested", "memory_requested_bytes", "submit_line"]
       try compare(all, since: begin, differing: untold)
       let jobs = try helper.ask(all, limit: 20).jobs.map(\.record).filter { ($0.submitTime ?? 0) >= begin }
       let ids = Set(jobs.compactMap { $0.arrayJobID ?? $0.hetJobID ?? $0.jobID }).sorted()
+      // slurmctld tells slurmdbd the start of jobs every five seconds.
+      try await eventually(30) {
+        let told = try helper.ask(.accountingJobs(ids: ids, cluster: nil), limit: 20).jobs.map(\.record)
+        let states = Dictionary(told.map { ($0.jobID, $0.state) }, uniquingKeysWith: { $1 })
+        return told.allSatisfy { $0.partition != nil && $0.submitLine != nil && $0.tresRequested != nil }
+          && jobs.allSatisfy { $0.arrayTasks != nil || states[$0.jobID] == $0.state }
+      }
       for id in ids { try compare(.jobs(ids: [id]), since: begin, differing: untold) }
       try compare(.jobs(ids: ids.suffix(5) + [4_000_000]), since: begin, differing: untold)
       try compare(.accountingJobs(ids: ids, cluster: nil), since: begin)

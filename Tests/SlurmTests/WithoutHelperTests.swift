@@ -23,15 +23,22 @@ extension OnSlurm {
         sbatch -J broken --mem=100 --wrap 'sleep 1; exit 3'
         sbatch -J killed --wrap 'kill -9 $$'
         sbatch -J tasks --array=0-5%2 --wrap 'exit $((SLURM_ARRAY_TASK_ID == 4))'
-        sbatch -J het -n 1 : -n 2 --wrap 'sleep 1'
+        sbatch -J het -n 1 : -n 2 --wrap true
         sbatch -J $'odd\\xff "name\\n|' --wrap true
-        setsid -w bash -c 'sbatch -J dropped -H --wrap true; sleep 1; scancel -n dropped'
-        sleep 2
+        setsid -w bash -c 'sbatch -J dropped -H --wrap true; until [ -e seen ]; do sleep 0.1; done; scancel -n dropped'
         """, to: "submit")
       let inner =
         "DUCT_LIBEXEC_DIR=$PWD/libexec \(Programs.duct) -q -p inner_ --wait-jobs bash submit"
       let run = try await fixture.run(
-        inner, ["--wait-jobs", "--slurm-by", "library", "--slurm-detect", "session,output", "--s-i", "0.2"])
+        inner, ["--wait-jobs", "--slurm-by", "library", "--slurm-detect", "session,output", "--s-i", "0.2"]
+      ) { [fixture] _ in
+        // Both know all jobs.
+        try await eventually(30) {
+          let inner = try SlurmFixture.jobs(fixture.sandbox.info("inner_info.json"))
+          return inner.count == 13 && fixture.recordedJobs().count == 13
+        }
+        try fixture.sandbox.write("", to: "seen")
+      }
       let info = try fixture.sandbox.info("inner_info.json")
       #expect(info["slurm"]?["asked_by"] == "commands" && info["slurm"]?["problem"]?.isNull == true)
       #expect(run.slurm["asked_by"] == "library")
@@ -57,7 +64,12 @@ extension OnSlurm {
 
     @Test func itIsSaidOnce() async throws {
       let run = try await fixture.run(
-        "sbatch -J one --wrap true; sleep 3", ["--wait-jobs", "-l", "DEBUG"], environment: environment)
+        "sbatch -J one --wrap true; until [ -e seen ]; do sleep 0.1; done", ["--wait-jobs", "-l", "DEBUG"],
+        environment: environment
+      ) { [fixture] _ in
+        try await eventually(30) { fixture.recordedJobs().count == 1 }
+        try fixture.sandbox.write("", to: "seen")
+      }
       #expect(try run.job("one").state == .completed)
       #expect(run.slurm["asked_by"] == "commands")
       let line = "Slurm is asked by its own commands: cannot start"
@@ -90,16 +102,22 @@ extension OnSlurm {
     @Test func recordsOfJobsThatNobodyCouldTellOfAreKept() async throws {
       try fixture.sandbox.makeDirectory("bin")
       let run = try await fixture.run(
-        "id=$(/usr/bin/sbatch --parsable --wait --wrap 'sleep 2'); exit 5",
-        ["--slurm-timeout", "3", "--fail-time", "60", "--s-i", "0.2"],
-        environment: environment.merging(["PATH": fixture.sandbox["bin"].string]) { $1 }, shell: "/bin/bash")
+        "id=$(/usr/bin/sbatch --parsable --wait --wrap 'until [ -e seen ]; do sleep 0.1; done'); exit 5",
+        ["--slurm-timeout", "3", "--fail-time", "60", "--s-i", "0.1", "--r-i", "0.2"],
+        environment: environment.merging(["PATH": fixture.sandbox["bin"].string]) { $1 }, shell: "/bin/bash"
+      ) { [fixture] _ in
+        try await eventually {
+          try fixture.sandbox.text("log_usage.jsonl").contains("/usr/bin/sbatch --parsable")
+        }
+        try fixture.sandbox.write("", to: "seen")
+      }
       #expect(run.finished.code == 5 && run.jobs == [])
       #expect(run.slurm["problem"]?.string != nil)
       #expect(run.finished.stderr.contains("Slurm jobs: not known, since Slurm did not answer: "))
     }
 
     @Test func recordsAreReadBackByCommands() async throws {
-      let run = try await fixture.run("sbatch -J shown -n 2 --wrap 'sleep 1'", ["--slurm-by", "commands"])
+      let run = try await fixture.run("sbatch -J shown -n 2 --wrap true", ["--slurm-by", "commands"])
       let id = try #require(run.info["run_id"]?.string)
       for words in [["jobs", "log_"], ["jobs", "--run", id], ["report", "log_"]] {
         try await eventually(30) {

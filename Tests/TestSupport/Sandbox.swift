@@ -144,12 +144,12 @@ public enum Proc {
   }
 
   /// The environment that a process began with. In the moment of execve(2) the kernel shows none: what has a program
-  /// and no environment is read again some times.
+  /// and no environment is read again, until that moment must be over.
   static func environment(_ pid: Int32) -> [UInt8]? {
-    for _ in 0..<5 {
+    for _ in 0..<1000 {
       guard let bytes = try? readAll(FilePath("/proc/\(pid)/environ")) else { return nil }
       if !bytes.isEmpty || linkTarget(of: Array("/proc/\(pid)/exe".utf8)) == nil { return bytes }
-      usleep(1000)
+      sched_yield()
     }
     return []
   }
