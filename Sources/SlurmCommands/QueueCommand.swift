@@ -90,24 +90,28 @@ enum QueueCommand {
   }
 
   /// Fills in what the names of files need that squeue does not print: the release, and the hosts of nodes, each asked for
-  /// once. What is not told leaves the paths unknown.
+  /// once. What is not told leaves the paths unknown, until the next question asks again.
   private static func setNames(
     of jobs: inout [SlurmJobFields], _ batchHosts: [UInt32: String], _ asking: SlurmCommands.Asking
   ) {
-    guard jobs.contains(where: { $0.outputPaths?.dependsOnRules == true }) else { return }
-    let rules = (try? asking.release()).map(OutputPaths.Rules.init)
-    let ofHosts = jobs.filter { $0.outputPaths?.needsNodeName == true }.compactMap { batchHosts[$0.jobID] }
-    let hosts =
-      rules.map { $0 >= .since2511 } == true
-      ? [:] : ControlCommand.hostNames(ofNodes: Set(ofHosts).sorted(), asking)
-    for index in jobs.indices where jobs[index].outputPaths?.dependsOnRules == true {
-      guard let rules else {
-        jobs[index].outputPaths = nil
-        continue
-      }
+    let indices = jobs.indices.filter { jobs[$0].outputPaths?.dependsOnRules == true }
+    guard !indices.isEmpty else { return }
+    guard let release = try? asking.release() else {
+      for index in indices { jobs[index].outputPaths = nil }
+      return
+    }
+    let rules = OutputPaths.Rules(release)
+    var nodes: [Int: String] = [:]
+    for index in indices where jobs[index].outputPaths?.needsNodeName == true {
+      nodes[index] = batchHosts[jobs[index].jobID]
+    }
+    if rules < .since2511 {
+      let hosts = ControlCommand.hostNames(ofNodes: Set(nodes.values).sorted(), asking)
+      nodes = nodes.compactMapValues { hosts[$0] }
+    }
+    for index in indices {
       jobs[index].outputPaths?.rules = rules
-      let node = batchHosts[jobs[index].jobID]
-      jobs[index].outputPaths?.nodeName = rules >= .since2511 ? node : node.flatMap { hosts[$0] }
+      jobs[index].outputPaths?.nodeName = nodes[index]
     }
   }
 
