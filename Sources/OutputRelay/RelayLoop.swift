@@ -43,7 +43,7 @@ public struct RelayLoop {
   public mutating func run() throws(Errno) {
     for index in streams.indices { streams[index].finishTransit() }
     // What a relay before us has moved it may not have counted.
-    keepLimits()
+    enforceLimits()
     while !streams.allSatisfy(\.isDone) {
       let pipes = streams.map { $0.isDone ? nil : $0.pipe }
       let ready = try poll(reading: pipes + [wake, watch.descriptor])
@@ -53,7 +53,7 @@ public struct RelayLoop {
         wake.clearEvent()
         for index in streams.indices { streams[index].keeper.serveRequests() }
       }
-      keepLimits()
+      enforceLimits()
       if let request = status.waitingSync { sync(request) }
     }
     if let request = status.waitingSync { status.noteSynced(request) }
@@ -90,16 +90,16 @@ public struct RelayLoop {
 
   // MARK: Limits
 
-  private mutating func keepLimits() {
+  private mutating func enforceLimits() {
     lookAtDisk()
-    keep(status.memoryLimit, of: .memory)
-    if let limit = [status.spoolLimit, limitOfDisk].compactMap({ $0 }).min() { keep(limit, of: .spool) }
+    enforce(status.memoryLimit, of: .memory)
+    if let limit = [status.spoolLimit, limitOfDisk].compactMap({ $0 }).min() { enforce(limit, of: .spool) }
   }
 
-  private mutating func keep(_ limit: Int, of kind: OutputStores.Kind) {
+  private mutating func enforce(_ limit: Int, of kind: OutputStores.Kind) {
     guard streams.reduce(0, { $0 + $1.keeper.mostHeld(in: kind) }) > limit else { return }
     var keepers = streams.map(\.keeper)
-    StreamKeeper.keep(limit, of: kind, &keepers)
+    StreamKeeper.enforce(limit, of: kind, &keepers)
     for index in streams.indices { streams[index].keeper = keepers[index] }
   }
 

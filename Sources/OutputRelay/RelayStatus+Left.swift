@@ -58,7 +58,7 @@ extension RelayStatus {
         if isDropping(stream: index) {
           extendDropped(to: self[index].written, stream: index)
         } else if first < self[index].written {
-          _ = beginDropping(first..<self[index].written, stream: index)
+          _ = startDropping(first..<self[index].written, stream: index)
         }
       }
     }

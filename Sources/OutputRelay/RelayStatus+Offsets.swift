@@ -37,7 +37,7 @@ extension RelayStatus {
   public func hasLeftLog(stream index: Int) -> Bool { (currentStore(stream: index) ?? 0) > 0 }
 
   /// The first byte that is not in the log file by the relay's own doing.
-  public func firstCarried(stream index: Int) -> Int? {
+  public func deliveryStart(stream index: Int) -> Int? {
     (1..<OutputStores.count).compactMap { start(of: $0, stream: index) }.min()
   }
 

@@ -100,7 +100,7 @@ extension RelayStatus {
   /// Begins to drop. False if there is no room to remember it: all ranges are of bytes that are not proven yet.
   ///
   /// The caller then looks at what is claimed: see `claim`.
-  func beginDropping(_ range: Range<Int>, stream index: Int) -> Bool {
+  func startDropping(_ range: Range<Int>, stream index: Int) -> Bool {
     makeRoom(.dropped, index)
     let stream = streamPointer(index)
     put(0 as UInt32, fieldPointer(stream, \.stop_dropping))

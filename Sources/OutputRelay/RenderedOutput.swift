@@ -171,7 +171,9 @@ public final class RenderedOutput: Sendable {
 
   /// Bytes of the stream before this are in no store any more.
   private var givenBack: Int {
-    guard status.hasLeftLog(stream: stream), let first = status.firstCarried(stream: stream) else { return 0 }
+    guard status.hasLeftLog(stream: stream), let first = status.deliveryStart(stream: stream) else {
+      return 0
+    }
     let released = status.released(stream: stream)
     return released > first ? released : 0
   }

@@ -102,7 +102,7 @@ struct StreamKeeper: Sendable {
   }
 
   /// Has a kind of store hold no more than its limit, in all streams together.
-  static func keep(_ limit: Int, of kind: OutputStores.Kind, _ keepers: inout [StreamKeeper]) {
+  static func enforce(_ limit: Int, of kind: OutputStores.Kind, _ keepers: inout [StreamKeeper]) {
     guard keepers.reduce(0, { $0 + $1.mostHeld(in: kind) }) > limit else { return }
     for action in StreamLimits(limit: limit, kind: kind).actions(keepers.map(\.account)) {
       switch action {
@@ -124,8 +124,8 @@ struct StreamKeeper: Sendable {
   private mutating func perform(_ event: StreamKeeping.Event) {
     for action in keeping.step(event, account) {
       switch action {
-      case .beginDropping(let range):
-        guard status.beginDropping(range, stream: index) else { return }
+      case .startDropping(let range):
+        guard status.startDropping(range, stream: index) else { return }
         // What was claimed meanwhile stays; what is claimed from now on ends before this range.
         let claimed = min(status.claimed(stream: index), written)
         if claimed > range.lowerBound {

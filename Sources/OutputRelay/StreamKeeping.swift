@@ -22,7 +22,7 @@ struct StreamKeeping: Sendable, Equatable {
 
   enum Action: Sendable, Equatable {
     /// Begin to drop this range. It may be moved up to what is claimed; then its bytes go.
-    case beginDropping(Range<Int>)
+    case startDropping(Range<Int>)
     /// The range that is being dropped reaches up to here now.
     case dropUp(to: Int)
     case stopDropping
@@ -54,30 +54,30 @@ struct StreamKeeping: Sendable, Equatable {
       guard account.canBeginRange else { return [] }
       state = .keeping
       return [.stopDropping]
-    case (.keeping, .waitsBeyondLimit(let kind, let excess)): return begin(kind, account, excess)
+    case (.keeping, .waitsBeyondLimit(let kind, let excess)): return startDropping(kind, account, excess)
     case (.dropping, .waitsBeyondLimit(let kind, let excess)): return drop(excess, of: kind, account)
     case (.keeping, .isFull(let kind)):
       guard kind == .spool, account.waiting(in: kind) >= Self.leastWorth else { return [.useNextStore] }
-      let actions = begin(kind, account, Self.roomToMake)
+      let actions = startDropping(kind, account, Self.roomToMake)
       return actions.isEmpty ? [.useNextStore] : actions
     case (.dropping, .isFull(let kind)):
       let actions = kind == .spool ? drop(Self.roomToMake, of: kind, account) : []
       return actions.isEmpty ? [.useNextStore] : actions
     case (.keeping, .lost(let count)):
       state = .dropping
-      return [.beginDropping(account.written..<account.written + count)]
+      return [.startDropping(account.written..<account.written + count)]
     case (.dropping, .lost(let count)):
       let end = account.written + count
       if account.dropped.last?.upperBound == account.written || !account.canBeginRange {
         return [.dropUp(to: end)]
       }
       // What is kept between the two stays.
-      return [.stopDropping, .beginDropping(account.written..<end)]
+      return [.stopDropping, .startDropping(account.written..<end)]
     }
   }
 
   /// The first and the last half of what may stay are kept; what lies between them goes.
-  private mutating func begin(
+  private mutating func startDropping(
     _ kind: OutputStores.Kind, _ account: StreamAccount, _ excess: Int
   ) -> [Action] {
     guard let range = account.range(of: kind) else { return [] }
@@ -91,7 +91,7 @@ struct StreamKeeping: Sendable, Equatable {
     let tail = max(stays - (from - first), 0)
     guard from < account.written - tail else { return [] }
     state = .dropping
-    return [.beginDropping(from..<from), .dropUp(to: account.written - tail)]
+    return [.startDropping(from..<from), .dropUp(to: account.written - tail)]
   }
 
   /// So many bytes more of a store go.

@@ -16,15 +16,15 @@ struct TargetNames: Sendable {
 
   let path: FilePath
   /// Of the run: no other uses it.
-  let label: String
+  let runID: String
 
   func path(_ name: TargetName) -> FilePath {
     switch name {
     case .place(0): path
-    case .place(1): path.parent.appending(bytes: fitted([], Array(".\(label)".utf8)))
-    case .place(let number): path.parent.appending(bytes: fitted([], Array(".\(label).\(number)".utf8)))
+    case .place(1): path.parent.appending(bytes: fitted([], Array(".\(runID)".utf8)))
+    case .place(let number): path.parent.appending(bytes: fitted([], Array(".\(runID).\(number)".utf8)))
     case .temporary(let number):
-      path.parent.appending(bytes: fitted([UInt8(ascii: ".")], Array(".\(label).\(number).tmp".utf8)))
+      path.parent.appending(bytes: fitted([UInt8(ascii: ".")], Array(".\(runID).\(number).tmp".utf8)))
     }
   }
 
@@ -44,6 +44,6 @@ struct TargetNames: Sendable {
 /// How the name of a file is spelled beside it, with the id of its run: shortened where both are too long.
 ///
 /// - Parameter number: which of such names, from 1 on.
-public func nameBeside(_ name: [UInt8], label: String, number: Int = 1) -> [UInt8] {
-  TargetNames(path: FilePath(bytes: name), label: label).path(.place(number)).nameBytes
+public func nameBeside(_ name: [UInt8], runID: String, number: Int = 1) -> [UInt8] {
+  TargetNames(path: FilePath(bytes: name), runID: runID).path(.place(number)).nameBytes
 }

@@ -2,7 +2,7 @@ public import SystemCalls
 
 /// Something that grows at its end, and is to be delivered into a file as it is.
 ///
-/// Called by the publisher's thread; none of it may block for long.
+/// Called by the deliverer's thread; none of it may block for long.
 public protocol GrowingSource: Sendable {
   /// How far it can be read now.
   var readableLength: Int { get }

@@ -42,9 +42,9 @@ public enum RecordFile {
   ///
   /// - Parameters:
   ///   - path: of the file; what the notes tell of may be beside it.
-  ///   - label: of the run.
-  public static func remove(_ path: FilePath, _ notes: [TargetNote], label: String) throws(IOFailure) {
-    let names = TargetNames(path: path, label: label)
+  ///   - runID: of the run.
+  public static func remove(_ path: FilePath, _ notes: [TargetNote], runID: String) throws(IOFailure) {
+    let names = TargetNames(path: path, runID: runID)
     var attempts = DeliveryAttempts(mayMakeDirectory: false)
     while let failure = removalFailure(notes, names) {
       if attempts.failed(failure.errno) == .giveUp { throw failure }

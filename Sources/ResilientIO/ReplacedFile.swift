@@ -10,14 +10,14 @@ struct ReplacedFile {
   private var temporary: FileDescriptor?
 
   /// - Parameters:
-  ///   - label: makes names beside `path`, should another have it.
+  ///   - runID: makes names beside `path`, should another have it.
   ///   - notes: which files are ours, from earlier processes.
   ///   - takesName: whoever has the name loses it.
   init(
-    _ path: FilePath, label: String, notes: [TargetNote] = [], isSuccessor: Bool = false,
+    _ path: FilePath, runID: String, notes: [TargetNote] = [], isSuccessor: Bool = false,
     takesName: Bool = false, memory: (any TargetMemory)? = nil
   ) {
-    names = TargetNames(path: path, label: label)
+    names = TargetNames(path: path, runID: runID)
     self.memory = memory
     replacement = FileReplacement(
       notes: notes, isSuccessor: isSuccessor, takesName: takesName, owner: geteuid())

@@ -85,21 +85,21 @@ public final class SpoolFolder: Sendable {
   /// same files would cut off each other's ends.
   ///
   /// - Returns: the lock, to be kept until the end; nil if it is not free by the deadline.
-  public func lockCarrying(
+  public func lockDelivery(
     until deadline: MonotonicInstant
   ) throws(PrivateFolder.Refusal) -> FileDescriptor? {
-    try Self.lockCarrying(contents, until: deadline)
+    try Self.lockDelivery(contents, until: deadline)
   }
 
   /// Takes the lock of the process that carries a run's files, for as long as this one lives.
-  public static func holdCarrying(_ folder: FilePath) -> Bool {
-    (try? PrivateFolder(folder)).flatMap { try? lockCarrying($0, until: .now + 5) } != nil
+  public static func holdDelivery(_ folder: FilePath) -> Bool {
+    (try? PrivateFolder(folder)).flatMap { try? lockDelivery($0, until: .now + 5) } != nil
   }
 
   /// The file that is the lock of the process that carries.
   public static let carrier = "carrier"
 
-  private static func lockCarrying(
+  private static func lockDelivery(
     _ folder: PrivateFolder, until deadline: MonotonicInstant
   ) throws(PrivateFolder.Refusal) -> FileDescriptor? {
     let file: FileDescriptor

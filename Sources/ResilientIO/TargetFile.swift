@@ -14,14 +14,14 @@ struct TargetFile {
   private var heldBack: Errno?
 
   /// - Parameters:
-  ///   - label: makes names beside `path`, should another have it.
+  ///   - runID: makes names beside `path`, should another have it.
   ///   - notes: which file is ours, from earlier processes; `proven` bytes are in it.
   ///   - takesName: whoever has the name loses it.
   init(
-    _ path: FilePath, label: String, notes: [TargetNote] = [], proven: Int = 0, isSuccessor: Bool = false,
+    _ path: FilePath, runID: String, notes: [TargetNote] = [], proven: Int = 0, isSuccessor: Bool = false,
     takesName: Bool = false, memory: (any TargetMemory)? = nil
   ) {
-    names = TargetNames(path: path, label: label)
+    names = TargetNames(path: path, runID: runID)
     self.memory = memory
     delivery = FileDelivery(
       notes: notes, proven: proven, isSuccessor: isSuccessor, takesName: takesName, owner: geteuid())
@@ -40,7 +40,7 @@ struct TargetFile {
   ///
   /// - Parameter isLast: nothing is delivered after this; looks at the file in any case, and closes it.
   /// - Returns: whether there is more.
-  mutating func publish(_ source: any GrowingSource, isLast: Bool = false) throws(IOFailure) -> Bool {
+  mutating func deliver(_ source: any GrowingSource, isLast: Bool = false) throws(IOFailure) -> Bool {
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
     defer { buffer.deallocate() }
     // Whether it is complete first: what comes between the two questions is of the next turn.

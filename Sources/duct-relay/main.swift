@@ -24,7 +24,7 @@ do {
   try loop.run()
   try loop.outlive()
   let arguments = processArguments.map { String(decoding: $0, as: UTF8.self) }
-  if arguments.count == 3 { Inheritance(parts).take(duct: arguments[1], spool: arguments[2]) }
+  if arguments.count == 3 { RecoveryHandOver(parts).perform(duct: arguments[1], spool: arguments[2]) }
 } catch {
   exit(1)
 }

@@ -15,8 +15,8 @@ enum Main {
     let rest = Array(words.dropFirst())
     if name.hasPrefix("con-duct") {
       // Started by duct itself, see CarrierService.
-      if rest.count == 2, ["carry", "carry-on"].contains(rest[0]) {
-        _exit(CarrierService.run(folder: rest[1], isSuccessor: rest[0] == "carry-on"))
+      if rest.count == 2, ["deliver", "deliver-on"].contains(rest[0]) {
+        _exit(CarrierService.run(folder: rest[1], isSuccessor: rest[0] == "deliver-on"))
       }
       let quick = rest.first == "run" ? QuickRunArguments.parse(Array(rest.dropFirst())) : nil
       run(ConDuctCommand.self, rest, quick: quick, name: "con-duct")

@@ -150,7 +150,7 @@ struct RunArguments: ParsableArguments {
 
   @Option(
     help:
-      "Whether output and records are written to local disk first and carried to the log directory from there: auto (where that is on a network or unknown file system), always or never. (default: auto)"
+      "Whether output and records are written to local disk first and delivered to the log directory from there: auto (where that is on a network or unknown file system), always or never. (default: auto)"
   )
   var localFirst: LocalFirst?
 

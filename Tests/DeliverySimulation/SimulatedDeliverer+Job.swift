@@ -27,7 +27,7 @@
       var heldBack: Errno?
       var pause = 0
       /// It does not come to its file without delivery: the relay does not write it.
-      var isCarried = true
+      var isDelivered = true
       var isLast = false
       var isDone = false
       var hasFailed = false

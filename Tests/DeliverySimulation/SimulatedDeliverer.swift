@@ -20,7 +20,7 @@
     /// Told of each action and what became of it.
     var log: ((String) -> Void)?
 
-    static let label = "run"
+    static let runID = "run"
 
     init(
       _ fileSystem: SimulatedFileSystem, _ status: RelayStatus, _ streams: [RenderedOutput], isSuccessor: Bool
@@ -53,7 +53,7 @@
 
     static func spelled(_ file: String, _ name: TargetName) -> String {
       String(
-        decoding: TargetNames(path: FilePath("/\(file)"), label: label).path(name).nameBytes, as: UTF8.self)
+        decoding: TargetNames(path: FilePath("/\(file)"), runID: runID).path(name).nameBytes, as: UTF8.self)
     }
 
     func place(_ job: Job) -> String {
@@ -76,7 +76,7 @@
 
     /// No file is being dealt with.
     var isIdle: Bool { jobs.allSatisfy { $0.next == nil } }
-    var isDone: Bool { isFinishing && jobs.allSatisfy { $0.isDone || !$0.isCarried } }
+    var isDone: Bool { isFinishing && jobs.allSatisfy { $0.isDone || !$0.isDelivered } }
     var leftovers: Bool { jobs.contains { $0.hasFailed } }
 
     /// A rename over a name is about to be made, or a file that is too long to be cut: nobody can get in between the look
@@ -97,17 +97,17 @@
         FileDelivery(
           notes: status.notes(of: target(jobs[index])), proven: proven, isSuccessor: true, owner: 1000),
         source)
-      jobs[index].isCarried = true
+      jobs[index].isDelivered = true
     }
 
     // MARK: A step
 
     func step(_ chance: inout SimulatedChance) {
-      // Each file by itself, one turn at a time: as the publisher's thread does it.
+      // Each file by itself, one turn at a time: as the deliverer's thread does it.
       if let job = jobs.first(where: { $0.next != nil }) { return advance(job, &chance) }
       for job in jobs where job.pause > 0 { job.pause -= isFinishing ? job.pause : 1 }
       let due = jobs.filter { job in
-        if job.isDone || !job.isCarried || job.pause > 0 { return false }
+        if job.isDone || !job.isDelivered || job.pause > 0 { return false }
         switch job.machine {
         case .growth(let machine, let source):
           return isFinishing || source.length > machine.proven || source.hasEnded
@@ -132,7 +132,7 @@
     }
 
     private var hasGrowthLeft: Bool {
-      jobs.contains { $0.isGrowth && $0.isCarried && !$0.isDone }
+      jobs.contains { $0.isGrowth && $0.isDelivered && !$0.isDone }
     }
 
     private func begin(_ job: Job) {

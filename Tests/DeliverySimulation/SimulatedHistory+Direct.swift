@@ -44,15 +44,15 @@
       }
     }
 
-    /// Has what the relay does not write itself any more delivered, as StreamCarrying does it.
+    /// Has what the relay does not write itself any more delivered, as StreamDelivery does it.
     func adoptLeft() {
       for index in stores.indices
-      where status.hasLeftLog(stream: index) && carrier?.jobs[index].isCarried == false {
+      where status.hasLeftLog(stream: index) && carrier?.jobs[index].isDelivered == false {
         guard let log = openLog(index) else { continue }
-        let start = status.firstCarried(stream: index) ?? 0
+        let start = status.deliveryStart(stream: index) ?? 0
         // What is in a file without a name would be gone with the last descriptor.
         if !isInPlace(index, log) { heads[index] = Array(log.inode.data.prefix(start)) }
-        note("stream \(index) is carried from \(start) on")
+        note("stream \(index) is delivered from \(start) on")
         carrier?.adopt(index, proven: start)
       }
     }
@@ -80,7 +80,7 @@
         if let log = openLog(index) {
           // What nobody has open and nobody has copied is gone with its last name.
           if heads[index] == nil, fileSystem.inode(Self.names[index]) !== log.inode {
-            known.takenAway[index].append(0..<(status.firstCarried(stream: index) ?? 0))
+            known.takenAway[index].append(0..<(status.deliveryStart(stream: index) ?? 0))
           }
           _ = fileSystem.close(log)
         }
@@ -101,7 +101,7 @@
     func noteCut(_ name: String, to length: Int) {
       guard let inode = fileSystem.inode(name) else { return }
       for index in stores.indices where openLog(index)?.inode === inode {
-        let most = status.firstCarried(stream: index) ?? .max
+        let most = status.deliveryStart(stream: index) ?? .max
         if length < min(inode.data.count, most) {
           known.takenAway[index].append(length..<min(inode.data.count, most))
         }

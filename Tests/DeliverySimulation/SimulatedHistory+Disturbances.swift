@@ -61,7 +61,7 @@
         relayIsAlive = false
         keepers = nil
         note("relay killed")
-      case 2 where carrier != nil && kind == .carried:
+      case 2 where carrier != nil && kind == .delivered:
         killCarrier()
         note("carrier killed")
       case 3 where chance.happens(200):

@@ -110,7 +110,7 @@
       carrier = SimulatedDeliverer(fileSystem, status, outputs(status), isSuccessor: carrierStarts > 1)
       if keepsTrace { carrier?.log = { [unowned self] in note($0) } }
       if infoNumber > 0 { carrier?.info = info(infoNumber) }
-      if kind == .direct { for job in carrier?.jobs ?? [] where job.isGrowth { job.isCarried = false } }
+      if kind == .direct { for job in carrier?.jobs ?? [] where job.isGrowth { job.isDelivered = false } }
       if isEnding { carrier?.isFinishing = true }
     }
 

@@ -78,9 +78,9 @@
         let deliverer = SimulatedDeliverer(fileSystem, left, outputs, isSuccessor: true)
         if kind == .direct {
           for index in 0..<Self.streamCount {
-            let known = max(left.proven(stream: index), left.firstCarried(stream: index) ?? 0)
+            let known = max(left.proven(stream: index), left.deliveryStart(stream: index) ?? 0)
             deliverer.adopt(index, proven: outputs[index].position(of: known))
-            deliverer.jobs[index].isCarried = !isInLog[index]
+            deliverer.jobs[index].isDelivered = !isInLog[index]
           }
         }
         if keepsTrace { deliverer.log = { [unowned self] in note($0) } }

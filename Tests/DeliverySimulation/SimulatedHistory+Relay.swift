@@ -31,13 +31,13 @@
         return StreamKeeper(index: index, stores: stores[index], status: status, position: position)
       }
       relayIsAlive = true
-      keepLimits()
+      enforceLimits()
     }
 
-    func keepLimits() {
+    func enforceLimits() {
       guard var keepers else { return }
-      StreamKeeper.keep(memoryLimit, of: .memory, &keepers)
-      if let spoolLimit { StreamKeeper.keep(spoolLimit, of: .spool, &keepers) }
+      StreamKeeper.enforce(memoryLimit, of: .memory, &keepers)
+      if let spoolLimit { StreamKeeper.enforce(spoolLimit, of: .spool, &keepers) }
       self.keepers = keepers
     }
 
@@ -66,7 +66,7 @@
         spool: self.waiting(keepers, in: .spool), memory: self.waiting(keepers, in: .memory)
       )
       self.keepers = keepers
-      keepLimits()
+      enforceLimits()
       if wake.isWanted {
         wake.isWanted = false
         for index in keepers.indices { self.keepers?[index].serveRequests() }

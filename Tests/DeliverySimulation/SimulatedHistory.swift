@@ -19,7 +19,7 @@
 
     enum Kind: String, Sendable, CaseIterable {
       /// All goes to the spool, and a process of its own carries it.
-      case carried
+      case delivered
       /// The relay writes the log files itself, on a local file system.
       case direct
       /// The same as carried, and calls in the log directory hang, for a while or until the process is killed.

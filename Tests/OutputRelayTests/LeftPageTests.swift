@@ -37,7 +37,7 @@ import Testing
     func drop() -> Bool {
       written += 10_000
       status.noteWritten(written, stream: 0)
-      let isDropped = status.beginDropping(written - 5000..<written, stream: 0)
+      let isDropped = status.startDropping(written - 5000..<written, stream: 0)
       if isDropped { status.stopDropping(stream: 0) }
       return isDropped
     }

@@ -54,7 +54,7 @@ import Testing
     #expect(String(decoding: output, as: UTF8.self).hasSuffix("line 499999\n"))
   }
 
-  @Test func aPublisherThatComesBackClosesTheGapAndGoesOn() async throws {
+  @Test func aDelivererThatComesBackClosesTheGapAndGoesOn() async throws {
     fixture.status.setLimits(spool: 1 << 20, memory: 64 << 20)
     let stores = try fixture.stores(spool: fixture.file("spool"))
     let loop = try fixture.start(stores)
@@ -88,7 +88,7 @@ import Testing
     #expect(output.position(of: fixture.status[0].written) == bytes.count)
   }
 
-  @Test func whatIsPublishedIsGivenBackButForWhatIsKept() throws {
+  @Test func whatIsDeliveredIsGivenBackButForWhatIsKept() throws {
     let stores = try fixture.stores(spool: fixture.file("spool"))
     let loop = try fixture.start(stores)
     let bytes = noise(8 << 20)

@@ -39,7 +39,7 @@ struct RelayFixture {
     }
   }
 
-  /// What a publisher would put into the log file.
+  /// What a deliverer would put into the log file.
   func rendered(_ stores: OutputStores, kept: Int = 64 << 20) -> RenderedOutput {
     RenderedOutput(
       stream: 0, stores: stores, status: status, kept: kept, wake: { [wake] in wake.signalEvent() })

@@ -109,7 +109,7 @@ import Testing
     #expect(loop.join(until: .now + 20))
     #expect(try fixture.sandbox.text("out") == "before\n")
     #expect(try fixture.sandbox.text("spool") == "after\n")
-    #expect(fixture.status.firstCarried(stream: 0) == 7)
+    #expect(fixture.status.deliveryStart(stream: 0) == 7)
     #expect(fixture.everything(fixture.rendered(stores)) == Array("before\nafter\n".utf8))
   }
 

@@ -34,7 +34,7 @@ import Testing
     var keeping = StreamKeeping(isDropping: false, hasEnded: false)
     let actions = keeping.step(
       .waitsBeyondLimit(.spool, by: 50_000), account(written: 150_000, claimed: 90_000))
-    guard case .beginDropping(let range)? = actions.first else { return #expect(actions.isEmpty) }
+    guard case .startDropping(let range)? = actions.first else { return #expect(actions.isEmpty) }
     #expect(range.lowerBound >= 90_000)
     #expect(keeping.state == .dropping)
   }

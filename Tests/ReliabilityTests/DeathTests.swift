@@ -175,7 +175,7 @@ extension OnFaults {
     private static func carriers(of duct: pid_t) -> [Int32] {
       Proc.children(of: duct).filter { child in
         let words = (try? readAll(FilePath("/proc/\(child)/cmdline")))?.split(separator: 0) ?? []
-        return words.dropFirst().first.map { $0.starts(with: "carry".utf8) } ?? false
+        return words.dropFirst().first.map { $0.starts(with: "deliver".utf8) } ?? false
       }
     }
 

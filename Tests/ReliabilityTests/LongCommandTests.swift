@@ -17,7 +17,7 @@ extension OnFaults {
         in: fixture.sandbox)
     }
 
-    @Test func areCarried() async throws {
+    @Test func areDelivered() async throws {
       let result = try await run([])
       #expect(result.code == 0 && result.stderr.isEmpty, "\(result.stderr.prefix(1000))")
       #expect(try fixture.logText("log_stdout") == "out\n")

@@ -6,7 +6,7 @@ import Testing
 
 @testable import ResilientIO
 
-/// What no file system can be made to do: each call of a publisher fails, by each errno, at each place.
+/// What no file system can be made to do: each call of a deliverer fails, by each errno, at each place.
 @Suite(.serialized) struct ErrnoTests {
   private static let names: [(String, CInt)] = [
     ("EACCES", EACCES), ("EPERM", EPERM), ("EKEYEXPIRED", EKEYEXPIRED), ("EKEYREVOKED", EKEYREVOKED),
@@ -34,28 +34,28 @@ import Testing
         }) {
           let source = MemorySource()
           let (logNotes, infoNotes) = (NotedTarget(), NotedTarget())
-          let publisher = try Publisher(label: "run", makesDirectories: true) { notice in
+          let deliverer = try Deliverer(runID: "run", makesDirectories: true) { notice in
             if case .eventsHaveChanged = notice { source.noteFailure() }
           }
-          publisher.know(sandbox["dir/log"], by: logNotes)
-          publisher.know(sandbox["dir/info"], by: infoNotes)
+          deliverer.know(sandbox["dir/log"], by: logNotes)
+          deliverer.know(sandbox["dir/info"], by: infoNotes)
           for index in 0..<5 {
             let failures = source.failures
             source.add("line \(index)\n")
-            publisher.carry(source, to: sandbox["dir/log"])
-            publisher.replace(sandbox["dir/info"]) { Array("info \(index)".utf8) }
-            // Each line by itself, unless the publisher pauses after a failure.
-            if failures == 0 { #expect(source.waitForPublisher(beyond: 0)) }
+            deliverer.deliver(source, to: sandbox["dir/log"])
+            deliverer.replace(sandbox["dir/info"]) { Array("info \(index)".utf8) }
+            // Each line by itself, unless the deliverer pauses after a failure.
+            if failures == 0 { #expect(source.waitForDeliverer(beyond: 0)) }
           }
           source.complete()
-          publisher.carry(source, to: sandbox["dir/log"])
+          deliverer.deliver(source, to: sandbox["dir/log"])
           // The last try of all, and what a later `recover` does: again.
-          var leftovers = publisher.finish(until: .now + 20)
+          var leftovers = deliverer.finish(until: .now + 20)
           for _ in 0..<8 where !leftovers.isEmpty {
-            let again = try Publisher(label: "run", makesDirectories: true) { _ in }
-            again.know(sandbox["dir/log"], by: logNotes, proven: source.published, isSuccessor: true)
+            let again = try Deliverer(runID: "run", makesDirectories: true) { _ in }
+            again.know(sandbox["dir/log"], by: logNotes, proven: source.proven, isSuccessor: true)
             again.know(sandbox["dir/info"], by: infoNotes, isSuccessor: true)
-            again.carry(source, to: sandbox["dir/log"])
+            again.deliver(source, to: sandbox["dir/log"])
             again.replace(sandbox["dir/info"]) { Array("info 4".utf8) }
             leftovers = again.finish(until: .now + 20)
           }

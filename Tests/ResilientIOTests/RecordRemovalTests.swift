@@ -21,7 +21,7 @@ import Testing
   }
 
   private func remove(_ note: TargetNote) throws {
-    try RecordFile.remove(sandbox["logs/file"], [note], label: "run")
+    try RecordFile.remove(sandbox["logs/file"], [note], runID: "run")
   }
 
   @Test func aDirectoryThatIsAwayIsNoRemoval() throws {

@@ -13,7 +13,7 @@ import Testing
   init() throws { sandbox = try Sandbox() }
 
   private func file() -> ReplacedFile {
-    ReplacedFile(sandbox["file"], label: "run", notes: memory.notes, memory: memory)
+    ReplacedFile(sandbox["file"], runID: "run", notes: memory.notes, memory: memory)
   }
 
   @Test func replacesWholeAndLeavesNothingBeside() throws {
@@ -38,7 +38,7 @@ import Testing
     #expect(failure?.operation == "fsync" && failure?.path == sandbox["file"])
     #expect(failure?.description.contains("ENOSPC") == true)
     #expect(try sandbox.bytes("file") == [1])
-    var missing = ReplacedFile(sandbox["no/file"], label: "run")
+    var missing = ReplacedFile(sandbox["no/file"], runID: "run")
     let absent = #expect(throws: IOFailure.self) { try missing.replace(with: [1]) }
     #expect(absent?.errno == .noSuchFileOrDirectory && absent?.operation == "create")
   }
@@ -166,7 +166,7 @@ import Testing
     let memory = self.memory
     let writer = try OwnThread("writer") {
       var byte: UInt8 = 0
-      var file = ReplacedFile(path, label: "run", notes: memory.notes, memory: memory)
+      var file = ReplacedFile(path, runID: "run", notes: memory.notes, memory: memory)
       while !stop.withLock({ $0 }) {
         byte &+= 1
         let content = [UInt8](repeating: byte, count: 100_000 + Int(byte))

@@ -14,11 +14,11 @@ import Testing
 
   init() throws { sandbox = try Sandbox() }
 
-  private func target() -> TargetFile { TargetFile(sandbox["log"], label: "run", memory: memory) }
+  private func target() -> TargetFile { TargetFile(sandbox["log"], runID: "run", memory: memory) }
 
   private func grow(_ file: inout TargetFile, _ text: String) throws {
     source.add(text)
-    while try file.publish(source) {}
+    while try file.deliver(source) {}
   }
 
   @Test func aRemovedFileIsMadeWholeAgain() throws {
@@ -63,13 +63,13 @@ import Testing
     try other.writeAll(Array("a note of somebody, which is long\n".utf8))
     try grow(&file, "two\n")
     source.complete()
-    _ = try file.publish(source)
+    _ = try file.deliver(source)
     #expect(try sandbox.text("log") == source.text)
   }
 
   @Test func aDirectoryThatComesBack() throws {
     try sandbox.makeDirectory("dir")
-    var file = TargetFile(sandbox["dir/log"], label: "run")
+    var file = TargetFile(sandbox["dir/log"], runID: "run")
     try grow(&file, "one\n")
     rename(sandbox["dir"].string, sandbox["away"].string)
     #expect(throws: IOFailure.self) { try grow(&file, "two\n") }
@@ -81,7 +81,7 @@ import Testing
 
   private func successor(proven: Int) -> TargetFile {
     TargetFile(
-      sandbox["log"], label: "run", notes: memory.notes, proven: proven, isSuccessor: true, memory: memory)
+      sandbox["log"], runID: "run", notes: memory.notes, proven: proven, isSuccessor: true, memory: memory)
   }
 
   @Test func aSuccessorTakesOnlyWhatIsOurs() throws {
@@ -112,8 +112,8 @@ import Testing
   @Test func withoutANoteNothingIsOurs() throws {
     try sandbox.write("one\n", to: "log")
     source.add("one\ntwo\n")
-    var second = TargetFile(sandbox["log"], label: "run", isSuccessor: true)
-    while try second.publish(source) {}
+    var second = TargetFile(sandbox["log"], runID: "run", isSuccessor: true)
+    while try second.deliver(source) {}
     #expect(try sandbox.text("log") == "one\n")
     #expect(try sandbox.text("log.run") == source.text)
   }
@@ -147,9 +147,9 @@ import Testing
         $0 += 1; return $0
       } == 1 ? Errno(rawValue: EIO) : nil
     }) {
-      #expect(throws: IOFailure.self) { _ = try file.publish(source, isLast: true) }
+      #expect(throws: IOFailure.self) { _ = try file.deliver(source, isLast: true) }
       #expect(try sandbox.text("log").hasPrefix("one\n"))
-      while try file.publish(source, isLast: true) {}
+      while try file.deliver(source, isLast: true) {}
     }
     #expect(try sandbox.text("log") == source.text)
   }
@@ -163,7 +163,7 @@ import Testing
     source.add("three\n")
     for call in ["open", "write", "fsync"] {
       try FaultDriver.use({ name, _ in name == call ? Errno(rawValue: EACCES) : nil }) {
-        #expect(throws: IOFailure.self) { _ = try file.publish(source) }
+        #expect(throws: IOFailure.self) { _ = try file.deliver(source) }
       }
     }
     try grow(&file, "")

@@ -169,9 +169,9 @@ final class RunRecords: Sendable {
   /// Has info.json written anew, with what is known when its turn comes.
   ///
   /// - Parameter start: when to begin, if not at once.
-  func publishInfo(after start: MonotonicInstant? = nil) {
+  func writeInfo(after start: MonotonicInstant? = nil) {
     guard types.hasSystemSummary else { return }
-    writer.publishInfo(after: start) { [self] in line() }
+    writer.writeInfo(after: start) { [self] in line() }
   }
 
   private func line() -> [UInt8] {
@@ -193,11 +193,11 @@ final class RunRecords: Sendable {
     if let line = try? RecordEncoder().line(report) {
       writer.append(line)
     }
-    if !isLast { publishInfo() }
+    if !isLast { writeInfo() }
   }
 
   /// Waits until everything is written. Returns what could not be delivered to the log directory.
-  func finish(until deadline: MonotonicInstant) -> [Publisher.Leftover] {
+  func finish(until deadline: MonotonicInstant) -> [Deliverer.Leftover] {
     _ = writer.finish(until: deadline)
     let leftovers = setup.carrier.finish(until: deadline)
     if !leftovers.isEmpty, types.hasSystemSummary, let folder = setup.spool.folder {

@@ -162,10 +162,10 @@ final class RunContext: Sendable {
   func removeLogFiles(_ setup: LogSetup) {
     guard setup.isDirect else { return }
     tellOfRemoval(
-      LogDirectory.removeOurs(paths, status: setup.spool.status, label: runID, [.stdout, .stderr]))
+      LogDirectory.removeOurs(paths, status: setup.spool.status, runID: runID, [.stdout, .stderr]))
   }
 
-  private func tellOfRemoval(_ leftovers: [Publisher.Leftover]) {
+  private func tellOfRemoval(_ leftovers: [Deliverer.Leftover]) {
     for leftover in leftovers {
       log.warning("\(leftover.path) is not removed: \(leftover.failure ?? "it does not answer")")
     }

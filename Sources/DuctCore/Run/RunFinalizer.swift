@@ -114,7 +114,7 @@ final class RunFinalizer: Sendable {
       facts.state = .finished
     }
     watch.context.reserve.release()
-    if !removes { watch.records?.publishInfo() }
+    if !removes { watch.records?.writeInfo() }
     watch.carrying?.finish(until: deadline(settings.finalizeTimeout))
     let leftovers = deliver(removes: removes)
     waitForReaders()
@@ -141,10 +141,10 @@ final class RunFinalizer: Sendable {
   // MARK: Delivery
 
   /// Everything to the log directory, or away from it. Returns what could not be delivered, or not be removed.
-  private func deliver(removes: Bool) -> [Publisher.Leftover] {
+  private func deliver(removes: Bool) -> [Deliverer.Leftover] {
     let (setup, limit) = (watch.setup, deadline(watch.context.settings.finalizeTimeout))
     var end = RunEnd()
-    var leftovers: [Publisher.Leftover] = []
+    var leftovers: [Deliverer.Leftover] = []
     var actions = end.step(.jobsAreKnown(removes: removes))
     while let action = actions.first {
       actions.removeFirst()
@@ -197,7 +197,7 @@ final class RunFinalizer: Sendable {
   }
 
   /// Says what waits where, and how to bring it home: also under --quiet, since nobody could find it.
-  private func name(_ leftovers: [Publisher.Leftover], removed: Bool) {
+  private func name(_ leftovers: [Deliverer.Leftover], removed: Bool) {
     let writer = watch.context.writer
     guard let folder = watch.setup.spool.folder, holdsRun(folder) else {
       // Without its manifest nothing could make use of it.

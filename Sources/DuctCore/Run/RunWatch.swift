@@ -25,7 +25,7 @@ final class RunWatch: Sendable {
 
   let setup: LogSetup
   /// Has output carried that the relay does not write into the log files itself.
-  let carrying: StreamCarrying?
+  let carrying: StreamDelivery?
 
   init(
     _ context: RunContext, command: pid_t, setup: LogSetup, capture: OutputCapture?, slurm: SlurmSetup?
@@ -37,7 +37,7 @@ final class RunWatch: Sendable {
     carrying = capture.flatMap { capture in
       guard (0..<2).contains(where: capture.isCaptured) else { return nil }
       return Self.attempt(context, "the carrying of output") { () throws(Errno) in
-        try StreamCarrying(capture, setup: setup, paths: context.paths)
+        try StreamDelivery(capture, setup: setup, paths: context.paths)
       }
     }
     let records = Self.attempt(context, "the records") { () throws(Errno) in
@@ -52,7 +52,7 @@ final class RunWatch: Sendable {
         try JobWatcher(
           setup, detection: Self.detection(context, setup), root: command,
           limit: context.settings.slurmTimeout, log: context.log
-        ) { records?.publishInfo() }
+        ) { records?.writeInfo() }
       }
     }
     self.jobs = jobs
@@ -62,7 +62,7 @@ final class RunWatch: Sendable {
     self.gpuMonitor = gpuMonitor
     sampler = Self.sampler(context, command, records, jobs, carrying, gpuMonitor)
     Self.reportSlurm(context, records, jobs, slurm)
-    records?.publishInfo(after: .now + Self.firstInfo)
+    records?.writeInfo(after: .now + Self.firstInfo)
     gpus = Self.describeGPUs(context, records)
   }
 
@@ -128,7 +128,7 @@ final class RunWatch: Sendable {
 
   private static func sampler(
     _ context: RunContext, _ command: pid_t, _ records: RunRecords?, _ jobs: JobWatcher?,
-    _ carrying: StreamCarrying?, _ gpus: GPUMonitor?
+    _ carrying: StreamDelivery?, _ gpus: GPUMonitor?
   ) -> Sampler? {
     let settings = context.settings
     let isShared = settings.mode == .currentSession
@@ -170,7 +170,7 @@ final class RunWatch: Sendable {
       try OwnThread("duct gpus") {
         if let gpus = GPUInfo.all(context.children, mask: context.originalMask) {
           records.facts.update { $0.gpus = gpus }
-          records.publishInfo()
+          records.writeInfo()
         }
       }
     }

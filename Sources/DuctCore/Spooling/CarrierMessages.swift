@@ -66,21 +66,21 @@ struct CarrierReply: Codable, Sendable {
   var existing: [String]?
   var notice: CarrierNotice?
   var events: [IOEvent]?
-  var leftovers: [CarriedLeftover]?
+  var leftovers: [LeftoverMessage]?
 }
 
-struct CarriedLeftover: Codable, Sendable, Equatable {
+struct LeftoverMessage: Codable, Sendable, Equatable {
   var path: String
   var bytes: Int
   var failure: String?
 
-  init(_ leftover: Publisher.Leftover) {
+  init(_ leftover: Deliverer.Leftover) {
     path = String(escaping: leftover.path.bytes)
     bytes = leftover.bytes
     failure = leftover.failure
   }
 
-  var leftover: Publisher.Leftover { .init(path: FilePath(escaped: path), bytes: bytes, failure: failure) }
+  var leftover: Deliverer.Leftover { .init(path: FilePath(escaped: path), bytes: bytes, failure: failure) }
 }
 
 /// Descriptors of that process.

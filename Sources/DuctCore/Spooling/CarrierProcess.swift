@@ -21,7 +21,7 @@ final class CarrierProcess: LogCarrier {
     var info: [UInt8]?
     var existing: [String]?
     var events: [IOEvent] = []
-    var leftovers: [Publisher.Leftover]?
+    var leftovers: [Deliverer.Leftover]?
     var hasEnded = false
     /// The last command: `finish` or `discard`.
     var ending: CarrierCommand?
@@ -51,7 +51,9 @@ final class CarrierProcess: LogCarrier {
         defer { null.closeQuietly() }
         var child = Program(
           path: program.bytes,
-          arguments: ["con-duct", isSuccessor ? "carry-on" : "carry"].map { Array($0.utf8) } + [folder.bytes])
+          arguments: ["con-duct", isSuccessor ? "deliver-on" : "deliver"].map { Array($0.utf8) } + [
+            folder.bytes
+          ])
         child.descriptors = CarrierPlacement.sources(spool, socket: other, wake: wake, null: null)
         child.closesOthers = true
         child.startsSession = true
@@ -86,8 +88,8 @@ final class CarrierProcess: LogCarrier {
 
   // MARK: Carrying
 
-  func carryStream(_ index: Int) { send(index == 0 ? .stdoutHasGrown : .stderrHasGrown) }
-  func carryUsage() { send(.usageHasGrown) }
+  func deliverStream(_ index: Int) { send(index == 0 ? .stdoutHasGrown : .stderrHasGrown) }
+  func deliverUsage() { send(.usageHasGrown) }
   func replaceInfo(_ bytes: [UInt8]) {
     state.update { $0.info = bytes }
     send(.info, bytes)
@@ -95,14 +97,14 @@ final class CarrierProcess: LogCarrier {
 
   var events: [IOEvent] { state.withLock { $0.earlierEvents + $0.events } }
 
-  func discard(until deadline: MonotonicInstant) -> [Publisher.Leftover] { end(.discard, until: deadline) }
+  func discard(until deadline: MonotonicInstant) -> [Deliverer.Leftover] { end(.discard, until: deadline) }
 
-  func finish(until deadline: MonotonicInstant?) -> [Publisher.Leftover] { end(.finish, until: deadline) }
+  func finish(until deadline: MonotonicInstant?) -> [Deliverer.Leftover] { end(.finish, until: deadline) }
 
-  private func end(_ command: CarrierCommand, until deadline: MonotonicInstant?) -> [Publisher.Leftover] {
+  private func end(_ command: CarrierCommand, until deadline: MonotonicInstant?) -> [Deliverer.Leftover] {
     state.update { $0.ending = command }
     send(command)
-    let answer = state.wait(until: deadline) { state -> [Publisher.Leftover]?? in
+    let answer = state.wait(until: deadline) { state -> [Deliverer.Leftover]?? in
       if let leftovers = state.leftovers { return .some(leftovers) }
       return state.hasEnded ? .some(nil) : nil
     }
@@ -155,8 +157,8 @@ final class CarrierProcess: LogCarrier {
         return (state.info, state.ending)
       }
     }
-    for index in 0..<2 { carryStream(index) }
-    carryUsage()
+    for index in 0..<2 { deliverStream(index) }
+    deliverUsage()
     if let info { send(.info, info) }
     if let ending { send(ending) }
     return true

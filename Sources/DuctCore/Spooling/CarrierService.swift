@@ -26,7 +26,7 @@ public enum CarrierService {
     guard let manifest = RunManifest.read(FilePath(escaped: folder)),
       let page = CarrierPlacement.open(CarrierPlacement.status),
       let status = try? RelayStatus(mapping: page, copy: CarrierPlacement.open(CarrierPlacement.copy)),
-      SpoolFolder.holdCarrying(FilePath(escaped: folder))
+      SpoolFolder.holdDelivery(FilePath(escaped: folder))
     else { return 1 }
     do throws(Errno) {
       let service = try Service(socket, manifest, status, isSuccessor: isSuccessor)
@@ -90,7 +90,7 @@ private final class Service: Sendable {
       isComplete: { [isFinishing] in isFinishing.withLock { $0 } })
     let events = Monitor<(@Sendable () -> [IOEvent])?>(nil)
     let carrier = try ThreadCarrier(
-      CarriedSources(streams: streams, usage: usage), to: manifest.paths, label: manifest.runID,
+      DeliverySources(streams: streams, usage: usage), to: manifest.paths, runID: manifest.runID,
       status: status,
       isSuccessor: isSuccessor, credentials: getenv("KRB5CCNAME").map { bytes(ofCString: $0) }
     ) { notice in
@@ -112,21 +112,21 @@ private final class Service: Sendable {
       switch command {
       case .prepare: open { [self] in prepare() }
       case .replacePrepared: open { [self] in replacePrepared(until: MonotonicInstant(message: payload)) }
-      case .stdoutHasGrown, .stderrHasGrown, .usageHasGrown, .info: carry(command, payload)
+      case .stdoutHasGrown, .stderrHasGrown, .usageHasGrown, .info: deliver(command, payload)
       case .discard:
         waitUntilOpen()
         let leftovers = carrier.discard(until: .now + 60)
-        replies.send(CarrierReply(leftovers: leftovers.map(CarriedLeftover.init)))
+        replies.send(CarrierReply(leftovers: leftovers.map(LeftoverMessage.init)))
         return
       case .finish:
         waitUntilOpen()
         isFinishing.update { $0 = true }
         // Also what this process, if it is a successor, has not been told of.
-        carrier.carryEverything()
+        carrier.deliverEverything()
         // duct has a limit of its own, and leaves when it is over.
         let leftovers = carrier.finish(until: nil)
         replies.send(
-          CarrierReply(events: carrier.events, leftovers: leftovers.map(CarriedLeftover.init)))
+          CarrierReply(events: carrier.events, leftovers: leftovers.map(LeftoverMessage.init)))
         return
       }
     }
@@ -147,7 +147,7 @@ private final class Service: Sendable {
       look()
       waiting.update { waiting in
         waiting.isOpen = true
-        for (command, payload) in waiting.commands { carryNow(command, payload) }
+        for (command, payload) in waiting.commands { deliverNow(command, payload) }
         waiting.commands = []
       }
     }
@@ -156,20 +156,20 @@ private final class Service: Sendable {
 
   private func waitUntilOpen() { _ = waiting.wait(until: nil) { $0.isOpen ? true : nil } }
 
-  private func carry(_ command: CarrierCommand, _ payload: [UInt8]) {
+  private func deliver(_ command: CarrierCommand, _ payload: [UInt8]) {
     waiting.update { waiting in
-      if waiting.isOpen { return carryNow(command, payload) }
+      if waiting.isOpen { return deliverNow(command, payload) }
       // The latest of a kind says it all.
       waiting.commands.removeAll { $0.0 == command }
       waiting.commands.append((command, payload))
     }
   }
 
-  private func carryNow(_ command: CarrierCommand, _ payload: [UInt8]) {
+  private func deliverNow(_ command: CarrierCommand, _ payload: [UInt8]) {
     switch command {
-    case .stdoutHasGrown: carrier.carryStream(0)
-    case .stderrHasGrown: carrier.carryStream(1)
-    case .usageHasGrown: carrier.carryUsage()
+    case .stdoutHasGrown: carrier.deliverStream(0)
+    case .stderrHasGrown: carrier.deliverStream(1)
+    case .usageHasGrown: carrier.deliverUsage()
     case .info: carrier.replaceInfo(payload)
     case .prepare, .replacePrepared, .finish, .discard: break
     }
@@ -185,7 +185,7 @@ private final class Service: Sendable {
     let replaced = LogDirectory.replaced(existing, manifest.paths, captured: manifest.captured)
     if MonotonicInstant.now < deadline {
       LogDirectory.remove(replaced)
-      carrier.takeNames(carried: manifest.captured)
+      carrier.takeNames(delivered: manifest.captured)
     } else {
       // The directory has hung, for hours perhaps: a run that began since then keeps its files.
       LogDirectory.remove(LogDirectory.unchanged(replaced, since: manifest.startTime))

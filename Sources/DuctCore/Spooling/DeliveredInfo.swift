@@ -9,7 +9,7 @@ struct DeliveredInfo: Sendable {
   /// On it stands which names our files have.
   let status: RelayStatus
   /// The run's id.
-  let label: String
+  let runID: String
 
   /// - Parameter events: of the process that writes it. What others of the run have told of stands in the record.
   func bytes(of record: [UInt8], _ events: [IOEvent]) -> [UInt8] {
@@ -44,7 +44,7 @@ struct DeliveredInfo: Sendable {
       guard let number = status.notes(of: target).first?.name, number > 0 else { return nil }
       let path = paths.path(of: target).originalBytes
       let start = path.lastIndex(of: UInt8(ascii: "/")).map { $0 + 1 } ?? 0
-      let name = nameBeside(Array(path[start...]), label: label, number: number)
+      let name = nameBeside(Array(path[start...]), runID: runID, number: number)
       return (target.memberOfOutputPaths, String(escaping: name))
     }
   }

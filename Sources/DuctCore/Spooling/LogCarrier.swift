@@ -8,20 +8,20 @@ internal import SystemPackage
 /// Carries a run's files to the log directory. None of its calls waits for that directory but `finish`.
 protocol LogCarrier: Sendable {
   /// A captured stream has grown, or has ended.
-  func carryStream(_ index: Int)
-  func carryUsage()
+  func deliverStream(_ index: Int)
+  func deliverUsage()
   func replaceInfo(_ bytes: [UInt8])
   /// Removes what this run has put there; nothing is carried any more. Returns what could not be removed by the
   /// deadline.
-  func discard(until deadline: MonotonicInstant) -> [Publisher.Leftover]
+  func discard(until deadline: MonotonicInstant) -> [Deliverer.Leftover]
   /// All failures so far.
   var events: [IOEvent] { get }
   /// Tries everything once more. Returns what was not written by the deadline.
-  func finish(until deadline: MonotonicInstant?) -> [Publisher.Leftover]
+  func finish(until deadline: MonotonicInstant?) -> [Deliverer.Leftover]
 }
 
 /// What there is to be carried.
-struct CarriedSources: Sendable {
+struct DeliverySources: Sendable {
   /// Nil where a stream is not captured.
   var streams: [RenderedOutput?]
   var usage: any GrowingSource
@@ -35,33 +35,33 @@ final class ThreadCarrier: LogCarrier {
   /// Seconds from the first line of usage.jsonl until it is carried, if the run does not end before.
   private static let firstUsage = 0.01
 
-  let publisher: Publisher
-  private let sources: CarriedSources
+  let deliverer: Deliverer
+  private let sources: DeliverySources
   private let status: RelayStatus
-  private let label: String
+  private let runID: String
   let paths: LogPaths
 
   /// - Parameters:
-  ///   - label: the run's id.
+  ///   - runID: the run's id.
   ///   - status: on it stands which files are ours.
   ///   - isSuccessor: earlier processes of the run have been at them.
   ///   - credentials: the value of $KRB5CCNAME.
-  ///   - notify: called on the publisher's thread.
+  ///   - notify: called on the deliverer's thread.
   init(
-    _ sources: CarriedSources, to paths: LogPaths, label: String, status: RelayStatus,
+    _ sources: DeliverySources, to paths: LogPaths, runID: String, status: RelayStatus,
     isSuccessor: Bool = false,
     credentials: [UInt8]?, makesDirectories: Bool = true,
-    notify: @escaping @Sendable (Publisher.Notice) -> Void
+    notify: @escaping @Sendable (Deliverer.Notice) -> Void
   ) throws(Errno) {
     self.sources = sources
     self.status = status
-    self.label = label
+    self.runID = runID
     self.paths = paths
-    publisher = try Publisher(
-      label: label, credentials: CredentialCache(name: credentials),
+    deliverer = try Deliverer(
+      runID: runID, credentials: CredentialCache(name: credentials),
       makesDirectories: makesDirectories, notify: notify)
     for target in RelayStatus.Target.allCases {
-      publisher.know(
+      deliverer.know(
         path(paths.path(of: target)), by: PageMemory(status: status, target: target), isSuccessor: isSuccessor
       )
     }
@@ -71,67 +71,67 @@ final class ThreadCarrier: LogCarrier {
 
   /// So much of a stream's log file is there already, by the relay or by earlier processes.
   func adoptStream(_ index: Int, proven: Int) {
-    publisher.know(
+    deliverer.know(
       path(paths.stream(index)), by: PageMemory(status: status, target: .stream(index)), proven: proven,
       isSuccessor: true)
   }
 
-  func carryStream(_ index: Int) {
-    if let source = sources.streams[index] { publisher.carry(source, to: path(paths.stream(index))) }
+  func deliverStream(_ index: Int) {
+    if let source = sources.streams[index] { deliverer.deliver(source, to: path(paths.stream(index))) }
   }
 
   /// Has every file carried that there is anything for.
-  func carryEverything() {
-    for index in 0..<2 { carryStream(index) }
-    if sources.usage.readableLength > 0 { carryUsage() }
+  func deliverEverything() {
+    for index in 0..<2 { deliverStream(index) }
+    if sources.usage.readableLength > 0 { deliverUsage() }
   }
 
   /// Makes the files now, and takes their names from another run that writes its own there again meanwhile.
   ///
   /// Now, since later there may be another: a run that has been started with --clobber after this one.
   ///
-  /// - Parameter carried: the streams whose log files are made here, and not by the relay.
-  func takeNames(carried: [Bool]) {
-    for index in 0..<2 where carried[index] {
-      publisher.take(path(paths.stream(index)))
-      carryStream(index)
+  /// - Parameter delivered: the streams whose log files are made here, and not by the relay.
+  func takeNames(delivered: [Bool]) {
+    for index in 0..<2 where delivered[index] {
+      deliverer.take(path(paths.stream(index)))
+      deliverStream(index)
     }
-    publisher.take(path(paths.usage))
-    carryUsage()
+    deliverer.take(path(paths.usage))
+    deliverUsage()
     // It is made first of all records.
-    publisher.take(path(paths.info))
+    deliverer.take(path(paths.info))
   }
 
   /// Of a command that is over at once the lines go out together with the end of the file, by one fsync.
-  func carryUsage() {
-    publisher.carry(sources.usage, to: path(paths.usage), afterPause: Self.firstUsage)
+  func deliverUsage() {
+    deliverer.deliver(sources.usage, to: path(paths.usage), afterPause: Self.firstUsage)
   }
 
   func replaceInfo(_ bytes: [UInt8]) {
     let own = paths.info
-    publisher.replace(path(paths.info)) { [publisher, paths, status, label] in
+    deliverer.replace(path(paths.info)) { [deliverer, paths, status, runID] in
       // As it stands when it is written: output that had failed may have been carried since. And whoever
       // reads this knows that it was written itself.
-      var events = publisher.events
+      var events = deliverer.events
       for index in events.indices where events[index].path == own && events[index].outcome == .waiting {
         events[index].outcome = .delivered
         events[index].bytesWaiting = 0
       }
-      return DeliveredInfo(paths: paths, status: status, label: label).bytes(of: bytes, events)
+      return DeliveredInfo(paths: paths, status: status, runID: runID).bytes(of: bytes, events)
     }
   }
 
-  func discard(until deadline: MonotonicInstant) -> [Publisher.Leftover] {
+  func discard(until deadline: MonotonicInstant) -> [Deliverer.Leftover] {
     // What it has not written is not wanted any more.
-    _ = publisher.finish(until: deadline)
+    _ = deliverer.finish(until: deadline)
     // A directory that is not there may have been moved. That of a log file without a name was removed.
-    return LogDirectory.removeOurs(paths, status: status, label: label) { [sources] in
+    return LogDirectory.removeOurs(paths, status: status, runID: runID) { [sources] in
       sources.logFiles.contains(where: LogDirectory.isRemoved)
     }
   }
 
-  var events: [IOEvent] { publisher.events }
-  func finish(until deadline: MonotonicInstant?) -> [Publisher.Leftover] { publisher.finish(until: deadline) }
+  var events: [IOEvent] { deliverer.events }
+  func finish(until deadline: MonotonicInstant?) -> [Deliverer.Leftover] { deliverer.finish(until: deadline) }
 
   private func path(_ text: String) -> FilePath { FilePath(escaped: text) }
 }
@@ -170,7 +170,7 @@ struct CarrierNotices: Sendable {
   }
 }
 
-/// A publisher's notice, as it is handed from process to process.
+/// A deliverer's notice, as it is handed from process to process.
 enum CarrierNotice: Codable, Sendable, Equatable {
   case began(failure: String, isAboutCredentials: Bool)
   case ended(tries: Int, seconds: Double)
@@ -179,7 +179,7 @@ enum CarrierNotice: Codable, Sendable, Equatable {
   case lost(path: String, bytes: Int)
 
   /// Nil for what needs not be told.
-  init?(_ notice: Publisher.Notice) {
+  init?(_ notice: Deliverer.Notice) {
     func text(_ path: FilePath) -> String { String(escaping: path.bytes) }
     switch notice {
     case .began(let failure):

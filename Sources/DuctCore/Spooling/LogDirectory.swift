@@ -8,7 +8,7 @@ internal import SystemPackage
 extension LogPaths {
   /// What the file of that name is called where another has the name.
   public static func nameBeside(_ name: [UInt8], runID: String) -> [UInt8] {
-    ResilientIO.nameBeside(name, label: runID)
+    ResilientIO.nameBeside(name, runID: runID)
   }
 }
 
@@ -48,13 +48,13 @@ enum LogDirectory {
   ///   - wasEmptied: asked where the directory is not there: whether all in it was removed with it.
   /// - Returns: what could not be removed.
   static func removeOurs(
-    _ paths: LogPaths, status: RelayStatus, label: String,
+    _ paths: LogPaths, status: RelayStatus, runID: String,
     _ targets: [RelayStatus.Target] = RelayStatus.Target.allCases, wasEmptied: () -> Bool = { false }
-  ) -> [Publisher.Leftover] {
+  ) -> [Deliverer.Leftover] {
     targets.compactMap { target in
       let path = FilePath(escaped: paths.path(of: target))
       do throws(IOFailure) {
-        try RecordFile.remove(path, status.notes(of: target), label: label)
+        try RecordFile.remove(path, status.notes(of: target), runID: runID)
         status.forget(target)
         return nil
       } catch {

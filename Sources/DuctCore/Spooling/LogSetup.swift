@@ -120,11 +120,11 @@ private struct LogSetupBuilder {
     do throws(Errno) {
       let notices = self.notices
       let carrier = try ThreadCarrier(
-        sources, to: paths, label: context.runID, status: spool.status,
+        sources, to: paths, runID: context.runID, status: spool.status,
         credentials: context.surroundings.environment["KRB5CCNAME"]?.originalBytes,
         makesDirectories: !isMade
       ) { notice in CarrierNotice(notice).map(notices.tell) }
-      if settings.clobber { carrier.takeNames(carried: stores.map { $0 != nil && $0?[.log] == nil }) }
+      if settings.clobber { carrier.takeNames(delivered: stores.map { $0 != nil && $0?[.log] == nil }) }
       return LogSetup(
         spool: spool, stores: stores, carrier: carrier, journal: journal, wake: wake, isDirect: isDirect)
     } catch {
@@ -142,14 +142,14 @@ private struct LogSetupBuilder {
     return file
   }
 
-  private func sources(_ stores: [OutputStores?]) -> (CarriedSources, UsageJournal) {
+  private func sources(_ stores: [OutputStores?]) -> (DeliverySources, UsageJournal) {
     let journal = UsageJournal(disk: spool.usageFile, memory: spool.usageMemory)
     let (status, wake) = (spool.status, self.wake)
     let streams = stores.enumerated().map { index, stores in
       stores.map { RenderedOutput(stream: index, stores: $0, status: status, wake: { wake.signalEvent() }) }
     }
     let logFiles = stores.compactMap { $0?[.log] }
-    return (CarriedSources(streams: streams, usage: journal, logFiles: logFiles), journal)
+    return (DeliverySources(streams: streams, usage: journal, logFiles: logFiles), journal)
   }
 
   private func refusal(_ existing: [String]) -> UsageError {

@@ -48,7 +48,7 @@ final class RecordWriter: Sendable {
   /// written again by the `InfoSchedule`, without being asked for.
   ///
   /// - Parameter start: when to begin, if not at once; in any case when everything is finished.
-  func publishInfo(after start: MonotonicInstant?, _ content: @escaping @Sendable () -> [UInt8]) {
+  func writeInfo(after start: MonotonicInstant?, _ content: @escaping @Sendable () -> [UInt8]) {
     state.update {
       $0.info = content
       $0.infoStart = start ?? .now
@@ -125,7 +125,7 @@ final class RecordWriter: Sendable {
         log.error("A line of usage.jsonl is lost: neither disk nor memory takes it (\(error.name))")
       }
     }
-    carrier.carryUsage()
+    carrier.deliverUsage()
   }
 
   /// The spool's copy. Where even that fails the log directory may still take it.

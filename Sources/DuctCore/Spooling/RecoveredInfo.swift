@@ -48,10 +48,10 @@ struct RecoveredInfo {
       if error.errno != .noSuchFileOrDirectory { problems.append("\(Name.info): \(error)") }
     }
     let wasKilled = status.map { $0.ending == .none } ?? true
-    let published = FilePath(escaped: manifest.paths.info)
+    let inPlace = FilePath(escaped: manifest.paths.info)
     do throws(Errno) {
-      if let info = info(from: try readRegularFile(published, limit: Self.largest)) {
-        return info.runState == .finished && !hasMoved ? nil : finished(info, published, jobs)
+      if let info = info(from: try readRegularFile(inPlace, limit: Self.largest)) {
+        return info.runState == .finished && !hasMoved ? nil : finished(info, inPlace, jobs)
       }
     } catch {
       // What is there may be better than all that is known here.
@@ -60,7 +60,7 @@ struct RecoveredInfo {
       {
         if wasKilled || hasMoved {
           problems.append(
-            "there is no \(Name.info), and \(published) cannot be read: \(error.description) (\(error.name))")
+            "there is no \(Name.info), and \(inPlace) cannot be read: \(error.description) (\(error.name))")
         }
         return nil
       }

@@ -64,20 +64,20 @@ struct RecoveredRun {
     let known: RelayStatus
     if let status { known = status } else { known = try RelayStatus() }
     let carrier = try ThreadCarrier(
-      CarriedSources(
+      DeliverySources(
         streams: streams, usage: usage ?? WrittenUsage(disk: nil, memory: nil, isComplete: { true })),
-      to: manifest.paths, label: manifest.runID, status: known, isSuccessor: true, credentials: credentials
+      to: manifest.paths, runID: manifest.runID, status: known, isSuccessor: true, credentials: credentials
     ) { notice in
       if let text = CarrierNotice(notice)?.textForRecovery { notices.update { $0.append(text) } }
     }
     for (index, stream) in streams.enumerated() {
       guard let stream, let status else { continue }
       let known = max(
-        status.proven(stream: index), manifest.isDirect ? status.firstCarried(stream: index) ?? 0 : 0)
+        status.proven(stream: index), manifest.isDirect ? status.deliveryStart(stream: index) ?? 0 : 0)
       carrier.adoptStream(index, proven: stream.position(of: known))
-      carrier.carryStream(index)
+      carrier.deliverStream(index)
     }
-    if let usage, usage.readableLength > 0 { carrier.carryUsage() }
+    if let usage, usage.readableLength > 0 { carrier.deliverUsage() }
     var info = RecoveredInfo(
       folder: folder, manifest: manifest, status: status, usage: usage, hasMoved: hasMoved)
     if let bytes = info.finished(jobs) { carrier.replaceInfo(bytes) }

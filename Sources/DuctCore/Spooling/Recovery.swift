@@ -123,7 +123,7 @@ public struct Recovery: Sendable {
       let run = SpooledRun(opened.contents)
       // Nothing is made in a folder that may be of no run.
       guard run.manifest != nil || run.hasNothing else { return .unusable(run.problem ?? "") }
-      guard let carrying = try opened.lockCarrying(until: .now + (lock == nil ? patience : limit)) else {
+      guard let carrying = try opened.lockDelivery(until: .now + (lock == nil ? patience : limit)) else {
         return .busy
       }
       defer { carrying.closeQuietly() }
@@ -139,7 +139,7 @@ public struct Recovery: Sendable {
     let run = SpooledRun(folder.contents)
     if let page = run.page, page.recordsWereRemoved, let manifest = run.manifest {
       // Its duct could not do all of it, or was killed meanwhile.
-      let leftovers = LogDirectory.removeOurs(manifest.paths, status: page.status, label: manifest.runID)
+      let leftovers = LogDirectory.removeOurs(manifest.paths, status: page.status, runID: manifest.runID)
       if !leftovers.isEmpty {
         return .waiting(prefix: manifest.paths.prefix, reasons: leftovers.compactMap(\.failure), notes: [])
       }

@@ -1,7 +1,7 @@
 public import OutputRelay
 public import ResilientIO
 
-// The relay's room knows nothing of publishing, and the publisher's nothing of streams.
+// The relay's room knows nothing of publishing, and the deliverer's nothing of streams.
 extension RenderedOutput: GrowingSource {
   public var readableLength: Int { length }
   public var isComplete: Bool { hasEnded }

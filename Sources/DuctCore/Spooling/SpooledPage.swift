@@ -37,7 +37,7 @@ struct SpooledPage {
   /// Bytes of a stream that are not known to be in the log directory.
   func bytesWaiting(stream index: Int, _ manifest: RunManifest) -> Int {
     guard manifest.captured[index], problem(stream: index) == nil,
-      let first = status.firstCarried(stream: index)
+      let first = status.deliveryStart(stream: index)
     else { return 0 }
     var end = status[index].written
     // A relay that was killed has not told of its last write.

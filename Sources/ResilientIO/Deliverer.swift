@@ -7,7 +7,7 @@ public import SystemPackage
 /// A failure is met by trying again at once with a fresh descriptor, three times; then what is to be
 /// written is kept and tried again after a pause that grows to 60 s, until it succeeds or the run ends. A
 /// new Kerberos ticket ends the pause. An episode is told once when it begins and once when it ends.
-public final class Publisher: Sendable {
+public final class Deliverer: Sendable {
   /// What is told of the log directory.
   public enum Notice: Sendable {
     /// The first failure, while all had been well.
@@ -86,19 +86,19 @@ public final class Publisher: Sendable {
   private let state: Monitor<State>
 
   /// - Parameters:
-  ///   - label: makes names of our own beside files that another has taken.
+  ///   - runID: makes names of our own beside files that another has taken.
   ///   - credentials: looked at once a second while it is their fault that nothing can be written.
   ///   - makesDirectories: makes the directory of a file where it is missing, until it has been there once.
-  ///   - notify: called on the publisher's thread.
+  ///   - notify: called on the deliverer's thread.
   public init(
-    label: String, credentials: CredentialCache? = nil, makesDirectories: Bool = false,
+    runID: String, credentials: CredentialCache? = nil, makesDirectories: Bool = false,
     notify: @escaping @Sendable (Notice) -> Void
   ) throws(Errno) {
     let state = Monitor(State())
     self.state = state
-    _ = try OwnThread("duct publisher", stackSize: 1 << 20) {
-      var loop = PublishingLoop(
-        state: state, label: label, credentials: credentials, makesDirectories: makesDirectories,
+    _ = try OwnThread("duct deliverer", stackSize: 1 << 20) {
+      var loop = DeliveryLoop(
+        state: state, runID: runID, credentials: credentials, makesDirectories: makesDirectories,
         notify: notify)
       loop.run()
     }
@@ -108,7 +108,7 @@ public final class Publisher: Sendable {
   ///
   /// - Parameters:
   ///   - start: when to begin; at once without it, and in any case when everything is finished.
-  ///   - content: called on the publisher's thread.
+  ///   - content: called on the deliverer's thread.
   public func replace(
     _ path: FilePath, after start: MonotonicInstant? = nil, with content: @escaping @Sendable () -> [UInt8]
   ) {
@@ -122,7 +122,7 @@ public final class Publisher: Sendable {
   ///
   /// - Parameter pause: seconds to wait before the first time, in which the rest may come. It ends when everything is
   ///   finished.
-  public func carry(_ source: any GrowingSource, to path: FilePath, afterPause pause: Double = 0) {
+  public func deliver(_ source: any GrowingSource, to path: FilePath, afterPause pause: Double = 0) {
     state.update { state in
       if pause > 0, state.sources[path] == nil { state.starts[path] = .now + pause }
       state.work[path] = .growth(source)

@@ -5,14 +5,14 @@ internal import SystemPackage
 
 /// What a relay does when the pipes have ended and duct has gone: it finishes the run in duct's place, if
 /// that was killed.
-public struct Inheritance {
+public struct RecoveryHandOver {
   private let parts: RelayPlacement.Parts
 
   public init(_ parts: RelayPlacement.Parts) { self.parts = parts }
 
   /// Becomes `duct recover` for the spool of the run, unless duct has ended as it should. The lock of the
   /// spool goes on with it.
-  public func take(duct: String, spool: String) {
+  public func perform(duct: String, spool: String) {
     switch parts.status.ending {
     case .done, .told: return
     case .none, .leftToRelay, .removed: break

@@ -3,8 +3,8 @@ internal import RecordText
 internal import SystemCalls
 internal import SystemPackage
 
-/// The publisher's thread.
-struct PublishingLoop {
+/// The deliverer's thread.
+struct DeliveryLoop {
   /// Seconds between two looks at the credential cache.
   private static let credentialLook = 1.0
 
@@ -15,7 +15,7 @@ struct PublishingLoop {
   }
 
   private enum Step {
-    case publish(FilePath, Publisher.Work, isLast: Bool)
+    case deliver(FilePath, Deliverer.Work, isLast: Bool)
     /// Something is new: what to wait for is to be found anew.
     case rearm
     case stop
@@ -27,12 +27,12 @@ struct PublishingLoop {
     var tries: Int
   }
 
-  private let state: Monitor<Publisher.State>
-  private let label: String
+  private let state: Monitor<Deliverer.State>
+  private let runID: String
   private var credentials: CredentialCache?
   private var nextCredentialLook: MonotonicInstant?
   private let makesDirectories: Bool
-  private let notify: @Sendable (Publisher.Notice) -> Void
+  private let notify: @Sendable (Deliverer.Notice) -> Void
 
   private var files: [FilePath: TargetFile] = [:]
   private var wholes: [FilePath: ReplacedFile] = [:]
@@ -41,11 +41,11 @@ struct PublishingLoop {
   private var episode: Episode?
 
   init(
-    state: Monitor<Publisher.State>, label: String, credentials: CredentialCache?, makesDirectories: Bool,
-    notify: @escaping @Sendable (Publisher.Notice) -> Void
+    state: Monitor<Deliverer.State>, runID: String, credentials: CredentialCache?, makesDirectories: Bool,
+    notify: @escaping @Sendable (Deliverer.Notice) -> Void
   ) {
     self.state = state
-    self.label = label
+    self.runID = runID
     self.credentials = credentials
     self.makesDirectories = makesDirectories
     self.notify = notify
@@ -58,8 +58,8 @@ struct PublishingLoop {
       switch step {
       case .rearm?, nil: continue
       case .stop?: return
-      case .publish(let path, let work, let isLast)?:
-        publish(work, at: path, isLast: isLast)
+      case .deliver(let path, let work, let isLast)?:
+        deliver(work, at: path, isLast: isLast)
         state.update { $0.current = nil }
       }
     }
@@ -92,7 +92,7 @@ struct PublishingLoop {
       if let next, let work = state.work.removeValue(forKey: next) {
         state.starts[next] = nil
         state.current = next
-        return .publish(next, work, isLast: state.isFinishing)
+        return .deliver(next, work, isLast: state.isFinishing)
       }
       state.isHurried = false
       // What has become known of failures since a record was written, it shall say too.
@@ -103,7 +103,7 @@ struct PublishingLoop {
       {
         state.uncleaned.remove(path)
         state.current = path
-        return .publish(path, .replacement(old.make), isLast: true)
+        return .deliver(path, .replacement(old.make), isLast: true)
       }
       if state.isFinishing {
         state.leftovers = state.failed
@@ -115,7 +115,7 @@ struct PublishingLoop {
 
   // MARK: One file
 
-  private mutating func publish(_ work: Publisher.Work, at path: FilePath, isLast: Bool) {
+  private mutating func deliver(_ work: Deliverer.Work, at path: FilePath, isLast: Bool) {
     defer { endTaking(path) }
     var attempts = DeliveryAttempts(
       mayMakeDirectory: makesDirectories && !madeDirectories.contains(path.parent))
@@ -154,7 +154,7 @@ struct PublishingLoop {
   }
 
   private mutating func giveUp(
-    _ work: Publisher.Work, _ path: FilePath, _ failure: IOFailure, _ tries: Int, _ isLast: Bool
+    _ work: Deliverer.Work, _ path: FilePath, _ failure: IOFailure, _ tries: Int, _ isLast: Bool
   ) {
     var backoff = pauses[path]?.backoff ?? Backoff(failure.errno.failureKind)
     if pauses[path] != nil { backoff.grow() }
@@ -171,7 +171,7 @@ struct PublishingLoop {
   }
 
   /// Unless something newer came meanwhile.
-  private func requeue(_ work: Publisher.Work, _ path: FilePath) {
+  private func requeue(_ work: Deliverer.Work, _ path: FilePath) {
     state.update { if $0.work[path] == nil { $0.work[path] = work } }
   }
 
@@ -183,7 +183,7 @@ struct PublishingLoop {
   }
 
   private mutating func attemptOnce(
-    _ work: Publisher.Work, _ path: FilePath, _ isLast: Bool
+    _ work: Deliverer.Work, _ path: FilePath, _ isLast: Bool
   ) throws(IOFailure) -> Bool {
     let (known, takesName) = state.withLock { ($0.known[path] ?? .init(), $0.taken.contains(path)) }
     switch work {
@@ -191,7 +191,7 @@ struct PublishingLoop {
       var file =
         wholes[path]
         ?? ReplacedFile(
-          path, label: label, notes: known.memory?.notes ?? [], isSuccessor: known.isSuccessor,
+          path, runID: runID, notes: known.memory?.notes ?? [], isSuccessor: known.isSuccessor,
           takesName: takesName, memory: known.memory)
       defer { wholes[path] = file }
       state.withLock { $0.contents[path] = (content, $0.eventCount) }
@@ -210,10 +210,10 @@ struct PublishingLoop {
       var file =
         files[path]
         ?? TargetFile(
-          path, label: label, notes: known.memory?.notes ?? [], proven: known.proven,
+          path, runID: runID, notes: known.memory?.notes ?? [], proven: known.proven,
           isSuccessor: known.isSuccessor, takesName: takesName, memory: known.memory)
       defer { files[path] = file }
-      let hasMore = try file.publish(source, isLast: isLast)
+      let hasMore = try file.deliver(source, isLast: isLast)
       for discovery in file.discoveries {
         switch discovery {
         case .displaced: tell(.displaced(path, place: file.place), path)
@@ -225,7 +225,7 @@ struct PublishingLoop {
     }
   }
 
-  private func tell(_ notice: Publisher.Notice, _ path: FilePath) {
+  private func tell(_ notice: Deliverer.Notice, _ path: FilePath) {
     state.update { state in
       switch notice {
       case .displaced(_, let place):
@@ -241,7 +241,7 @@ struct PublishingLoop {
   }
 }
 
-extension Publisher.State {
+extension Deliverer.State {
   fileprivate mutating func note(_ failure: IOFailure, _ path: FilePath, bytes: Int, tries: Int, isLast: Bool)
   {
     if isLast { failed.append(.init(path: path, bytes: bytes, failure: failure.description)) }

@@ -8,7 +8,7 @@ import Testing
 
 /// A source in memory.
 final class MemorySource: GrowingSource {
-  private let state: Monitor<(bytes: [UInt8], isComplete: Bool, published: Int, failures: Int, released: Int)>
+  private let state: Monitor<(bytes: [UInt8], isComplete: Bool, proven: Int, failures: Int, released: Int)>
 
   init(_ text: String = "") { state = Monitor((Array(text.utf8), false, 0, 0, 0)) }
 
@@ -19,20 +19,20 @@ final class MemorySource: GrowingSource {
 
   func add(_ text: String) { state.update { $0.bytes += Array(text.utf8) } }
   func complete() { state.update { $0.isComplete = true } }
-  var published: Int { state.withLock { $0.published } }
+  var proven: Int { state.withLock { $0.proven } }
   var text: String { state.withLock { String(decoding: $0.bytes, as: UTF8.self) } }
 
   var readableLength: Int { state.withLock { $0.bytes.count } }
   var isComplete: Bool { state.withLock { $0.isComplete } }
-  func prove(upTo length: Int) { state.update { $0.published = length } }
-  /// What it was carried for could not be written: its publisher pauses.
+  func prove(upTo length: Int) { state.update { $0.proven = length } }
+  /// What it was carried for could not be written: its deliverer pauses.
   func noteFailure() { state.update { $0.failures += 1 } }
   var failures: Int { state.withLock { $0.failures } }
 
-  /// Waits until all of it is published, or there are more than `known` failures.
-  func waitForPublisher(beyond known: Int) -> Bool {
+  /// Waits until all of it is proven, or there are more than `known` failures.
+  func waitForDeliverer(beyond known: Int) -> Bool {
     state.wait(until: .now + 20) { state -> Bool? in
-      state.published == state.bytes.count || state.failures > known ? true : nil
+      state.proven == state.bytes.count || state.failures > known ? true : nil
     } ?? false
   }
 
@@ -46,16 +46,16 @@ final class MemorySource: GrowingSource {
   }
 }
 
-@Suite struct PublisherTests {
+@Suite struct DelivererTests {
   private let sandbox: Sandbox
   private let notices = Monitor<[String]>([])
 
   init() throws { sandbox = try Sandbox() }
 
-  private func publisher(makesDirectories: Bool = false, credentials: CredentialCache? = nil) throws
-    -> Publisher
+  private func deliverer(makesDirectories: Bool = false, credentials: CredentialCache? = nil) throws
+    -> Deliverer
   {
-    try Publisher(label: "run", credentials: credentials, makesDirectories: makesDirectories) {
+    try Deliverer(runID: "run", credentials: credentials, makesDirectories: makesDirectories) {
       [notices] notice in
       notices.update {
         switch notice {
@@ -73,51 +73,51 @@ final class MemorySource: GrowingSource {
   private var told: [String] { notices.withLock { $0 } }
 
   @Test func carriesWhatGrowsAndReplaces() throws {
-    let publisher = try publisher()
+    let deliverer = try deliverer()
     let source = MemorySource()
     for index in 0..<500 {
       source.add("\(index)\n")
-      publisher.carry(source, to: sandbox["log"])
+      deliverer.deliver(source, to: sandbox["log"])
     }
-    publisher.replace(sandbox["info"]) { Array("last".utf8) }
-    #expect(publisher.finish(until: .now + 20) == [])
+    deliverer.replace(sandbox["info"]) { Array("last".utf8) }
+    #expect(deliverer.finish(until: .now + 20) == [])
     #expect(try sandbox.text("log") == source.text)
     #expect(try sandbox.text("info") == "last")
-    #expect(source.published == source.readableLength)
-    #expect(publisher.events.isEmpty && told.isEmpty)
+    #expect(source.proven == source.readableLength)
+    #expect(deliverer.events.isEmpty && told.isEmpty)
   }
 
   @Test func anEmptySourceStillHasItsFile() throws {
-    let publisher = try publisher(makesDirectories: true)
-    publisher.carry(MemorySource(), to: sandbox["deep/er/log"])
-    #expect(publisher.finish(until: .now + 20) == [])
+    let deliverer = try deliverer(makesDirectories: true)
+    deliverer.deliver(MemorySource(), to: sandbox["deep/er/log"])
+    #expect(deliverer.finish(until: .now + 20) == [])
     #expect(try sandbox.text("deep/er/log") == "")
   }
 
   @Test func aFileOfAnotherIsLeftAlone() throws {
     try sandbox.write("another's", to: "log")
     try sandbox.write("another's too", to: "info")
-    let publisher = try publisher()
-    publisher.carry(MemorySource("ours\n"), to: sandbox["log"])
-    publisher.replace(sandbox["info"]) { Array("our info".utf8) }
-    #expect(publisher.finish(until: .now + 20) == [])
+    let deliverer = try deliverer()
+    deliverer.deliver(MemorySource("ours\n"), to: sandbox["log"])
+    deliverer.replace(sandbox["info"]) { Array("our info".utf8) }
+    #expect(deliverer.finish(until: .now + 20) == [])
     #expect(try sandbox.text("log") == "another's")
     #expect(try sandbox.text("log.run") == "ours\n")
     #expect(try sandbox.text("info") == "another's too")
     #expect(try sandbox.text("info.run") == "our info")
-    #expect(publisher.place(of: sandbox["log"]) == sandbox["log.run"])
+    #expect(deliverer.place(of: sandbox["log"]) == sandbox["log.run"])
     #expect(told == ["displaced", "displaced"])
   }
 
   @Test func aNameThatIsTakenIsOursOnce() async throws {
     try sandbox.write("another's", to: "log")
     try sandbox.write("another's too", to: "info")
-    let publisher = try publisher()
+    let deliverer = try deliverer()
     let source = MemorySource("ours\n")
-    for name in ["log", "info"] { publisher.take(sandbox[name]) }
-    publisher.carry(source, to: sandbox["log"])
-    publisher.replace(sandbox["info"]) { Array("our info".utf8) }
-    try await eventually { source.published == 5 }
+    for name in ["log", "info"] { deliverer.take(sandbox[name]) }
+    deliverer.deliver(source, to: sandbox["log"])
+    deliverer.replace(sandbox["info"]) { Array("our info".utf8) }
+    try await eventually { source.proven == 5 }
     try await eventually { try sandbox.text("info") == "our info" }
     #expect(try sandbox.text("log") == "ours\n" && told == [])
     for name in ["log", "info"] {
@@ -125,20 +125,20 @@ final class MemorySource: GrowingSource {
       rename(sandbox["new"].string, sandbox[name].string)
     }
     source.add("more\n")
-    publisher.carry(source, to: sandbox["log"])
-    publisher.replace(sandbox["info"]) { Array("our info".utf8) }
-    #expect(publisher.finish(until: .now + 20) == [])
+    deliverer.deliver(source, to: sandbox["log"])
+    deliverer.replace(sandbox["info"]) { Array("our info".utf8) }
+    #expect(deliverer.finish(until: .now + 20) == [])
     #expect(try sandbox.text("log") == "a third's" && sandbox.text("info") == "a third's")
     #expect(try sandbox.text("log.run") == "ours\nmore\n")
     #expect(told == ["displaced", "displaced"])
   }
 
   @Test func whatIsSaidAtTheLastCloseIsHeard() async throws {
-    let publisher = try publisher()
+    let deliverer = try deliverer()
     let source = MemorySource("one\n")
-    publisher.carry(source, to: sandbox["log"])
+    deliverer.deliver(source, to: sandbox["log"])
     // Nothing waits any more.
-    try await eventually { source.published == 4 }
+    try await eventually { source.proven == 4 }
     let closes = Monitor(0)
     let leftovers = try FaultDriver.use({ call, _ in
       guard call == "close" else { return nil }
@@ -146,26 +146,26 @@ final class MemorySource: GrowingSource {
         $0 += 1; return $0
       } == 1 ? Errno(rawValue: EKEYEXPIRED) : nil
     }) {
-      publisher.finish(until: .now + 20)
+      deliverer.finish(until: .now + 20)
     }
     #expect(leftovers == [] && closes.withLock { $0 } == 2)
     #expect(try sandbox.text("log") == "one\n")
   }
 
   @Test func whatCannotBeWrittenIsKeptAndDeliveredLater() async throws {
-    let publisher = try publisher()
+    let deliverer = try deliverer()
     let source = MemorySource("one\n")
-    publisher.carry(source, to: sandbox["later/log"])
-    publisher.replace(sandbox["later/info"]) { Array("info".utf8) }
-    try await eventually { publisher.events.count == 2 }
+    deliverer.deliver(source, to: sandbox["later/log"])
+    deliverer.replace(sandbox["later/info"]) { Array("info".utf8) }
+    try await eventually { deliverer.events.count == 2 }
     source.add("two\n")
-    publisher.carry(source, to: sandbox["later/log"])
+    deliverer.deliver(source, to: sandbox["later/log"])
     try sandbox.makeDirectory("later")
     try await eventually { told.last == "ended true" }
-    #expect(publisher.finish(until: .now + 20) == [])
+    #expect(deliverer.finish(until: .now + 20) == [])
     #expect(try sandbox.text("later/log") == "one\ntwo\n")
     #expect(try sandbox.text("later/info") == "info")
-    let events = publisher.events
+    let events = deliverer.events
     #expect(events.map(\.outcome) == [.delivered, .delivered])
     #expect(events.allSatisfy { $0.errnoName == "ENOENT" && $0.tries >= 3 && $0.bytesWaiting == 0 })
     // One word when it begins and one when it ends, whatever the number of files.
@@ -173,28 +173,28 @@ final class MemorySource: GrowingSource {
   }
 
   @Test func theEndNamesWhatIsLeft() throws {
-    let publisher = try publisher()
-    publisher.carry(MemorySource("lost\n"), to: sandbox["never/log"])
-    publisher.replace(sandbox["never/info"]) { [] }
-    let leftovers = publisher.finish(until: .now + 20)
+    let deliverer = try deliverer()
+    deliverer.deliver(MemorySource("lost\n"), to: sandbox["never/log"])
+    deliverer.replace(sandbox["never/info"]) { [] }
+    let leftovers = deliverer.finish(until: .now + 20)
     #expect(leftovers.map(\.path) == [sandbox["never/log"], sandbox["never/info"]])
     #expect(leftovers.map(\.bytes) == [5, 0])
     #expect(leftovers.allSatisfy { $0.failure?.contains("ENOENT") == true })
-    #expect(publisher.events.map(\.outcome) == [.undelivered, .undelivered])
-    #expect(publisher.events.first?.bytesWaiting == 5)
+    #expect(deliverer.events.map(\.outcome) == [.undelivered, .undelivered])
+    #expect(deliverer.events.first?.bytesWaiting == 5)
     #expect(told == ["began create ENOENT"])
   }
 
   @Test func aDeadlineIsKept() throws {
-    let publisher = try publisher()
+    let deliverer = try deliverer()
     let gate = Monitor(false)
-    publisher.replace(sandbox["slow"]) {
+    deliverer.replace(sandbox["slow"]) {
       _ = gate.wait(until: .now + 20) { $0 ? true : nil }
       return []
     }
-    publisher.carry(MemorySource("x"), to: sandbox["behind"])
+    deliverer.deliver(MemorySource("x"), to: sandbox["behind"])
     let start = MonotonicInstant.now
-    let leftovers = publisher.finish(until: .now + 0.05)
+    let leftovers = deliverer.finish(until: .now + 0.05)
     #expect(!leftovers.isEmpty)
     #expect(leftovers.allSatisfy { $0.failure == "it does not answer" || $0.path == sandbox["behind"] })
     #expect(MonotonicInstant.now.seconds(since: start) < 10)
@@ -211,8 +211,8 @@ final class MemorySource: GrowingSource {
       tries.update { $0 += 1 }
       return isExpired.withLock { $0 } ? Errno(rawValue: EKEYEXPIRED) : nil
     }) {
-      let publisher = try publisher(credentials: cache)
-      publisher.carry(MemorySource("x"), to: sandbox["log"])
+      let deliverer = try deliverer(credentials: cache)
+      deliverer.deliver(MemorySource("x"), to: sandbox["log"])
       // Three rounds: the pause is 4 s by now.
       #expect(tries.wait(until: .now + 20) { $0 >= 9 ? true : nil } == true)
       isExpired.update { $0 = false }
@@ -220,7 +220,7 @@ final class MemorySource: GrowingSource {
       try sandbox.write("new ticket", to: "cache")
       #expect(notices.wait(until: .now + 10) { $0.last == "ended true" ? true : nil } == true)
       #expect(MonotonicInstant.now.seconds(since: renewed) < 2.5)
-      #expect(publisher.finish(until: .now + 20) == [])
+      #expect(deliverer.finish(until: .now + 20) == [])
     }
     #expect(told == ["began create EKEYEXPIRED", "ended true"])
   }

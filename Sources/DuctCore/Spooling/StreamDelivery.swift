@@ -10,7 +10,7 @@ internal import SystemPackage
 ///
 /// The same thread looks whether log files that the relay writes are still in their place: with `--local-first never`
 /// they may lie on a server, and a look at one that hangs must hold up neither the samples nor the end of the run.
-final class StreamCarrying: Sendable {
+final class StreamDelivery: Sendable {
   /// Output is carried so often, in seconds, and not line by line: each time costs an fsync.
   private static let pause = 0.2
 
@@ -39,7 +39,7 @@ final class StreamCarrying: Sendable {
     folder = setup.spool.folder
     self.paths = paths
     isDirect = setup.isDirect
-    _ = try OwnThread("duct carry") { [self] in
+    _ = try OwnThread("duct delivery") { [self] in
       run()
       state.update { $0.isDone = true }
     }
@@ -76,14 +76,14 @@ final class StreamCarrying: Sendable {
         state.update { $0.looksTaken = looks }
       }
       var removed: [RemovedLog] = []
-      for index in 0..<2 where capture.isCaptured(index) && isCarried(index) {
+      for index in 0..<2 where capture.isCaptured(index) && isDelivered(index) {
         if !adopted[index], let log = adopt(index) { removed.append(log) }
         adopted[index] = true
         let stream = capture.status[index]
         // The end counts as growth: then the file gets its exact length. A gap that is closed does too.
         let gaps = capture.status.closedRangeCount(stream: index)
         let extent = stream.written + (stream.hasEnded ? 1 : 0) + gaps
-        if extent != told[index] || isStopped { carrier.carryStream(index) }
+        if extent != told[index] || isStopped { carrier.deliverStream(index) }
         told[index] = extent
       }
       // The carrier is at work meanwhile.
@@ -102,7 +102,7 @@ final class StreamCarrying: Sendable {
 
   private func path(_ index: Int) -> FilePath { FilePath(escaped: paths.stream(index)) }
 
-  private func isCarried(_ index: Int) -> Bool {
+  private func isDelivered(_ index: Int) -> Bool {
     capture.stores(index)?[.log] == nil || capture.status.hasLeftLog(stream: index)
   }
 
@@ -111,7 +111,7 @@ final class StreamCarrying: Sendable {
     guard let log = capture.stores(index)?[.log], let carrier = carrier as? ThreadCarrier,
       let identity = FileIdentity(of: log)
     else { return nil }
-    let start = capture.status.firstCarried(stream: index) ?? 0
+    let start = capture.status.deliveryStart(stream: index) ?? 0
     carrier.adoptStream(index, proven: start)
     let found = try? FileIdentity.asked(at: path(index), followingLinks: false)
     return found?.isSameFile(as: identity) == true
