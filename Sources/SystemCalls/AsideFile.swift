@@ -2,7 +2,7 @@ internal import CSystemCalls
 import Glibc
 public import SystemPackage
 
-/// A small regular file that may be anybody's, on a file system that may hang.
+/// A small regular file of any owner, read from a file system that may hang.
 public struct AsideFile: Sendable {
   public var bytes: [UInt8]
   public var owner: UInt32
@@ -13,20 +13,22 @@ public struct AsideFile: Sendable {
   public enum Failure: Error, Sendable, Equatable {
     case call(Errno)
     case isNoFile
-    /// It has so many bytes.
+    /// The file has more bytes than the limit: its size.
     case isTooLarge(Int)
-    /// Nothing came within so many seconds.
+    /// The file system did not answer in time: the seconds that the caller waited.
     case hangs(Double)
   }
 
-  /// What came of reading one. A type of its own: `Result` would be made for these two at run time, which is felt at
-  /// start.
+  /// The result of reading one file.
+  ///
+  /// Its own type because Swift builds the metadata of a `Result` of these two types at run time, which delays the
+  /// start noticeably.
   public enum Reading: Sendable {
     case success(AsideFile)
     case failure(Failure)
   }
 
-  /// On a file system that answers for certain.
+  /// Reads a file in this process. For file systems that do not hang.
   public static func read(_ path: FilePath, limit: Int) -> Reading {
     var head = duct_file_head()
     let number = path.withPlatformString { duct_open_regular($0, &head) }
@@ -40,8 +42,9 @@ public struct AsideFile: Sendable {
     }
   }
 
-  /// On one that may hang: in a process of its own, which is waited for no longer than `patience` seconds for
-  /// each file.
+  /// Reads files in a separate process. For file systems that may hang.
+  ///
+  /// The caller waits at most `patience` seconds for each file.
   public static func readAside(
     _ paths: [FilePath], limit: Int, patience: Double
   ) -> [Reading] {
@@ -56,7 +59,7 @@ public struct AsideFile: Sendable {
           reader.deadline = .now + patience
           let result = reader.file(limit: limit)
           results.append(result ?? .failure(.hangs(patience)))
-          // What has not sent this file will not send the next: another process reads the others.
+          // The process hangs in this file and will not send the next ones: another process reads them.
           if result == nil { break }
         }
       } catch {
@@ -83,7 +86,7 @@ public struct AsideFile: Sendable {
     permissions = head.mode & 0o7777
   }
 
-  /// What speaks against reading it.
+  /// Why the file cannot be read; nil if it can.
   fileprivate static func failure(_ head: duct_file_head, limit: Int) -> Failure? {
     if head.error != 0 { return .call(Errno(rawValue: head.error)) }
     switch head.mode & S_IFMT {
@@ -95,21 +98,21 @@ public struct AsideFile: Sendable {
 }
 
 extension AsideFile.Reading {
-  /// It may have grown since it was looked at.
+  /// Fails if the file has grown beyond the limit since its size was read.
   fileprivate func limited(_ limit: Int) -> Self {
     guard case .success(let file) = self, file.bytes.count > limit else { return self }
     return .failure(.isTooLarge(file.bytes.count))
   }
 }
 
-/// Reads what `duct_read_aside` sends.
+/// Reads the messages that `duct_read_aside` sends.
 private struct PipeReader {
   let pipe: FileDescriptor
   var deadline = MonotonicInstant.now
 
   init(_ pipe: FileDescriptor) { self.pipe = pipe }
 
-  /// The next file; nil if it did not come in time, or its process has ended.
+  /// The next file; nil if the deadline passed or the sending process has ended.
   func file(limit: Int) -> AsideFile.Reading? {
     var head = duct_file_head()
     guard withUnsafeMutableBytes(of: &head, fill) else { return nil }
@@ -140,7 +143,7 @@ private struct PipeReader {
 }
 
 extension FileDescriptor {
-  /// read(2) until the end, an error, or `count` bytes.
+  /// Calls read(2) until end of file, an error, or `count` bytes.
   fileprivate func readUpTo(_ count: Int) throws(Errno) -> [UInt8] {
     var bytes: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 16 << 10)

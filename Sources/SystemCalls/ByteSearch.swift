@@ -2,7 +2,7 @@ internal import CSystemCalls
 import Glibc
 
 extension UnsafeRawBufferPointer {
-  /// Whether `text` stands somewhere in these bytes.
+  /// Whether these bytes contain `text`.
   public func contains(_ text: StaticString) -> Bool {
     guard let start = baseAddress else { return false }
     return duct_contains(start, count, text.utf8Start, text.utf8CodeUnitCount)

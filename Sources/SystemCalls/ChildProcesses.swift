@@ -11,9 +11,9 @@ public struct ChildExit: Sendable {
 
   public var pid: pid_t
   public var cause: Cause
-  /// What it and the children it waited for used, from wait4(2).
+  /// Resources that the child and the children it waited for used, from wait4(2).
   public var usage: rusage
-  /// It was not started here: an orphan that came to this process as a subreaper.
+  /// This process did not start the child: it is an orphan that the kernel gave to this process as a subreaper.
   public var isAdopted = false
 
   public init(pid: pid_t, cause: Cause, usage: rusage) {
@@ -22,7 +22,7 @@ public struct ChildExit: Sendable {
     self.usage = usage
   }
 
-  /// The code a shell gives: 128 + n for signal n.
+  /// The exit code that a shell reports: 128 + n for signal n.
   public var shellCode: CInt {
     switch cause {
     case .exited(let code): code
@@ -31,22 +31,22 @@ public struct ChildExit: Sendable {
   }
 }
 
-/// The children of this process, reaped in one place.
+/// Starts, tracks and reaps the children of this process.
 ///
-/// A subreaper gets children that it never started, so it must wait for any child; then no other
-/// thread may wait for its own. Whoever starts a child here can wait for it here.
+/// A subreaper gets children that it never started, so it must wait for any child, and no other thread may wait for
+/// a child of its own. So every thread starts its children, and waits for them, through this object.
 public final class ChildProcesses: Sendable {
-  /// Who calls waitpid(2).
+  /// Who reaps the children, that is, calls wait4(2).
   public enum Reaping: Sendable {
     /// An event loop that calls `reapEnded()` at each SIGCHLD.
     case byEventLoop
-    /// Whoever waits for a child: for programs without such a loop.
+    /// The thread that waits for a child. For programs without such a loop.
     case byWaiters
   }
 
   private enum Status: Sendable {
     case running
-    /// Running, and nobody will wait for it.
+    /// Running, and no caller will wait for it.
     case forgotten
     case ended(ChildExit)
   }
@@ -54,16 +54,16 @@ public final class ChildProcesses: Sendable {
   private let reaping: Reaping
   private let children = Monitor<[pid_t: Status]>([:])
 
-  /// Where SIGCHLD was ignored, it has its default action from now on: else the kernel reaps the children
-  /// itself, and tells nobody how they ended.
+  /// Gives SIGCHLD its default action if this process ignores it. Otherwise the kernel would reap the children
+  /// itself, and nothing would report how they ended.
   public init(reaping: Reaping) {
     self.reaping = reaping
     duct_do_not_ignore(SIGCHLD)
   }
 
-  /// Starts a program. Its end is kept until `wait(for:)` or `forget(_:)`.
+  /// Starts a program. The way it ends is kept until `wait(for:)` or `forget(_:)`.
   public func start(_ program: Program) throws(Errno) -> pid_t {
-    // Under the lock, so that its end cannot be reaped before it is known here.
+    // Under the lock: otherwise another thread could reap the child before `known` contains it.
     try children.update { (known) throws(Errno) in
       let pid = try program.start()
       known[pid] = .running
@@ -71,14 +71,14 @@ public final class ChildProcesses: Sendable {
     }
   }
 
-  /// Reaps every child that has ended, and returns them all, also those started elsewhere.
+  /// Reaps every child that has ended, and returns them all, including those that were not started here.
   ///
-  /// - Parameter kept: a child that stays a zombie, so that /proc still tells of it; others may stay with it
-  ///   until the next call.
+  /// - Parameter kept: a child to leave as a zombie, so that /proc still shows it. Other children that have ended
+  ///   may also stay until the next call.
   public func reapEnded(but kept: pid_t? = nil) -> [ChildExit] {
     var ended: [ChildExit] = []
     children.update { known in
-      // Each by its pid: who is kept may end at any moment.
+      // Reaps by pid, not any child: `kept` may end at any moment and would be reaped too.
       while let pid = nextEnded(), pid != kept, var exit = reap(pid) {
         switch known[exit.pid] {
         case nil: exit.isAdopted = true
@@ -91,16 +91,16 @@ public final class ChildProcesses: Sendable {
     return ended
   }
 
-  /// Whether a child has ended; it is not reaped by asking, so that /proc still tells of it.
+  /// Whether a child has ended. Does not reap it, so /proc still shows it.
   public func hasEnded(_ pid: pid_t) -> Bool { duct_has_ended(pid) == 1 }
 
-  /// Whether there is no such child: somebody else has reaped it, and how it ended is not known.
+  /// Whether this process has no such child: something else has reaped it, so how it ended is not known.
   public func isGone(_ pid: pid_t) -> Bool { duct_has_ended(pid) == -1 }
 
-  /// Whether a child was started here and has not been waited for.
+  /// Whether the child was started here and nothing has waited for it yet.
   public func isKnown(_ pid: pid_t) -> Bool { children.withLock { $0[pid] != nil } }
 
-  /// Waits for a child started here, and forgets it. Nil if the deadline passes first.
+  /// Waits for a child that was started here, and removes it from the list. Nil if the deadline passes first.
   public func wait(for pid: pid_t, until deadline: MonotonicInstant?) -> ChildExit? {
     while true {
       let slice = MonotonicInstant.now + 0.002
@@ -117,16 +117,18 @@ public final class ChildProcesses: Sendable {
     }
   }
 
-  /// Sends a signal to a child started here, unless it has been reaped: its pid may be another's.
+  /// Sends a signal to a child that was started here. Does nothing if it was reaped: its pid may belong to another
+  /// process.
   ///
-  /// - Parameter group: to its process group, which it must lead: what it has started is meant too.
+  /// - Parameter group: sends the signal to the child's process group, so that it also reaches the processes the
+  ///   child started. The child must be the leader of its group.
   public func signal(_ pid: pid_t, _ number: CInt, group: Bool = false) {
     children.withLock { known in
       if case .running? = known[pid] { _ = kill(group ? -pid : pid, number) }
     }
   }
 
-  /// Ends a child started here at once, and waits until it has gone.
+  /// Kills a child that was started here with SIGKILL, and waits until it has ended.
   public func end(_ pid: pid_t) {
     children.update { known in
       if case .running? = known[pid] {
@@ -137,7 +139,7 @@ public final class ChildProcesses: Sendable {
     }
   }
 
-  /// Nobody will wait for this child. Until its end it is no stranger.
+  /// Declares that no caller will wait for this child. When it ends, `reapEnded` does not report it as adopted.
   public func forget(_ pid: pid_t) {
     children.withLock { known in
       if case .running? = known[pid] { known[pid] = .forgotten } else { known[pid] = nil }
@@ -160,10 +162,10 @@ private func reap(_ pid: pid_t) -> ChildExit? {
   return ChildExit(pid: child.pid, cause: cause, usage: child.usage)
 }
 
-/// Orphans below this process become its children instead of init's, as long as it lives.
+/// Makes this process a subreaper: while it lives, orphans below it become its children instead of init's.
 public func becomeSubreaper() throws(Errno) {
   try valueOrErrno { duct_set_subreaper(true) }
 }
 
-/// Before another program takes this process's place: the attribute would stay with it.
+/// Ends being a subreaper. Call it before execve(2), because the next program would inherit the attribute.
 public func endBeingSubreaper() { _ = duct_set_subreaper(false) }

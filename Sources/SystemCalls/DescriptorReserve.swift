@@ -1,11 +1,11 @@
 internal import SystemPackage
 
-/// Some descriptors that are held for later: what a process must do at its end shall not fail for want of them
-/// (EMFILE), whatever it has opened in between.
+/// Descriptors held in reserve. Released at the end of a process, they let its last steps succeed even if it has
+/// used up all its other descriptors (EMFILE).
 public final class DescriptorReserve: Sendable {
   private let held: Monitor<[FileDescriptor]>
 
-  /// Holds as many of `count` as can be had.
+  /// Opens up to `count` descriptors, fewer if the limit of the process is reached.
   public init(_ count: Int) {
     var descriptors: [FileDescriptor] = []
     while descriptors.count < count,
@@ -18,7 +18,7 @@ public final class DescriptorReserve: Sendable {
 
   deinit { release() }
 
-  /// Gives them back.
+  /// Closes the held descriptors, so that others can be opened.
   public func release() {
     let descriptors = held.update { held in
       defer { held = [] }

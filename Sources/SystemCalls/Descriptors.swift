@@ -17,12 +17,12 @@ extension FileDescriptor {
     return (FileDescriptor(rawValue: ends[0]), FileDescriptor(rawValue: ends[1]))
   }
 
-  /// An eventfd(2): a descriptor that another thread makes readable with `signalEvent()`.
+  /// Creates an eventfd(2): a descriptor that another thread makes readable with `signalEvent()`.
   public static func event() throws(Errno) -> FileDescriptor {
     FileDescriptor(rawValue: try valueOrErrno { duct_event_descriptor() })
   }
 
-  /// A file in memory, without a name in any directory.
+  /// Creates a file in memory that has no name in any directory.
   public static func memory(_ name: String) throws(Errno) -> FileDescriptor {
     FileDescriptor(rawValue: try valueOrErrno { duct_memory_file(name, 0) })
   }
@@ -37,7 +37,7 @@ extension FileDescriptor {
     _ = Glibc.read(rawValue, &count, 8)
   }
 
-  /// Bytes that a pipe holds and nobody has read yet; nil if it cannot be asked.
+  /// Bytes in a pipe that are not yet read; nil if ioctl(2) fails.
   public var bytesReadable: Int? {
     let bytes = duct_bytes_readable(rawValue)
     return bytes < 0 ? nil : Int(bytes)
@@ -47,7 +47,8 @@ extension FileDescriptor {
 
   public var isTerminal: Bool { isatty(rawValue) == 1 }
 
-  /// Asks for a pipe buffer of `bytes`; false if the system refuses (a user's pipe quota is used up).
+  /// Sets the size of a pipe's buffer, in bytes. False if the kernel refuses, because the user's pipe quota is used
+  /// up.
   @discardableResult
   public func setPipeSize(_ bytes: Int) -> Bool {
     duct_set_pipe_size(rawValue, CInt(clamping: bytes)) >= 0
@@ -57,11 +58,11 @@ extension FileDescriptor {
     try valueOrErrno { duct_set_nonblocking(rawValue) }
   }
 
-  /// Closes, and has no opinion on the result: for descriptors that were only read from.
+  /// Closes the descriptor and ignores the result. For descriptors that were only read from.
   public func closeQuietly() { _ = Glibc.close(rawValue) }
 }
 
-/// Reads until end of file, an error, or `limit` bytes. For small files such as those of /proc.
+/// Reads a file until its end, an error, or at least `limit` bytes. For small files such as those of /proc.
 public func readAll(_ path: FilePath, limit: Int = 1 << 20) throws(Errno) -> [UInt8] {
   let file = try FileDescriptor.opening(path, .readOnly)
   defer { file.closeQuietly() }
@@ -78,7 +79,7 @@ public func readAll(_ path: FilePath, limit: Int = 1 << 20) throws(Errno) -> [UI
 }
 
 extension FileDescriptor {
-  /// open(2) with O_CLOEXEC, with `Errno` as the only error.
+  /// open(2) with O_CLOEXEC. Throws only `Errno`.
   public static func opening(
     _ path: FilePath, _ mode: AccessMode, options: OpenOptions = [],
     permissions: FilePermissions = [
@@ -94,13 +95,14 @@ extension FileDescriptor {
 }
 
 extension FileDescriptor {
-  /// write(2) of all bytes, going on after short writes. Waits for a reader, also where another
-  /// process has made the descriptor non-blocking.
+  /// Writes all bytes with write(2), continuing after short writes. Waits for the reader, even if another process
+  /// has made the descriptor non-blocking.
   public func writeAll(_ bytes: UnsafeRawBufferPointer) throws(Errno) {
     if let error = writeMost(bytes).error { throw error }
   }
 
-  /// The same, and how many bytes were written before the error, if there was one.
+  /// Writes all bytes as `writeAll` does. Returns the number of bytes written and the error that stopped it, if
+  /// any.
   public func writeMost(_ bytes: UnsafeRawBufferPointer) -> (count: Int, error: Errno?) {
     var done = 0
     while done < bytes.count {

@@ -4,7 +4,7 @@ public import SystemPackage
 extension Errno {
   /// The symbolic name, such as `EACCES`; `errno 999` for a number without one.
   ///
-  /// A table of our own, since strerrorname_np(3) came with glibc 2.32 and clusters run older ones.
+  /// Has its own table, since strerrorname_np(3) needs glibc 2.32 and some clusters run older releases.
   public var name: String { errnoNames[rawValue] ?? "errno \(rawValue)" }
 }
 

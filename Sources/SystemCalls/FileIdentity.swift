@@ -2,13 +2,13 @@ internal import CSystemCalls
 import Glibc
 public import SystemPackage
 
-/// Which file it is, and how it looked: by this it is told whether a file is ours, and whether somebody else has
-/// been at it.
+/// Identity and metadata of a file, to detect whether a file is ours and whether something else replaced or
+/// modified it.
 ///
-/// A name or an inode number alone does not say which file it is: both are given again. `handle` does, where the
-/// file system has one (ext4, xfs, btrfs, tmpfs, NFS and others): it holds the generation of the number and
-/// outlives a remount and a reboot. `birth` does nearly as well. Where a file system has neither, what another
-/// process has noted is good only as long as the file has not changed since.
+/// A name or an inode number alone does not identify a file: the file system reuses both. `handle` identifies it,
+/// where the file system has handles (ext4, xfs, btrfs, tmpfs, NFS and others): the handle contains the generation
+/// of the inode number and stays valid after a remount and a reboot. `birth` is nearly as good. Where a file system
+/// has neither, an identity that another process noted is valid only as long as the file has not changed since.
 public struct FileIdentity: Sendable, Equatable, CustomStringConvertible {
   public struct Time: Sendable, Equatable {
     public var seconds: Int
@@ -22,7 +22,7 @@ public struct FileIdentity: Sendable, Equatable, CustomStringConvertible {
     init(_ time: timespec) { (seconds, nanoseconds) = (time.tv_sec, time.tv_nsec) }
   }
 
-  /// What name_to_handle_at(2) says.
+  /// The file handle that name_to_handle_at(2) returns.
   public struct Handle: Sendable, Equatable {
     public var type: Int32
     public var bytes: [UInt8]
@@ -42,7 +42,7 @@ public struct FileIdentity: Sendable, Equatable, CustomStringConvertible {
   public var links = 1
   public var owner: UInt32 = 0
   public var kind = Kind.regular
-  /// When it was made. Nil where the file system does not tell.
+  /// When the file was created. Nil if the file system does not record it.
   public var birth: Time?
   public var modification: Time
   public var handle: Handle?
@@ -82,13 +82,13 @@ public struct FileIdentity: Sendable, Equatable, CustomStringConvertible {
 
   public var isDirectory: Bool { kind == .directory }
 
-  /// Of an open file; nil if it cannot be asked.
+  /// The identity of an open file; nil if statx(2) fails.
   public init?(of file: FileDescriptor) {
     guard let found = try? Self.asked(of: file) else { return nil }
     self = found
   }
 
-  /// Of what a path leads to; nil if it cannot be asked.
+  /// The identity of the file that a path leads to; nil if statx(2) fails.
   public init?(at path: FilePath) {
     guard let found = try? Self.asked(at: path, followingLinks: true) else { return nil }
     self = found
@@ -110,30 +110,30 @@ public struct FileIdentity: Sendable, Equatable, CustomStringConvertible {
 
   // MARK: The same file
 
-  /// How much two looks say about being at one file.
+  /// How surely two identities describe the same file.
   private enum Likeness { case certain, byNumberOnly, none }
 
   private func likeness(to other: FileIdentity) -> Likeness {
     if inode != other.inode || kind != other.kind { return .none }
     if let handle, let theirs = other.handle, handle != theirs { return .none }
     if let birth, let theirs = other.birth, birth != theirs { return .none }
-    // The device's number changes with a remount or a reboot: what is certain does not need it.
+    // A remount or a reboot changes the device number, so a certain match does not compare it.
     if handle != nil && other.handle != nil || birth != nil && other.birth != nil { return .certain }
     return device == other.device ? .byNumberOnly : .none
   }
 
-  /// Whether a look at a file that this process has open, and a look at a name, show the same file: its number
-  /// cannot have been given again meanwhile.
+  /// Whether the identity of a file that this process has open and the identity found under a name describe the
+  /// same file. While the file is open, the file system cannot reuse its inode number.
   public func isSameFile(as other: FileIdentity) -> Bool {
     if case .none = likeness(to: other) { return false }
     return true
   }
 
-  /// Whether a look says for certain which file it is, also to another process at another time.
+  /// Whether this identifies the file for certain, also to another process at a later time.
   public var isCertain: Bool { handle != nil || birth != nil }
 
-  /// Whether this is the file that another process has noted. In doubt it is not: where its number may have been
-  /// given again, it must look as it did.
+  /// Whether this is the file whose identity another process noted. In doubt it is not: if the file system may have
+  /// reused the inode number, size and modification time must be equal too.
   public func isFile(noted: FileIdentity) -> Bool {
     switch likeness(to: noted) {
     case .certain: true

@@ -1,7 +1,7 @@
 public import SystemPackage
 
 extension FilePath {
-  /// A path from any bytes but NUL, at which it ends.
+  /// Makes a path from bytes. The path ends at the first NUL.
   public init(bytes: [UInt8]) {
     self = (bytes + [0]).withUnsafeBytes { buffer in
       buffer.assumingMemoryBound(to: CChar.self).baseAddress.map { FilePath(platformString: $0) }
@@ -11,9 +11,9 @@ extension FilePath {
 
   public var bytes: [UInt8] { withPlatformString { SystemCalls.bytes(ofCString: $0) } }
 
-  /// The directory that a path's last component is in; `.` where there is none.
+  /// The directory that contains the path's last component; `.` if the path has only one component.
   ///
-  /// On bytes: `removingLastComponent` looks up generic types at run time, which is felt at start.
+  /// Works on bytes: `removingLastComponent` looks up generic types at run time, which delays the start noticeably.
   public var parent: FilePath {
     let bytes = self.bytes
     guard let slash = bytes.lastIndex(of: UInt8(ascii: "/")) else { return "." }

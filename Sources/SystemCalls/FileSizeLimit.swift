@@ -1,8 +1,9 @@
 import Glibc
 
-/// From now on a write beyond the user's limit for files (`ulimit -f`) fails with EFBIG, and kills no longer; and only
-/// the hard limit holds. For processes of duct that write what is the user's: the command has its limit and its signal
-/// as they were.
+/// Makes a write beyond the user's file size limit (`ulimit -f`) fail with EFBIG instead of killing this process
+/// with SIGXFSZ, and raises the limit to the hard limit.
+///
+/// For duct's own processes that write the user's data. The command keeps its limit and its signal.
 public func outliveFileSizeLimit() {
   ignoreSignal(SIGXFSZ)
   var limit = rlimit()

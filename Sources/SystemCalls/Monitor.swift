@@ -1,9 +1,9 @@
 import Glibc
 
-/// State shared by threads of our own, with waiting for it to change until a monotonic deadline.
+/// State that threads share, with a wait for changes until a monotonic deadline.
 ///
-/// `Synchronization.Mutex` has no condition variable; this is pthread_mutex and pthread_cond
-/// together, the latter on CLOCK_MONOTONIC.
+/// Combines pthread_mutex and pthread_cond, the latter on CLOCK_MONOTONIC: `Synchronization.Mutex` has no condition
+/// variable.
 public final class Monitor<State>: @unchecked Sendable {
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
@@ -30,7 +30,7 @@ public final class Monitor<State>: @unchecked Sendable {
 
   /// Reads or changes the state and wakes every waiter.
   ///
-  /// They are woken when the lock is free again: before, each would only wait for it anew.
+  /// It wakes them after it releases the lock: earlier, each waiter would only wait for the lock again.
   @discardableResult
   public func update<Result, Failure: Error>(
     _ body: (inout State) throws(Failure) -> Result
@@ -52,10 +52,10 @@ public final class Monitor<State>: @unchecked Sendable {
     return try body(&state)
   }
 
-  /// Waits until `body` gives a value, and returns it; nil when the deadline passes first.
+  /// Waits until `body` returns a value, and returns that value; nil if the deadline passes first.
   ///
-  /// `body` runs under the lock, at once and after each `update`. It may change the state when it gives
-  /// a value: that wakes other waiters, as an update does.
+  /// `body` runs under the lock, immediately and after each `update`. It may change the state when it returns a
+  /// value: that wakes the other waiters, as `update` does.
   public func wait<Result>(
     until deadline: MonotonicInstant? = nil, for body: (inout State) -> Result?
   ) -> Result? {

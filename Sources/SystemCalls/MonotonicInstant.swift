@@ -1,6 +1,6 @@
 import Glibc
 
-/// A point on CLOCK_MONOTONIC: for intervals and deadlines, whatever happens to the wall clock.
+/// A point on CLOCK_MONOTONIC, for intervals and deadlines: changes of the wall clock do not affect it.
 public struct MonotonicInstant: Sendable, Comparable {
   /// Nanoseconds since an arbitrary point before the machine's start.
   public var nanoseconds: Int64
@@ -24,7 +24,7 @@ public struct MonotonicInstant: Sendable, Comparable {
     Double(nanoseconds - other.nanoseconds) / 1e9
   }
 
-  /// Milliseconds from now, as poll(2) takes them: 0 if passed, never more than a day, rounded up.
+  /// Milliseconds from now as poll(2) expects them, rounded up: 0 if the instant has passed, at most one day.
   public var pollTimeout: CInt {
     let left = nanoseconds - Self.now.nanoseconds
     guard left > 0 else { return 0 }
@@ -38,7 +38,7 @@ public struct MonotonicInstant: Sendable, Comparable {
 }
 
 extension Int64 {
-  /// The nearest representable value; 0 for NaN.
+  /// The value without its fraction; 0 for NaN. A value out of range becomes half of `max` or `min`.
   init(clamping value: Double) {
     if value.isNaN {
       self = 0

@@ -2,20 +2,22 @@ internal import CSystemCalls
 import Glibc
 public import SystemPackage
 
-/// Has all threads allocate from one heap; to be called before there is a second thread. glibc would give each a heap
-/// of its own, which costs more at the start of many threads that allocate little than waiting for one another does.
+/// Makes all threads allocate from one heap. Call it before the second thread starts.
+///
+/// By default, glibc gives each thread its own heap. For many threads that allocate little, creating these heaps at
+/// the start costs more than sharing a lock.
 public func useOneHeap() { duct_share_heap() }
 
-/// A thread of our own, for calls that may block: never Swift's concurrency pool, which has as many
-/// threads as cores, so that two hanging calls would stop everything.
+/// A thread of our own, for calls that may block. Swift's concurrency pool has only as many threads as cores, so a
+/// few hanging calls would stop everything that runs in it.
 public struct OwnThread: Sendable {
   private let ended = Monitor(false)
 
-  /// Starts a thread. It inherits the caller's signal mask.
+  /// Starts a thread, which inherits the caller's signal mask.
   ///
   /// - Parameters:
-  ///   - name: shown by ps and gdb; 15 bytes are kept.
-  ///   - stackSize: bytes; only the touched part costs memory.
+  ///   - name: what ps and gdb show; the kernel keeps 15 bytes.
+  ///   - stackSize: bytes; only the pages that the thread touches cost memory.
   public init(
     _ name: String, stackSize: Int = 512 << 10, body: @escaping @Sendable () -> Void
   ) throws(Errno) {
@@ -42,7 +44,7 @@ public struct OwnThread: Sendable {
     try throwIfErrno(result)
   }
 
-  /// Waits for the thread's end. False if the deadline passed first: the thread goes on.
+  /// Waits until the thread ends. False if the deadline passes first: the thread continues.
   @discardableResult
   public func join(until deadline: MonotonicInstant? = nil) -> Bool {
     ended.wait(until: deadline) { $0 ? true : nil } ?? false

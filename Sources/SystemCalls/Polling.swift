@@ -3,15 +3,15 @@ public import SystemPackage
 
 /// What poll(2) found on one descriptor.
 public struct PollResult: Sendable {
-  /// There is something to read, or end of file, or an error that the next read will tell.
+  /// There is something to read, or end of file, or an error that the next read will report.
   public var isReadable: Bool
   public var isWritable: Bool
 }
 
-/// Waits until one of the descriptors can be read from (or written to), or the deadline passes.
+/// Waits until a descriptor can be read from (or written to), or the deadline passes.
 ///
-/// - Parameter descriptors: a nil descriptor is passed over and found not ready.
-/// - Returns: a result for each descriptor, in their order.
+/// - Parameter descriptors: a nil entry is skipped and reported as not ready.
+/// - Returns: a result for each descriptor, in the same order, then one for `writing` if there is one.
 public func poll(
   reading descriptors: [FileDescriptor?], writing: FileDescriptor? = nil,
   until deadline: MonotonicInstant? = nil

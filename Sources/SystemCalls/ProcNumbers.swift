@@ -2,46 +2,46 @@ internal import CSystemCalls
 import Glibc
 internal import SystemPackage
 
-/// How the pids of /proc relate to those of this process's own pid namespace, which fork(2), kill(2) and getpid(2) deal
-/// in.
+/// Translates between the pids in /proc and the pids in this process's own pid namespace, which fork(2), kill(2)
+/// and getpid(2) use.
 ///
-/// /proc shows the numbers of the namespace that it was mounted in. Some containers have a pid namespace of their own
-/// and the host's /proc: there /proc/7 is not the process that this one knows as 7. See pid_namespaces(7).
+/// /proc shows the pids of the namespace that it was mounted in. Some containers have their own pid namespace and
+/// the host's /proc: there, /proc/7 is not the process that this process knows as 7. See pid_namespaces(7).
 public struct ProcNumbers: Sendable {
   public enum View: Sendable, Equatable {
-    /// The numbers are the same.
+    /// Both use the same numbers.
     case same
-    /// /proc is of a namespace around this one, which is the `level`th within it.
+    /// /proc shows an outer namespace. This process's namespace is `level` levels below it.
     case outer(level: Int)
-    /// /proc does not show this process, or there is none: nothing in it says anything of this namespace.
+    /// /proc is missing or does not show this process, so it has no information on this namespace.
     case foreign
   }
 
   public let view: View
-  /// This process's number in /proc; nil where that is not known.
+  /// This process's number in /proc; nil if not known.
   public let own: Int32?
 
-  /// Those of this process.
+  /// The relation for this process, read once.
   public static let current = ProcNumbers()
 
   private init() {
     let status = (try? readAll("/proc/self/status")) ?? []
     let numbers = status.withUnsafeBytes { Self.numbers("NSpid", $0) }
     if numbers.count > 1 {
-      // The pid of a namespace within that of /proc stands last.
+      // The last number is the pid in the innermost namespace, which is this process's.
       (view, own) =
         numbers.last == getpid() ? (.outer(level: numbers.count - 1), numbers[0]) : (.foreign, nil)
     } else {
-      // Before Linux 4.1 there is no such line.
+      // Linux before 4.1 has no NSpid line.
       let number = numbers.first ?? status.withUnsafeBytes { Self.numbers("Pid", $0).first }
       (view, own) = number == getpid() ? (.same, number) : (.foreign, nil)
     }
   }
 
-  /// The number in /proc of a process of this namespace. Nil if it has gone, or is not known: before Linux 5.3, or where
-  /// pidfd_open(2) is not let through.
+  /// The number in /proc of a process of this namespace. Nil if the process has ended or the number is not known,
+  /// as on Linux before 5.3 or where a filter blocks pidfd_open(2).
   ///
-  /// By a descriptor of the process: so the cost does not grow with the processes of the host.
+  /// Asks through a pidfd of the process, so that the cost does not grow with the number of processes on the host.
   public func inProc(_ pid: Int32) -> Int32? {
     switch view {
     case .same: return pid
@@ -56,14 +56,14 @@ public struct ProcNumbers: Sendable {
     }
   }
 
-  /// What /proc/PID/status tells of a process: its numbers in this namespace. Nil where it has none.
+  /// A number in this namespace from the text of /proc/PID/status. Nil if the process is not in this namespace.
   public func own(_ label: StaticString, status: UnsafeRawBufferPointer) -> Int32? {
     guard case .outer(let level) = view else { return nil }
     let numbers = Self.numbers(label, status)
     return level < numbers.count ? numbers[level] : nil
   }
 
-  /// The numbers behind a label at the start of a line.
+  /// The numbers in the line that starts with `label`.
   private static func numbers(_ label: StaticString, _ text: UnsafeRawBufferPointer) -> [Int32] {
     let name = UnsafeRawBufferPointer(start: label.utf8Start, count: label.utf8CodeUnitCount)
     var start = 0

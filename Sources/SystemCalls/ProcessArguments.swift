@@ -1,9 +1,9 @@
 internal import CSystemCalls
 
-/// The arguments of this process, the program's name first, as execve(2) gave them.
+/// The arguments of this process as execve(2) passed them, the program's name first.
 ///
-/// Swift reads its own from /proc/self/cmdline: where /proc is missing, or shows another pid namespace, it has none, and
-/// no command could be run.
+/// Swift reads its `CommandLine.arguments` from /proc/self/cmdline. Where /proc is missing or shows another pid
+/// namespace, Swift has none, and duct could not run any command.
 public var processArguments: [[UInt8]] {
   var arguments: [[UInt8]] = []
   var next = processArgumentVector
@@ -14,8 +14,8 @@ public var processArguments: [[UInt8]] {
   return arguments
 }
 
-/// The same for execve(2).
+/// The arguments as a NULL-terminated vector, as execve(2) expects it.
 public var processArgumentVector: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? { duct_arguments() }
 
-/// What this process executes, as it was named to execve(2); nil if not known. See getauxval(3).
+/// The path of this program as the caller passed it to execve(2); nil if not known. See getauxval(3).
 public var executedPath: [UInt8]? { duct_executed_path().map { bytes(ofCString: $0) } }

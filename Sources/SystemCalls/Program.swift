@@ -2,7 +2,7 @@ public import CSystemCalls
 import Glibc
 public import SystemPackage
 
-/// A program to start, with what it inherits.
+/// A program to start, and what it inherits.
 public struct Program: Sendable {
   /// Where a descriptor of the new program comes from.
   public enum Source: Sendable {
@@ -11,16 +11,17 @@ public struct Program: Sendable {
     case duplicate(of: FileDescriptor)
   }
 
-  /// A path, or a name to look up in PATH. Any bytes but NUL.
+  /// A path, or a name to look up in PATH. Any bytes except NUL.
   public var path: [UInt8]
   public var searchesPath = false
-  /// argv, the name of the program first.
+  /// argv; the first entry is the name of the program.
   public var arguments: [[UInt8]]
-  /// `NAME=value` entries; nil hands on this process's own.
+  /// `NAME=value` entries; nil passes on the environment of this process.
   public var environment: [[UInt8]]?
   /// The sources of descriptors 0, 1, 2 and so on.
   public var descriptors: [Source] = []
-  /// Closes every descriptor behind those (glibc 2.34 or later; before, what is inheritable stays).
+  /// Closes every descriptor behind `descriptors`. Needs glibc 2.34; with an older one, inheritable descriptors
+  /// stay open.
   public var closesOthers = false
   public var startsSession = false
   public var signalMask = SignalSet()
@@ -30,9 +31,10 @@ public struct Program: Sendable {
     self.arguments = arguments
   }
 
-  /// Starts the program, and returns once it runs: a failure to execute it is thrown here.
+  /// Starts the program and returns once it runs. Signals that this process ignores stay ignored in the program,
+  /// all others have their default action.
   ///
-  /// Ignored signals stay ignored in it, others have their default action.
+  /// - Throws: also the error of execve(2), for example ENOENT.
   public func start() throws(Errno) -> pid_t {
     let path = CStrings([self.path])
     let arguments = CStrings(self.arguments)
@@ -91,7 +93,7 @@ private final class CStrings {
   }
 }
 
-/// The environment of this process as `NAME=value` entries, byte for byte.
+/// The environment of this process as unchanged `NAME=value` entries.
 public func environmentEntries() -> [[UInt8]] {
   guard var entry = duct_environment() else { return [] }
   var entries: [[UInt8]] = []

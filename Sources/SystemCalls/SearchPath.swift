@@ -1,14 +1,15 @@
 import Glibc
 public import SystemPackage
 
-/// The file that a search path, such as PATH, leads to by a name.
+/// Finds a file by its name in a search path such as PATH.
 ///
-/// On bytes: this is asked before a command starts, and a PATH may be long.
+/// Works on bytes, because this runs before a command starts and a PATH may be long.
 ///
 /// - Parameters:
-///   - path: folders between colons, an empty one for the working directory. Nil: those that execvp(3) takes then.
-///   - mode: what access(2) has to grant on the file. Nil: that it is executed.
-/// - Returns: the first such file; nil where there is none.
+///   - path: folders separated by colons; an empty one is the working directory. Nil: the folders that execvp(3)
+///     uses if PATH is not set.
+///   - mode: the permission that access(2) must grant on the file. Nil: execution.
+/// - Returns: the first match; nil if there is none.
 public func file(
   named name: [UInt8], inSearchPath path: [UInt8]?, granting mode: CInt? = nil
 ) -> FilePath? {

@@ -1,6 +1,6 @@
 import Glibc
 
-/// The name of a signal without SIG, such as `KILL`; the number as text where there is none.
+/// The name of a signal without SIG, such as `KILL`; its number as text if it has no name.
 public func signalName(_ number: CInt) -> String {
   let names: [CInt: String] = [
     SIGHUP: "HUP", SIGINT: "INT", SIGQUIT: "QUIT", SIGILL: "ILL", SIGTRAP: "TRAP",

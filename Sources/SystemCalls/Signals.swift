@@ -17,9 +17,10 @@ public struct SignalSet: Sendable {
     return sigismember(&copy, number) == 1
   }
 
-  /// Blocks these signals too in the calling thread, and in threads that it starts from now on.
+  /// Blocks these signals, in addition to those already blocked, in the calling thread and in threads that it
+  /// starts later.
   ///
-  /// - Returns: the mask before.
+  /// - Returns: the previous mask.
   public func block() -> SignalSet {
     var before = SignalSet()
     var set = raw
@@ -27,7 +28,7 @@ public struct SignalSet: Sendable {
     return before
   }
 
-  /// Lets these signals through in the calling thread.
+  /// Unblocks these signals in the calling thread.
   public func unblock() {
     var set = raw
     pthread_sigmask(SIG_UNBLOCK, &set, nil)
@@ -43,24 +44,24 @@ public struct SignalSet: Sendable {
 /// A signal that arrived at this process.
 public struct ArrivedSignal: Sendable {
   public var number: CInt
-  /// The terminal's driver sent it (a key, a hang-up), to the whole foreground process group.
+  /// The kernel sent it to the whole foreground process group: the terminal driver, after a key or a hang-up.
   public var isFromKernel: Bool
   public var sender: pid_t
 }
 
-/// Signals as something to read: blocked signals arrive here instead of interrupting anything.
+/// A signalfd(2): blocked signals arrive here as something to read, instead of interrupting the process.
 ///
-/// Dispositions are left alone, so that a command started later finds them as they were.
+/// It does not change the disposition of any signal, so a command that starts later inherits them unchanged.
 public struct SignalFile: Sendable {
   public let descriptor: FileDescriptor
 
-  /// - Parameter signals: must be blocked in every thread.
+  /// - Parameter signals: every thread must block them.
   public init(_ signals: SignalSet) throws(Errno) {
     var set = signals.raw
     descriptor = FileDescriptor(rawValue: try valueOrErrno { duct_signal_descriptor(&set) })
   }
 
-  /// The next waiting signal, or nil.
+  /// Reads the next pending signal; nil if there is none.
   public func next() -> ArrivedSignal? {
     var signal = duct_signal()
     guard duct_next_signal(descriptor.rawValue, &signal) == 1 else { return nil }
@@ -69,18 +70,18 @@ public struct SignalFile: Sendable {
   }
 }
 
-/// Whether this process ignores a signal (nohup, or a shell's background job).
+/// Whether this process ignores a signal, as under nohup or in a shell's background job.
 public func isIgnored(_ number: CInt) -> Bool { duct_ignores(number) }
 
-/// Whether a signal has arrived at this process and waits, being blocked.
+/// Whether a blocked signal has arrived and is pending.
 public func isPending(_ number: CInt) -> Bool { duct_is_pending(number) }
 
-/// Takes back what has arrived of these signals and waits, being blocked.
+/// Discards those of these blocked signals that are pending.
 public func dropPending(_ signals: SignalSet) {
   var set = signals.raw
   var noTime = timespec()
   while sigtimedwait(&set, nil, &noTime) > 0 {}
 }
 
-/// Ignores a signal from now on. Programs started later inherit that.
+/// Ignores a signal. Programs that this process starts later inherit that.
 public func ignoreSignal(_ number: CInt) { duct_ignore(number) }

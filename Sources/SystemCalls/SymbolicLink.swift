@@ -1,6 +1,6 @@
 import Glibc
 
-/// What a symbolic link holds, by readlink(2). Nil where there is none, or where it cannot be read.
+/// The target of a symbolic link, read with readlink(2). Nil if there is no link or it cannot be read.
 public func linkTarget(of path: [UInt8]) -> [UInt8]? {
   withUnsafeTemporaryAllocation(byteCount: Int(PATH_MAX), alignment: 1) { buffer in
     let target = buffer.baseAddress?.assumingMemoryBound(to: CChar.self)

@@ -1,10 +1,10 @@
-/// What is remembered of a file in the log directory.
+/// What the page remembers of a file in the log directory.
 public struct TargetNote: Sendable, Equatable {
   public var identity: FileIdentity
-  /// 0: it has its own name; n: the nth name beside that.
+  /// 0: the file has its own name; n: the nth alternative name.
   public var name: Int
-  /// The number of a temporary name that it has as well, where its identity alone would not be certain: while it has
-  /// that, no other file gets its inode's number.
+  /// The number of an additional temporary name (a hard link), where the identity alone is not certain. While that
+  /// name exists, the file system gives the inode number to no other file.
   public var link: Int?
 
   public init(identity: FileIdentity, name: Int, link: Int? = nil) {

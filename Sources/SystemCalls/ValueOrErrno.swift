@@ -1,9 +1,9 @@
 import Glibc
 public import SystemPackage
 
-/// The result of a C call that reports failure as -1 with `errno`, as a value or a thrown `Errno`.
+/// Converts the result of a C call that reports failure as -1 with `errno` into a value or a thrown `Errno`.
 ///
-/// - Parameter retryOnInterrupt: calls again for as long as the error is EINTR.
+/// - Parameter retryOnInterrupt: repeats the call while it fails with EINTR.
 @discardableResult
 public func valueOrErrno<Value: FixedWidthInteger>(
   retryOnInterrupt: Bool = true, _ call: () -> Value
@@ -16,7 +16,7 @@ public func valueOrErrno<Value: FixedWidthInteger>(
   }
 }
 
-/// The same for calls that return the error number itself, as posix_spawn(3) and pthread(7) do.
+/// Throws the result of a C call that returns the error number itself, as posix_spawn(3) and pthread_create(3) do.
 public func throwIfErrno(_ result: CInt) throws(Errno) {
   if result != 0 { throw Errno(rawValue: result) }
 }

@@ -1,6 +1,6 @@
 import Glibc
 
-/// A time of day, as seconds since 1970-01-01 UTC, and its texts in local time.
+/// A wall clock time in seconds since 1970-01-01 UTC, with its texts in local time.
 public struct WallTime: Sendable, Equatable, Comparable {
   public var seconds: Double
 
@@ -14,9 +14,9 @@ public struct WallTime: Sendable, Equatable, Comparable {
 
   public static func < (left: Self, right: Self) -> Bool { left.seconds < right.seconds }
 
-  /// By strftime(3).
+  /// Formats the time with strftime(3). A time outside the calendar becomes its number of seconds.
   public func text(format: String) -> String {
-    // A time read from a record may be any number, and one beyond the calendar has no text.
+    // A record may contain any number, and the calendar cannot express all of them.
     guard var whole = time_t(exactly: seconds.rounded(.down)) else { return "\(seconds)" }
     var parts = tm()
     guard localtime_r(&whole, &parts) != nil else { return "\(seconds)" }
@@ -25,7 +25,7 @@ public struct WallTime: Sendable, Equatable, Comparable {
     return String(decoding: buffer[..<length].map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
-  /// As Python's `datetime.isoformat()`: `2026-11-24T16:56:00.123456+01:00`.
+  /// The format of Python's `datetime.isoformat()`: `2026-11-24T16:56:00.123456+01:00`.
   public var isoText: String {
     guard time_t(exactly: seconds.rounded(.down)) != nil else { return "\(seconds)" }
     let zone = text(format: "%z")
