@@ -20,7 +20,7 @@ static void fill(struct duct_file_head *head, const struct stat *information) {
 int duct_open_regular(const char *path, struct duct_file_head *head) {
   struct stat information;
   *head = (struct duct_file_head){0};
-  // Before it is opened: opening some devices has effects.
+  // Checks before opening: opening some devices has side effects.
   if (stat(path, &information) != 0) {
     head->error = errno;
     return -1;
@@ -31,7 +31,7 @@ int duct_open_regular(const char *path, struct duct_file_head *head) {
   if (file < 0 || fstat(file, &information) != 0) {
     head->error = errno;
   } else {
-    // What was opened counts, and not what was looked at before.
+    // Another file may have taken the path since stat: the opened one counts.
     fill(head, &information);
     if (S_ISREG(information.st_mode)) return file;
   }
@@ -39,7 +39,7 @@ int duct_open_regular(const char *path, struct duct_file_head *head) {
   return -1;
 }
 
-// Everything from here on runs in a process that was forked: only calls that are safe after a fork.
+// The code below runs in a forked process: only calls that are safe after fork(2).
 
 static bool send_all(int pipe, const void *bytes, size_t count) {
   const char *at = bytes;
@@ -56,7 +56,7 @@ static bool send_all(int pipe, const void *bytes, size_t count) {
 static bool send_contents(int pipe, int file, int64_t limit) {
   char buffer[16384];
   int64_t sent = 0;
-  // One byte more than it may have, by which the reader sees that it has grown.
+  // Sends up to limit + 1 bytes, so that the reader detects that the file has grown.
   while (sent <= limit) {
     int64_t most = limit + 1 - sent;
     ssize_t got = read(file, buffer, most < (int64_t)sizeof buffer ? (size_t)most : sizeof buffer);
@@ -74,7 +74,7 @@ static bool send_contents(int pipe, int file, int64_t limit) {
 static void close_all_but(int kept) {
   if (kept > 0) syscall(SYS_close_range, 0, kept - 1, 0);
   if (syscall(SYS_close_range, kept + 1, ~0u, 0) == 0) return;
-  // Linux before 5.9.
+  // Linux before 5.9 has no close_range(2).
   long most = sysconf(_SC_OPEN_MAX);
   if (most < 0 || most > 65536) most = 65536;
   for (int number = 0; number < most; number++) {
@@ -112,7 +112,7 @@ int duct_read_aside(const char *const *paths, size_t count, int64_t limit) {
   if (pipe2(ends, O_CLOEXEC) != 0) return -1;
   pid_t first = fork();
   if (first == 0) {
-    // A child of a child that has ended is init's.
+    // The first child exits, so that the second becomes a child of init, and the caller need not reap it.
     pid_t second = fork();
     if (second == 0) read_and_send(ends[1], paths, count, limit);
     _exit(second < 0 ? errno : 0);

@@ -27,9 +27,10 @@
 
 // --- processes ---------------------------------------------------------------------------------
 
-// A source that an earlier dup2 or close overwrites is moved out of the range of the targets first: no more of them
-// and no further than necessary, for a user's limit on descriptors may be low. Every source is close-on-exec here;
-// dup2 clears that for the target alone, also where it is the source.
+// The child's descriptors are set in order, so an earlier dup2 or close can overwrite a source that a later one
+// needs. Such a source is first duplicated to a number above the targets; as few and as low as possible, because
+// the user's limit on descriptors may be low. Every source is close-on-exec; dup2 clears that flag for the target
+// only, even if source and target are the same.
 int duct_spawn(const struct duct_spawn_request *request, pid_t *pid) {
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
@@ -173,7 +174,7 @@ int duct_rename_new(const char *from, const char *to) {
   if (errno != EINVAL && errno != ENOSYS) return -1;
   if (link(from, to) != 0) return -1;
   if (unlink(from) == 0) return 0;
-  // The file has both names: the caller looks, and finds its own.
+  // The file has both names. After EEXIST, the caller checks `to` and finds its own file there.
   errno = EEXIST;
   return -1;
 }
@@ -190,13 +191,13 @@ int duct_exchange(const char *one, const char *other) {
   return renameat2(AT_FDCWD, one, AT_FDCWD, other, RENAME_EXCHANGE);
 }
 
-// Of FUSE, and of xfs with large numbers, which also tells when a file was made: numbers that the daemon
-// of a FUSE file system gives out as it likes.
+// FUSE's handle types. The daemon of a FUSE file system chooses the numbers in them freely, so they identify
+// nothing. xfs uses the same types for 64-bit inode numbers, but it also reports when a file was created.
 static bool is_handle_of_fuse(int type) { return type == 0x81 || type == 0x82; }
 
 int duct_file_status(int fd, const char *path, bool follow, struct duct_file_status *status) {
   struct statx found;
-  // As stat(2) does, it mounts nothing.
+  // Like stat(2), this triggers no automount.
   int flags = AT_NO_AUTOMOUNT | (path ? 0 : AT_EMPTY_PATH) | (follow ? 0 : AT_SYMLINK_NOFOLLOW);
   int at = path ? AT_FDCWD : fd;
   if (statx(at, path ? path : "", flags, STATX_BASIC_STATS | STATX_BTIME, &found) != 0) return -1;
@@ -217,7 +218,8 @@ int duct_file_status(int fd, const char *path, bool follow, struct duct_file_sta
   } handle = {.head = {.handle_bytes = DUCT_HANDLE_SIZE}};
   int mount;
   int handle_flags = (path ? 0 : AT_EMPTY_PATH) | (path && follow ? AT_SYMLINK_FOLLOW : 0);
-  // Between the two calls a name can get to lead elsewhere; then birth and number say so.
+  // Between the two calls another file can take the path; then the comparison of birth time and inode number
+  // detects it.
   if (S_ISREG(found.stx_mode) && name_to_handle_at(at, path ? path : "", &handle.head, &mount, handle_flags) == 0
       && handle.head.handle_bytes <= DUCT_HANDLE_SIZE && !is_handle_of_fuse(handle.head.handle_type)) {
     status->handle_type = handle.head.handle_type;
@@ -298,7 +300,7 @@ void duct_wake32(const uint32_t *p) { syscall(SYS_futex, p, FUTEX_WAKE, INT_MAX,
 
 static char **arguments;
 
-// glibc hands these to what runs before main, in static programs too.
+// glibc passes argc, argv and envp to constructors, which run before main, also in static programs.
 __attribute__((constructor)) static void keep_arguments(int argc, char **argv, char **envp) {
   (void)argc;
   (void)envp;
@@ -327,7 +329,8 @@ ssize_t duct_list_directory(int directory, void *buffer, size_t size) {
 }
 
 int64_t duct_process_cpu(pid_t pid) {
-  // As MAKE_PROCESS_CPUCLOCK(pid, CPUCLOCK_SCHED) of the kernel does, without a call to ask for it.
+  // The kernel's MAKE_PROCESS_CPUCLOCK(pid, CPUCLOCK_SCHED), computed here to save a call of
+  // clock_getcpuclockid(3).
   clockid_t clock = (~(clockid_t)pid << 3) | 2;
   struct timespec time;
   if (clock_gettime(clock, &time) != 0) return -1;

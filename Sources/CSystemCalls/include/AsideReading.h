@@ -1,4 +1,4 @@
-// Small files that may lie on a file system that hangs.
+// Reads small files that may be on a file system that hangs.
 #ifndef ASIDE_READING_H
 #define ASIDE_READING_H
 
@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/// What is found out of a file before it is read.
+/// Metadata of a file, read before its contents.
 struct duct_file_head {
   int32_t error; ///< errno, or 0
   uint32_t mode;
@@ -15,21 +15,23 @@ struct duct_file_head {
   int64_t size;
 };
 
-/// Opens a regular file for reading, never waiting for a writer of a FIFO, and never opening a device.
+/// Opens a regular file for reading. Never waits for the writer of a FIFO, and never opens a device.
 ///
-/// Returns a descriptor, or -1 with the reason in `head`: its `error`, or 0 there and a `mode` of another kind
-/// of file.
+/// Returns a descriptor, or -1 with the reason in `head`: an `error`, or 0 and a `mode` that shows another type of
+/// file.
 int duct_open_regular(const char *path, struct duct_file_head *head);
 
-/// Reads files in a process of its own, one after another, and sends them through a pipe: of each a `duct_file_head`,
-/// and where that tells of a regular file of at most `limit` bytes, its pieces: an int32_t before each, which is
-/// their length, 0 at the end, or an errno made negative.
+/// Reads files one after another in a separate process, which sends them through a pipe.
 ///
-/// A thread would not do: one that waits in a FUSE file system cannot be ended, and its process neither. The
-/// process is nobody's child, holds no descriptor of the caller, and ends by itself after a second if anything
-/// but a signal-proof wait holds it up.
+/// For each file it sends a `duct_file_head`. If that describes a regular file of at most `limit` bytes, the
+/// contents follow in pieces. Before each piece it sends an int32_t: the length of the piece, 0 at the end, or a
+/// negated errno.
 ///
-/// Returns the pipe's end to read from, or -1 with errno.
+/// A thread would not do: a thread that waits in a FUSE file system cannot be ended, so its process cannot end
+/// either. The separate process is not the caller's child and holds no descriptor of the caller. An alarm ends it
+/// after one second, unless it hangs in a wait that signals cannot interrupt.
+///
+/// Returns the read end of the pipe, or -1 with errno.
 int duct_read_aside(const char *const *paths, size_t count, int64_t limit);
 
 #endif

@@ -1,5 +1,5 @@
-// Kernel and C library calls that Swift cannot import by itself: variadic functions, functions behind
-// _GNU_SOURCE, atomics in memory shared by two processes, and a spawn that leaks no descriptor.
+// Kernel and C library calls that Swift cannot import: variadic functions, functions behind _GNU_SOURCE, atomics in
+// memory shared by two processes, and a spawn that leaks no descriptor.
 #ifndef C_SYSTEM_CALLS_H
 #define C_SYSTEM_CALLS_H
 
@@ -16,9 +16,9 @@
 
 // --- processes ---------------------------------------------------------------------------------
 
-/// A source in `duct_spawn_request.descriptors`: the child inherits this number as it is.
+/// A source in `duct_spawn_request.descriptors`: the child inherits this descriptor unchanged.
 #define DUCT_SPAWN_INHERIT (-1)
-/// A source in `duct_spawn_request.descriptors`: the number is closed in the child.
+/// A source in `duct_spawn_request.descriptors`: the descriptor is closed in the child.
 #define DUCT_SPAWN_CLOSED (-2)
 
 struct duct_spawn_request {
@@ -33,28 +33,28 @@ struct duct_spawn_request {
   const sigset_t *mask;   ///< the child's signal mask
 };
 
-/// Starts a program. Returns 0 and sets `pid`, or the errno of what failed, exec included.
-/// Signal dispositions are those of the caller: ignored stays ignored, caught becomes default.
+/// Starts a program. Returns 0 and sets `pid`, or the errno of the step that failed, including exec.
+/// Signals that the caller ignores stay ignored; signals that it catches get their default action.
 int duct_spawn(const struct duct_spawn_request *request, pid_t *pid);
 
-/// prctl(PR_SET_CHILD_SUBREAPER): orphans below this process become its children, or no longer. 0 or -1.
+/// prctl(PR_SET_CHILD_SUBREAPER): makes orphans below this process its children, or ends that. 0 or -1.
 int duct_set_subreaper(bool on);
-/// prctl(PR_SET_NAME) for the calling thread; at most 15 bytes are kept.
+/// prctl(PR_SET_NAME) for the calling thread; the kernel keeps at most 15 bytes.
 void duct_name_thread(const char *name);
 
-/// What ended or changed in a child, by waitid(2).
+/// How a child ended, from wait4(2).
 struct duct_child {
   pid_t pid;
   int code;   ///< CLD_EXITED, CLD_KILLED, CLD_DUMPED
   int status; ///< exit code, or signal number
   struct rusage usage;
 };
-/// Reaps a child if it has ended, without blocking. 1 reaped, 0 it has not, -1 errno.
+/// Reaps a child if it has ended, without blocking. 1 reaped, 0 still running, -1 errno.
 int duct_reap(pid_t pid, struct duct_child *child);
 
-/// Whether a child has ended and waits to be reaped: it stays so. -1 where this process has no such child.
+/// Whether a child has ended and waits to be reaped. Does not reap it. -1 if this process has no such child.
 int duct_has_ended(pid_t pid);
-/// A child that has ended and waits to be reaped: it stays so. 0 where there is none.
+/// The pid of a child that has ended and waits to be reaped. Does not reap it. 0 if there is none.
 pid_t duct_next_ended(void);
 
 extern char **environ;
@@ -63,39 +63,39 @@ char **duct_environment(void);
 
 // --- memory ------------------------------------------------------------------------------------
 
-void duct_share_heap(void);  ///< mallopt(M_ARENA_MAX): one heap for all threads, where the C library has several
+void duct_share_heap(void);  ///< mallopt(M_ARENA_MAX): one heap for all threads, where glibc would have several
 
 // --- descriptors -------------------------------------------------------------------------------
 
 int duct_pipe(int ends[2]);         ///< pipe2(O_CLOEXEC)
 int duct_socket_pair(int ends[2]);  ///< socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC)
 int duct_memory_file(const char *name, size_t size);  ///< memfd_create + ftruncate
-/// The same; nobody can make it shorter or longer afterwards.
+/// The same, with its size sealed: no process can shorten or lengthen it.
 int duct_sealed_memory_file(const char *name, size_t size);
-/// fallocate(PUNCH_HOLE): gives the blocks of a range back, and keeps the length.
+/// fallocate(PUNCH_HOLE): frees the blocks of a range and keeps the length of the file.
 int duct_punch_hole(int fd, uint64_t offset, uint64_t length);
 /// posix_fallocate: 0, or the errno.
 int duct_allocate(int fd, size_t size);
 int duct_lock(int fd);              ///< flock(LOCK_EX | LOCK_NB)
 int duct_link(const char *from, const char *to);  ///< link(2)
-/// renameat2(RENAME_NOREPLACE), or link(2) and unlink(2) where the file system has no such rename.
+/// renameat2(RENAME_NOREPLACE). Falls back to link(2) and unlink(2) where the file system does not support it.
 int duct_rename_new(const char *from, const char *to);
-/// renameat2(RENAME_NOREPLACE), or rename(2) where the file system has no such rename: one step in any case.
+/// renameat2(RENAME_NOREPLACE). Falls back to rename(2) where the file system does not support it: always one step.
 int duct_move(const char *from, const char *to);
 /// The longest file handle of the kernel (MAX_HANDLE_SZ).
 #define DUCT_HANDLE_SIZE 128
 struct duct_file_status {
   uint64_t device, inode, size, links;
   uint32_t mode, owner;
-  struct timespec birth;         ///< zero where the file system does not keep it
+  struct timespec birth;         ///< zero if the file system does not record it
   struct timespec modification;
   int32_t handle_type;
-  uint32_t handle_size;          ///< 0 where the file system has no handles that last
+  uint32_t handle_size;          ///< 0 if the file system has no persistent handles
   uint8_t handle[DUCT_HANDLE_SIZE];
 };
-/// statx(2) of `path` or, where that is NULL, of `fd`; with it the file handle of name_to_handle_at(2), which
-/// holds the generation of the inode's number and outlives a remount.
-/// `follow`: of what a link at the end of `path` leads to, and not of the link.
+/// statx(2) of `path`, or of `fd` if `path` is NULL, and the file handle from name_to_handle_at(2). The handle
+/// contains the generation of the inode number and stays valid after a remount.
+/// `follow`: if `path` ends in a symbolic link, describes its target and not the link.
 int duct_file_status(int fd, const char *path, bool follow, struct duct_file_status *status);
 int duct_exchange(const char *one, const char *other);  ///< renameat2(RENAME_EXCHANGE)
 int duct_set_inherited(int fd, bool inherited);       ///< clears or sets FD_CLOEXEC
@@ -104,7 +104,7 @@ int duct_set_pipe_size(int pipe, int bytes);          ///< fcntl(F_SETPIPE_SZ)
 int duct_bytes_readable(int fd);    ///< ioctl(FIONREAD); -1 errno
 int duct_is_open(int fd);           ///< 1 if `fd` is open, else 0
 int duct_set_nonblocking(int fd);
-/// splice(2) without offsets, non-blocking on the pipe's side.
+/// splice(2) without offsets. Does not block on the pipe.
 ssize_t duct_splice(int from_pipe, int to, size_t bytes);
 
 // --- signals -----------------------------------------------------------------------------------
@@ -112,18 +112,18 @@ ssize_t duct_splice(int from_pipe, int to, size_t bytes);
 int duct_signal_descriptor(const sigset_t *mask);     ///< signalfd, O_CLOEXEC | O_NONBLOCK
 struct duct_signal {
   int number;
-  bool from_kernel;  ///< sent by the terminal driver, to a whole process group
+  bool from_kernel;  ///< the kernel sent it: the terminal driver, to a whole process group
   pid_t sender;
 };
-/// The next waiting signal: 1, 0 when there is none, -1 errno.
+/// Reads the next pending signal: 1, 0 if there is none, -1 errno.
 int duct_next_signal(int fd, struct duct_signal *signal);
 /// Whether the calling process ignores `number`.
 bool duct_ignores(int number);
-/// Ignores `number` from now on, for a program that starts no other.
+/// Ignores `number`, and programs started later inherit that.
 void duct_ignore(int number);
 /// Gives `number` its default action if it is ignored.
 void duct_do_not_ignore(int number);
-/// Whether `number` has arrived and is blocked.
+/// Whether `number` has arrived and is pending because it is blocked.
 bool duct_is_pending(int number);
 
 // --- memory shared by two processes --------------------------------------------------------------
@@ -135,17 +135,18 @@ static inline uint32_t duct_add32(uint32_t *p, uint32_t n) {
   return __atomic_add_fetch(p, n, __ATOMIC_ACQ_REL);
 }
 /// FUTEX_WAIT on shared memory while *p == expected. `nanoseconds` < 0: without limit.
-/// 0 woken (or the value had changed), else errno (ETIMEDOUT, EINTR).
+/// 0 if woken or if the value differs, else errno (ETIMEDOUT, EINTR).
 int duct_wait32(const uint32_t *p, uint32_t expected, int64_t nanoseconds);
 /// FUTEX_WAKE of all waiters.
 void duct_wake32(const uint32_t *p);
 
 static inline void duct_store64(uint64_t *p, uint64_t n) { __atomic_store_n(p, n, __ATOMIC_RELEASE); }
 
-/// Stores what another thread or process must see before this one reads what that one stores (a fence).
+/// A store that is ordered before a later `duct_load64_after`. Two threads or processes that each store a value and
+/// then load the other's cannot both miss the other's store (a full fence).
 static inline void duct_store64_first(uint64_t *p, uint64_t n) { __atomic_store_n(p, n, __ATOMIC_SEQ_CST); }
 static inline uint64_t duct_load64_after(const uint64_t *p) { return __atomic_load_n(p, __ATOMIC_SEQ_CST); }
-/// The larger of what is there and `n`, whoever else raises it at the same time. True if it was raised.
+/// Raises the value to `n`, atomically if others raise it at the same time. True if it was lower.
 static inline bool duct_raise64(uint64_t *p, uint64_t n) {
   uint64_t old = __atomic_load_n(p, __ATOMIC_SEQ_CST);
   while (old < n) {
@@ -154,93 +155,93 @@ static inline bool duct_raise64(uint64_t *p, uint64_t n) {
   return false;
 }
 
-/// Where a stream's bytes can be: its log file, a file in the spool, memory.
+/// The stores of a stream: its log file, a file in the spool, memory.
 #define DUCT_RELAY_STORES 3
-/// A store that holds nothing yet.
+/// The start of a store that holds nothing yet.
 #define DUCT_RELAY_UNUSED UINT64_MAX
-/// Ranges of a list that are remembered at a time. The simulator has fewer, to come to the end of them.
+/// How many ranges a list remembers. The simulator is compiled with fewer, so that it reaches the limit.
 #ifndef DUCT_RELAY_RANGES
 #define DUCT_RELAY_RANGES 64
 #endif
-/// The same for Swift, which does not see what the compiler was told.
+/// The same number for Swift, which does not see the macro given on the compiler's command line.
 enum { DUCT_RELAY_RANGE_COUNT = DUCT_RELAY_RANGES };
-/// Files in the log directory that are remembered: stdout, stderr, usage.jsonl, info.json.
+/// Remembered files in the log directory: stdout, stderr, usage.jsonl, info.json.
 #define DUCT_RELAY_TARGETS 4
 
-/// Bytes `start` to `end` of a stream that are replaced by a mark in the log file.
+/// Bytes `start` to `end` of a stream, in whose place a mark stands in the log file.
 struct duct_relay_range {
   uint64_t start;
   uint64_t end;
-  int64_t shift;  ///< what the ranges of the list before this one add to positions in the log file
+  int64_t shift;  ///< position in the log file minus stream offset, from the ranges before this one
 };
 
-/// The oldest ranges of a list and what lies between them, of which only the ends are known any more.
+/// The oldest ranges of a list and the bytes between them, merged to make room: only the ends are known.
 struct duct_relay_merged {
   uint64_t start;
   uint64_t end;
-  int64_t shift;    ///< as of a range
-  uint64_t length;  ///< bytes of the log file that it takes
-  uint64_t first;   ///< the number of the first range that is not in it
+  int64_t shift;    ///< as in duct_relay_range, for the first byte
+  uint64_t length;  ///< bytes that it takes in the log file
+  uint64_t first;   ///< the number of the first range that is not merged
 };
 
-/// Ranges in order. Number n stands at n modulo DUCT_RELAY_RANGES.
+/// A list of ranges in ascending order. Range n is at index n modulo DUCT_RELAY_RANGES.
 struct duct_relay_ranges {
-  uint64_t merges;  ///< how often ranges were merged to make room; merged[merges % 2] holds unless it is 0
-  uint64_t count;   ///< all that there ever were
+  uint64_t merges;  ///< number of merges so far; if it is not 0, merged[merges % 2] is valid
+  uint64_t count;   ///< all ranges ever added
   struct duct_relay_merged merged[2];
   struct duct_relay_range items[DUCT_RELAY_RANGES];
 };
 
-/// What is known of one stream. Bytes are counted from the start of the run, and
-/// written >= claimed >= proven >= released.
+/// The state of one stream. Offsets are bytes from the start of the run, with written >= claimed >= proven >=
+/// released.
 struct duct_relay_stream {
-  uint64_t written;    ///< bytes taken from the pipe: each is in a store or was dropped (set by the relay)
-  uint64_t claimed;    ///< bytes that delivery has begun with: they are not dropped any more (set by delivery)
+  uint64_t written;    ///< bytes read from the pipe: each is in a store or was dropped (set by the relay)
+  uint64_t claimed;    ///< bytes handed to delivery: the relay does not drop them (set by delivery)
   uint64_t proven;     ///< bytes that an fsync in the log directory has covered (set by delivery)
-  uint64_t released;   ///< bytes that no store holds any more; it only grows (raised by relay and delivery)
-  uint64_t needed;     ///< bytes from here on are shown to a reader still (set by duct); the largest: none
-  uint64_t starts[DUCT_RELAY_STORES];  ///< the first byte of each store
-  struct duct_relay_ranges dropped;    ///< for lack of space (set by the relay)
-  struct duct_relay_ranges unreadable; ///< in a store that lost them (set by delivery)
-  uint32_t is_dropping; ///< the end of the last dropped range still moves
-  uint32_t stop_dropping; ///< delivery asks for its end to be fixed
-  uint32_t leave_log;   ///< duct asks for the log file to be left: it is not ours any more
-  uint32_t error;       ///< errno that made the relay leave a store last, 0 while all is well
-  uint32_t ended;       ///< 1 once the pipe has reached end of file
+  uint64_t released;   ///< bytes that no store holds any longer; never shrinks (raised by relay and delivery)
+  uint64_t needed;     ///< first byte that duct still has to echo (set by duct); UINT64_MAX: none
+  uint64_t starts[DUCT_RELAY_STORES];  ///< the offset of the first byte in each store
+  struct duct_relay_ranges dropped;    ///< bytes dropped for lack of space (set by the relay)
+  struct duct_relay_ranges unreadable; ///< bytes that a store has lost (set by delivery)
+  uint32_t is_dropping; ///< 1 while bytes are dropped: the end of the last dropped range still moves
+  uint32_t stop_dropping; ///< delivery asks the relay to fix that end
+  uint32_t leave_log;   ///< duct asks the relay to leave the log file, because it is not ours any longer
+  uint32_t error;       ///< errno for which the relay last left a store, 0 while all is well
+  uint32_t ended;       ///< 1 after end of file on the pipe
 };
 
-/// Which file in the log directory is ours.
+/// Identity of a file that duct wrote in the log directory.
 struct duct_relay_identity {
   uint64_t device, inode, size;
   int64_t birth_seconds, birth_nanoseconds, modification_seconds, modification_nanoseconds;
-  uint32_t name;        ///< 0: its own; n: the nth name beside it
-  uint32_t link;        ///< n: it has the temporary name n - 1 as well; 0: it has not
+  uint32_t name;        ///< 0: its own name; n: the nth alternative name
+  uint32_t link;        ///< n: it also has the temporary name n - 1; 0: it has none
   int32_t handle_type;
   uint32_t handle_size;
   uint8_t handle[DUCT_HANDLE_SIZE];
 };
 
-/// What is remembered of a file in the log directory, for whoever goes on with it.
+/// The remembered identities of a file in the log directory, for the process that continues to write it.
 struct duct_relay_target {
   struct duct_relay_identity identities[2];
-  uint32_t valid;       ///< which of them hold: see RelayStatus+Targets.swift
+  uint32_t valid;       ///< which of the two are valid: see RelayStatus+Targets.swift
 };
 
-/// The page that a relay and its duct share. In a spool there is a copy, which `recover` reads.
+/// The page that duct, relay and carrier share. The spool has a copy, which `con-duct recover` reads.
 ///
-/// What makes a value count stands behind the value: both go into the copy by one write, and should only a part of
-/// that be carried out, it is the value without what makes it count.
+/// The field that makes a value valid follows the value. One write puts both into the copy, so an incomplete write
+/// leaves only a value that is not yet valid.
 struct duct_relay_status {
   uint32_t version;
-  uint32_t sequence;        ///< grows with every change: the word to wait on
-  uint32_t sync_requested;  ///< duct asks: move all that is in the pipes by now
-  uint32_t sync_done;       ///< the last such request that was carried out
-  uint64_t spool_limit;     ///< bytes that the stores of a run may hold on disk; 0: no limit
-  uint64_t memory_limit;    ///< bytes in memory
-  uint64_t command_start;   ///< ticks from boot to the start of the command, to know it again
-  uint32_t command_pid;     ///< 0: not started yet
+  uint32_t sequence;        ///< grows with every change; waiters wait on this word
+  uint32_t sync_requested;  ///< duct asks the relay to read all that is in the pipes: number of requests
+  uint32_t sync_done;       ///< the last such request that the relay has completed
+  uint64_t spool_limit;     ///< bytes that the stores of a run may take on disk; 0: no limit
+  uint64_t memory_limit;    ///< bytes that they may take in memory
+  uint64_t command_start;   ///< ticks from boot to the start of the command: identifies it together with its pid
+  uint32_t command_pid;     ///< 0: not yet started
   uint32_t ending;          ///< how duct has ended, see RelayStatus.Ending
-  uint64_t command_end;     ///< milliseconds since 1970, where the relay saw it; else 0
+  uint64_t command_end;     ///< milliseconds since 1970, if the relay saw it; else 0
   struct duct_relay_stream streams[2];
   struct duct_relay_target targets[DUCT_RELAY_TARGETS];
 };
@@ -250,33 +251,34 @@ int duct_open_process(pid_t pid);
 
 // --- this process --------------------------------------------------------------------------------
 
-/// argv of main, without a look at /proc.
+/// argv of main, obtained without /proc.
 char **duct_arguments(void);
-/// What execve(2) was given as the file to execute: AT_EXECFN of getauxval(3). NULL if not known.
+/// The path that execve(2) was called with: AT_EXECFN of getauxval(3). NULL if not known.
 const char *duct_executed_path(void);
 
 // --- /proc -----------------------------------------------------------------------------------------
 
-/// Opens PID/NAME below an open /proc for reading. A descriptor, or -1.
+/// Opens PID/NAME below an open /proc for reading. Returns a descriptor, or -1.
 int duct_open_process_file(int proc, pid_t pid, const char *name);
-/// Whether an open file is one of the kernel's own /proc, and not of something mounted over it. See fstatfs(2).
+/// Whether an open file belongs to the kernel's /proc, and not to something mounted over it. See fstatfs(2).
 bool duct_is_of_proc(int fd);
-/// getdents64(2): the next entries of an open directory. Bytes, 0 at the end, or -1.
+/// getdents64(2): reads the next entries of an open directory. Returns bytes, 0 at the end, or -1.
 ssize_t duct_list_directory(int directory, void *buffer, size_t size);
-/// Nanoseconds of processor time that a process has used with all its threads, by its CPU clock (see
-/// clock_getcpuclockid(3)); that of children is not in it. -1 if there is no such process.
+/// Nanoseconds of CPU time that all threads of a process have used, from its CPU clock (see
+/// clock_getcpuclockid(3)). Does not include children. -1 if there is no such process.
 int64_t duct_process_cpu(pid_t pid);
-/// sched_getaffinity(2) of any size: sets the bits of the processors that a process may run on. Bytes that
-/// were written to `mask`, or -1.
+/// sched_getaffinity(2) for any mask size: sets the bits of the processors that a process may run on. Returns the
+/// bytes written to `mask`, or -1.
 int duct_allowed_processors(pid_t pid, void *mask, size_t size);
 
 // --- text ----------------------------------------------------------------------------------------
 
-/// printf's %.*f, %.*e, %.*g and %.*F … of one double: `conversion` is the letter. Length as snprintf.
+/// Formats a double with printf's %.*f, %.*e, %.*g, %.*F ...; `conversion` is the letter. Returns the length as
+/// snprintf does.
 int duct_format_double(char *buffer, size_t size, char conversion, bool alternate, int precision,
                        double value);
 
-/// Whether `text` stands somewhere in `bytes` (memmem).
+/// Whether `bytes` contain `text` (memmem).
 bool duct_contains(const void *bytes, size_t count, const void *text, size_t text_count);
 
 #endif
