@@ -1,9 +1,11 @@
 internal import SystemCalls
 internal import SystemPackage
 
-/// One line on standard error, for programs that are about to end. Nobody can be told if that fails.
+/// Writes one line to standard error, for programs that are about to end. Ignores a failed write, because there is
+/// no other place to report it.
 ///
-/// Here, and not beside the kernel calls: what is complained of may be a path of any bytes. It is shown as text.
+/// Part of RecordText rather than SystemCalls because the text may contain a path of arbitrary bytes, which
+/// `forDisplay` makes safe to show.
 public func complain(_ text: String) {
   try? FileDescriptor.standardError.writeAll(Array((text.forDisplay + "\n").utf8))
 }

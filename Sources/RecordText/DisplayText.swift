@@ -1,25 +1,25 @@
-/// What others have put into a path, a command, a record or an answer, shown to people.
+/// Makes text from outside (a path, a command, a record or an answer) safe to show to people.
 ///
-/// A terminal obeys control characters, and most viewers obey the characters that turn the direction of text
-/// around: a file name could move the cursor, recolour or hide what stands beside it, or show one thing and
-/// mean another. So everything that duct prints for people, on a terminal or into a report, goes through
-/// `forDisplay`: each log line, each message, each cell of a table. What programs read (JSON) does not, and
-/// stays exact.
+/// A terminal obeys control characters, and most viewers obey the characters that change the direction of text. So
+/// a file name could move the cursor, change the color of the text beside it or hide that text, or look different
+/// from what it is. Therefore everything that duct prints for people, on a terminal or in a report, goes through
+/// `forDisplay`: each log line, each message, each cell of a table. Text for programs (JSON) does not and stays
+/// exact.
 extension String {
-  /// For people to read, on one line.
+  /// The text on one line, safe to show to people.
   ///
-  /// Control characters (C0, DEL and C1, so ESC, tab and the ends of lines too) and Unicode's own ends of
-  /// lines become spaces. Characters that override or isolate a direction of text (U+202A to U+202E, U+2066 to
-  /// U+206F), and bytes that are not UTF-8, become U+FFFD. Everything else stays: accents, other scripts, emoji
-  /// with their joiners, and the marks of right-to-left scripts.
+  /// Control characters (C0, DEL and C1, including ESC, tab and line ends) and Unicode's own line ends become
+  /// spaces. Characters that override or isolate the direction of text (U+202A to U+202E, U+2066 to U+206F) and
+  /// bytes that are not UTF-8 become U+FFFD. Everything else stays: accents, other scripts, emoji with their
+  /// joiners, and the marks of right-to-left scripts.
   public var forDisplay: String {
     if utf8.allSatisfy({ (0x20...0x7E).contains($0) }) { return self }
     return String(String.UnicodeScalarView(unicodeScalars.map(\.forDisplay)))
   }
 
-  /// The same for a text of several lines: its newlines stay.
+  /// The same for text of several lines: newlines stay.
   public var linesForDisplay: String {
-    // By scalars: "\r\n" is one character.
+    // By scalars, because Swift treats "\r\n" as one character.
     String(String.UnicodeScalarView(unicodeScalars.map { $0 == "\n" ? $0 : $0.forDisplay }))
   }
 }
@@ -36,8 +36,8 @@ extension Unicode.Scalar {
 }
 
 extension String {
-  /// For people to read, on one line, with an escape in the place of each character that `forDisplay` replaces: `\n`,
-  /// `\x1b`, `\u202e`; a byte that is not UTF-8 is `\xff`. A backslash stays one.
+  /// The text on one line for people to read, with an escape in place of each character that `forDisplay` replaces:
+  /// `\n`, `\x1b`, `\u202e`. A byte that is not UTF-8 becomes `\xff`. A backslash is not escaped.
   public var escapedForDisplay: String {
     if utf8.allSatisfy({ (0x20...0x7E).contains($0) }) { return self }
     var text = String.UnicodeScalarView()
@@ -51,10 +51,10 @@ extension String {
     return String(text)
   }
 
-  /// What is shown of a text at most, such as a command line, which may have two megabytes.
+  /// How many scalars of a text are shown. A command line can be two megabytes long.
   public static let longestShown = 4096
 
-  /// At most so many scalars; how many more there are stands behind them.
+  /// The first `limit` scalars, followed by the number of scalars left out, if any.
   public func bounded(to limit: Int = longestShown) -> String {
     if utf8.count <= limit { return self }
     let scalars = unicodeScalars

@@ -2,9 +2,9 @@ internal import SystemCalls
 public import SystemPackage
 
 extension FilePath {
-  /// The path that an escaped text stands for.
+  /// The path that was converted to `text` by `escapedText`.
   public init(escaped text: String) { self.init(bytes: text.originalBytes) }
 
-  /// As text from which the same path can be made again.
+  /// The path as text that converts back to exactly the same path.
   public var escapedText: String { String(escaping: bytes) }
 }

@@ -1,29 +1,29 @@
 import Glibc
 
-// File names, arguments, environments and what Slurm hands out may hold any bytes; Swift strings hold
-// valid Unicode only. A byte that is no part of valid UTF-8 becomes one scalar of a private range
-// (U+10FF80 to U+10FFFF, for bytes 80 to FF), as Python's surrogateescape does with U+DC80 to U+DCFF,
-// which Swift cannot hold. Scalars of that range in the input are treated as invalid bytes too, so the
-// way there and back is exact for every input.
+// File names, arguments, environments and texts from Slurm may contain any bytes, but Swift strings contain only
+// valid Unicode. So each byte that is not part of valid UTF-8 becomes one scalar of a private range (U+10FF80 to
+// U+10FFFF, for bytes 80 to FF). Python's surrogateescape does the same with U+DC80 to U+DCFF, which Swift strings
+// cannot contain. Scalars of the private range in the input are also treated as invalid bytes, so the conversion to
+// text and back is exact for every input.
 
 private let escapeBase: UInt32 = 0x10_FF00
 
 extension Unicode.Scalar {
-  /// The byte that this scalar stands for, if it is an escaped one.
+  /// The byte that this scalar stands for; nil if it is not an escaped byte.
   var escapedByte: UInt8? {
     value >= escapeBase + 0x80 && value <= escapeBase + 0xFF ? UInt8(value - escapeBase) : nil
   }
 
   init(escaping byte: UInt8) {
-    // 80...FF only, by the callers; every value of that range is a scalar.
+    // Callers pass only 80...FF, so the value is always a scalar.
     self = Unicode.Scalar(escapeBase + UInt32(byte)) ?? "\u{FFFD}"
   }
 }
 
 extension String {
-  /// Text from any bytes; `originalBytes` gives exactly them back.
+  /// Makes text from any bytes; `originalBytes` returns exactly these bytes.
   ///
-  /// Not generic over collections: across modules that would cost run-time look-ups at each call.
+  /// Not generic over collections, which would cost type look-ups at run time in each call from another module.
   public init(escaping bytes: UnsafeBufferPointer<UInt8>) {
     if memchr(bytes, 0xF4) == nil, let valid = String(validating: bytes, as: UTF8.self) {
       self = valid
@@ -54,14 +54,14 @@ extension String {
     self = bytes.withUnsafeBufferPointer { String(escaping: $0) }
   }
 
-  /// The characters up to the first NUL, of a fixed array of C characters.
+  /// Makes text from a fixed array of C characters, up to the first NUL.
   public init(escapingUpToNUL bytes: UnsafeRawBufferPointer) {
     let buffer = bytes.assumingMemoryBound(to: UInt8.self)
     let length = memchr(buffer, 0) ?? buffer.count
     self.init(escaping: UnsafeBufferPointer(rebasing: buffer[..<length]))
   }
 
-  /// The bytes that this text was made from: UTF-8, with escaped bytes as they were.
+  /// The bytes that this text was made from: its UTF-8, with escaped bytes restored.
   public var originalBytes: [UInt8] {
     guard utf8.contains(0xF4) else { return Array(utf8) }
     var bytes: [UInt8] = []
@@ -76,8 +76,8 @@ extension String {
     return bytes
   }
 
-  /// The length in bytes of the valid sequence that `bytes` start with; 0 if there is none, or if it
-  /// is one of the scalars that stand for escaped bytes.
+  /// The length in bytes of the valid UTF-8 sequence at the start of `bytes`. 0 if there is none or if it encodes a
+  /// scalar that stands for an escaped byte.
   private static func validSequenceLength(_ bytes: UnsafeBufferPointer<UInt8>) -> Int {
     let length: Int
     switch bytes[0] {
@@ -95,7 +95,7 @@ extension String {
   }
 }
 
-/// The index of the first such byte.
+/// The index of the first occurrence of `byte`.
 private func memchr(_ bytes: UnsafeBufferPointer<UInt8>, _ byte: UInt8) -> Int? {
   guard let start = bytes.baseAddress, let found = Glibc.memchr(start, CInt(byte), bytes.count) else {
     return nil

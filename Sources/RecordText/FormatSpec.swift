@@ -1,4 +1,4 @@
-/// Why a value cannot be formatted as asked.
+/// Why a value cannot be formatted with a given specification.
 public struct FormatError: Error, Sendable, CustomStringConvertible {
   public var description: String
 }
@@ -6,15 +6,15 @@ public struct FormatError: Error, Sendable, CustomStringConvertible {
 /// A format specification of Python 3.11:
 /// `[[fill]align][sign][z][#][0][width][grouping][.precision][type]`.
 public struct FormatSpec: Sendable, Equatable {
-  // Python counts scalars, and so does this: what Swift takes for one character can be several.
+  // Scalars, because Python counts scalars. One Swift character can consist of several.
   var fill: Unicode.Scalar = " "
   var align: Unicode.Scalar?
-  /// Nil: it was not given, and means `-`.
+  /// Nil if not given, which means `-`.
   var sign: Unicode.Scalar?
-  /// What is rounded to zero has no sign.
+  /// `z`: a negative number that is rounded to zero has no sign.
   var hidesNegativeZero = false
   var isAlternate = false
-  /// A 0 before the width: numbers are filled with zeros behind their sign.
+  /// A 0 before the width: zeros fill the space between the sign and the digits of a number.
   var padsWithZeros = false
   var width = 0
   var grouping: Unicode.Scalar?
@@ -46,7 +46,7 @@ public struct FormatSpec: Sendable, Equatable {
     }
   }
 
-  /// - Returns: whether the fill is given.
+  /// - Returns: whether the specification gives a fill character.
   private mutating func readAlignment(_ rest: inout Substring.UnicodeScalarView) -> Bool {
     if let second = rest.dropFirst().first, Self.isOne(of: "<>=^", second) {
       fill = rest.removeFirst()
@@ -124,7 +124,8 @@ public struct FormatSpec: Sendable, Equatable {
 
   public func format(_ value: Double) throws(FormatError) -> String {
     let text = try magnitudeText(value.magnitude)
-    // What stands behind the whole digits: a fraction, an exponent, a percent sign; or all of `inf`.
+    // `digits` are the whole digits. Behind them stands a fraction, an exponent or a percent sign; `inf` has no
+    // digits.
     let digits = text.prefix { ("0"..."9").contains($0) }
     var isNegative = value.sign == .minus && !value.isNaN
     if hidesNegativeZero, !text.utf8.prefix(while: { $0 | 0x20 != 0x65 }).contains(where: Self.isNotZero) {
@@ -151,7 +152,7 @@ public struct FormatSpec: Sendable, Equatable {
   }
 }
 
-/// One double with `decimals` digits after the point, as printf(3) rounds it.
+/// Formats a double with `decimals` digits after the point, rounded as printf(3) does.
 public func fixed(_ value: Double, decimals: Int) -> String {
   guard let spec = try? FormatSpec(".\(decimals)f"), let text = try? spec.format(value) else {
     return value.description

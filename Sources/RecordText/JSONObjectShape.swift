@@ -1,22 +1,22 @@
 internal import OrderedCollections
 
-/// The names of an object's members, in their order.
+/// The names of an object's members, in order.
 ///
-/// A record of many jobs has thousands of objects with the same names. Those that follow one another share one
-/// table of names: it is neither read nor hashed nor stored again.
+/// A record of many jobs contains thousands of objects with the same names. Consecutive ones share one table of
+/// names, so that the parser does not decode, hash and store the names again.
 struct JSONObjectShape {
   private let names: [[UInt8]]
-  /// With these names, and null for each.
+  /// An object with these names and null values.
   private let object: OrderedDictionary<String, JSONValue>
 
-  /// Nil for an object that none is likely to resemble.
+  /// Nil for an object that later objects are unlikely to resemble.
   init?(_ members: OrderedDictionary<String, JSONValue>) {
     guard !members.isEmpty, members.count <= 256 else { return nil }
     var names: [[UInt8]] = []
     names.reserveCapacity(members.count)
     for name in members.keys {
       let bytes = name.originalBytes
-      // What was written with an escape is compared by nobody.
+      // `end(ofName:)` compares raw bytes, so it cannot match a name that JSON writes with an escape.
       guard !bytes.contains(where: { $0 < 0x20 || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") })
       else { return nil }
       names.append(bytes)
@@ -27,7 +27,7 @@ struct JSONObjectShape {
 
   var count: Int { names.count }
 
-  /// Behind the closing quote, if the name `index` stands in quotes at `at`.
+  /// The position after the closing quote, if name `index` stands in quotes at `at`.
   func end(ofName index: Int, at: Int, in bytes: UnsafeBufferPointer<UInt8>) -> Int? {
     guard index < names.count else { return nil }
     return names[index].withUnsafeBufferPointer { name in
@@ -38,7 +38,7 @@ struct JSONObjectShape {
     }
   }
 
-  /// An object with the first of the names, as many as there are values.
+  /// An object of these values, with as many of the names, from the first on.
   func object(_ values: [JSONValue]) -> OrderedDictionary<String, JSONValue> {
     if values.count < count {
       return OrderedDictionary(uniqueKeysWithValues: zip(object.keys, values))

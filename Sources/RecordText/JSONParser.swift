@@ -1,26 +1,26 @@
 internal import OrderedCollections
 
-/// What is wrong with a text that should be JSON, and where.
+/// A syntax error in JSON, and its position.
 public struct JSONSyntaxError: Error, Sendable, CustomStringConvertible {
-  /// Bytes before the place.
+  /// Bytes before the error.
   public var offset: Int
   public var message: String
   public var description: String { "\(message) at byte \(offset)" }
 }
 
-/// Reads JSON (RFC 8259), and what Python's `json` writes beyond it: NaN, Infinity, lone surrogates.
+/// Parses JSON (RFC 8259) and the extensions that Python's `json` writes: NaN, Infinity, lone surrogates.
 public struct JSONParser {
   private static let deepest = 256
-  /// Valid for as long as the parser is used. Every place is compared with its end before it is read.
+  /// Valid while the parser is used. The parser compares every position with the end before it reads.
   private let bytes: UnsafeBufferPointer<UInt8>
   private var at = 0
   private var depth = 0
-  /// Of each depth, the names that the last object had there: see `JSONObjectShape`.
+  /// For each depth, the names of the last object at that depth: see `JSONObjectShape`.
   private var shapes: [JSONObjectShape?] = []
 
-  /// How many more values there may be.
+  /// How many more values the document may have.
   private var valuesLeft: Int
-  /// So many values take as much memory as an object or a list that is not empty.
+  /// A non-empty object or list takes as much memory as this many simple values.
   private static let valuesOfContainer = 6
 
   private init(_ bytes: UnsafeBufferPointer<UInt8>, most: Int) {
@@ -28,10 +28,10 @@ public struct JSONParser {
     valuesLeft = most
   }
 
-  /// The one value that `bytes` hold.
+  /// Parses `bytes`, which must contain exactly one value.
   ///
-  /// - Parameter most: how many values it may have within it, where others may have written it: a list of
-  ///   numbers takes more than ten times its length in memory. Objects and lists count for six.
+  /// - Parameter most: how many values the document may contain, for documents that others may have written: in
+  ///   memory, a list of numbers takes more than ten times the length of its text. Objects and lists count as six.
   public static func parse(_ bytes: [UInt8], most: Int = .max) throws(JSONSyntaxError) -> JSONValue {
     try bytes.withUnsafeBufferPointer { buffer throws(JSONSyntaxError) in
       var parser = JSONParser(buffer, most: most)
@@ -108,7 +108,7 @@ public struct JSONParser {
     if take("}") { return .object([:]) }
     while shapes.count <= depth { shapes.append(nil) }
     let known = shapes[depth]
-    // As long as the names are those of the object before, only the values are kept.
+    // While the names equal those of the previous object, only the values are collected.
     var values: [JSONValue] = []
     if let known { values.reserveCapacity(known.count) }
     var members: OrderedDictionary<String, JSONValue>?
@@ -164,7 +164,7 @@ public struct JSONParser {
     return try number(from: start, isInteger: isInteger)
   }
 
-  /// An integer of up to 18 digits, as nearly all are; nil, and nothing taken, for everything else.
+  /// Parses an integer of up to 18 digits, the usual case. Returns nil and does not advance for everything else.
   private mutating func shortInteger() -> Int64? {
     var end = at
     let isNegative = end < bytes.count && bytes[end] == UInt8(ascii: "-")
@@ -242,7 +242,7 @@ public struct JSONParser {
     let unit = try hexadecimal()
     switch unit {
     case 0xDC80...0xDCFF:
-      // Python's way to write a byte that is not UTF-8.
+      // Python's escape for a byte that is not UTF-8.
       return [UInt8(unit - 0xDC00)]
     case 0xD800...0xDBFF:
       let before = at

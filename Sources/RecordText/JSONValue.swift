@@ -1,6 +1,6 @@
 public import OrderedCollections
 
-/// A JSON document or a part of one. Objects keep the order of their members.
+/// A JSON document or part of one. Objects keep the order of their members.
 public enum JSONValue: Sendable, Hashable {
   case null
   case bool(Bool)
@@ -10,7 +10,7 @@ public enum JSONValue: Sendable, Hashable {
   case array([JSONValue])
   case object(OrderedDictionary<String, JSONValue>)
 
-  /// A member of an object; nil for other values and absent members.
+  /// A member of an object; nil if this is no object or has no such member.
   public subscript(name: String) -> JSONValue? {
     guard case .object(let members) = self else { return nil }
     return members[name]
@@ -41,7 +41,7 @@ public enum JSONValue: Sendable, Hashable {
 }
 
 extension JSONValue {
-  /// Takes a member out of a member of an object, if it is there.
+  /// Removes member `name` from the object in member `outer`, if both exist.
   public mutating func remove(_ name: String, from outer: String) {
     guard case .object(var members) = self, case .object(var inner)? = members[outer] else { return }
     inner.removeValue(forKey: name)

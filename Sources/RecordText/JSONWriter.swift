@@ -1,11 +1,11 @@
-/// Writes JSON as ASCII, as Python's `json.dumps` does: readable in any locale, and a byte that is no
-/// valid UTF-8 is written as the escape of the lone surrogate that Python reads back as that byte.
+/// Writes JSON as ASCII, as Python's `json.dumps` does, so it is readable in any locale. A byte that is not valid
+/// UTF-8 becomes the escape of a lone surrogate, which Python reads back as that byte.
 public struct JSONWriter {
   public private(set) var bytes: [UInt8] = []
   private let indent: Int?
   private var depth = 0
 
-  /// - Parameter indent: spaces a level; nil writes on one line.
+  /// - Parameter indent: spaces per level; nil writes everything on one line.
   public init(indent: Int? = nil) { self.indent = indent }
 
   public static func bytes(of value: JSONValue, indent: Int? = nil) -> [UInt8] {
@@ -32,8 +32,8 @@ public struct JSONWriter {
     }
   }
 
-  /// A double keeps a point or an exponent, so that readers get a float back. NaN and infinities are
-  /// not JSON: null.
+  /// Always writes a point or an exponent, so that readers get a float back. Writes null for NaN and infinities,
+  /// which JSON does not have.
   private mutating func write(_ value: Double) {
     append(value.isFinite ? value.description : "null")
   }

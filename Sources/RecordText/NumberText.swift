@@ -1,18 +1,18 @@
 internal import CSystemCalls
 internal import Glibc
 
-/// A number before it is grouped and filled.
+/// The parts of a number before grouping and padding.
 struct NumberText {
   var sign = ""
-  /// `0x` and the like.
+  /// The prefix of the base, such as `0x`.
   var prefix = ""
-  /// Whole digits: these are grouped, and zeros come before them.
+  /// Digits before the point. Grouping applies to these, and padding zeros go in front of them.
   var digits = ""
   var rest = ""
 }
 
 extension FormatSpec {
-  /// A number, grouped and filled as Python does it: zeros of a number that is grouped are grouped too.
+  /// Groups and pads a number as Python does: in a grouped number, padding zeros are grouped too.
   func padded(_ number: NumberText, every size: Int) -> String {
     let align = align ?? (padsWithZeros ? "=" : ">")
     var number = number
@@ -38,7 +38,8 @@ extension FormatSpec {
     }
   }
 
-  /// With zeros in front up to a length, which a group in front can exceed by one: no number begins with a separator.
+  /// Groups the digits, with zeros in front up to the length `least`. The result can be one longer, because a
+  /// number must not begin with a separator.
   private func grouped(_ digits: String, every size: Int, atLeast least: Int) -> String {
     guard let grouping else {
       return String(repeating: "0", count: max(least - digits.utf8.count, 0)) + digits
@@ -59,7 +60,7 @@ extension FormatSpec {
 
   // MARK: Doubles
 
-  /// The text of a double without its sign.
+  /// The text of a double without its sign. `magnitude` must not be negative.
   func magnitudeText(_ magnitude: Double) throws(FormatError) -> String {
     switch type {
     case "e", "E", "f", "F": return printf(magnitude, type ?? "f", precision ?? 6)
@@ -77,7 +78,8 @@ extension FormatSpec {
     }
   }
 
-  /// As `g`, but with a digit behind the point; so it goes over to exponents one digit earlier.
+  /// Formats like `g`, but with at least one digit after the point. Therefore it switches to exponents one digit
+  /// earlier.
   private func withPoint(_ magnitude: Double, _ precision: Int) -> String {
     let text = general(magnitude, "g", precision, lastDigit: precision - 1)
     if text.utf8.contains(UInt8(ascii: "e")) { return text }
@@ -85,9 +87,10 @@ extension FormatSpec {
     return text.utf8.contains(UInt8(ascii: ".")) ? text : text + ".0"
   }
 
-  /// By `e` and `f`: with `#`, glibc's `%g` loses zeros of what is rounded up to a power of ten.
+  /// Python's `g`, built from printf's `e` and `f`: with `#`, glibc's `%g` loses zeros of a number that is rounded
+  /// up to a power of ten.
   ///
-  /// - Parameter lastDigit: the first power of ten that has an exponent; nil: as many as there are digits.
+  /// - Parameter lastDigit: the smallest power of ten that is written with an exponent; nil: the precision.
   private func general(
     _ magnitude: Double, _ letter: Unicode.Scalar, _ precision: Int, lastDigit: Int? = nil
   ) -> String {
@@ -101,7 +104,7 @@ extension FormatSpec {
     return withoutZeros(scientific[..<mark]) + scientific[mark...]
   }
 
-  /// Those behind a point, and a point with nothing behind it.
+  /// Removes trailing zeros of a fraction, and then a trailing point.
   private func withoutZeros(_ digits: Substring) -> String {
     var digits = digits
     guard !isAlternate, digits.utf8.contains(UInt8(ascii: ".")) else { return String(digits) }

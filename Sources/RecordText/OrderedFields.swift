@@ -1,8 +1,8 @@
 public import OrderedCollections
 
-/// An object whose member names are data (variables of an environment, TRES, pids), kept in order.
+/// An object whose member names are data (environment variables, TRES, pids), in order.
 ///
-/// `OrderedDictionary` would encode itself as a list of names and values in turn.
+/// `OrderedDictionary` would encode itself as a list of alternating names and values.
 public struct OrderedFields<Value: Codable & Sendable>: Codable, Sendable {
   public var members: OrderedDictionary<String, Value>
 

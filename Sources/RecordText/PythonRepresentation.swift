@@ -1,5 +1,5 @@
 extension String {
-  /// As Python's `repr()`: quoted, with escapes for what does not print.
+  /// The text as Python's `repr()` shows it: quoted, with escapes for characters that do not print.
   public var pythonRepresentation: String {
     let quote: Unicode.Scalar = contains("'") && !contains("\"") ? "\"" : "'"
     var text = String.UnicodeScalarView([quote])
@@ -43,12 +43,13 @@ extension Unicode.Scalar {
 }
 
 extension Double {
-  /// As Python's `repr()`: the shortest digits that give the number back, with an exponent from 1e16 on.
+  /// The number as Python's `repr()` shows it: the fewest digits that convert back to it, with an exponent from
+  /// 1e16 on.
   var pythonRepresentation: String {
     if isNaN { return "nan" }
     if isInfinite { return self < 0 ? "-inf" : "inf" }
     let text = description
-    // Swift goes over to exponents at another size, from 2^53 on.
+    // Swift switches to exponents earlier, from 2^53 on.
     guard magnitude >= 0x1p53, magnitude < 1e16, let mark = text.firstIndex(of: "e") else { return text }
     let digits = text[..<mark].filter { $0 != "." && $0 != "-" }
     return (self < 0 ? "-" : "") + digits + String(repeating: "0", count: 16 - digits.count) + ".0"

@@ -1,4 +1,4 @@
-/// Decodes values from JSON. A member that is absent is nil, and whole doubles are integers.
+/// Decodes values from JSON. An absent member is nil, and a double without a fraction counts as an integer.
 public struct RecordDecoder {
   public init() {}
 
@@ -12,7 +12,7 @@ public struct RecordDecoder {
 }
 
 extension JSONValue {
-  /// Also of a double that is whole; nil beyond the range.
+  /// The value of an integer or of a double without a fraction; nil if it does not fit the type.
   fileprivate func whole<Integer: FixedWidthInteger>() -> Integer? {
     switch self {
     case .integer(let value): Integer(exactly: value)
@@ -28,8 +28,8 @@ private struct JSONDecoding: Decoder {
   var userInfo: [CodingUserInfoKey: Any] { [:] }
 
   func decode<Value: Decodable>(_ type: Value.Type) throws -> Value {
-    // By identity: a dynamic cast would search the program's conformances. Numbers and the like come
-    // back here through their own initializers and `ValueDecoding`.
+    // Compares the types, because a dynamic cast would search all conformances of the program. Numbers, strings and
+    // booleans come back here through their own initializers and `ValueDecoding`.
     if type == JSONValue.self, let value = json as? Value { return value }
     return try Value(from: self)
   }
@@ -85,8 +85,8 @@ private struct ObjectDecoding<Key: CodingKey>: KeyedDecodingContainerProtocol {
 
   func contains(_ key: Key) -> Bool { json[key.stringValue] != nil }
 
-  // The compiler calls these for optional members. Its own versions look each member up three times, and note
-  // a path to each, which only an error needs.
+  // The compiler calls these for optional members. The default implementations look up each member three times and
+  // build a coding path for each, which only an error needs.
   private func scalar<Value>(_ key: Key, _ read: (JSONValue) -> Value?) throws -> Value? {
     guard let value = json[key.stringValue], !value.isNull else { return nil }
     guard let result = read(value) else { throw try member(key).mismatch(Value.self) }
@@ -187,7 +187,7 @@ private struct ValueDecoding: SingleValueDecodingContainer {
 }
 
 extension JSONValue: Decodable {
-  /// Only `RecordDecoder` decodes these; it takes them as they are.
+  /// Always throws: only `RecordDecoder` decodes this type, and it does not call this initializer.
   public init(from decoder: any Decoder) throws {
     throw DecodingError.dataCorrupted(
       .init(codingPath: decoder.codingPath, debugDescription: "only RecordDecoder decodes JSON"))

@@ -1,7 +1,7 @@
 internal import OrderedCollections
 
-/// Encodes values as JSON whose members stand in the order of the declaration, with null for what is
-/// not known: a record has the same members whether they have values or not.
+/// Encodes values as JSON objects with members in declaration order. Unknown values become null, so a record always
+/// has the same members.
 public struct RecordEncoder {
   public init() {}
 
@@ -11,13 +11,13 @@ public struct RecordEncoder {
     return node.json
   }
 
-  /// One line of JSON, with a newline at its end.
+  /// One line of JSON that ends with a newline.
   public func line(_ value: some Encodable) throws -> [UInt8] {
     JSONWriter.bytes(of: try encode(value)) + [UInt8(ascii: "\n")]
   }
 }
 
-/// The value that an encoder is filling in.
+/// The value that an encoder fills in.
 private final class Node {
   enum Content {
     case empty
@@ -37,8 +37,8 @@ private final class Node {
   }
 
   func encode<Value: Encodable>(_ value: Value, path: [any CodingKey]) throws {
-    // Types of JSON itself are told apart by identity: a dynamic cast would search the program's
-    // conformances for each type that is none of them.
+    // Checks for JSON's own types by identity: a dynamic cast would search all conformances of the program for each
+    // other type.
     if let json = value as? JSONValue {
       content = .value(json)
     } else if let text = value as? String {
@@ -54,7 +54,7 @@ private final class Node {
   func set(_ value: String) { content = .value(.string(value)) }
   func set(_ value: Double) { content = .value(.number(value)) }
   func set(_ value: some BinaryInteger) {
-    // A value beyond 2^63 keeps its size; Slurm's 64-bit marks for "unset" never get this far.
+    // A value beyond 2^63 becomes a double of the same size. Slurm's 64-bit marks for "unset" are removed earlier.
     content = .value(Int64(exactly: value).map { .integer($0) } ?? .number(Double(value)))
   }
 
@@ -129,7 +129,7 @@ private struct ObjectContainer<Key: CodingKey>: KeyedEncodingContainerProtocol {
     try node.member(key.stringValue).encode(value, path: codingPath + [key])
   }
 
-  // The compiler calls these for optional members; their own versions would leave a nil member out.
+  // The compiler calls these for optional members. The default implementations would omit a nil member.
   func encodeIfPresent(_ value: Bool?, forKey key: Key) {
     if let value { encode(value, forKey: key) } else { encodeNil(forKey: key) }
   }
@@ -219,7 +219,7 @@ private struct ValueContainer: SingleValueEncodingContainer {
 }
 
 extension JSONValue: Encodable {
-  /// Only `RecordEncoder` encodes these; it takes them as they are.
+  /// Always throws: only `RecordEncoder` encodes this type, and it does not call this method.
   public func encode(to encoder: any Encoder) throws {
     throw EncodingError.invalidValue(
       self, .init(codingPath: encoder.codingPath, debugDescription: "only RecordEncoder encodes JSON"))

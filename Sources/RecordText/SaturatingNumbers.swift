@@ -1,6 +1,6 @@
 extension Int {
-  /// The whole number nearest to `value`, towards zero; the largest or smallest there is beyond them, and
-  /// 0 for NaN. A number of a record may be anything, and `Int(_:)` would end the process.
+  /// Rounds `value` toward zero. Gives the largest or smallest integer if it is out of range, and 0 for NaN.
+  /// `Int(_:)` would end the process, and a record may contain any number.
   public init(saturating value: Double) {
     if let whole = Int(exactly: value.rounded(.towardZero)) {
       self = whole

@@ -16,7 +16,7 @@ public enum TemplateValue: Sendable, Equatable {
     }
   }
 
-  /// As Python's `str()`.
+  /// The value as Python's `str()` shows it.
   var plainText: String {
     switch self {
     case .none: "None"
@@ -26,10 +26,10 @@ public enum TemplateValue: Sendable, Equatable {
     }
   }
 
-  /// Bounded, and with escapes unless they come by `conversion`.
+  /// Shortens text and escapes special characters, unless `conversion` is `r` or `a`, which escape them too.
   func forDisplay(_ conversion: Character?) -> TemplateValue {
     guard case .text(let text) = self else { return self }
-    // First of all: it may be large.
+    // Shortens first, because the text may be large.
     let shown = text.bounded()
     return .text(conversion == "r" || conversion == "a" ? shown : shown.escapedForDisplay)
   }
@@ -44,23 +44,24 @@ public enum TemplateValue: Sendable, Equatable {
   }
 }
 
-/// A template such as `{wall_clock_time:.3f} sec`, in the language of con-duct's `--summary-format`:
-/// Python's `str.format` with the conversions !S !E !X !N !P !T !D beside !r !s !a, and a conversion
-/// also behind the format specification (`{peak_pmem:.2f!N}`).
+/// A template such as `{wall_clock_time:.3f} sec`, in the language of con-duct's `--summary-format`.
+///
+/// The language is Python's `str.format` with the conversions !S !E !X !N !P !T !D in addition to !r !s !a. A
+/// conversion may also follow the format specification (`{peak_pmem:.2f!N}`).
 public struct SummaryTemplate: Sendable {
   enum Piece: Sendable, Equatable {
     case literal(String)
     case field(name: String, conversion: Character?, spec: String)
   }
 
-  /// A letter each.
+  /// The conversion letters.
   static let conversions = "SEXNPTDrsa"
 
   let pieces: [Piece]
 
   /// - Parameters:
   ///   - text: the template.
-  ///   - fields: the names that it may use.
+  ///   - fields: the names that the template may use.
   public init(_ text: String, fields: Set<String>) throws(FormatError) {
     pieces = try Self.parse(text)
     for case .field(let name, let conversion, let spec) in pieces {
@@ -80,7 +81,7 @@ public struct SummaryTemplate: Sendable {
   }
 
   static func parse(_ text: String) throws(FormatError) -> [Piece] {
-    // On bytes: the default template is read before each command, and what means something in it is ASCII.
+    // On bytes for speed: duct parses the default template before each command. All special characters are ASCII.
     let bytes = Array(text.utf8)
     let (opening, closing) = (UInt8(ascii: "{"), UInt8(ascii: "}"))
     var pieces: [Piece] = []
@@ -131,19 +132,20 @@ public struct SummaryTemplate: Sendable {
     return .field(name: name, conversion: conversion, spec: String(rest.dropFirst()))
   }
 
-  /// A conversion may follow a specification of at least two characters.
+  /// Splits off a conversion that follows a specification of at least two characters.
   private static func split(_ spec: String) -> (spec: String, conversion: String?) {
     guard let mark = spec.firstIndex(of: "!"), spec.distance(from: spec.startIndex, to: mark) > 1
     else { return (spec, nil) }
     return (String(spec[..<mark]), String(spec[spec.index(after: mark)...]))
   }
 
-  /// The text with values in place of the fields.
+  /// The template's text with the values in place of its fields.
   ///
   /// - Parameters:
-  ///   - isDisplayed: for people: values that are text are bounded, and shown as `escapedForDisplay` has them. The
-  ///     template's own text stays as it is, and so do the escapes of `!r`.
-  ///   - warn: told of each value whose format does not fit it; the value then stands plain.
+  ///   - isDisplayed: the text is for people: text values are shortened and escaped by `escapedForDisplay`. The
+  ///     template's own text and the escapes of `!r` stay unchanged.
+  ///   - warn: called for each value that does not fit its format. The text then contains the value without that
+  ///     format.
   public func render(
     _ values: [String: TemplateValue], colors: Bool, isDisplayed: Bool = false,
     warn: (String) -> Void = { _ in }
@@ -168,7 +170,7 @@ public struct SummaryTemplate: Sendable {
         }
       }
     }
-    // `joined` looks up generic types at run time, which is felt at start.
+    // `joined` looks up generic types at run time, which delays the start noticeably.
     var result = ""
     for piece in pieces { result += text(piece) }
     return result
@@ -186,7 +188,7 @@ public struct SummaryTemplate: Sendable {
   }
 }
 
-/// con-duct's conversions: green is good, red is bad or missing.
+/// con-duct's conversions. Green means good, red means bad or missing.
 struct TemplateColors {
   static let none = "-"
   let isEnabled: Bool

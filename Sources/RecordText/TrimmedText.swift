@@ -1,5 +1,5 @@
 extension String {
-  /// Without white space at both ends.
+  /// The text without white space at both ends.
   public var trimmed: String {
     var text = self[...]
     while text.first?.isWhitespace == true { text.removeFirst() }
