@@ -1,4 +1,4 @@
-/// A job as accounting has it. A requeued job has a record a run, all with the same id.
+/// A job in Slurm's accounting. A requeued job has one record per run, all with the same id.
 public struct AccountedJob: Sendable, Equatable {
   public var job: SlurmJobFields
   public var steps: [SlurmStepFields]
@@ -10,7 +10,7 @@ public struct AccountedJob: Sendable, Equatable {
 }
 
 extension JobConversion {
-  /// Accounting's jobs, each once, with what their steps tell of them and with the runs before.
+  /// Converts accounting's records: one job per id, with data from its steps and with its earlier runs.
   public func submittedJobs(_ jobs: [AccountedJob]) -> [SubmittedJob] {
     Self.runs(of: jobs).map { runs in
       var latest = runs.latest.job
@@ -26,7 +26,7 @@ extension JobConversion {
 
   private struct Runs {
     var latest: AccountedJob
-    /// The first one first.
+    /// Earlier runs, oldest first.
     var before: [AccountedJob]
   }
 
@@ -42,7 +42,7 @@ extension JobConversion {
       guard var rest = all[id]?.sorted(by: { ($0.job.submitTime ?? 0) < ($1.job.submitTime ?? 0) }),
         let latest = rest.popLast()
       else { return nil }
-      // An id can be used again: only runs that a requeue has ended are of the same job.
+      // Slurm can reuse an id, so only runs that a requeue ended belong to the same job.
       var next = latest
       var before: [AccountedJob] = []
       while let run = rest.popLast(), isRun(run.job, before: next.job) {
@@ -53,7 +53,8 @@ extension JobConversion {
     }
   }
 
-  /// Whether a requeue ended this run and began the next one: that sets the time of submission to the one of the end.
+  /// Whether a requeue ended this run and began `next`. A requeue by Slurm itself sets the new submit time to the
+  /// time of the end.
   private static func isRun(_ run: SlurmJobFields, before next: SlurmJobFields) -> Bool {
     if run.stateFlags.contains(JobStateFlag.requeue) { return true }
     let requeues: [JobState] = [.nodeFail, .preempted, .bootFail]
@@ -63,13 +64,14 @@ extension JobConversion {
     return abs(submit - end) <= longestRequeue
   }
 
-  /// Seconds from the end of a run to the new submission, which slurmctld makes once the processes have gone.
+  /// Longest time, in seconds, from the end of a run to the new submit time, which slurmctld sets when the
+  /// processes have gone.
   private static let longestRequeue = 600
 
   private func run(_ accounted: AccountedJob) -> JobRun {
     var job = accounted.job
     let isRequeued = job.stateFlags.contains(JobStateFlag.requeue)
-    // Its base state is PENDING by then; it has ended all the same.
+    // A requeued job has the base state PENDING, but this run of it has ended.
     if isRequeued { (job.state, job.stateFlags) = (.cancelled, []) }
     var record = submittedJob(job).record
     Self.addUse(accounted.steps, to: &record)
@@ -89,7 +91,8 @@ extension JobConversion {
 
   // MARK: Use of resources
 
-  /// The job's own CPU time in the database is zero: it is the sum of its steps'.
+  /// Adds the resources that the steps used. The job's own CPU time in the database is zero, so this sums up its
+  /// steps.
   private static func addUse(_ steps: [SlurmStepFields], to record: inout JobRecord) {
     guard !steps.isEmpty else { return }
     if record.hasEnded {
@@ -97,7 +100,7 @@ extension JobConversion {
       record.maxRSSBytes = steps.compactMap(\.maxRSSBytes).max()
       record.maxRSSAllTasksBytes = largestSum(steps, end: record.endTime)
     }
-    // A cancelled or timed-out job has exit code 0 here; what ended its script is with the script.
+    // Accounting has exit code 0 for a cancelled or timed-out job. The batch step has the status of the script.
     if record.state.isFailure, record.exitCode == 0, record.signal == nil,
       let status = steps.first(where: \.isBatch)?.exitStatus, status > 0
     {
@@ -105,10 +108,10 @@ extension JobConversion {
     }
   }
 
-  /// Of all moments that at which the steps that ran had the most memory together. A step without times counts alone.
+  /// The largest memory of all steps that ran at the same time, in bytes. A step without times counts alone.
   private static func largestSum(_ steps: [SlurmStepFields], end: Int?) -> Int64? {
     let measured = steps.filter { $0.totalRSSBytes != nil }
-    // The most are there at once when one of them starts.
+    // The sum is largest at a moment when one of the steps starts.
     let sums = measured.map { step -> Int64 in
       guard let moment = step.startTime else { return step.totalRSSBytes ?? 0 }
       return measured.reduce(0) { sum, other in
@@ -121,7 +124,7 @@ extension JobConversion {
     return sums.max()
   }
 
-  /// A step that ends in the second in which the next one starts has made room for it.
+  /// Whether the step runs at `moment`. A step that ends in the second in which another starts does not overlap it.
   private static func isRunning(_ step: SlurmStepFields, at moment: Int, _ end: Int?) -> Bool {
     guard let stepEnd = step.endTime ?? end else { return true }
     return stepEnd > moment || step.startTime == moment

@@ -1,26 +1,27 @@
 internal import BitCollections
 
-/// Tasks of one array, also of a very large one.
+/// Task ids of one array, which can be very large.
 typealias TaskSet = BitSet
 
-/// The tasks that one record of a pending array stands for, such as `0-19%4` or `1,3,5-9:2`.
+/// Parses the tasks that one record of a pending array stands for, such as `0-19%4` or `1,3,5-9:2`.
 public enum ArrayTasks {
-  /// More than this are left in one record: slurm.conf's MaxArraySize can be four million.
+  /// The largest number of tasks that get a record each. slurm.conf allows a MaxArraySize of four million.
   public static let most = 100_000
   private static let mostEver = 4_000_001
 
-  /// The task ids, in order; nil if the expression is cut short (`…`), malformed or too long.
+  /// The task ids in the order of the expression; nil if the expression is truncated (`…`), malformed or has more
+  /// than `most` tasks.
   public static func ids(in expression: String) -> [UInt32]? { parse(expression, most: most) }
 
-  /// How many they are; nil if the expression does not tell.
+  /// The number of tasks; nil if the expression is truncated or malformed.
   public static func count(in expression: String) -> Int? { parse(expression, most: mostEver)?.count }
 
-  /// The same without order, also of very large arrays.
+  /// The task ids as a set, also for very large arrays.
   static func set(in expression: String) -> TaskSet? {
     parse(expression, most: mostEver).map { TaskSet($0.lazy.map { Int($0) }) }
   }
 
-  /// As Slurm writes them: `2,5-9`.
+  /// Formats tasks as Slurm does: `2,5-9`.
   static func expression(of tasks: TaskSet) -> String {
     var parts: [String] = []
     var range: ClosedRange<Int>?

@@ -3,11 +3,11 @@ internal import RecordText
 internal import SystemCalls
 internal import SystemPackage
 
-/// Names by which slurmctld may know this host: it looks the address of a client up in reverse and cuts
-/// the name at the first dot, so `alloc_node` need not be the hostname.
+/// Names by which slurmctld may know this host. slurmctld looks up the name of a client's address and cuts it at
+/// the first dot, so `alloc_node` can differ from the hostname.
 public enum HostNames {
-  /// The names of this host's addresses, as many as the name service tells in time: with a name server
-  /// that is down, each takes seconds. They are looked up side by side; a thread that hangs ends with the process.
+  /// The names of this host's addresses that the name service returns within `seconds`. With a name server that is
+  /// down, each lookup takes seconds, so the lookups run in parallel. A thread that hangs ends with the process.
   public static func local(within seconds: Double) -> [String] {
     let addresses = self.addresses()
     let found = Monitor<(names: Set<String>, done: Int)>(([], 0))
@@ -28,7 +28,7 @@ public enum HostNames {
     return found.withLock { $0.names.sorted() }
   }
 
-  /// Socket addresses, as bytes.
+  /// Socket addresses as bytes.
   private static func addresses() -> [[UInt8]] {
     var first: UnsafeMutablePointer<ifaddrs>?
     guard getifaddrs(&first) == 0 else { return [] }

@@ -1,13 +1,13 @@
 internal import OrderedCollections
 internal import RecordText
 
-/// Turns what Slurm tells of jobs into records.
+/// Converts job data from Slurm into records.
 public struct JobConversion: Sendable {
-  /// Names of accounting's own numbers; the controller and Slurm's commands speak in names.
+  /// Names for the TRES numbers of accounting. slurmctld and Slurm's commands use names.
   public var tresNames = TresText.standardNames
-  /// For jobs that do not say it themselves.
+  /// For jobs without a cluster name.
   public var cluster: String?
-  /// Seconds since 1970, by the clock of the one that answered.
+  /// Seconds since 1970, by the clock of the server that answered.
   public var now: Int
 
   public init(cluster: String?, now: Int) {
@@ -66,11 +66,12 @@ public struct JobConversion: Sendable {
   private func setTimes(_ record: inout JobRecord, _ job: SlurmJobFields) {
     record.submitTime = job.submitTime
     record.eligibleTime = job.eligibleTime
-    // A waiting job's start and end are the scheduler's estimates, a running one's end is its limit.
+    // The start and end of a waiting job are estimates of the scheduler; the end of a running one is its time
+    // limit.
     let hasStarted = record.state != .pending && job.startTime != nil
     let hasEnded = !record.state.isActive
     if hasEnded { record.endTime = job.endTime }
-    // A job that was cancelled while it waited has "started" when it ended.
+    // A job that was cancelled while it waited has a start time, the time of its end.
     let neverRan = hasEnded && record.nodeList == nil && (job.startTime ?? 0) >= (job.endTime ?? 0)
     if hasStarted, !neverRan { record.startTime = job.startTime }
     record.timeLimitSeconds = job.timeLimitMinutes.map { Int($0) * 60 }
@@ -81,7 +82,8 @@ public struct JobConversion: Sendable {
     record.elapsedSeconds = job.elapsed ?? max(0, (record.endTime ?? now) - start)
   }
 
-  /// Slurm keeps the reason for which a job waited when it is cancelled: it says nothing of the end.
+  /// For a job that was cancelled while it waited, Slurm keeps the reason for the wait. It does not explain the
+  /// end, so the record has no reason.
   private func setReason(_ record: inout JobRecord, _ job: SlurmJobFields) {
     let isStale = record.state == .cancelled && record.startTime == nil
     record.stateReason = isStale || job.reason == "None" ? nil : job.reason
@@ -89,7 +91,7 @@ public struct JobConversion: Sendable {
 
   private func setExit(_ record: inout JobRecord, _ job: SlurmJobFields) {
     if record.state == .cancelled { record.cancelledBy = job.cancelledBy }
-    // What has never run has no exit code: Slurm's zero is none.
+    // A job that never ran has no exit code: Slurm's zero means nothing.
     guard !record.state.isActive, record.startTime != nil else { return }
     if let status = job.exitStatus { record.setExit(status) }
     guard let derived = job.derivedExitStatus else { return }
@@ -112,16 +114,16 @@ public struct JobConversion: Sendable {
 }
 
 extension JobRecord {
-  /// Takes in a status as wait(2) gives it.
+  /// Sets exit code and signal from a status in the format of wait(2).
   mutating func setExit(_ status: UInt32) {
     exitCode = Int(status >> 8 & 0xFF)
     signal = Self.signal(of: status)
   }
 
-  /// Slurm's mark of a job, or a step, that was out of memory, in the place of a signal.
+  /// Slurm's mark, in place of a signal, for a job or step that ran out of memory.
   static let outOfMemoryMark: UInt32 = 125
 
-  /// The signal of a status. Beyond Linux's 64 signals stand marks of Slurm's own.
+  /// The signal in a status. Numbers above Linux's 64 signals are marks of Slurm's own.
   static func signal(of status: UInt32) -> Int? {
     let signal = Int(status & 0x7F)
     return (1...64).contains(signal) ? signal : nil

@@ -1,11 +1,11 @@
 internal import RecordText
 
-/// A session that was seen among the command's processes.
+/// A session that duct saw among the command's processes.
 public struct SessionSighting: Sendable, Equatable {
   public var sid: UInt32
-  /// Seconds since 1970: from when to when a process of it belonged to the command, for sure.
+  /// When duct first saw one of its processes below the command, in seconds since 1970.
   public var firstSeen: Double
-  /// Nil while it is still there.
+  /// When duct found that it had ended, in seconds since 1970. Nil while it exists.
   public var goneBy: Double?
 
   public init(sid: UInt32, firstSeen: Double, goneBy: Double? = nil) {
@@ -15,19 +15,19 @@ public struct SessionSighting: Sendable, Equatable {
   }
 }
 
-/// Decides whether a job is the command's, by evidence; never by user, time and place alone.
+/// Decides by evidence whether a job is the command's, never by user, time and place alone.
 public struct JobDetection: Sendable {
-  /// Where a session leader is now, as far as this host's processes tell.
+  /// The position of a session leader in this host's process tree.
   public enum SessionOwner: Sendable {
-    /// Below the command.
+    /// It runs below the command.
     case command
-    /// Alive, and not below the command.
+    /// It runs, but not below the command.
     case other
-    /// No such process.
+    /// There is no such process.
     case gone
   }
 
-  /// Seconds of slack for clocks and for Slurm's whole seconds.
+  /// Seconds of tolerance for differences of clocks and for Slurm's whole seconds.
   public static let tolerance = 2.0
 
   public let uid: UInt32
@@ -35,15 +35,15 @@ public struct JobDetection: Sendable {
   public let runStart: Double
   public let tag: String?
   public let layers: Set<JobEvidence>
-  /// A session that the command shares with others: a job from it can be anyone's.
+  /// A session that the command shares with other processes, which may submit jobs from it too.
   private let sharedSession: UInt32?
   private var sessions: [UInt32: [SessionSighting]] = [:]
   private var mentions = JobMentions()
-  /// A process named sbatch was seen below the command: then a bare number may be an id.
+  /// duct saw a process named sbatch below the command, so a bare number in the output may be a job id.
   public var hasSeenSbatch = false
   private var hostNames: Set<String>
 
-  /// - Parameter sharedSession: the session of the command, where it is not the command's alone.
+  /// - Parameter sharedSession: the command's session, if other processes share it.
   public init(
     uid: UInt32, runStart: Double, tag: String?, layers: Set<JobEvidence>, hostName: String,
     sharedSession: UInt32? = nil
@@ -56,16 +56,16 @@ public struct JobDetection: Sendable {
     hostNames = ["localhost", hostName.lowercased()]
   }
 
-  /// Ids that the command printed and that may be those of its jobs: sentences before bare numbers, the
-  /// newest of each first.
+  /// Ids in the command's output that may be those of its jobs: sentences before bare numbers, newest first.
   public var hints: [JobMention] { mentions.latestFirst.filter(isBelievable) }
 
-  /// Their ids.
+  /// The ids in `hints`, in ascending order.
   public var mentionedIDs: [UInt32] { hints.map(\.jobID).sorted() }
 
-  /// Whether a job of this run's time was submitted on a host whose name may or may not be one of ours.
+  /// Whether a job was submitted since the start of this run, on a host that we cannot yet tell from ours by its
+  /// name.
   ///
-  /// - Parameter skew: seconds that the controller's clock is ahead of ours.
+  /// - Parameter skew: seconds by which the controller's clock is ahead of ours.
   public func isFromUnknownHost(_ job: SubmittedJob, skew: Double) -> Bool {
     guard job.uid == nil || job.uid == uid, let node = job.allocNode?.lowercased(),
       let submit = job.record.submitTime
@@ -73,7 +73,7 @@ public struct JobDetection: Sendable {
     return !hostNames.contains(node) && Double(submit) - skew >= runStart - Self.tolerance
   }
 
-  /// Takes in names by which slurmctld may know this host.
+  /// Adds names by which slurmctld may know this host.
   public mutating func add(_ names: [String]) { hostNames.formUnion(names.map { $0.lowercased() }) }
 
   public mutating func note(_ sighting: SessionSighting) {
@@ -90,12 +90,12 @@ public struct JobDetection: Sendable {
     mentions.note(mention, at: time)
   }
 
-  /// The layers by which the job is the command's; empty if it is not.
+  /// The layers that show that the job is the command's; empty if it is not.
   ///
   /// - Parameters:
-  ///   - skew: seconds that the controller's clock is ahead of ours.
-  ///   - owner: looks for a session leader that was not seen in a sample; gets the session and the time of
-  ///     the submission by our clock.
+  ///   - skew: seconds by which the controller's clock is ahead of ours.
+  ///   - owner: looks for a session leader that is in no sample. Receives the session and the submit time by our
+  ///     clock.
   public func evidence(
     for job: SubmittedJob, skew: Double, owner: (UInt32, Double) -> SessionOwner
   ) -> Set<JobEvidence> {
@@ -115,7 +115,7 @@ public struct JobDetection: Sendable {
     return found
   }
 
-  /// Why a job that the command named is not taken for one that it submitted.
+  /// Why a job whose id the command printed does not count as submitted by the command.
   public func doubt(
     about job: SubmittedJob, skew: Double, owner: (UInt32, Double) -> SessionOwner
   ) -> String? {
@@ -144,7 +144,7 @@ public struct JobDetection: Sendable {
   private func origin(
     of job: SubmittedJob, submit: Double, owner: (UInt32, Double) -> SessionOwner
   ) -> Origin {
-    // 0: the leader of the session is outside of the submitter's pid namespace, and could be anyone's.
+    // 0: the session leader is outside the submitter's pid namespace, so the session may belong to anyone.
     guard let sid = job.allocSID, sid != 0 else { return .unknown }
     if let node = job.allocNode?.lowercased(), !hostNames.contains(node) { return .otherHost }
     if sid == sharedSession { return .unknown }
@@ -173,14 +173,15 @@ public struct JobDetection: Sendable {
     believableMentions(of: job).contains { submit <= $0.time + Self.tolerance }
   }
 
-  /// Whether something speaks for a submission by another than the command.
+  /// Whether anything indicates that something other than the command submitted the job.
   private func isElsewhere(_ job: SubmittedJob, _ origin: Origin) -> Bool {
     if JobTag.runID(of: job.wckey) != nil { return true }
     switch origin {
     case .other: return true
     case .command: return false
-    // What the command starts here inherits the tag. An environment made anew has lost it, and the session may have
-    // gone since: then what sbatch said of the job stands. In a session that others share they can have submitted it.
+    // Jobs submitted below the command inherit the tag, unless a process made a new environment and lost it. The
+    // session may have ended since then, so a sentence printed by sbatch still counts. In a shared session, other
+    // processes may have submitted the job.
     case .unknown:
       let mayHaveLostTag = isNamedBySbatch(job) && job.allocSID != sharedSession
       return tag != nil && (job.wckey ?? "").isEmpty && job.allocSID != nil && !mayHaveLostTag
@@ -188,34 +189,34 @@ public struct JobDetection: Sendable {
     }
   }
 
-  /// The command printed its id in the words of sbatch, srun or salloc. A bare number says less: it is also what squeue
-  /// prints, and what a job without the tag is then is another's.
+  /// Whether the command printed the job's id in a sentence of sbatch, srun or salloc. A bare number is weaker
+  /// evidence: squeue prints those too, so a job without the tag is then not the command's.
   private func isNamedBySbatch(_ job: SubmittedJob) -> Bool {
     believableMentions(of: job).contains { $0.mention.form == .sentence }
   }
 
-  // MARK: What is to be asked for
+  // MARK: What to ask Slurm for
 
-  /// The jobs that can be this command's.
+  /// Describes the jobs that can be this command's.
   ///
   /// - Parameters:
-  ///   - known: ids of those that are.
-  ///   - skew: seconds that the controller's clock is ahead of ours.
-  ///   - otherSessions: those that were found not to be the command's.
+  ///   - known: ids of the jobs that are.
+  ///   - skew: seconds by which the controller's clock is ahead of ours.
+  ///   - otherSessions: sessions that are not the command's.
   public func scope(known: Set<UInt32>, skew: Double, otherSessions: Set<UInt32>) -> JobScope {
     var scope = JobScope()
     if let tag { scope.tags = [tag] }
     scope.ids = known.union(mentionedIDs)
-    // The clock of the controller is not known before its first answer.
+    // Before the controller's first answer, the difference of its clock is not known.
     scope.since = Int(saturating: (runStart + skew - Self.tolerance).rounded(.down) - Self.longestSkew)
     scope.otherSessions = otherSessions.subtracting(sessions.keys)
     return scope
   }
 
-  /// Seconds that the clocks of two hosts may differ without a job being missed.
+  /// Seconds by which the clocks of two hosts may differ without duct missing a job.
   private static let longestSkew = 300.0
 
-  /// Whether the session of a job is known not to be the command's, so that no job of it is.
+  /// Whether the job's session is known not to be the command's, so that none of its jobs is.
   public func isOfOtherSession(_ job: SubmittedJob, skew: Double, owner: (UInt32, Double) -> SessionOwner)
     -> Bool
   {

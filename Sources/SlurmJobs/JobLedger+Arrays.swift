@@ -1,6 +1,8 @@
-/// The waiting tasks of job arrays. Slurm has one record for all of them, `3_[1-5,9%2]`; a task gets a record of its
-/// own when it starts. A task that is cancelled while it waits leaves no record: slurmctld takes it out of the array's
-/// expression, and accounting is not told of it.
+/// The waiting tasks of job arrays.
+///
+/// Slurm has one record for all of them, `3_[1-5,9%2]`. A task gets its own record when it starts. A task that is
+/// cancelled while it waits leaves no record: slurmctld removes it from the array's expression and does not report
+/// it to accounting.
 extension JobLedger {
   struct ArrayKey: Hashable {
     var cluster: String?
@@ -11,7 +13,8 @@ extension JobLedger {
     Set(entries.compactMap { $0.value.arrayJobID == nil ? nil : $0.key.array })
   }
 
-  /// squeue shows the record for waiting tasks that were cancelled together as a job that is no array.
+  /// Restores the array id of records that lack it: squeue shows waiting tasks that were cancelled together as a
+  /// job that is no array.
   func markingArrays(_ answer: SlurmAnswer, _ arrays: Set<ArrayKey>) -> SlurmAnswer {
     if arrays.isEmpty { return answer }
     var answer = answer
@@ -24,7 +27,8 @@ extension JobLedger {
     return answer
   }
 
-  /// Accounting has one record for the waiting tasks of an array; the controller has told them apart.
+  /// Whether this is accounting's single record for the waiting tasks of an array that the ledger has as separate
+  /// tasks.
   func isDivided(_ record: JobRecord) -> Bool {
     guard let array = record.arrayJobID, record.arrayTaskID == nil, record.arrayTasks == nil,
       entries[Key(cluster: record.cluster, id: array)] == nil
@@ -32,7 +36,8 @@ extension JobLedger {
     return entries.keys.contains { $0.id == array && $0.task != nil && $0.cluster == record.cluster }
   }
 
-  /// An array's record for its waiting tasks, where they could not be told apart, goes when they have started.
+  /// Removes an array's record for its waiting tasks when slurmctld does not list it and its tasks have records of
+  /// their own.
   mutating func removeSplitRecords() {
     let gone = entries.filter { key, record in
       record.arrayJobID != nil && key.task == nil && !record.hasEnded && !isListed(key)
@@ -43,13 +48,13 @@ extension JobLedger {
     }
   }
 
-  /// Finds the waiting tasks that an answer does not have any more, though it tells of their array, and takes them for
-  /// cancelled once it is sure that they have not run in between.
+  /// Finds waiting tasks that are missing from an answer that contains their array. Marks them as cancelled once it
+  /// is certain that they have not run in between.
   ///
-  /// - Returns: whether any was.
+  /// - Returns: whether any record changed.
   mutating func settleWaitingTasks(_ answer: SlurmAnswer, _ source: JobSource, at time: Double) -> Bool {
     let arrays = knownArrays
-    // Without an expression (by sacct) a record may stand for any of the tasks.
+    // A record without an expression (from sacct) may stand for any of the tasks.
     let ofArrays = Dictionary(grouping: answer.jobs.map(\.record).filter { $0.arrayJobID != nil }) { record in
       ArrayKey(cluster: record.cluster, id: record.arrayJobID ?? 0)
     }
@@ -59,7 +64,7 @@ extension JobLedger {
     var hasChanged = false
     for (key, record) in entries where record.isWaitingTask && !keys.contains(key) {
       guard let records = told[key.array] else { continue }
-      // Once the record for all waiting tasks is over, those that have no record of their own ended with it.
+      // When the record for all waiting tasks has ended, the tasks without their own record ended with it.
       let over = records.first { $0.arrayTaskID == nil && $0.arrayTasks == nil && !$0.state.isActive }
       switch source {
       case .slurmctld where over == nil:
@@ -79,32 +84,32 @@ extension JobLedger {
     return settleLargeArrays(told, source, at: time) || hasChanged
   }
 
-  /// It was seen waiting so lately that slurmctld would still have it, had it run and ended since.
+  /// Whether slurmctld saw the task waiting so recently that it would still list it if it had run and ended since.
   private func couldNotHaveRun(_ record: JobRecord, by time: Double) -> Bool {
     guard let seen = record.lastSeen, record.source == .slurmctld else { return false }
     return couldNotHaveRun(seen: seen, by: time)
   }
 
   private func couldNotHaveRun(seen: Double, by time: Double) -> Bool {
-    // slurmctld's own clock counts in whole seconds.
+    // slurmctld counts whole seconds.
     minJobAge.map { time - seen < Double($0 - 2) } ?? false
   }
 
-  /// - Parameter whole: the record for all waiting tasks, where these have ended together.
+  /// - Parameter whole: the record for all waiting tasks, if they ended together.
   private mutating func cancel(_ key: Key, by source: JobSource, at time: Double, like whole: JobRecord?) {
     vanished.remove(key)
     entries[key]?.state = whole?.state ?? .cancelled
     entries[key]?.setCancelled(by: source, at: time, like: whole)
   }
 
-  // MARK: Arrays that are too large for a record a task
+  // MARK: Arrays that are too large for one record per task
 
   /// An array that stays one record.
   struct LargeArray: Sendable {
-    /// The tasks that waited when slurmctld answered last, and when that was, in seconds since 1970.
+    /// The tasks that waited at slurmctld's last answer, and its time in seconds since 1970.
     var waiting: TaskSet
     var seen: Double
-    /// Tasks that do not wait any more and may have run: accounting is asked for them.
+    /// Tasks that are not waiting any longer and may have run: duct asks accounting for them.
     var vanished: TaskSet = []
   }
 
@@ -120,7 +125,7 @@ extension JobLedger {
       var cancelled: TaskSet = []
       switch source {
       case .slurmctld:
-        // What is told of here has not vanished.
+        // A task in this answer has not vanished.
         let there = records.reduce(into: own) { $0.formUnion($1.tasks) }
         large?.vanished.subtract(there)
         let gone = large?.waiting.subtracting(there) ?? []
@@ -158,17 +163,17 @@ extension JobLedger {
 
 extension JobLedger.Key {
   var array: JobLedger.ArrayKey { JobLedger.ArrayKey(cluster: cluster, id: id) }
-  /// Of a task, or of tasks, whose array may stand here as one record.
+  /// Whether it is a task or a group of tasks, whose array may be in the ledger as one record.
   var isOfArray: Bool { task != nil || isCancelledPart }
 }
 
 extension JobRecord {
-  /// Those that it is, or stands for.
+  /// The task ids that the record stands for.
   fileprivate var tasks: TaskSet {
     arrayTasks.flatMap(ArrayTasks.set) ?? arrayTaskID.map { [Int($0)] } ?? []
   }
 
-  /// A task of an array that has not been given an id of its own yet, as far as is known.
+  /// Whether it is an array task that has no job id of its own and has not ended, as far as is known.
   fileprivate var isWaitingTask: Bool {
     jobID == nil && arrayJobID != nil && arrayTaskID != nil && !hasEnded
   }

@@ -1,9 +1,9 @@
 public import OrderedCollections
 
-/// The jobs of a run, each once, with the latest that is known of it.
+/// The jobs of a run, each once, with the latest known state.
 ///
-/// A job id can be used again, and a requeue keeps the id and sets the submit time anew: the same job
-/// is one with the same cluster and id and either the same submit time or more restarts.
+/// Slurm can reuse a job id, and a requeue keeps the id but sets a new submit time. Two records are the same job if
+/// they have the same cluster and id and either the same submit time or a larger number of restarts.
 public struct JobLedger: Sendable {
   struct Key: Hashable, Sendable {
     var cluster: String?
@@ -14,36 +14,37 @@ public struct JobLedger: Sendable {
   }
 
   var entries: OrderedDictionary<Key, JobRecord> = [:]
-  /// Jobs that the command named but did not submit, by id, with the reason for thinking so.
+  /// Jobs whose id the command printed but that it did not submit, by id, with the reason.
   public private(set) var doubts: OrderedDictionary<UInt32, String> = [:]
   private static let mostDoubts = 100
-  /// Submit times of jobs that slurmctld has spoken against, by id. slurmdbd does not know sessions, so
-  /// that nothing would speak against them there.
+  /// Submit times, by id, of jobs that slurmctld showed not to be the command's. slurmdbd does not know sessions,
+  /// so its answer alone would not show it.
   private var refuted: [UInt32: Int] = [:]
-  /// Since when, and how often, slurmctld has answered without a job that slurmdbd did not tell of either.
+  /// For jobs that neither slurmctld nor slurmdbd reports: since when, and in how many answers of slurmctld.
   private var absences: [Key: (since: Double, times: Int)] = [:]
   private var lastAbsence: Double?
   private static let mostAbsences = 3
   /// Seconds.
   private static let longestAbsence = 10.0
-  /// What slurmctld listed in its last answer: of these it has the word. Empty while it does not answer.
+  /// The jobs in slurmctld's last answer: for these it has precedence. Empty while it does not answer.
   private var listed: Set<Key> = []
-  /// Of arrays whose waiting tasks have left slurmctld's records: accounting is asked before they count as cancelled.
+  /// Waiting tasks that slurmctld's records do not contain any longer. duct asks accounting before it counts them
+  /// as cancelled.
   var vanished: Set<Key> = []
   var largeArrays: [Key: LargeArray] = [:]
-  /// Seconds that slurmctld keeps a job that has ended; nil while it is not known.
+  /// Seconds that slurmctld keeps a job that has ended; nil while not known.
   public var minJobAge: Int?
 
   public init() {}
 
-  /// Jobs that are known already, of records read back.
+  /// Starts with the jobs of records that were read back.
   public init(_ records: [JobRecord]) {
     for record in records {
       if let key = Self.key(of: record) { entries[key] = record }
     }
   }
 
-  /// In the order of their ids.
+  /// Sorted by cluster, id and task.
   public var jobs: [JobRecord] {
     entries.values.sorted { left, right in
       let a = (left.cluster ?? "", left.arrayJobID ?? left.jobID ?? 0, left.arrayTaskID ?? 0)
@@ -54,12 +55,12 @@ public struct JobLedger: Sendable {
 
   public var isEmpty: Bool { entries.isEmpty }
 
-  /// The ids of the jobs, and those of their arrays and heterogeneous jobs.
+  /// The ids of the jobs, of their arrays and of their heterogeneous jobs.
   public var ids: Set<UInt32> {
     Set(entries.values.flatMap { [$0.jobID, $0.arrayJobID, $0.hetJobID].compactMap { $0 } })
   }
 
-  /// The job has left slurmctld, and slurmdbd cannot tell what became of it: this will not change by waiting.
+  /// Whether slurmctld has dropped the job and slurmdbd does not know how it ended. Waiting does not change this.
   public func isLost(_ record: JobRecord) -> Bool {
     guard !record.hasEnded, let key = Self.key(of: record), let absence = absences[key],
       let last = lastAbsence
@@ -67,21 +68,23 @@ public struct JobLedger: Sendable {
     return absence.times >= Self.mostAbsences && last - absence.since >= Self.longestAbsence
   }
 
-  /// Some job has ended lately, and accounting has not told all of it: it hears of jobs some seconds after slurmctld.
+  /// Whether accounting data is missing for a job that ended recently. Accounting learns of jobs some seconds after
+  /// slurmctld.
   ///
-  /// - Parameter time: since when, in seconds since 1970.
+  /// - Parameter time: only jobs that ended since then, in seconds since 1970.
   public func lacksAccounting(ofJobsEndedSince time: Double) -> Bool {
     entries.values.contains { $0.lacksAccounting && Double($0.endTime ?? 0) >= time }
   }
 
-  /// Some job has not ended as far as is known.
+  /// Whether a job has not ended, as far as is known.
   public var hasActiveJobs: Bool { entries.values.contains { !$0.hasEnded } }
 
-  /// Takes in an answer. True if anything that info.json shows has changed, times of looking aside.
+  /// Merges an answer of Slurm. Returns true if anything that info.json shows has changed, except the times of the
+  /// answers.
   ///
   /// - Parameters:
-  ///   - evidence: of a job that is not known yet.
-  ///   - time: of the answer, in seconds since 1970.
+  ///   - evidence: evidence for a job that is not yet in the ledger.
+  ///   - time: time of the answer, in seconds since 1970.
   @discardableResult
   public mutating func apply(
     _ answer: SlurmAnswer, from source: JobSource, at time: Double,
@@ -103,7 +106,7 @@ public struct JobLedger: Sendable {
         note(doubt, about: job, key, found, source)
         continue
       }
-      // Whose it is is decided before it is unfolded: others' arrays can be very large.
+      // Decides before it makes a record per task: arrays of others can be very large.
       if found.isEmpty, !arrays.contains(key.array) {
         note(doubt, about: job, key, found, source)
         continue
@@ -118,14 +121,15 @@ public struct JobLedger: Sendable {
     return hasChanged
   }
 
-  /// slurmctld has not answered: it does not have the word any more.
+  /// Notes that slurmctld has not answered, so it has no precedence for any job.
   public mutating func noteSilence() { listed = [] }
 
   func isListed(_ key: Key) -> Bool { listed.contains(key) }
 
-  /// Ids of jobs that slurmctld did not list, though they had not ended when last seen: for slurmdbd.
+  /// Ids of jobs that slurmctld did not list although they had not ended when last seen. slurmdbd is asked for
+  /// these.
   ///
-  /// - Parameter withUsage: also jobs that have ended and of which accounting knows more.
+  /// - Parameter withUsage: also jobs that have ended and for which accounting may have more data.
   public func idsToLookUp(
     notIn answer: SlurmAnswer?, cluster: String?, withUsage: Bool
   ) -> [UInt32] {
@@ -145,7 +149,8 @@ public struct JobLedger: Sendable {
     return ids.sorted()
   }
 
-  /// Nobody could be asked: what was not final may have changed since.
+  /// Marks jobs as stale that had not ended and have not been seen since `time`, because neither server could be
+  /// asked.
   @discardableResult
   public mutating func markStale(notSeenSince time: Double) -> Bool {
     var hasChanged = false
@@ -156,13 +161,13 @@ public struct JobLedger: Sendable {
     return hasChanged
   }
 
-  /// Notes which jobs slurmctld has answered without, when slurmdbd has not told of them either.
+  /// Counts absences of jobs that are missing in slurmctld's answer and that slurmdbd has not reported either.
   ///
   /// - Parameters:
   ///   - answer: all jobs of the user that slurmctld knows.
-  ///   - cluster: slurmctld's own; nil if it is not known.
-  ///   - start: when the questions began: what was seen since is not absent.
-  ///   - time: now. Both in seconds since 1970.
+  ///   - cluster: slurmctld's own; nil if not known.
+  ///   - start: when the queries began, in seconds since 1970: a job seen since then is not absent.
+  ///   - time: the present time, in seconds since 1970.
   public mutating func noteAbsences(
     from answer: SlurmAnswer, cluster: String?, askedAt start: Double, at time: Double
   ) {
@@ -192,7 +197,7 @@ public struct JobLedger: Sendable {
   ) -> Bool {
     if source == .slurmctld { listed.insert(key) }
     if let known = entries[key] {
-      // Of an earlier run of a requeued job, or of another job that had the id before.
+      // An earlier run of a requeued job, or another job that had the id before.
       if Self.isOlder(new, than: known) {
         entries[key]?.addRuns(of: new)
         return entries[key]?.runs != known.runs
@@ -242,7 +247,7 @@ public struct JobLedger: Sendable {
     return submit == record.submitTime
   }
 
-  /// Some job, task or component of that id is the command's.
+  /// Whether a job, task or component with that id is the command's.
   private func isClaimed(_ record: JobRecord) -> Bool {
     guard let id = record.jobID ?? record.arrayJobID else { return false }
     return entries.values.contains { [$0.jobID, $0.arrayJobID, $0.hetJobID].contains(id) }
@@ -266,7 +271,7 @@ public struct JobLedger: Sendable {
     return record.jobID.map { Key(cluster: record.cluster, id: $0, task: nil) }
   }
 
-  /// Of the jobs of an answer; of arrays that are not known here the tasks are not counted out.
+  /// The keys of the jobs in an answer. For arrays in the ledger, also the keys of their tasks.
   func keys(of answer: SlurmAnswer) -> Set<Key> {
     let arrays = knownArrays
     var keys: Set<Key> = []
@@ -289,7 +294,7 @@ public struct JobLedger: Sendable {
   private static func isSameJob(_ known: JobRecord, _ new: JobRecord) -> Bool {
     guard let knownSubmit = known.submitTime, let newSubmit = new.submitTime else { return true }
     if knownSubmit == newSubmit { return true }
-    // slurmdbd does not count restarts: a job that has not ended and goes on later was requeued.
+    // slurmdbd does not count restarts: an active job with a later submit time was requeued.
     return newSubmit > knownSubmit
       && ((new.restarts ?? 0) > (known.restarts ?? 0) || (new.restarts == nil && !known.hasEnded))
   }
@@ -303,7 +308,7 @@ public struct JobLedger: Sendable {
     var right = right
     left.lastSeen = nil
     right.lastSeen = nil
-    // A running job's elapsed time grows with each look.
+    // A running job's elapsed time grows with each answer.
     if left.state == .running, right.state == .running {
       left.elapsedSeconds = nil
       right.elapsedSeconds = nil

@@ -1,21 +1,21 @@
-/// The job ids that the command printed, as many as are worth keeping.
+/// The job ids that the command printed, up to a limit.
 ///
-/// Bare numbers are limited by themselves: a command that prints thousands of them must not keep the
-/// sentences out in which it names its jobs.
+/// Bare numbers have their own limit: a command that prints thousands of them must not displace the sentences that
+/// name its jobs.
 struct JobMentions: Sendable {
-  /// Of each form. When there are twice as many, the older half goes.
+  /// Limits for each form. When there are twice as many, the older half is dropped.
   static let mostNumbers = 10_000
   static let mostSentences = 50_000
   private static let mostClusters = 100
 
   struct Noted: Sendable {
     var mention: JobMention
-    /// When it was printed first (a sentence) or last (a number), in seconds since 1970.
+    /// When the id was first printed (a sentence) or last printed (a number), in seconds since 1970.
     var time: Double
     fileprivate var order: Int
   }
 
-  /// Clusters by their names in small letters, as slurmdbd keeps them.
+  /// With the cluster's name in lower case, as slurmdbd has it.
   private struct Key: Hashable {
     var id: UInt32
     var cluster: String?
@@ -23,7 +23,7 @@ struct JobMentions: Sendable {
 
   private var sentences: [Key: Noted] = [:]
   private var numbers: [Key: Noted] = [:]
-  /// Clusters that were named, some of them should there be very many.
+  /// Cluster names in mentions; only the first `mostClusters`.
   private var clusters: Set<String> = []
   private var count = 0
 
@@ -34,7 +34,7 @@ struct JobMentions: Sendable {
     }
   }
 
-  /// What was said of an id. A mention without a cluster may mean any, and a job without one may be of any.
+  /// The mentions of an id. A mention without a cluster may mean any cluster; a job without one may be on any.
   subscript(id: UInt32, cluster: String?) -> [Noted] {
     let named: [String?] = cluster.map { [$0.lowercased()] } ?? clusters.map { $0 }
     return ([nil] + named).compactMap { cluster in

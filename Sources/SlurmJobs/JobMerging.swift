@@ -1,13 +1,13 @@
-/// Which word counts where slurmctld and slurmdbd tell different things of one job. The rules stand in docs/records.md,
-/// "When the two differ".
+/// Merges what slurmctld and slurmdbd report of one job. docs/records.md has the rules, under "When the two
+/// differ".
 struct JobMerging {
   let known: JobRecord
   let new: JobRecord
-  /// Who told `new`.
+  /// The server that reported `new`.
   let source: JobSource
-  /// `new` is a later run of a job that was requeued.
+  /// `new` is a later run of a requeued job.
   let isRequeued: Bool
-  /// slurmctld listed the job when it answered last.
+  /// slurmctld's last answer lists the job.
   let controllerHasIt: Bool
 
   init(known: JobRecord, new: JobRecord, from source: JobSource, isRequeued: Bool, controllerHasIt: Bool) {
@@ -18,22 +18,22 @@ struct JobMerging {
     self.controllerHasIt = controllerHasIt
   }
 
-  /// Without what the ledger itself notes: evidence and time.
+  /// The merged record, without what the ledger itself adds: evidence and time.
   var merged: JobRecord {
-    // slurmctld speaks for a job as long as it has it, and its last word on how a job ended is more exact than
-    // slurmdbd's: there a cancelled or timed-out job has exit code 0.
+    // slurmctld has precedence while it lists the job. Its last report on how a job ended is more exact than
+    // slurmdbd's, which has exit code 0 for a cancelled or timed-out job.
     let keepsState =
       source == .slurmdbd && known.source == .slurmctld && !isRequeued && (known.hasEnded || controllerHasIt)
     var merged = keepsState ? known : new
     let other = keepsState ? new : known
     if !isRequeued { merged.fillRun(from: other, statesAgree: known.state == new.state) }
     merged.fillDescription(from: other)
-    // slurmdbd writes a double quote as a backtick.
+    // slurmdbd replaces a double quote with a backtick.
     if source == .slurmdbd, known.name?.replacing("\"", with: "`") == new.name { merged.name = known.name }
-    // What a job waits for is slurmctld's to say, and over when it starts.
+    // Only slurmctld reports dependencies, and they are over when the job starts.
     merged.dependency =
       merged.startTime != nil ? nil : source == .slurmctld ? new.dependency : known.dependency
-    // slurmdbd counts the runs that it has been told of, which can be late.
+    // slurmdbd counts only the runs that were reported to it, which can be late.
     merged.restarts = [known.restarts, new.restarts].compactMap { $0 }.max()
     merged.addRuns(of: known)
     merged.addRuns(of: new)
@@ -43,25 +43,26 @@ struct JobMerging {
 }
 
 extension JobRecord {
-  /// Ended, and accounting may know more of it: its use, what it had asked for, who cancelled it, its earlier runs.
+  /// The job has ended and accounting may have more data: its resource use, its request, who cancelled it, or its
+  /// earlier runs.
   var isIncomplete: Bool {
     guard hasEnded, jobID != nil else { return false }
     return lacksAccounting || cancelledBy == nil && state == .cancelled || runs == nil && restarts ?? 0 > 0
   }
 
-  /// Ended, and accounting has not told all that it tells of every job. slurmdbd can be told of the end before the start:
-  /// until then it has the job without what was asked for and how.
+  /// The job has ended and accounting lacks data that it has for every job. The end of a job can reach slurmdbd
+  /// before its start: until then its record lacks the requested resources and the submit line.
   var lacksAccounting: Bool {
     guard hasEnded, jobID != nil else { return false }
     return cpuSeconds == nil && startTime != nil || submitLine == nil || tresRequested == nil
   }
 
-  /// Takes over the earlier runs of a record that has more of them.
+  /// Takes over the earlier runs of `other` if it has more of them.
   mutating func addRuns(of other: JobRecord) {
     if (other.runs?.count ?? 0) > (runs?.count ?? 0) { runs = other.runs }
   }
 
-  /// Takes over what belongs to one run of the job and is not known here.
+  /// Takes over values that belong to one run of the job and are unknown here.
   fileprivate mutating func fillRun(from other: JobRecord, statesAgree: Bool) {
     eligibleTime = eligibleTime ?? other.eligibleTime
     startTime = startTime ?? other.startTime
@@ -69,7 +70,7 @@ extension JobRecord {
     maxRSSAllTasksBytes = maxRSSAllTasksBytes ?? other.maxRSSAllTasksBytes
     cpuSeconds = cpuSeconds ?? other.cpuSeconds
     nodeList = nodeList ?? other.nodeList
-    // The node, or the number of restarts, can be in them.
+    // These can contain the node's name or the number of restarts.
     stdoutPath = stdoutPath ?? other.stdoutPath
     stderrPath = stderrPath ?? other.stderrPath
     tresAllocated = tresAllocated ?? other.tresAllocated
@@ -80,13 +81,13 @@ extension JobRecord {
     signal = signal ?? other.signal
     cancelledBy = cancelledBy ?? other.cancelledBy
     stateReason = stateReason ?? other.stateReason
-    // Steps that the step manager of a job runs are told to slurmdbd alone.
+    // Only slurmdbd knows the steps that a job's own step manager runs.
     derivedExitCode = [derivedExitCode, other.derivedExitCode].compactMap { $0 }.max()
     derivedSignal = derivedSignal ?? other.derivedSignal
     derivedState = derivedState ?? other.derivedState
   }
 
-  /// Takes over what describes the job, whichever of its runs.
+  /// Takes over values that describe the job and do not depend on the run.
   fileprivate mutating func fillDescription(from other: JobRecord) {
     jobID = jobID ?? other.jobID
     arrayTasks = arrayTasks ?? other.arrayTasks

@@ -1,18 +1,18 @@
 public import RecordText
 
-/// What is known of one Slurm job, array task or heterogeneous component.
+/// The known data of one Slurm job, array task or heterogeneous component.
 ///
-/// Values that Slurm did not tell are nil. Times are seconds since 1970, never estimates. The members
-/// and their names in JSON are explained in docs/records.md.
+/// Values that Slurm did not report are nil. Times are seconds since 1970, never estimates. docs/records.md
+/// explains the members and their names in JSON.
 public struct JobRecord: Codable, Sendable, Equatable {
-  /// The cluster, as slurmdbd and `sbatch -M` name it.
+  /// The cluster's name as in slurmdbd and `sbatch -M`.
   public var cluster: String?
-  /// Nil for an array task that has not been given an id of its own yet.
+  /// Nil for an array task that does not have its own id yet.
   public var jobID: UInt32?
   public var arrayJobID: UInt32?
   public var arrayTaskID: UInt32?
-  /// The tasks that this record stands for, such as `0-199999%4`: waiting ones of an array that is too large for a
-  /// record each. Nil for any other job.
+  /// The tasks that this record stands for, such as `0-199999%4`: waiting tasks of an array that is too large for
+  /// one record per task. Nil for any other job.
   public var arrayTasks: String?
   public var hetJobID: UInt32?
   public var hetJobOffset: UInt32?
@@ -23,32 +23,32 @@ public struct JobRecord: Codable, Sendable, Equatable {
   public var qos: String?
 
   public var state: JobState
-  /// Slurm's flags above the base state: COMPLETING, CONFIGURING and so on.
+  /// Slurm's flags in addition to the base state: COMPLETING, CONFIGURING and so on.
   public var stateFlags: [String] = []
-  /// Why the job waits or ended, as squeue words it; nil for `None`.
+  /// Why the job waits or why it ended, in squeue's words; nil for `None`.
   public var stateReason: String?
-  /// What the job's script exited with; nil while it has not ended.
+  /// The exit code of the job's script; nil while it has not ended.
   public var exitCode: Int?
-  /// The signal that ended it.
+  /// The signal that ended the script.
   public var signal: Int?
-  /// The highest exit code of the job's steps, and the signal that ended the step of it.
+  /// The highest exit code of the job's steps, and the signal that ended that step.
   public var derivedExitCode: Int?
   public var derivedSignal: Int?
-  /// `OUT_OF_MEMORY` where that step was ended for its memory, by cgroups; nil for any other end of it.
+  /// `OUT_OF_MEMORY` if cgroups killed a process of that step for its memory; otherwise nil.
   public var derivedState: JobState?
-  /// The id of the user that cancelled it, from accounting.
+  /// The uid of the user who cancelled it, from accounting.
   public var cancelledBy: UInt32?
-  /// How often it was requeued.
+  /// How many times it was requeued.
   public var restarts: Int?
 
-  /// A requeue sets it anew.
+  /// A requeue sets a new one.
   public var submitTime: Int?
   public var eligibleTime: Int?
   public var startTime: Int?
   public var endTime: Int?
-  /// Wall-clock seconds that it ran, time suspended left out.
+  /// Wall-clock seconds that it ran, without time suspended.
   public var elapsedSeconds: Int?
-  /// Nil where there is no limit, or it is not known.
+  /// Nil if there is no limit or it is not known.
   public var timeLimitSeconds: Int?
 
   public var nodeCount: Int?
@@ -57,14 +57,14 @@ public struct JobRecord: Codable, Sendable, Equatable {
   /// By TRES name (`cpu`, `mem`, `node`, `gres/gpu`); memory in bytes.
   public var tresRequested: OrderedFields<Int64>?
   public var tresAllocated: OrderedFields<Int64>?
-  /// Of the whole job.
+  /// For the whole job, in bytes.
   public var memoryRequestedBytes: Int64?
-  /// The largest resident set of any task, from accounting.
+  /// The largest resident set of any task, in bytes, from accounting.
   public var maxRSSBytes: Int64?
-  /// All tasks of the steps that ran at the same time, at the moment at which these are the most: the sum of each
-  /// task's largest resident set, from accounting. So it is at least what the job had at once.
+  /// The sum of all tasks' largest resident sets, in bytes, over the steps that ran at the same time, at the moment
+  /// when the sum is largest. From accounting. The job never had more resident than this.
   public var maxRSSAllTasksBytes: Int64?
-  /// User and system time of all steps, from accounting.
+  /// User and system time of all steps, in seconds, from accounting.
   public var cpuSeconds: Double?
 
   public var workingDir: String?
@@ -73,16 +73,16 @@ public struct JobRecord: Codable, Sendable, Equatable {
   public var submitLine: String?
   public var dependency: String?
 
-  /// Runs of it that a requeue has ended, the first one first, from accounting. Nil if there are none.
+  /// Earlier runs that a requeue ended, oldest first, from accounting. Nil if there are none.
   public var runs: [JobRun]?
 
-  /// Which layers found it: `tag`, `session`, `output`.
+  /// The layers that found it: `tag`, `session`, `output`.
   public var detectedBy: [JobEvidence] = []
-  /// Who told the state.
+  /// The server that reported the state.
   public var source: JobSource?
-  /// When it was told last, in seconds since 1970.
+  /// When Slurm last reported the job, in seconds since 1970.
   public var lastSeen: Double?
-  /// Nobody could be asked since: the state may have changed.
+  /// Neither server could be asked since then: the state may have changed.
   public var stale: Bool = false
 
   public init(state: JobState) { self.state = state }
@@ -132,11 +132,11 @@ public struct JobRecord: Codable, Sendable, Equatable {
   }
 }
 
-/// A layer of detection: how a job was found to be the command's.
+/// A layer of detection: the evidence that a job is the command's.
 public enum JobEvidence: String, Codable, Sendable, CaseIterable, Comparable {
   /// The job carries the wckey that this run put into the command's environment.
   case tag
-  /// It was submitted from a session that belongs to the command's process tree.
+  /// A process in a session of the command's process tree submitted it.
   case session
   /// The command printed its id as sbatch, srun or salloc do, and Slurm confirmed it.
   case output
@@ -144,23 +144,23 @@ public enum JobEvidence: String, Codable, Sendable, CaseIterable, Comparable {
   public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 }
 
-/// Who told a job's state.
+/// The server that reported a job's state.
 public enum JobSource: String, Codable, Sendable {
   case slurmctld, slurmdbd
 }
 
 extension JobRecord {
-  /// Ended, its processes are gone, and it is not about to be put into the queue again.
+  /// The job has ended, its processes are gone, and Slurm will not requeue it.
   public var hasEnded: Bool {
     !state.isActive && stateFlags.allSatisfy { !JobStateFlag.goingOn.contains($0) }
   }
 
-  /// It waits for a dependency that failed: it will never start by itself.
+  /// It waits for a dependency that failed, so it never starts by itself.
   public var canNeverStart: Bool {
     state == .pending && stateReason == "DependencyNeverSatisfied"
   }
 
-  /// As squeue prints it: `118`, `118_4` for an array task, `118+1` for a heterogeneous component.
+  /// The id as squeue prints it: `118`, `118_4` for an array task, `118+1` for a heterogeneous component.
   public var displayID: String {
     if let arrayJobID, let arrayTaskID { return "\(arrayJobID)_\(arrayTaskID)" }
     if let arrayJobID, let arrayTasks { return "\(arrayJobID)_[\(arrayTasks.prefix(40))]" }
@@ -168,25 +168,25 @@ extension JobRecord {
     return jobID.map(String.init) ?? arrayJobID.map { "\($0)_?" } ?? "?"
   }
 
-  /// Seconds from eligible to start.
+  /// Seconds from the eligible time, or else the submit time, to the start.
   public var waitSeconds: Int? {
     guard let startTime, let from = eligibleTime ?? submitTime else { return nil }
     let (wait, isBeyond) = startTime.subtractingReportingOverflow(from)
     return isBeyond ? nil : max(0, wait)
   }
 
-  /// How many jobs or array tasks this stands for.
+  /// How many jobs or array tasks this record stands for.
   public var taskCount: Int { arrayTasks.flatMap(ArrayTasks.count) ?? 1 }
 
-  /// It ended without success, or a step of it did though the script went on.
+  /// The job failed, or one of its steps did although its script succeeded.
   public var needsAttention: Bool { state.isFailure || hasFailedStep }
 
-  /// The script ended well, and a step of it did not.
+  /// The script succeeded, but one of its steps failed.
   public var hasFailedStep: Bool {
     state == .completed && ((derivedSignal ?? 0) != 0 || (derivedExitCode ?? 0) != 0 || derivedState != nil)
   }
 
-  /// `exit 3`, `signal 9`, `a step: signal 9`, or the reason that Slurm gives.
+  /// `exit 3`, `signal 9`, `a step: signal 9`, or Slurm's reason.
   public var failureText: String? {
     if let signal, signal != 0 { return "signal \(signal)" }
     if let exitCode, exitCode != 0 { return "exit \(exitCode)" }

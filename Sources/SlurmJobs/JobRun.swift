@@ -1,6 +1,7 @@
-/// A run of a job that ended when the job was put into the queue again.
+/// An earlier run of a job, which ended when Slurm requeued the job.
 public struct JobRun: Codable, Sendable, Equatable {
-  /// How it ended: `REQUEUED` by a requeue, `NODE_FAIL` and `PREEMPTED` where Slurm requeued it of its own accord.
+  /// How it ended: `REQUEUED` if it was requeued on request, `NODE_FAIL` or `PREEMPTED` if Slurm requeued
+  /// it by itself.
   public var state: String
   public var exitCode: Int?
   public var signal: Int?
@@ -10,7 +11,7 @@ public struct JobRun: Codable, Sendable, Equatable {
   public var endTime: Int?
   public var elapsedSeconds: Int?
   public var nodeList: String?
-  /// As those of the job.
+  /// As in JobRecord.
   public var maxRSSBytes: Int64?
   public var maxRSSAllTasksBytes: Int64?
   public var cpuSeconds: Double?

@@ -1,16 +1,16 @@
-/// Which jobs of a user a question is about. Whoever answers leaves out what cannot be meant before it makes anything
-/// of it: a user can have tens of thousands of jobs that are none of the run's.
+/// Selects the jobs of a user that a query is about. A user can have tens of thousands of jobs that are not the
+/// run's, so the program that asks Slurm drops those before it converts any.
 ///
-/// What is left is not yet the run's: `JobDetection` decides that.
+/// The jobs that remain are only candidates: `JobDetection` decides which of them are the run's.
 public struct JobScope: Codable, Sendable, Equatable {
-  /// Tags whose jobs are meant whatever else they are.
+  /// Jobs with these tags are always selected.
   public var tags: Set<String> = []
-  /// Jobs, arrays and heterogeneous jobs that are meant likewise.
+  /// Jobs, arrays and heterogeneous jobs with these ids are always selected.
   public var ids: Set<UInt32> = []
-  /// Seconds since 1970 by slurmctld's clock: jobs that were submitted since may be the run's. Nil where these are not
-  /// meant.
+  /// Jobs submitted since then may be the run's, in seconds since 1970 by slurmctld's clock. Nil: no job is
+  /// selected by its submit time.
   public var since: Int?
-  /// Sessions whose jobs are not the run's.
+  /// Sessions that are not the command's. `since` does not select their jobs.
   public var otherSessions: Set<UInt32> = []
 
   public init() {}
@@ -21,7 +21,7 @@ public struct JobScope: Codable, Sendable, Equatable {
   }
 
   /// - Parameters:
-  ///   - ids: of the job, of its array and of its heterogeneous job; 0 for none.
+  ///   - ids: those of the job, its array and its heterogeneous job; 0 if there is none.
   ///   - submit: seconds since 1970.
   ///   - sid: the session of the submitting process.
   public func contains(ids: [UInt32], submit: Int64, sid: UInt32, wckey: () -> String?) -> Bool {

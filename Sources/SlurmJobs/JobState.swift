@@ -1,6 +1,6 @@
-/// Slurm's base state of a job (`enum job_states` of slurm.h, without the flags).
+/// A job's base state in Slurm (`enum job_states` of slurm.h, without flags).
 ///
-/// A state that a later Slurm adds keeps its number, as `UNKNOWN_14`.
+/// An unknown state, from a later Slurm release, keeps its number: `UNKNOWN_14`.
 public struct JobState: RawRepresentable, Hashable, Codable, Sendable, CustomStringConvertible {
   public var rawValue: String
 
@@ -25,7 +25,7 @@ public struct JobState: RawRepresentable, Hashable, Codable, Sendable, CustomStr
     bootFail, deadline, outOfMemory,
   ]
 
-  /// The lowest eight bits of Slurm's `job_state`.
+  /// - Parameter number: Slurm's `job_state`; its lowest eight bits are the base state.
   public init(number: UInt32) {
     let base = Int(number & 0xFF)
     self = Self.numbered.indices.contains(base) ? Self.numbered[base] : Self(rawValue: "UNKNOWN_\(base)")
@@ -39,7 +39,7 @@ public struct JobState: RawRepresentable, Hashable, Codable, Sendable, CustomStr
   /// The job has ended without success.
   public var isFailure: Bool { !isActive && self != .completed }
 
-  /// For lists: what went well first, what needs a look last.
+  /// Sort order for lists: successful jobs first, failed jobs last.
   public static func displayOrder(_ left: JobState, _ right: JobState) -> Bool {
     let order: [JobState] = [.completed, .running, .suspended, .pending]
     let (a, b) = (order.firstIndex(of: left) ?? order.count, order.firstIndex(of: right) ?? order.count)
@@ -47,11 +47,13 @@ public struct JobState: RawRepresentable, Hashable, Codable, Sendable, CustomStr
   }
 }
 
-/// The flags above the base state (`JOB_…` of slurm.h), by name. Which there are depends on the release.
+/// The names of the flags in addition to the base state (`JOB_…` of slurm.h). Which flags exist depends on the
+/// release.
 public enum JobStateFlag {
   public static let completing = "COMPLETING"
   public static let requeue = "REQUEUE"
 
-  /// With one of these, a job that has ended goes on: its processes are not gone, or it will run again.
+  /// A job with one of these flags has not ended, even if its base state says so: processes still exist, or it will
+  /// run again.
   public static let goingOn: Set<String> = [completing, requeue, "REQUEUE_HOLD", "REQUEUE_FED"]
 }

@@ -1,4 +1,4 @@
-/// Counts of jobs by state, in words.
+/// Summarizes jobs by state in words.
 public enum JobSummary {
   private static let mostNamed = 5
 
@@ -17,7 +17,7 @@ public enum JobSummary {
     return "\(count(jobs)) submitted: " + parts.joined(separator: ", ")
   }
 
-  /// Jobs and array tasks; a record can stand for many of these.
+  /// The number of jobs and array tasks. One record can stand for many tasks.
   public static func count(_ jobs: [JobRecord]) -> Int { jobs.reduce(0) { $0 + $1.taskCount } }
 
   private static func named(_ jobs: [JobRecord]) -> String {

@@ -1,24 +1,24 @@
-/// The wckey by which all jobs of a run can be told, also those that its jobs submit.
+/// The wckey that marks all jobs of a run, including jobs submitted by its jobs.
 public enum JobTag {
   public static let prefix = "duct-"
-  /// What sbatch, srun and salloc take a wckey from; command line options win over them.
+  /// The variables from which sbatch, srun and salloc take a wckey. Command line options override them.
   public static let variables = ["SBATCH_WCKEY", "SLURM_WCKEY", "SALLOC_WCKEY"]
 
   public static func tag(ofRun runID: String) -> String { prefix + runID }
 
-  /// The run that a tag belongs to; nil for other wckeys. Slurm marks a default wckey by a star.
+  /// The id of the run that a wckey belongs to; nil if it is not a tag. Slurm marks a default wckey with a star.
   public static func runID(of wckey: String?) -> String? {
     guard let wckey else { return nil }
     let plain = wckey.hasPrefix("*") ? wckey.dropFirst() : wckey[...]
     return plain.hasPrefix(prefix) ? String(plain.dropFirst(prefix.count)) : nil
   }
 
-  /// The run whose tag this environment carries: we run below it.
+  /// The id of the run whose tag this environment carries, which means that duct runs below that run.
   public static func parentRunID(environment: [String: String]) -> String? {
     variables.lazy.compactMap { runID(of: environment[$0]) }.first
   }
 
-  /// A wckey of the user's own, which a tag must not replace, and where it is set.
+  /// A wckey that the user has set, which a tag must not replace, and the variable that contains it.
   public static func ownWckey(environment: [String: String]) -> (variable: String, value: String)? {
     for variable in variables {
       if let value = environment[variable], !value.isEmpty, runID(of: value) == nil {
@@ -29,7 +29,7 @@ public enum JobTag {
   }
 }
 
-/// Whether a run's jobs are tagged, and if not, why.
+/// Whether duct tags the jobs of a run, and if not, why.
 public enum TagDecision: Sendable, Equatable {
   case set(tag: String)
   case off(reason: String)

@@ -3,11 +3,11 @@ internal import RecordText
 public import SystemCalls
 public import SystemPackage
 
-/// Runs programs for what they print, each with a limit that is kept from outside.
+/// Runs programs for their output, each with a time limit that this process enforces.
 ///
-/// What asks Slurm may end its process, hang, or print on stderr; here that costs one answer.
+/// A program that asks Slurm may exit, hang, or print to stderr. Here, that costs only one answer.
 public struct LimitedPrograms: Sendable {
-  /// Between SIGTERM and SIGKILL, in seconds.
+  /// Seconds between SIGTERM and SIGKILL.
   private static let grace = 0.5
   private static let largestOutput = 512 << 20
   private static let diagnosticsKept = 2000
@@ -16,7 +16,7 @@ public struct LimitedPrograms: Sendable {
   private let signalMask: SignalSet
   private let running = Monitor<Set<pid_t>>([])
 
-  /// - Parameter signalMask: what the programs shall have: the mask before duct blocked signals for itself.
+  /// - Parameter signalMask: the mask for the programs: the one from before duct blocked signals for itself.
   public init(children: ChildProcesses, signalMask: SignalSet = SignalSet()) {
     self.children = children
     self.signalMask = signalMask
@@ -24,13 +24,13 @@ public struct LimitedPrograms: Sendable {
 
   public struct Result: Sendable {
     public var output: [UInt8]
-    /// How it ended; nil if it had to be ended.
+    /// How it ended; nil if it was killed because of a limit.
     public var exit: ChildExit.Cause?
-    /// The last that it printed on stderr; nil for nothing.
+    /// The end of its output on stderr; nil if it printed nothing there.
     public var diagnostics: String?
   }
 
-  /// Ends all that run.
+  /// Kills all running programs.
   public func cancel() {
     running.withLock { for pid in $0 { children.signal(pid, SIGKILL, group: true) } }
   }
@@ -38,11 +38,11 @@ public struct LimitedPrograms: Sendable {
   /// Runs one program.
   ///
   /// - Parameters:
-  ///   - arguments: with the name of the program first.
-  ///   - environment: `NAME=value` entries; nil hands on this process's own.
-  ///   - input: what it finds on its standard input, a socket that stays open.
-  ///   - deadline: for everything from its start to the end of its output.
-  /// - Throws: when it cannot be started.
+  ///   - arguments: argv; the first entry is the name of the program.
+  ///   - environment: `NAME=value` entries; nil passes on the environment of this process.
+  ///   - input: bytes for its standard input, a socket that stays open after them.
+  ///   - deadline: covers everything from the start of the program to its exit.
+  /// - Throws: if the program cannot be started.
   public func run(
     _ program: FilePath, _ arguments: [[UInt8]], environment: [[UInt8]]? = nil, input: [UInt8] = [],
     until deadline: MonotonicInstant
@@ -55,7 +55,7 @@ public struct LimitedPrograms: Sendable {
       process.output.closeQuietly()
       process.errors.closeQuietly()
     }
-    // The input fits into the socket's buffer unless it is very long.
+    // A short input fits into the socket's buffer; a long one is written as the program reads it.
     let exchange = Exchange(process, input: input, limit: Self.largestOutput)
     let isComplete = exchange.run(until: deadline)
     let exit = end(process.pid, isComplete: isComplete, deadline: deadline)
@@ -76,7 +76,7 @@ public struct LimitedPrograms: Sendable {
   private func start(
     _ program: FilePath, _ arguments: [[UInt8]], _ environment: [[UInt8]]?
   ) throws(Errno) -> Process {
-    // A socket, so that writing to a program that has gone is an error and no SIGPIPE.
+    // A socket, so that a write to a program that has ended fails instead of raising SIGPIPE.
     let input = try FileDescriptor.closeOnExecSocketPair()
     let output = try FileDescriptor.closeOnExecPipe()
     let errors = try FileDescriptor.closeOnExecPipe()
@@ -91,7 +91,7 @@ public struct LimitedPrograms: Sendable {
       .duplicate(of: input.0), .duplicate(of: output.write), .duplicate(of: errors.write),
     ]
     start.closesOthers = true
-    // Away from the terminal: a key pressed there is not for it.
+    // Detaches it from the terminal, so that a key pressed there does not signal it.
     start.startsSession = true
     start.signalMask = signalMask
     do throws(Errno) {
@@ -106,20 +106,20 @@ public struct LimitedPrograms: Sendable {
     }
   }
 
-  /// Ends the program if it has not ended itself, and reaps it.
+  /// Kills the program unless it ends by itself before the deadline, and reaps it.
   private func end(_ pid: pid_t, isComplete: Bool, deadline: MonotonicInstant) -> ChildExit? {
     if isComplete, let exit = children.wait(for: pid, until: deadline) { return exit }
     children.signal(pid, SIGTERM, group: true)
     if children.wait(for: pid, until: .now + Self.grace) != nil { return nil }
     children.signal(pid, SIGKILL, group: true)
-    // A process in the kernel's hands (disk sleep) may outlive even this; its end is then nobody's.
+    // A process in uninterruptible sleep may outlive even SIGKILL; then nothing waits for it.
     if children.wait(for: pid, until: .now + Self.grace) == nil { children.forget(pid) }
     return nil
   }
 }
 
 extension ChildExit.Cause {
-  /// `exit code 3`, `signal SIGKILL`.
+  /// How the program ended, such as `exit code 3` or `signal KILL`.
   public var words: String {
     switch self {
     case .exited(let code): "exit code \(code)"
@@ -144,7 +144,7 @@ private final class Exchange {
     self.limit = limit
   }
 
-  /// True once the program has closed its output.
+  /// Returns true once the program has closed its output, false at the deadline or if its output is too long.
   func run(until deadline: MonotonicInstant) -> Bool {
     while outputIsOpen {
       if deadline <= .now || output.count > limit { return false }
@@ -166,7 +166,7 @@ private final class Exchange {
     if written > 0 {
       input = input.dropFirst(written)
     } else if written < 0, errno != EAGAIN, errno != EINTR {
-      // It has gone: what it printed tells why.
+      // The program has ended: its output tells why.
       input = []
     }
   }
@@ -179,7 +179,7 @@ private final class Exchange {
   }
 
   func diagnostics(atMost count: Int) -> String? {
-    // What has been printed since, without waiting for more.
+    // Reads what the pipe holds, without waiting for more.
     while errorsAreOpen, (process.errors.bytesReadable ?? 0) > 0 {
       errorsAreOpen = read(process.errors, into: &errors)
     }

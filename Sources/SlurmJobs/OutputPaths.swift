@@ -1,22 +1,22 @@
-/// Where the output of a batch job goes: the pattern that sbatch was given, and what fills it in.
+/// The output files of a batch job: the patterns given to sbatch, and the values for their symbols.
 ///
-/// Slurm's client programs and libslurm fill in some of the symbols and leave others; the node fills in all of them
-/// when it makes the file. This does as the node does (seen with files of 22.05, 24.11 and 26.05; that the rules of 26.05
-/// came with 25.11 is Slurm's own word, in its list of changes).
+/// Slurm's client programs and libslurm replace only some of the symbols; the node replaces all of them when it
+/// creates the file. This code follows the node (verified with files of 22.05, 24.11 and 26.05; according to
+/// Slurm's list of changes, the rules of 26.05 came with 25.11).
 public struct OutputPaths: Sendable, Equatable, Codable {
-  /// Slurm's mark for "no task" (NO_VAL), which stands in names of jobs that are no array.
+  /// Slurm's mark for "no task" (NO_VAL), which appears in file names of jobs that are no array.
   static let noTask = UInt32(0xFFFF_FFFE)
-  /// Slurm cuts wider ones.
+  /// Slurm reduces larger widths to this.
   private static let greatestWidth = 10
 
-  /// As sbatch was given it; nil for the default, `slurm-%j.out` or for arrays `slurm-%A_%a.out`.
+  /// The pattern given to sbatch; nil for the default, `slurm-%j.out`, or `slurm-%A_%a.out` for arrays.
   public var stdout: String?
-  /// Nil for the file of standard output.
+  /// Nil if the same file as standard output.
   public var stderr: String?
-  /// What `%N` stands for. Nil while it is not known.
+  /// The value of `%N`. Nil while not known.
   public var nodeName: String?
   public var rules = Rules.upTo2311
-  /// Slurm may have filled them in already: from 24.05 on it does for whoever asks.
+  /// Slurm may have replaced the symbols already: from 24.05 on, it does so for its clients.
   public var mayBeFilledIn = false
 
   public init(stdout: String?, stderr: String?) {
@@ -24,24 +24,24 @@ public struct OutputPaths: Sendable, Equatable, Codable {
     self.stderr = stderr
   }
 
-  /// As accounting has them. It has none up to 23.11, and of jobs of srun and salloc.
+  /// The paths from accounting, which has none up to 23.11 and none for jobs of srun and salloc.
   ///
-  /// - Returns: nil for a later component of a heterogeneous job, which writes into the file of the first one, too.
+  /// - Returns: nil for a later component of a heterogeneous job, which writes to the file of the first one.
   public init?(accounted stdout: String?, _ stderr: String?, of job: SlurmJobFields, release: SlurmRelease) {
     guard stdout != nil || stderr != nil, (job.hetJobOffset ?? 0) == 0 else { return nil }
     self.init(stdout: stdout, stderr: stderr)
     rules = Rules(release)
     mayBeFilledIn = true
-    // Before 25.11 it was the node's host, which accounting does not know.
+    // Before 25.11, %N was the node's host name, which accounting does not know.
     if rules >= .since2511 { nodeName = job.nodes.flatMap(Self.firstNode) }
   }
 
-  /// - Parameter nodes: a list such as `n[03-05,7],m1`: `n03`.
+  /// - Parameter nodes: a list such as `n[03-05,7],m1`, for which this returns `n03`.
   private static func firstNode(of nodes: String) -> String? {
     let name = nodes.prefix { $0 != "," && $0 != "[" }
     let rest = nodes[name.endIndex...]
     guard rest.hasPrefix("[") else { return name.isEmpty ? nil : String(name) }
-    // One range is enough to know the first: what follows its bracket, as in `r[1-2]n[1-4]`, is a list again.
+    // The text after the bracket, as in `r[1-2]n[1-4]`, is again a list.
     let number = rest.dropFirst().prefix { $0.isASCII && $0.isNumber }
     let after = rest.drop { $0 != "]" }.dropFirst()
     return number.isEmpty ? nil : name + number + (after.isEmpty ? "" : firstNode(of: String(after)) ?? "")
@@ -53,13 +53,14 @@ public struct OutputPaths: Sendable, Equatable, Codable {
     case mayBeFilledIn = "may_be_filled_in"
   }
 
-  /// Which symbols a release knows, and what it leaves of others.
+  /// The symbols that a release knows, and how it treats unknown ones.
   public enum Rules: Int, Sendable, Codable, Comparable {
     case upTo2311 = 2205
-    /// With `%b`, the last digit of the task.
+    /// Adds `%b`, the last digit of the task id.
     case since2405 = 2405
-    /// With `%r`, the number of restarts, and `%S`, an id that duct does not ask for. `%N` is the node by its name, before
-    /// it was the node's host. Symbols that are none stay as they are, and a percent sign at the end goes.
+    /// Adds `%r`, the number of restarts, and `%S`, an id that duct does not ask for. `%N` is the node's name;
+    /// before, it was the name of the node's host. Unknown symbols stay unchanged, and a percent sign at the end is
+    /// removed.
     case since2511 = 2511
 
     public init(_ release: SlurmRelease) {
@@ -70,10 +71,10 @@ public struct OutputPaths: Sendable, Equatable, Codable {
     public static func < (first: Self, second: Self) -> Bool { first.rawValue < second.rawValue }
   }
 
-  /// Whether `%N` is there.
+  /// Whether a pattern contains `%N`.
   public var needsNodeName: Bool { hasSymbol { $0.letter == "N" } }
 
-  /// Whether a symbol is there that releases take for different things.
+  /// Whether a pattern contains a symbol whose meaning depends on the release.
   public var dependsOnRules: Bool {
     hasSymbol { symbol in
       switch symbol.letter {
@@ -88,7 +89,7 @@ public struct OutputPaths: Sendable, Equatable, Codable {
     [stdout, stderr].contains { symbols(in: $0 ?? "").contains(where: isMeant) }
   }
 
-  /// Sets the paths of a job, or of a task. What holds something that is not known yet stays nil.
+  /// Sets the paths of a job or task. A path with a symbol whose value is not yet known becomes nil.
   public func set(_ record: inout JobRecord) {
     let out = stdout ?? (record.arrayJobID == nil ? "slurm-%j.out" : "slurm-%A_%a.out")
     record.stdoutPath = path(out, record)
@@ -105,11 +106,14 @@ public struct OutputPaths: Sendable, Equatable, Codable {
     return record.workingDir.map { $0.hasSuffix("/") ? $0 + name : "\($0)/\(name)" }
   }
 
-  /// For an array that waits, where Slurm has filled in the symbols for the array as a whole: its mark "no task" then
-  /// stands in the place of each task. Of the default name the place is known. In another name that holds the mark, or
-  /// the array's id, these can be the task's or the task's own id, padded or not: then the path is not known ("").
+  /// The path of a waiting array for which Slurm has already replaced the symbols for the array as a whole, so that
+  /// "no task" stands in place of the task id.
   ///
-  /// - Returns: nil where Slurm has left the symbols as they are.
+  /// In the default name, this mark can be replaced. In another name that contains the mark or the array's id,
+  /// these numbers may stand for the task's id, the task's own job id or a padded form of them, so the path is not
+  /// known ("").
+  ///
+  /// - Returns: nil if Slurm has left the symbols in place.
   private func filledBySlurm(_ pattern: String, _ record: JobRecord) -> String? {
     guard mayBeFilledIn, !pattern.contains("%"), let array = record.arrayJobID,
       record.jobID == nil || record.arrayTaskID == nil
@@ -123,7 +127,7 @@ public struct OutputPaths: Sendable, Equatable, Codable {
   }
 
   private func filled(_ pattern: String, _ record: JobRecord) -> String? {
-    // One backslash turns all symbols off.
+    // A single backslash disables all symbols.
     if pattern.contains("\\") { return Self.withoutBackslashes(pattern) }
     var result = ""
     var rest = pattern[...]
@@ -150,7 +154,7 @@ public struct OutputPaths: Sendable, Equatable, Codable {
     while let start = pattern[from...].firstIndex(of: "%") {
       let digits = pattern[pattern.index(after: start)...].prefix { $0.isASCII && $0.isNumber }
       var letter = digits.endIndex < pattern.endIndex ? pattern[digits.endIndex] : nil
-      // A percent sign behind a width begins the next symbol.
+      // Before 25.11, a percent sign after a width begins the next symbol.
       if rules < .since2511, letter == "%", !digits.isEmpty { letter = nil }
       from = letter == nil ? digits.endIndex : pattern.index(after: digits.endIndex)
       found.append(Symbol(range: start..<from, letter: letter, digits: digits))
@@ -158,7 +162,7 @@ public struct OutputPaths: Sendable, Equatable, Codable {
     return found
   }
 
-  /// Nil for what is not known yet.
+  /// The value of a symbol; nil if not yet known.
   private func value(of symbol: Symbol, _ record: JobRecord, _ pattern: String) -> String? {
     let width = min(Int(symbol.digits) ?? (symbol.digits.isEmpty ? 0 : .max), Self.greatestWidth)
     func padded(_ number: UInt32) -> String {
@@ -166,7 +170,7 @@ public struct OutputPaths: Sendable, Equatable, Codable {
       return String(repeating: "0", count: max(0, width - text.count)) + text
     }
     switch symbol.letter {
-    // A batch job has no step of a number.
+    // A batch job has no step number, so `%J` equals `%j`.
     case "j", "J": return record.jobID.map(padded)
     case "A": return (record.arrayJobID ?? record.jobID).map(padded)
     case "a": return task(record).map(padded)
@@ -186,12 +190,12 @@ public struct OutputPaths: Sendable, Equatable, Codable {
     }
   }
 
-  /// Nil for a record that stands for several tasks.
+  /// The task id, or Slurm's mark for a job that is no array. Nil for a record that stands for several tasks.
   private func task(_ record: JobRecord) -> UInt32? {
     record.arrayTaskID ?? (record.arrayJobID == nil ? Self.noTask : nil)
   }
 
-  /// A backslash goes, of two the first.
+  /// Removes each backslash; of two in a row, only the first.
   private static func withoutBackslashes(_ pattern: String) -> String {
     var result = ""
     var isEscaped = false

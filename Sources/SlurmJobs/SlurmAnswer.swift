@@ -1,4 +1,4 @@
-/// By which way an answer of Slurm came.
+/// How duct obtained an answer from Slurm.
 public enum SlurmWay: String, Codable, Sendable {
   /// libslurm, in `duct-slurm`.
   case library
@@ -6,17 +6,17 @@ public enum SlurmWay: String, Codable, Sendable {
   case commands
 }
 
-/// What Slurm answers. `duct-slurm` prints it as one JSON document on its standard output.
+/// An answer from Slurm. `duct-slurm` prints it as one JSON document on its standard output.
 public struct SlurmAnswer: Codable, Sendable, Equatable {
-  /// The jobs asked for.
+  /// The jobs that the request asked for.
   public var jobs: [SubmittedJob] = []
-  /// slurmctld's clock when it answered, seconds since 1970: it may run ahead of ours or behind.
+  /// slurmctld's clock when it answered, in seconds since 1970. It may be ahead of ours or behind.
   public var controllerTime: Int?
   public var configuration: ClusterConfiguration?
-  /// Names by which this host may be known as `alloc_node`, where they were asked for.
+  /// Names by which this host may appear as `alloc_node`, if requested.
   public var hostNames: [String] = []
   public var failure: SlurmFailure?
-  /// Who was asked; not part of the document.
+  /// How Slurm was asked. Not part of the document.
   public var askedBy: SlurmWay?
 
   public init() {}
@@ -30,18 +30,18 @@ public struct SlurmAnswer: Codable, Sendable, Equatable {
   }
 }
 
-/// A job with where it was submitted from: what detection looks at, and info.json does not show.
+/// A job and where it was submitted: data that detection needs and info.json does not show.
 ///
-/// The waiting tasks of an array are one of these, with `arrayTasks` in the record, as Slurm has them: whose they are
-/// is decided before they are unfolded.
+/// The waiting tasks of an array are one such job, with `arrayTasks` in the record, as in Slurm. `JobDetection`
+/// decides whether they are the command's before they are unfolded.
 public struct SubmittedJob: Codable, Sendable, Equatable {
   public var record: JobRecord
   public var uid: UInt32?
   public var wckey: String?
-  /// The session and the host (by Slurm's name for its address) of the submitting process.
+  /// The session and host (by Slurm's name for its address) of the submitting process.
   public var allocSID: UInt32?
   public var allocNode: String?
-  /// What the paths of waiting tasks are made of.
+  /// The patterns for the paths of waiting tasks.
   public var outputPaths: OutputPaths?
 
   public init(record: JobRecord) { self.record = record }
@@ -53,14 +53,14 @@ public struct SubmittedJob: Codable, Sendable, Equatable {
     case outputPaths = "output_paths"
   }
 
-  /// The job; of waiting tasks of an array each of them, where they are not too many.
+  /// The job itself; for waiting tasks of an array, one record per task, unless there are too many.
   public var unfolded: [JobRecord] {
     guard let tasks = record.arrayTasks, let ids = ArrayTasks.ids(in: tasks) else { return [record] }
     return ids.map { id in
       var task = record
       task.arrayTasks = nil
       task.arrayTaskID = id
-      // The record's id is that of the array; a task gets its own when it starts.
+      // The record's id is the array's; a task gets its own when it starts.
       task.jobID = nil
       outputPaths?.set(&task)
       return task
@@ -68,16 +68,16 @@ public struct SubmittedJob: Codable, Sendable, Equatable {
   }
 }
 
-/// What slurmctld says of itself.
+/// slurmctld's configuration and state.
 public struct ClusterConfiguration: Codable, Sendable, Equatable {
   public var clusterName: String?
   public var controllerVersion: String?
-  /// Of the libslurm that the helper has loaded.
+  /// The release of the libslurm that the helper has loaded.
   public var libraryVersion: String?
   public var tracksWckeys: Bool?
-  /// Seconds that a finished job stays in slurmctld.
+  /// Seconds that slurmctld keeps a job that has ended.
   public var minJobAge: Int?
-  /// The controller answered.
+  /// Whether slurmctld answered.
   public var controllerIsUp: Bool = false
 
   public init() {}
@@ -92,24 +92,24 @@ public struct ClusterConfiguration: Codable, Sendable, Equatable {
   }
 }
 
-/// Why a question was not answered.
+/// Why a request was not answered.
 public struct SlurmFailure: Error, Codable, Sendable, Equatable, CustomStringConvertible {
   public enum Kind: String, Codable, Sendable {
-    /// The helper is missing, or cannot be executed for want of a library.
+    /// The helper is missing, or cannot be executed because a library is missing.
     case noHelper = "no_helper"
-    /// The library that the helper was given is of another release than the helper.
+    /// The helper and the library that it loaded are of different releases.
     case wrongLibrary = "wrong_library"
-    /// Slurm's own commands are not in PATH, or cannot be executed.
+    /// Slurm's commands are not in PATH or cannot be executed.
     case noCommand = "no_command"
-    /// There is no configuration that the library can read.
+    /// The library found no configuration that it can read.
     case noConfiguration = "no_configuration"
-    /// No answer within the limit: the helper was ended.
+    /// No answer within the limit: duct killed the helper.
     case timeout
-    /// The helper, or a command of Slurm, ended with a signal or an exit code.
+    /// The helper or a Slurm command ended with a signal or an exit code.
     case helperDied = "helper_died"
-    /// What it printed is no answer.
+    /// The output is not a valid answer.
     case rubbish
-    /// slurmctld or slurmdbd did not understand the library, or the command, or the other way round: their releases are
+    /// slurmctld or slurmdbd and the client (library or command) did not understand each other: their releases are
     /// too far apart.
     case otherRelease = "other_release"
     /// Slurm answered with an error.
@@ -118,11 +118,11 @@ public struct SlurmFailure: Error, Codable, Sendable, Equatable, CustomStringCon
 
   public var kind: Kind
   public var message: String
-  /// Slurm's error number, where it gave one.
+  /// Slurm's error number, if it gave one.
   public var code: Int?
-  /// The last lines that libslurm, or a command of Slurm, printed on stderr.
+  /// The last lines that libslurm or a Slurm command printed to stderr.
   public var diagnostics: String?
-  /// The release of the libslurm that was asked.
+  /// The release of the libslurm that duct asked.
   public var libraryVersion: String?
 
   enum CodingKeys: String, CodingKey {
@@ -139,23 +139,25 @@ public struct SlurmFailure: Error, Codable, Sendable, Equatable, CustomStringCon
 
   public var description: String { message }
 
-  /// It says nothing of Slurm, but that libslurm cannot be used here: Slurm's own commands may answer.
+  /// Whether libslurm cannot be used on this host. This says nothing about Slurm itself, so Slurm's own commands
+  /// may answer.
   public var isOfLibrary: Bool { kind == .noHelper || kind == .wrongLibrary || kind == .otherRelease }
 
-  /// The server has ended the connection, as one that restarts does, or one that does not understand the question: asked
-  /// once more, it may answer, or say what is wrong.
+  /// Whether the server closed the connection, as it does when it restarts or does not understand the request. A
+  /// second try may bring an answer or a clear error.
   public var isOfConnection: Bool {
     kind == .slurm && said("Connection reset by peer") || kind == .otherRelease && !isCertain
   }
 
-  /// slurmctld can end a connection for another reason than its release, too.
+  /// Whether Slurm's words clearly name the release as the cause. slurmctld can also close a connection for another
+  /// reason.
   private var isCertain: Bool { Self.disagreements.contains { $0 != Self.silence && said($0) } }
 
-  /// The same, in plain words where Slurm's tell of releases that are too far apart.
+  /// The failure in plain words, if Slurm's message means that releases are too far apart. Otherwise unchanged.
   ///
   /// - Parameters:
-  ///   - program: what has asked, such as `libslurm 22.05.8`.
-  ///   - request: tells who was asked.
+  ///   - program: the client, such as `libslurm 22.05.8`.
+  ///   - request: determines which server was asked.
   public func explained(askedBy program: String, _ request: SlurmRequest) -> SlurmFailure {
     guard tellsOfReleases else { return self }
     let server =
@@ -167,10 +169,10 @@ public struct SlurmFailure: Error, Codable, Sendable, Equatable, CustomStringCon
     return failure
   }
 
-  /// Slurm's own words are of releases that are too far apart.
+  /// Whether Slurm's message means that releases are too far apart.
   public var tellsOfReleases: Bool { kind == .slurm && Self.disagreements.contains(where: said) }
 
-  /// Up to 24.11 a server answers in words that older libraries can name the release of.
+  /// The server's release. Up to 24.11, a server answers so that an older library can name its release.
   private var serverRelease: SlurmRelease? {
     let mark = "Invalid Protocol Version "
     guard let words = diagnostics, let range = words.firstRange(of: mark) else { return nil }
@@ -181,7 +183,7 @@ public struct SlurmFailure: Error, Codable, Sendable, Equatable, CustomStringCon
     message.contains(words) || diagnostics?.contains(words) == true
   }
 
-  /// What clients say when a server is of a release that they, or it, cannot talk to (seen between 22.05, 24.11 and 26.05).
+  /// Messages of clients about a server whose release is too far from theirs (seen between 22.05, 24.11 and 26.05).
   private static let disagreements = [
     "Insane message length", silence,
     "Incompatible versions of client and server code", "Protocol version has changed",

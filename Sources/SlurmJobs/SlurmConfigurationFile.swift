@@ -3,24 +3,24 @@ internal import RecordText
 internal import SystemCalls
 public import SystemPackage
 
-/// The little that must be known of slurm.conf before a command starts, read from the file itself:
-/// asking the controller would take a helper and a round trip.
+/// The few settings of slurm.conf that duct needs before a command starts. It reads the file itself, because asking
+/// the controller would take a helper and a round trip.
 public struct SlurmConfigurationFile: Sendable, Equatable {
   public var clusterName: String?
-  /// The site uses wckeys: an unknown one may be refused, and a known one is charged.
+  /// The site uses wckeys: Slurm may refuse an unknown one, and charges a known one.
   public var tracksWckeys = false
 
   private static let deepestInclude = 8
-  /// In bytes. Of a larger file nothing is believed: what says that wckeys are tracked may stand at its end.
+  /// In bytes. duct rejects a larger file: the setting that enables wckeys may be at its end.
   private static let largestFile = 1 << 20
 
   public init() {}
 
-  /// Where the client commands look: $SLURM_CONF, then the folder that they were built with, as it lies beside the
-  /// `scontrol` that PATH leads to, then the usual places, among them that of a cluster whose nodes fetch their
-  /// configuration ("configless", sackd).
+  /// Finds slurm.conf where Slurm's commands look for it: $SLURM_CONF, then the folder compiled into them, which is
+  /// found from the `scontrol` in PATH, then the usual places. These include the place on clusters whose nodes
+  /// fetch their configuration ("configless", sackd).
   ///
-  /// - Returns: the first that exists; $SLURM_CONF whether it exists or not.
+  /// - Returns: the first that exists; $SLURM_CONF even if it does not exist.
   public static func locate(environment: [String: String]) -> FilePath? {
     if let path = environment["SLURM_CONF"], !path.isEmpty { return FilePath(path) }
     let places: [FilePath] = [
@@ -30,14 +30,15 @@ public struct SlurmConfigurationFile: Sendable, Equatable {
     return (besideCommands(path: environment["PATH"]) + places).first(where: exists)
   }
 
-  /// In a Slurm with a prefix of its own the commands lie in PREFIX/bin, and its configuration in PREFIX/etc unless it
-  /// was configured otherwise.
+  /// Where Slurm is installed with its own prefix, its commands are in PREFIX/bin and its configuration is in
+  /// PREFIX/etc, unless it was built with other settings.
   private static func besideCommands(path: String?) -> [FilePath] {
     guard let prefix = prefix(path: path) else { return [] }
     return ["etc/slurm.conf", "etc/slurm/slurm.conf"].map { prefix.appending($0) }
   }
 
-  /// Slurm's commands lie elsewhere than a distribution puts them, so their configuration may as well.
+  /// Whether Slurm's commands are not where a distribution puts them, so that its configuration may be elsewhere
+  /// too.
   public static func hasOwnPrefix(path: String?) -> Bool {
     prefix(path: path).map { !["/usr", "/"].contains($0.string) } ?? false
   }
@@ -58,9 +59,9 @@ public struct SlurmConfigurationFile: Sendable, Equatable {
     return FilePath(platformString: resolved)
   }
 
-  /// Reads a file and what it includes.
+  /// Reads a file and the files it includes.
   ///
-  /// - Throws: also when one of them is too large to be read as a whole.
+  /// - Throws: the error of open(2) or read(2), and EFBIG if one of them is too large.
   public init(reading path: FilePath) throws(Errno) {
     try read(path, depth: 0)
   }
@@ -70,7 +71,7 @@ public struct SlurmConfigurationFile: Sendable, Equatable {
     if bytes.count > Self.largestFile { throw .fileTooLarge }
     let text = String(decoding: bytes, as: UTF8.self)
     var continued = ""
-    // "\r\n" is one character to Swift.
+    // Swift treats "\r\n" as one character.
     let lines = text.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }
     for line in lines {
       let content = Self.withoutComment(line)
@@ -100,7 +101,7 @@ public struct SlurmConfigurationFile: Sendable, Equatable {
       case "trackwckey":
         if ["yes", "up", "true", "1"].contains(value.lowercased()) { tracksWckeys = true }
       case "accountingstorageenforce":
-        // `all` contains wckeys.
+        // `all` includes wckeys.
         let limits = value.lowercased().split(separator: ",").map { $0.filter { !$0.isWhitespace } }
         if limits.contains("wckeys") || limits.contains("all") { tracksWckeys = true }
       default: break
@@ -108,8 +109,8 @@ public struct SlurmConfigurationFile: Sendable, Equatable {
     }
   }
 
-  /// The settings of a line as Slurm's own pattern finds them: a key, `=` with spaces around it or none,
-  /// perhaps an operator before it, and a value in quotes or up to the next space.
+  /// The settings in a line, found like Slurm's own pattern does: a key, an optional operator, `=` with optional
+  /// spaces around it, and a value in quotes or up to the next space.
   private static func settings(in line: String) -> [(key: Substring, value: String)] {
     var settings: [(Substring, String)] = []
     var rest = line[...]
@@ -142,7 +143,7 @@ public struct SlurmConfigurationFile: Sendable, Equatable {
     return plain.isEmpty ? nil : (key, plain.filter { $0 != "\"" }, rest[plain.endIndex...])
   }
 
-  /// What stands before a backslash at the end of a line, spaces behind it aside; nil if there is none.
+  /// The text before a backslash at the end of a line, not counting trailing spaces; nil if there is none.
   private static func beforeContinuation(_ line: String) -> Substring? {
     var start = line[...]
     while let last = start.last, last.isWhitespace { start.removeLast() }
@@ -150,7 +151,7 @@ public struct SlurmConfigurationFile: Sendable, Equatable {
     return backslashes % 2 == 1 ? start.dropLast() : nil
   }
 
-  /// A `#` starts a comment unless a backslash stands before it.
+  /// Removes a comment. A `#` starts a comment unless a backslash precedes it.
   private static func withoutComment(_ line: Substring) -> String {
     var result = ""
     for character in line {

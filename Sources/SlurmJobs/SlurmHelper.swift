@@ -2,28 +2,28 @@ internal import RecordText
 public import SystemCalls
 public import SystemPackage
 
-/// Asks Slurm through `duct-slurm`, a process a question, each with a limit that is kept from outside.
+/// Asks Slurm through `duct-slurm`: one process per request, each with a time limit that this process enforces.
 public struct SlurmHelper: Sendable {
   let program: FilePath
   private let programs: LimitedPrograms
 
   /// - Parameters:
   ///   - program: the path of `duct-slurm`.
-  ///   - signalMask: what the helper shall have: the mask before duct blocked signals for itself.
+  ///   - signalMask: the mask for the helper: the one from before duct blocked signals for itself.
   public init(program: FilePath, children: ChildProcesses, signalMask: SignalSet = SignalSet()) {
     self.program = program
     programs = LimitedPrograms(children: children, signalMask: signalMask)
   }
 
-  /// Ends the questions that are being asked: they fail at once.
+  /// Cancels all requests in progress: they fail immediately.
   public func cancel() { programs.cancel() }
 
-  /// One question.
+  /// Sends one request and waits for its answer.
   ///
   /// - Parameters:
-  ///   - limit: seconds, for everything from its start to the end of its answer.
-  ///   - configuration: slurm.conf; nil where libslurm is to look for it.
-  /// - Throws: also when Slurm itself answered with an error.
+  ///   - limit: seconds from the start of the helper to the end of its answer.
+  ///   - configuration: the path of slurm.conf; nil if libslurm shall look for it.
+  /// - Throws: also if Slurm itself answered with an error.
   public func ask(
     _ request: SlurmRequest, limit: Double, configuration: FilePath? = nil
   ) throws(SlurmFailure) -> SlurmAnswer {
@@ -47,8 +47,8 @@ public struct SlurmHelper: Sendable {
     return try answer(result.output, exit, request, result.diagnostics)
   }
 
-  /// This process's own, with the configuration that was found: that of a Slurm with a prefix of its own is not where
-  /// another libslurm would look.
+  /// The environment of this process with the path of the configuration. A libslurm of another installation would
+  /// not find the configuration of a Slurm that has its own prefix.
   private func environment(_ configuration: FilePath?) -> [[UInt8]]? {
     guard let configuration else { return nil }
     let name = Array("SLURM_CONF=".utf8)
@@ -85,18 +85,18 @@ public struct SlurmHelper: Sendable {
     }
   }
 
-  /// A program that runs from a copy in memory has no path to tell.
+  /// A helper that runs from a copy in memory has no path to show.
   private var name: String { program.starts(with: "/proc") ? "duct-slurm" : "\(program)" }
 
-  /// Which library is missing, in the loader's words.
+  /// The dynamic loader's message about a missing library.
   private func loaderComplaint(_ diagnostics: String?) -> String? {
     let mark = "error while loading shared libraries: "
     return diagnostics?.split(whereSeparator: \.isNewline).lazy
       .compactMap { line in line.firstRange(of: mark).map { String(line[$0.upperBound...]) } }.first
   }
 
-  /// libslurm loads plugins of its own release alone. It says so where it finds others, or none, and then fails of
-  /// something else.
+  /// libslurm loads only plugins of its own release. If it finds others, or none, it prints so and later fails with
+  /// another error.
   private func ofPlugins(_ diagnostics: String?) -> SlurmFailure? {
     let marks = ["Incompatible Slurm plugin ", "Couldn't find the specified plugin name for "]
     let lines = diagnostics?.split(whereSeparator: \.isNewline) ?? []
@@ -110,11 +110,11 @@ public struct SlurmHelper: Sendable {
   }
 
   private func kind(of exit: ChildExit.Cause, _ diagnostics: String) -> SlurmFailure.Kind {
-    // The loader says so of a libslurm that is not there, and a shell of a program that it cannot find.
+    // The loader prints this if libslurm is missing; a shell exits with 127 if it cannot find a program.
     if exit == .exited(127) || diagnostics.contains("error while loading shared libraries") {
       return .noHelper
     }
-    // libslurm's fatal() is exit(1): it finds no usable configuration.
+    // libslurm's fatal() calls exit(1), for example if it finds no usable configuration.
     return exit == .exited(1) && diagnostics.contains("fatal") ? .noConfiguration : .helperDied
   }
 }

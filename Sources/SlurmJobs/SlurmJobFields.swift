@@ -1,7 +1,7 @@
-/// A job as Slurm describes it, by whichever way it was asked. What was not told, or means "not set", is nil.
+/// The data of a job as Slurm reports it, by library or command. Values that are missing or mean "not set" are nil.
 public struct SlurmJobFields: Sendable, Equatable {
   public var jobID: UInt32
-  /// Nil for a job that is no array.
+  /// Nil if the job is no array.
   public var arrayJobID: UInt32?
   public var arrayTaskID: UInt32?
   /// The waiting tasks that one record stands for, such as `0-19%4`.
@@ -13,10 +13,10 @@ public struct SlurmJobFields: Sendable, Equatable {
   public var state: JobState
   public var stateFlags: [String] = []
   public var reason: String?
-  /// As wait(2) gives it.
+  /// In the format of wait(2).
   public var exitStatus: UInt32?
   public var derivedExitStatus: UInt32?
-  /// The user that cancelled it.
+  /// The uid of the user who cancelled it.
   public var cancelledBy: UInt32?
   public var restarts: Int?
 
@@ -24,7 +24,7 @@ public struct SlurmJobFields: Sendable, Equatable {
   public var eligibleTime: Int?
   public var startTime: Int?
   public var endTime: Int?
-  /// Seconds that it ran; nil where times tell it.
+  /// Seconds that it ran; nil if the start and end times give them.
   public var elapsed: Int?
   public var timeLimitMinutes: UInt32?
 
@@ -35,7 +35,7 @@ public struct SlurmJobFields: Sendable, Equatable {
   public var tresRequested: String?
   public var tresAllocated: String?
 
-  /// The session and the host of the submitting process.
+  /// The session and host of the submitting process.
   public var allocSID: UInt32?
   public var allocNode: String?
   public var cluster: String?
@@ -48,7 +48,7 @@ public struct SlurmJobFields: Sendable, Equatable {
   public var workingDir: String?
   public var submitLine: String?
   public var dependency: String?
-  /// Nil for jobs that have no files of output of their own: of srun and salloc, and later heterogeneous components.
+  /// Nil for jobs without output files of their own: jobs of srun and salloc, and later heterogeneous components.
   public var outputPaths: OutputPaths?
 
   public init(jobID: UInt32, state: JobState) {
@@ -57,20 +57,20 @@ public struct SlurmJobFields: Sendable, Equatable {
   }
 }
 
-/// A step of a job in accounting.
+/// The data of a job's step in accounting.
 public struct SlurmStepFields: Sendable, Equatable {
-  /// The job's script, as a step.
+  /// The step is the job's script.
   public var isBatch: Bool
-  /// As wait(2) gives it.
+  /// In the format of wait(2).
   public var exitStatus: UInt32?
   public var startTime: Int?
   /// Nil while it runs.
   public var endTime: Int?
   /// User and system time.
   public var cpuSeconds: Double
-  /// The largest resident set of any task.
+  /// The largest resident set of any task, in bytes.
   public var maxRSSBytes: Int64?
-  /// The sum of its tasks' largest resident sets.
+  /// The sum of the largest resident sets of all tasks, in bytes.
   public var totalRSSBytes: Int64?
 
   public init(isBatch: Bool, cpuSeconds: Double) {

@@ -1,4 +1,4 @@
-/// A release of Slurm, such as 24.11. What follows it in a version (24.11.5) changes neither structures nor formats.
+/// A Slurm release such as 24.11. The third number of a version (24.11.5) changes neither structures nor formats.
 public struct SlurmRelease: Sendable, Comparable, CustomStringConvertible, Codable {
   public var year: Int
   public var month: Int
@@ -8,7 +8,7 @@ public struct SlurmRelease: Sendable, Comparable, CustomStringConvertible, Codab
     self.month = month
   }
 
-  /// - Parameter version: `24.11.5`, or what `squeue --version` prints: `slurm 24.11.5`, `slurm-wlm 24.11.5`.
+  /// - Parameter version: `24.11.5`, or the output of `squeue --version`: `slurm 24.11.5`, `slurm-wlm 24.11.5`.
   public init?(version: String) {
     let word = version.split(whereSeparator: \.isWhitespace).last { $0.contains(".") } ?? ""
     let numbers = word.split(separator: ".").prefix(2).compactMap { Int($0) }
@@ -16,8 +16,8 @@ public struct SlurmRelease: Sendable, Comparable, CustomStringConvertible, Codab
     self.init(numbers[0], numbers[1])
   }
 
-  /// - Parameter protocolVersion: as Slurm's daemons tell it: 256 times the number in the soname of their libslurm, which is
-  ///   38 for 22.05 and went up by one with each release.
+  /// - Parameter protocolVersion: the number that Slurm's daemons report: 256 times the number in the soname of
+  ///   their libslurm. That number is 38 for 22.05 and grows by one with each release.
   public init?(protocolVersion: Int) {
     switch protocolVersion >> 8 {
     case 38: self.init(22, 5)

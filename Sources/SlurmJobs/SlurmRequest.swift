@@ -1,21 +1,22 @@
-/// A question to `duct-slurm`: one a process, as JSON on its standard input.
+/// A request to `duct-slurm`: one per process, as JSON on its standard input.
 public enum SlurmRequest: Sendable, Equatable {
-  /// The jobs of a user that slurmctld knows (slurm_load_job_user); all, or those of a scope.
+  /// The jobs of a user that slurmctld knows (slurm_load_job_user): all of them, or those in a scope.
   case jobsOfUser(uid: UInt32, scope: JobScope? = nil)
-  /// Jobs by id from slurmctld (slurm_load_job for one, else slurm_load_jobs).
+  /// Jobs by id from slurmctld (slurm_load_job for one id, otherwise slurm_load_jobs).
   case jobs(ids: [UInt32])
-  /// Jobs by id from slurmdbd, with their steps; all or those of a user.
+  /// Jobs by id from slurmdbd, with their steps; optionally only those of one user.
   case accountingJobs(ids: [UInt32], cluster: String?, uid: UInt32? = nil)
-  /// A user's jobs from slurmdbd that existed since a time, with their steps; all or those with a tag.
+  /// A user's jobs in slurmdbd that existed since a time (seconds since 1970), with their steps; optionally only
+  /// those with a tag.
   case accountingOfUser(uid: UInt32, since: Int, tag: String?)
   /// Cluster name, versions and settings, from slurmctld (slurm_load_ctl_conf).
   case configuration
   /// Whether slurmctld answers (slurm_ping).
   case ping
-  /// Names by which slurmctld may know this host, from the name service. Slurm itself is not asked.
+  /// Names by which slurmctld may know this host, from the name service. Does not ask Slurm.
   case hostNames
 
-  /// A short name for records and messages.
+  /// A short name for JSON and messages.
   public var name: String {
     switch self {
     case .jobsOfUser: "jobs_of_user"
@@ -28,7 +29,7 @@ public enum SlurmRequest: Sendable, Equatable {
     }
   }
 
-  /// slurmdbd answers it, else slurmctld.
+  /// Whether slurmdbd answers it; otherwise slurmctld does.
   var isOfAccounting: Bool {
     switch self {
     case .accountingJobs, .accountingOfUser: true
@@ -88,10 +89,10 @@ extension SlurmRequest: Codable {
   }
 }
 
-/// What `duct-slurm` is sent: a request, and for how long somebody waits for its answer.
+/// The input of `duct-slurm`: a request, and how long the caller waits for the answer.
 public struct SlurmQuestion: Codable, Sendable, Equatable {
   public var request: SlurmRequest
-  /// Seconds from the start of the helper; nil where nobody keeps a limit.
+  /// Seconds from the start of the helper; nil if the caller has no limit.
   public var limit: Double?
 
   public init(_ request: SlurmRequest, limit: Double? = nil) {
@@ -101,7 +102,7 @@ public struct SlurmQuestion: Codable, Sendable, Equatable {
 
   private enum CodingKeys: String, CodingKey { case limit }
 
-  /// The limit stands among the members of the request.
+  /// In JSON, the limit is a member beside those of the request.
   public init(from decoder: any Decoder) throws {
     request = try SlurmRequest(from: decoder)
     limit = try decoder.container(keyedBy: CodingKeys.self).decodeIfPresent(Double.self, forKey: .limit)

@@ -1,11 +1,11 @@
 internal import SystemCalls
 
-/// A job id that the command printed.
+/// A job id in the command's output.
 public struct JobMention: Sendable, Equatable {
   public enum Form: Sendable, Equatable {
-    /// As sbatch, srun or salloc word it.
+    /// In a sentence of sbatch, srun or salloc.
     case sentence
-    /// A line that is one number, as `sbatch --parsable` prints: only a hint.
+    /// A line with only a number, as `sbatch --parsable` prints it: only a hint.
     case number
   }
 
@@ -14,17 +14,17 @@ public struct JobMention: Sendable, Equatable {
   public var form: Form
 }
 
-/// Finds job ids in a stream of output, across the borders of what is read at a time.
+/// Finds job ids in a stream of output, also where a line is split between two reads.
 public struct SubmissionText: Sendable {
   private static let longestLine = 64 << 10
   private static let longestNumberLine = 64
 
-  /// The start of a line whose end has not come yet.
+  /// The start of a line that is not yet complete.
   private var partial: [UInt8] = []
 
   public init() {}
 
-  /// The ids in the lines that `bytes` end.
+  /// The ids in the lines that `bytes` complete.
   public mutating func feed(_ bytes: UnsafeRawBufferPointer) -> [JobMention] {
     var mentions: [JobMention] = []
     var rest = bytes[...]
@@ -66,7 +66,7 @@ public struct SubmissionText: Sendable {
     mentions.append(contentsOf: sentences(in: String(decoding: line, as: UTF8.self)))
   }
 
-  /// `123` or, for a job of another cluster, `123;name`.
+  /// Parses `123` or, for a job of another cluster, `123;name`.
   private static func numberLine(_ line: String) -> JobMention? {
     let text = line.hasSuffix("\r") ? line.dropLast() : line[...]
     let parts = text.split(separator: ";", omittingEmptySubsequences: false)

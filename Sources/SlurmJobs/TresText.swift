@@ -1,20 +1,20 @@
 internal import OrderedCollections
 public import RecordText
 
-/// Slurm's lists of trackable resources, in the controller's words (`cpu=2,mem=500M,gres/gpu=1`) and in
-/// the accounting database's numbers (`1=2,2=500,1001=1`).
+/// Parses Slurm's lists of trackable resources: the controller's form with names (`cpu=2,mem=500M,gres/gpu=1`) and
+/// the accounting database's form with numbers (`1=2,2=500,1001=1`).
 public enum TresText {
-  /// The types with fixed numbers; memory is 2, in megabytes.
+  /// The types with fixed numbers. Memory is 2, in megabytes.
   public static let standardNames: [Int64: String] = [
     1: "cpu", 2: "mem", 3: "energy", 4: "node", 5: "billing", 6: "fs/disk", 7: "vmem", 8: "pages",
   ]
 
-  /// Slurm's mark for a value that was never set (NO_VAL64, INFINITE64 and their neighbours).
+  /// The smallest of Slurm's marks for a value that was never set (NO_VAL64, INFINITE64 and their neighbors).
   private static let firstUnset = UInt64.max - 3
 
-  /// Names and numbers, memory in bytes.
+  /// Amounts by name; memory in bytes.
   ///
-  /// - Parameter names: of the numbers, from the database.
+  /// - Parameter names: the names for the database's numbers.
   public static func parse(
     _ text: String?, names: [Int64: String] = standardNames
   ) -> OrderedFields<Int64>? {
@@ -37,7 +37,7 @@ public enum TresText {
     return members.isEmpty ? nil : OrderedFields(members)
   }
 
-  /// `500M`, `1.50G` and plain numbers. Memory without a unit is in megabytes.
+  /// Parses `500M`, `1.50G` and plain numbers. Memory without a unit is in megabytes.
   private static func amount(_ text: Substring, isMemory: Bool) -> Int64? {
     let units: [Character: Double] = [
       "K": 1024, "M": 1_048_576, "G": 1_073_741_824, "T": 1_099_511_627_776,
@@ -49,7 +49,8 @@ public enum TresText {
     return Double(text).flatMap { Int64(exactly: ($0 * (isMemory ? 1_048_576 : 1)).rounded()) }
   }
 
-  /// One number of a list in the database's form, such as the resident set (2) of a step's maxima.
+  /// The amount with one number in a list in the database's form, for example 2, the resident set, in a step's
+  /// maxima.
   public static func value(_ number: Int64, in text: String?) -> Int64? {
     guard let text else { return nil }
     for entry in text.split(separator: ",") {
