@@ -2,9 +2,9 @@ import Glibc
 internal import RecordText
 internal import SlurmJobs
 
-/// Questions to slurmdbd, by `sacct`.
+/// Asks slurmdbd through `sacct`.
 enum AccountingCommand {
-  /// sacct's names of the fields. The last one holds no newline.
+  /// sacct's names of the fields. The last field must not contain newlines.
   private enum Field: String, CaseIterable {
     case rawID = "JobIDRaw"
     case shownID = "JobID"
@@ -38,7 +38,7 @@ enum AccountingCommand {
     case stderr = "StdErr"
     case cluster = "Cluster"
 
-    /// Those that a release knows; nil where it is not known which one it is.
+    /// The fields that a release knows. If the release is not known, those that every release knows.
     static func known(to release: SlurmRelease?) -> [Self] {
       if let release, release >= SlurmRelease(24, 5) { return allCases }
       return allCases.filter { $0 != .stdout && $0 != .stderr }
@@ -47,17 +47,18 @@ enum AccountingCommand {
 
   private typealias Values = CommandRow<Field>
 
-  /// Jobs by id, whole arrays and heterogeneous jobs by the id of their first; all or those of a user.
+  /// Jobs by id; arrays and heterogeneous jobs as a whole by the id of the first. Optionally only those of one
+  /// user.
   static func jobs(
     _ ids: [UInt32], cluster: String?, uid: UInt32?, _ asking: SlurmCommands.Asking
   ) throws(SlurmFailure) -> [SubmittedJob] {
-    // Without an id, slurmdbd would tell of all jobs.
+    // Without an id, slurmdbd would return all jobs.
     if ids.isEmpty { return [] }
     let records = SeparatedRecords()
     let release = try? asking.release()
     let known = Field.known(to: release)
     let arguments = [
-      // Earlier runs of requeued jobs too: their number is the number of restarts.
+      // Includes earlier runs of requeued jobs: their number is the number of restarts.
       "--duplicates", "--noconvert", "--format=" + known.map(\.rawValue).joined(separator: ","),
       "--jobs=" + ids.map(String.init).joined(separator: ","), uid.map { "--uid=\($0)" } ?? "--allusers",
     ]
@@ -67,7 +68,7 @@ enum AccountingCommand {
     for row in rows {
       let values = Values(row, known)
       if values[.rawID]?.contains(".") == true {
-        // Steps follow their job.
+        // Steps follow their job in the output.
         if let last = jobs.indices.last { jobs[last].steps.append(step(values)) }
       } else if var job = fields(values) {
         if let release {
@@ -82,8 +83,9 @@ enum AccountingCommand {
     return JobConversion(cluster: cluster, now: time(nil)).submittedJobs(jobs)
   }
 
-  /// Ids of jobs of a user that had not ended at `since`; all or those with a tag. Jobs that never became eligible
-  /// are not among them: sacct asks for a time that has an end.
+  /// Ids of a user's jobs that had not ended at `since` (seconds since 1970); optionally only those with a tag.
+  /// Omits jobs that never became eligible, because sacct always asks for a time window with an end, which those
+  /// jobs lack.
   static func ids(
     ofUser uid: UInt32, since: Int, tag: String?, _ asking: SlurmCommands.Asking
   ) throws(SlurmFailure) -> [UInt32] {
@@ -138,13 +140,13 @@ enum AccountingCommand {
     return job
   }
 
-  /// Arrays and heterogeneous jobs: `3_[1-5%2]`, `3_1`, `4+1`.
+  /// Sets the ids of arrays and heterogeneous jobs: `3_[1-5%2]`, `3_1`, `4+1`.
   private static func identify(_ job: inout SlurmJobFields, _ shown: String) {
     let id = shown.prefix { $0.isASCII && $0.isNumber }
     let rest = shown[id.endIndex...]
     if rest.hasPrefix("_") {
       job.arrayJobID = UInt32(id)
-      // Waiting tasks stay one record, as by libslurm: slurmdbd hears late of those that start.
+      // Waiting tasks stay one record, as with libslurm: slurmdbd learns late which tasks have started.
       job.arrayTaskID = UInt32(rest.dropFirst())
     } else if rest.hasPrefix("+") {
       job.hetJobID = UInt32(id)

@@ -1,17 +1,17 @@
 internal import RecordText
 
-/// The environment of Slurm's commands: the caller's, but for what would change what they print.
+/// The environment for Slurm's commands: the caller's, without variables that change their output.
 enum CommandEnvironment {
-  /// Options of the commands by variable, and the clusters that they would ask.
+  /// Variables that set options of the commands or the clusters that they ask.
   private static let leftOut = [
     "SQUEUE_", "SACCT_", "SCONTROL_", "SLURM_CLUSTERS=", "SLURM_JSON=", "SLURM_YAML=",
   ]
   private static let settings = [
-    // Seconds since 1970.
+    // Times in seconds since 1970.
     "SLURM_TIME_FORMAT=%s",
-    // Else the expression of an array's tasks is cut at 64 characters.
+    // Otherwise, the expression of an array's tasks is truncated to 64 characters.
     "SLURM_BITSTR_LEN=0",
-    // Messages in the words that are looked for.
+    // Messages in English, because the code searches them for certain words.
     "LC_ALL=C",
   ]
 

@@ -2,7 +2,7 @@ internal import RecordText
 internal import SlurmJobs
 internal import SystemCalls
 
-/// What a command of Slurm that ended badly says of the reason.
+/// Derives the failure from the exit and the messages of a Slurm command.
 enum CommandFailure {
   static func of(
     _ name: String, _ exit: ChildExit.Cause, _ diagnostics: String?
@@ -11,7 +11,7 @@ enum CommandFailure {
       return SlurmFailure(
         .helperDied, "\(name) ended with \(exit.words) and without an answer", diagnostics: diagnostics)
     }
-    // Slurm's fatal(): there is no usable configuration.
+    // Slurm's fatal() means that there is no usable configuration.
     let isFatal = diagnostics?.contains("fatal: ") == true
     let isUnloadable = diagnostics?.contains("error while loading shared libraries") == true
     return SlurmFailure(
@@ -19,7 +19,7 @@ enum CommandFailure {
       diagnostics: diagnostics)
   }
 
-  /// The last line, without the name of the program and the like before it.
+  /// The last line, without the program's name and the severity in front.
   private static func lastWord(_ text: String) -> String? {
     let lines = text.split { $0.isNewline }.map { String($0).trimmed }
     guard var line = lines.last(where: { !$0.isEmpty }) else { return nil }

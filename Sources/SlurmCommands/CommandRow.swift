@@ -1,13 +1,13 @@
-/// One record of what a command of Slurm prints: its fields by name. What means "not set" is nil.
+/// One record in the output of a Slurm command: its fields by name. Values that mean "not set" are nil.
 struct CommandRow<Field: CaseIterable & Hashable> {
   private let values: [Field: String]
 
-  /// - Parameter texts: in the order of the fields.
+  /// - Parameter texts: the values in the order of `fields`.
   init(_ texts: [String], _ fields: [Field] = Array(Field.allCases)) {
     values = Dictionary(uniqueKeysWithValues: zip(fields, texts))
   }
 
-  /// As it was printed.
+  /// The value as printed.
   subscript(field: Field) -> String? { values[field] }
 
   func text(_ field: Field) -> String? { values[field].flatMap(CommandText.value) }
@@ -16,6 +16,6 @@ struct CommandRow<Field: CaseIterable & Hashable> {
   func duration(_ field: Field) -> Double? { values[field].flatMap(CommandText.duration) }
   func exitStatus(_ field: Field) -> UInt32? { values[field].flatMap(CommandText.exitStatus) }
   func memory(_ field: Field) -> Int64? { values[field].flatMap(CommandText.memory) }
-  /// A name, which may be `N/A` or `(null)` itself.
+  /// A name. Unlike in `text`, `N/A` and `(null)` count as names.
   func name(_ field: Field) -> String? { values[field].flatMap { $0.isEmpty ? nil : $0 } }
 }

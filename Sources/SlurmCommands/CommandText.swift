@@ -1,9 +1,9 @@
 internal import RecordText
 internal import SlurmJobs
 
-/// Slurm's commands print words for numbers. What means "not set" is nil.
+/// Parses values that Slurm's commands print. Texts that mean "not set" become nil.
 enum CommandText {
-  /// A name or list; nil for what squeue and sacct print in the place of none.
+  /// A name or list; nil for the texts that squeue and sacct print if there is none.
   static func value(_ text: String) -> String? {
     ["", "(null)", "N/A"].contains(text) ? nil : text
   }
@@ -13,12 +13,12 @@ enum CommandText {
     return UInt32(digits).flatMap { $0 >= 0xFFFF_FFFE ? nil : $0 }
   }
 
-  /// Seconds since 1970, as SLURM_TIME_FORMAT asks for them; nil for `N/A`, `Unknown` and `None`.
+  /// Seconds since 1970, the format set by SLURM_TIME_FORMAT; nil for `N/A`, `Unknown` and `None`.
   static func time(_ text: String) -> Int? {
     Int(text).flatMap { $0 > 0 && $0 < 0xFFFF_FFFE ? $0 : nil }
   }
 
-  /// Seconds of `[days-][[hours:]minutes:]seconds[.fraction]`; nil for `UNLIMITED`, `NOT_SET`, `INVALID`.
+  /// Seconds from `[days-][[hours:]minutes:]seconds[.fraction]`; nil for `UNLIMITED`, `NOT_SET`, `INVALID`.
   static func duration(_ text: String) -> Double? {
     let parts = text.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
     guard let clock = parts.last, !clock.isEmpty else { return nil }
@@ -31,7 +31,7 @@ enum CommandText {
     return Int(parts[0]).map { Double($0) * 86400 + seconds }
   }
 
-  /// A status as wait(2) gives it, from `3:0` (code and signal), or from the number itself.
+  /// A status in the format of wait(2), from `3:0` (code and signal) or from the status as a number.
   static func exitStatus(_ text: String) -> UInt32? {
     let parts = text.split(separator: ":", omittingEmptySubsequences: false)
     guard let first = parts.first.flatMap({ UInt32($0) }) else { return nil }
@@ -39,7 +39,7 @@ enum CommandText {
     return UInt32(parts[1]).map { (first & 0xFF) << 8 | $0 & 0x7F }
   }
 
-  /// Bytes of the memory in a list of a step's use, such as `cpu=00:00:01,mem=10956800,vmem=…`.
+  /// Bytes of memory in a list of a step's resource use, such as `cpu=00:00:01,mem=10956800,vmem=…`.
   static func memory(in use: String) -> Int64? {
     for entry in use.split(separator: ",") where entry.hasPrefix("mem=") {
       return Int64(entry.dropFirst(4))
@@ -47,13 +47,13 @@ enum CommandText {
     return nil
   }
 
-  /// A list of resources, which sacct sorts by name, in the order of Slurm's own numbers.
+  /// Sorts a list of resources by Slurm's own numbers. sacct sorts it by name.
   static func inOrder(_ list: String) -> String {
     let names = TresText.standardNames.sorted { $0.key < $1.key }.map(\.value)
     func place(_ entry: Substring) -> Int {
       names.firstIndex(of: String(entry.prefix { $0 != "=" })) ?? names.count
     }
-    // Those without a number of their own stay in their order.
+    // Resources without a fixed number keep their order.
     let entries = list.split(separator: ",").enumerated().sorted {
       (place($0.element), $0.offset) < (place($1.element), $1.offset)
     }
@@ -66,7 +66,7 @@ enum CommandText {
     return text.hasPrefix(mark) ? number(String(text.dropFirst(mark.count))) : nil
   }
 
-  /// A base state and flags above it. Slurm prints one word: the base state is not told beside a flag.
+  /// The base state and flags. Slurm prints a single word, so with a flag, the base state is not known.
   static func state(_ text: String) -> (JobState, flags: [String]) {
     // `CANCELLED by 1000`.
     let word = String(text.prefix { $0 != " " })
@@ -75,7 +75,7 @@ enum CommandText {
     case "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DEL_HOLD", "POWER_UP_NODE", "EXPEDITING":
       return (.pending, [word])
     case "REVOKED": return (.cancelled, [word])
-    // Its processes are being ended, or files moved: it is not over.
+    // Slurm is ending processes or moving files: the job has not ended.
     case "COMPLETING", "CONFIGURING", "RESIZING", "SIGNALING", "STAGE_OUT", "STOPPED":
       return (.running, [word])
     default: return (JobState(rawValue: word), [])

@@ -1,7 +1,7 @@
 internal import RecordText
 internal import SlurmJobs
 
-/// Questions on slurmctld itself, by `scontrol`.
+/// Asks about slurmctld and its nodes through `scontrol`.
 enum ControlCommand {
   static func configuration(_ asking: SlurmCommands.Asking) throws(SlurmFailure) -> ClusterConfiguration {
     let output = try asking.output(of: "scontrol", ["show", "config"])
@@ -25,9 +25,9 @@ enum ControlCommand {
     return configuration
   }
 
-  /// The names of nodes as hosts, without a domain: that is what %N in the name of a file stood for up to 25.05.
+  /// The host names of nodes, without a domain: up to 25.05, these are the values of %N in file names.
   ///
-  /// - Returns: by node; nothing where it cannot be told: the paths stay unknown, as they are before a job starts.
+  /// - Returns: host names by node. If scontrol fails, none: the paths stay unknown, as before a job starts.
   static func hostNames(ofNodes nodes: [String], _ asking: SlurmCommands.Asking) -> [String: String] {
     guard !nodes.isEmpty,
       let output = try? asking.output(
@@ -47,7 +47,7 @@ enum ControlCommand {
   }
 
   static func ping(_ asking: SlurmCommands.Asking) throws(SlurmFailure) -> ClusterConfiguration {
-    // `Slurmctld(primary) at host is UP`, a line each.
+    // Prints one line per slurmctld: `Slurmctld(primary) at host is UP`.
     let output = try asking.output(of: "scontrol", ["ping"])
     var configuration = ClusterConfiguration()
     configuration.controllerIsUp = String(escaping: output).contains(" is UP")

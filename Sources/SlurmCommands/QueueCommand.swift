@@ -2,9 +2,9 @@ import Glibc
 internal import RecordText
 internal import SlurmJobs
 
-/// Questions to slurmctld, by `squeue`.
+/// Asks slurmctld through `squeue`.
 enum QueueCommand {
-  /// squeue's names of the fields, which every release from 22.05 to 26.05 knows.
+  /// squeue's names of the fields. Every release from 22.05 to 26.05 knows them.
   private enum Field: String, CaseIterable {
     case jobID = "JobID"
     case shownID = "JobArrayID"
@@ -47,7 +47,7 @@ enum QueueCommand {
 
   private typealias Values = CommandRow<Field>
 
-  /// - Parameter scope: leaves jobs out that cannot be meant.
+  /// - Parameter scope: drops jobs that are not in it; nil: returns all.
   static func jobs(
     ofUser uid: UInt32, _ scope: JobScope?, _ asking: SlurmCommands.Asking
   ) throws(SlurmFailure) -> [SubmittedJob] {
@@ -58,7 +58,7 @@ enum QueueCommand {
     do throws(SlurmFailure) {
       return try jobs(["--jobs=" + ids.map(String.init).joined(separator: ",")], nil, asking)
     } catch  where error.message.contains("Invalid job id specified") {
-      // It has left the controller, or never was: that is an answer.
+      // slurmctld has dropped the job, or it never existed: that is a valid answer.
       return []
     }
   }
@@ -67,7 +67,7 @@ enum QueueCommand {
     _ selection: [String], _ scope: JobScope?, _ asking: SlurmCommands.Asking
   ) throws(SlurmFailure) -> [SubmittedJob] {
     let records = SeparatedRecords()
-    // Without a width no value is cut.
+    // Without a width, squeue truncates no value.
     let format = Field.allCases.map { "\($0.rawValue):\(records.mark)" }.joined(separator: ",")
     let arguments = ["--noheader", "--all", "--local", "--states=all", "--noconvert", "--Format=\(format)"]
     let output = try asking.output(of: "squeue", arguments + selection)
@@ -89,8 +89,8 @@ enum QueueCommand {
     return jobs.map(conversion.submittedJob)
   }
 
-  /// Fills in what the names of files need that squeue does not print: the release, and the hosts of nodes, each asked for
-  /// once. What is not told leaves the paths unknown, until the next question asks again.
+  /// Adds data that file names need and squeue does not print: the release, and the hosts of nodes, with one
+  /// command for each. If a command fails, the paths stay unknown until the next request.
   private static func setNames(
     of jobs: inout [SlurmJobFields], _ batchHosts: [UInt32: String], _ asking: SlurmCommands.Asking
   ) {
@@ -115,16 +115,17 @@ enum QueueCommand {
     }
   }
 
-  /// srun and salloc have none; a later component writes into the file of the first one.
+  /// Nil for jobs of srun and salloc, which have no files, and for later components, which write to the file of the
+  /// first.
   private static func outputPaths(_ job: SlurmJobFields, _ values: Values) -> OutputPaths? {
     guard values[.isBatch] == "1", (job.hetJobOffset ?? 0) == 0 else { return nil }
-    // Without a pattern squeue prints, up to 23.11 at least, a name that is wrong for tasks of an array.
+    // For a job without a pattern, squeue (up to 23.11 at least) prints this name, which is wrong for array tasks.
     let guess = "\(job.workingDir ?? "")/slurm-\(job.jobID).out"
     func pattern(_ field: Field) -> String? {
       values.text(field).flatMap { $0 == guess ? nil : $0 }
     }
     var paths = OutputPaths(stdout: pattern(.stdout), stderr: pattern(.stderr))
-    // Which release has answered is not known here.
+    // The release is not known here.
     paths.mayBeFilledIn = true
     return paths
   }
@@ -136,9 +137,9 @@ enum QueueCommand {
     job.stateFlags = flags
     identify(&job, values)
     job.userID = values.number(.userID)
-    // A user without a name on this host is printed as the number.
+    // If the user has no name on this host, squeue prints the uid.
     job.userName = values.text(.userName).flatMap { $0 == values[.userID] ? nil : $0 }
-    // Newer releases (seen with 24.11) print the signal after it, as `RaisedSignal:9(Killed)`.
+    // Newer releases (seen with 24.11) add the signal, as in `RaisedSignal:9(Killed)`.
     job.reason = values.text(.reason).map { $0.hasPrefix("RaisedSignal:") ? "RaisedSignal" : $0 }
     job.exitStatus = values.exitStatus(.exitCode)
     job.derivedExitStatus = values.exitStatus(.derivedExitCode)
@@ -154,7 +155,7 @@ enum QueueCommand {
     job.nodeCount = values.number(.nodeCount)
     job.cpuCount = values.number(.cpuCount)
     job.nodes = values.text(.nodes)
-    // squeue prints what is allocated, and in its absence what was asked for.
+    // squeue prints the allocated resources, or the requested ones if none are allocated.
     if base == .pending || job.nodes == nil {
       job.tresRequested = values.text(.tres)
     } else {
@@ -173,7 +174,8 @@ enum QueueCommand {
     return job
   }
 
-  /// Arrays and heterogeneous jobs. squeue shows `3_[1-5%2]` for waiting tasks, `3_1` for one that has an id.
+  /// Sets the ids of arrays and heterogeneous jobs. squeue shows `3_[1-5%2]` for waiting tasks, `3_1` for a task
+  /// with its own id.
   private static func identify(_ job: inout SlurmJobFields, _ values: Values) {
     job.hetJobID = values.number(.hetJobID)
     job.hetJobOffset = values.number(.hetJobOffset)

@@ -2,24 +2,24 @@ import Glibc
 internal import RecordText
 internal import SlurmJobs
 
-/// What a command prints as records of fields, each field with a mark between it and the next.
+/// Parses the output of a command as records whose fields are separated by a mark.
 ///
-/// Names of jobs, directories and command lines may hold any byte, newlines too. So the mark is made anew for each
-/// question, of random digits, and records are told by the number of their fields and not by lines.
+/// Names of jobs, directories and command lines may contain any byte, including newlines. So each request uses a
+/// new mark with random digits, and records are separated by their number of fields, not by lines.
 struct SeparatedRecords {
   let mark: String
   private let markBytes: [UInt8]
   private let newline = UInt8(ascii: "\n")
 
-  /// The mark has no comma, which separates fields in squeue's format, and begins with no digit, which would be
-  /// the field's width.
+  /// Makes a mark without commas, which separate fields in squeue's format, and without a digit at the start, which
+  /// squeue would take for a field width.
   init() {
     mark = "\u{1F}\(String(UInt32.random(in: .min ... .max), radix: 16))\u{1F}"
     markBytes = Array(mark.utf8)
   }
 
-  /// - Parameter isTerminated: the mark stands behind the last field as well, as squeue does it. Without it the
-  ///   last field must be one that holds no newline.
+  /// - Parameter isTerminated: the mark also follows the last field, as with squeue. Otherwise, the last field
+  ///   must not contain newlines.
   func parse(
     _ output: [UInt8], fieldCount: Int, isTerminated: Bool, of name: String
   ) throws(SlurmFailure) -> [[String]] {

@@ -4,24 +4,24 @@ public import SlurmJobs
 public import SystemCalls
 internal import SystemPackage
 
-/// Asks Slurm by its own commands, for hosts without a libslurm that fits: `squeue`, `sacct` and `scontrol`, a process
-/// a question (two where accounting is searched), within the same limit as the helper.
+/// Asks Slurm through its own commands, for hosts without a suitable libslurm: `squeue`, `sacct` and `scontrol`.
+/// One process per request (two if it searches accounting), within the same time limit as the helper.
 public struct SlurmCommands: Sendable {
-  /// One argument may have 128 KiB: so many ids go into one question.
+  /// The largest number of ids in one command, because one argument may have at most 128 KiB.
   private static let mostIDs = 8000
-  /// Seconds for the names of this host, which no command tells.
+  /// Seconds for looking up the names of this host. No Slurm command prints these.
   private static let hostNamesLimit = 2.0
 
   private let programs: LimitedPrograms
-  /// As Slurm's commands get it.
+  /// The environment for Slurm's commands.
   private let environment: [[UInt8]]
   private let path: String?
-  /// The release of the commands, once it was asked for.
+  /// The release of the commands, once it is known.
   private let release = Monitor<SlurmRelease?>(nil)
 
   /// - Parameters:
-  ///   - environment: `NAME=value` entries. Variables that change what the commands print are left out.
-  ///   - signalMask: what the commands shall have: the mask before duct blocked signals for itself.
+  ///   - environment: `NAME=value` entries. Variables that change the output of the commands are removed.
+  ///   - signalMask: the mask for the commands: the one from before duct blocked signals for itself.
   public init(
     environment: [[UInt8]], children: ChildProcesses, signalMask: SignalSet = SignalSet()
   ) {
@@ -30,20 +30,20 @@ public struct SlurmCommands: Sendable {
     path = CommandEnvironment.value("PATH", in: environment)
   }
 
-  /// Ends the questions that are being asked: they fail at once.
+  /// Cancels all requests in progress: they fail immediately.
   public func cancel() { programs.cancel() }
 
-  /// The release of Slurm's commands: of `squeue --version`, which asks nobody.
+  /// The release of Slurm's commands, from `squeue --version`, which contacts no server.
   ///
   /// - Parameter limit: seconds.
   public func release(within limit: Double) throws(SlurmFailure) -> SlurmRelease {
     try Asking(commands: self, request: .ping, deadline: .now + limit, limit: limit).release()
   }
 
-  /// One question.
+  /// Sends one request and waits for its answer.
   ///
-  /// - Parameter limit: seconds, for everything from its start to the end of its answer.
-  /// - Throws: also when Slurm itself answered with an error.
+  /// - Parameter limit: seconds from the start of the first command to the end of the answer.
+  /// - Throws: also if Slurm itself answered with an error.
   public func ask(_ request: SlurmRequest, limit: Double) throws(SlurmFailure) -> SlurmAnswer {
     let asking = Asking(commands: self, request: request, deadline: .now + limit, limit: limit)
     var answer = SlurmAnswer()
@@ -72,16 +72,16 @@ public struct SlurmCommands: Sendable {
     stride(from: 0, to: ids.count, by: mostIDs).map { Array(ids[$0..<min($0 + mostIDs, ids.count)]) }
   }
 
-  /// A question on its way.
+  /// A request in progress.
   struct Asking {
     fileprivate let commands: SlurmCommands
     fileprivate let request: SlurmRequest
     fileprivate let deadline: MonotonicInstant
     fileprivate let limit: Double
 
-    /// The release of Slurm's commands, which is asked for once.
+    /// The release of Slurm's commands. Only the first call runs a command.
     ///
-    /// - Throws: where `squeue --version` cannot be run, or prints something else.
+    /// - Throws: if `squeue --version` cannot be run or prints something else.
     func release() throws(SlurmFailure) -> SlurmRelease {
       if let known = commands.release.withLock({ $0 }) { return known }
       let version = String(escaping: try output(of: "squeue", ["--version"]))
@@ -92,9 +92,9 @@ public struct SlurmCommands: Sendable {
       return release
     }
 
-    /// What a command prints.
+    /// Runs a command and returns its output.
     ///
-    /// - Throws: where it did not end well. Its own last word on stderr is the message.
+    /// - Throws: if the command fails. The message is its last line on stderr.
     func output(of name: String, _ arguments: [String]) throws(SlurmFailure) -> [UInt8] {
       guard let program = commands.program(name) else {
         throw SlurmFailure(.noCommand, "there is no \(name) in PATH")
@@ -115,7 +115,7 @@ public struct SlurmCommands: Sendable {
       if exit == .exited(0) { return result.output }
       let failure = CommandFailure.of(name, exit, result.diagnostics)
       guard failure.tellsOfReleases else { throw failure }
-      // All of a host's commands are of one release.
+      // All Slurm commands of a host are of one release.
       throw failure.explained(askedBy: (try? release()).map { "\(name) \($0)" } ?? name, request)
     }
   }
