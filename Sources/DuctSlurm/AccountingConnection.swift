@@ -22,7 +22,7 @@ final class AccountingConnection {
   }
 }
 
-/// A list of one text; nil for nil, which is no condition.
+/// A list with one text; nil for nil, which means no condition.
 func textList(_ text: String?) -> OpaquePointer? {
   guard let text else { return nil }
   let list = duct_slurm_text_list()
@@ -30,14 +30,14 @@ func textList(_ text: String?) -> OpaquePointer? {
   return list
 }
 
-/// A list of jobs by id.
+/// A list of jobs, for a query by id.
 func jobList(_ ids: [UInt32]) -> OpaquePointer? {
   let list = slurm_list_create { free($0) }
   for id in ids { duct_slurm_append_job(list, id) }
   return list
 }
 
-/// The elements of a Slurm list, which stay the list's.
+/// The elements of a Slurm list. The list still owns them.
 func elements<Element>(_ list: OpaquePointer?) -> [UnsafeMutablePointer<Element>] {
   var count: CInt = 0
   guard let array = duct_slurm_list_elements(list, &count) else { return [] }

@@ -2,17 +2,18 @@ internal import CSlurm
 import Glibc
 internal import SlurmJobs
 
-/// Questions to slurmdbd.
+/// Asks slurmdbd.
 enum AccountingQueries {
-  /// Jobs by id, whole arrays and heterogeneous jobs by the id of their first; all or those of a user.
+  /// Jobs by id; arrays and heterogeneous jobs as a whole by the id of the first. Optionally only those of one
+  /// user.
   static func jobs(ids: [UInt32], cluster: String?, uid: UInt32?) throws(SlurmFailure) -> SlurmAnswer {
-    // Without an id, slurmdbd would tell of all jobs.
+    // Without an id, slurmdbd would return all jobs.
     if ids.isEmpty { return SlurmAnswer() }
     let connection = try AccountingConnection()
     return try jobs(ids, connection, cluster ?? LocalCluster.name, uid: uid)
   }
 
-  /// Jobs of a user that had not ended at `since`; all or those with a tag.
+  /// Jobs of a user that had not ended at `since` (seconds since 1970); optionally only those with a tag.
   static func jobs(
     ofUser uid: UInt32, since: Int, tag: String?
   ) throws(SlurmFailure) -> SlurmAnswer {
@@ -58,9 +59,9 @@ enum AccountingQueries {
     let flat = duct_slurm_accounting_job(job)
     var fields = SlurmJobFields(flat)
     fields.qos = qosNames[flat.qos_id]
-    // A set of bits there, which says late which tasks have started.
+    // slurmdbd has a bit set here, and updates it late when tasks start.
     fields.arrayTasks = nil
-    // Up to 23.11 slurmdbd does not keep them. A later component writes into the file of the first one.
+    // slurmdbd up to 23.11 has no paths. A later component writes to the file of the first one.
     fields.outputPaths = OutputPaths(
       accounted: slurmText(flat.std_out), slurmText(flat.std_err), of: fields, release: LibraryRelease.release
     )

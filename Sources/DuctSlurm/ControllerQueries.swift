@@ -3,11 +3,11 @@ import Glibc
 internal import RecordText
 internal import SlurmJobs
 
-/// Questions to slurmctld.
+/// Asks slurmctld.
 enum ControllerQueries {
   private static let flags = duct_slurm_show_flags
 
-  /// - Parameter scope: leaves jobs out that cannot be meant.
+  /// - Parameter scope: drops jobs that are not in it; nil: returns all.
   static func jobsOfUser(_ uid: UInt32, _ scope: JobScope?) throws(SlurmFailure) -> SlurmAnswer {
     try answer("slurm_load_job_user", scope) { slurm_load_job_user($0, uid, flags) }
   }
@@ -17,7 +17,7 @@ enum ControllerQueries {
       do throws(SlurmFailure) {
         return try answer("slurm_load_job") { duct_slurm_load_job($0, ids[0], flags) }
       } catch  where error.code == Int(duct_slurm_invalid_job_id) {
-        // It has left the controller, or never was: that is an answer.
+        // slurmctld has dropped the job, or it never existed: that is a valid answer.
         return SlurmAnswer()
       }
     }
@@ -82,18 +82,18 @@ enum ControllerQueries {
     return answer
   }
 
-  /// Before anything is made of it: a user can have very many jobs that are none of the run's.
+  /// Checks a job before it is converted: a user can have very many jobs that are not the run's.
   private static func isWithin(_ scope: JobScope, _ job: duct_slurm_job) -> Bool {
     scope.contains(
       ids: [job.job_id, job.array_job_id, job.het_job_id], submit: job.submit_time, sid: job.alloc_sid,
       wckey: { slurmText(job.wckey) })
   }
 
-  /// What has to be asked for, each once in a process.
+  /// Names that need a lookup. Each is looked up once in this process.
   private struct Names {
     var users: [UInt32: String?] = [:]
     var hosts: [String: String?] = [:]
-    /// Once several nodes were asked for.
+    /// All nodes, loaded when more than `mostSingleNodes` nodes are needed.
     var allNodes: UnsafeMutablePointer<node_info_msg_t>?
     static let mostSingleNodes = 2
   }
@@ -109,8 +109,8 @@ enum ControllerQueries {
     return fields
   }
 
-  /// Where the job's output goes. srun and salloc have no files; a later component of a heterogeneous job writes into
-  /// the file of the first one.
+  /// The patterns of the job's output files. Nil for jobs of srun and salloc, which have no files, and for later
+  /// components of a heterogeneous job, which write to the file of the first one.
   private static func outputPaths(_ flat: duct_slurm_job, _ names: inout Names) -> OutputPaths? {
     let isLaterComponent = flat.het_job_id != 0 && flat.het_job_offset != 0
     guard flat.is_batch, !isLaterComponent else { return nil }
@@ -129,19 +129,20 @@ enum ControllerQueries {
     return paths
   }
 
-  /// The name of a node as a host: that is what %N stood for up to 25.05, without a domain.
+  /// A node's host name without a domain: up to 25.05, this is the value of %N.
   private static func nodeHost(_ node: String, _ names: inout Names) -> String? {
     if names.hosts.count == Names.mostSingleNodes, names.allNodes == nil {
       names.allNodes = duct_slurm_nodes(nil)
     }
-    // That of all nodes stays: this process answers one question.
+    // `allNodes` is never freed: this process answers one request and ends.
     let single = names.allNodes == nil ? duct_slurm_nodes(node) : nil
     defer { if let single { slurm_free_node_info_msg(single) } }
     guard let nodes = names.allNodes ?? single else { return nil }
     return slurmText(duct_slurm_node_host(nodes, node)).map { String($0.prefix { $0 != "." }) }
   }
 
-  /// libslurm gives 0, -1 with errno, or (slurm_load_job) the error itself; errno may be 0.
+  /// Throws if a call of libslurm failed. Such calls return 0, -1 with errno, or (slurm_load_job) the error itself;
+  /// errno may be 0.
   private static func check(_ function: String, _ call: () -> CInt) throws(SlurmFailure) {
     errno = 0
     let result = call()

@@ -2,7 +2,7 @@ internal import CSlurm
 internal import SlurmJobs
 
 extension SlurmJobFields {
-  /// What libslurm gave. Numbers that mean "not set" become nil.
+  /// Converts the data from libslurm. Numbers that mean "not set" become nil.
   init(_ job: duct_slurm_job, reason: String? = nil) {
     self.init(jobID: job.job_id, state: JobState(number: job.state))
     stateFlags = flagNames(job.state)
@@ -55,7 +55,7 @@ extension SlurmJobFields {
   }
 }
 
-/// The names of the bits above the base state, lowest first.
+/// The names of the flags in a job state, lowest bit first.
 private func flagNames(_ state: UInt32) -> [String] {
   (8..<32).compactMap { bit in
     state & 1 << bit == 0 ? nil : slurmText(duct_slurm_state_flag(1 << bit)) ?? "FLAG_\(bit)"

@@ -1,22 +1,22 @@
 internal import CSlurm
 internal import SlurmJobs
 
-/// Which release of Slurm this was compiled for, and which one the library that is loaded is of.
+/// The release of Slurm that this program was compiled for, and the release of the loaded library.
 ///
-/// The structures that libslurm fills change with each release. A library of another one makes this process read
-/// past their ends, or take nothing for an answer.
+/// The structures that libslurm fills change with each release. With a library of another release, this process
+/// would read beyond their ends or accept invalid answers.
 enum LibraryRelease {
   static let release = SlurmRelease(
     Int(duct_slurm_header_version >> 16 & 0xFF), Int(duct_slurm_header_version >> 8 & 0xFF))
 
-  /// Such as `22.05.8`. It is the library's as well, once `check` has found them to be of one release.
+  /// The release of the headers, such as `22.05.8`. After a successful `check`, the library is of the same release.
   static var ofHeaders: String {
     "\(release).\(duct_slurm_header_version & 0xFF)"
   }
 
-  /// To be asked before any other call.
+  /// Compares the releases of headers and library. Call it before anything else of libslurm.
   ///
-  /// - Throws: `wrongLibrary` where the two differ.
+  /// - Throws: `wrongLibrary` if they differ.
   static func check() throws(SlurmFailure) {
     let (needed, found) = (duct_slurm_header_number(), duct_slurm_library_number())
     if needed == found { return }

@@ -3,7 +3,7 @@ import Glibc
 internal import SlurmJobs
 internal import SystemCalls
 
-/// The cluster that this host belongs to: accounting would else search all clusters' jobs.
+/// The cluster that this host belongs to. Without it, accounting would search the jobs of all clusters.
 enum LocalCluster {
   static let name: String? = fromFile() ?? fromController()
 
@@ -19,7 +19,7 @@ enum LocalCluster {
   }
 }
 
-/// The login name of a user, by the host's name service.
+/// The login name of a user, from the host's name service.
 func userName(_ uid: UInt32) -> String? {
   guard let entry = getpwuid(uid) else { return nil }
   return slurmText(entry.pointee.pw_name)

@@ -2,7 +2,7 @@ internal import CSlurm
 import Glibc
 public import SlurmJobs
 
-/// Carries out one request with libslurm. This process may end in it: see docs/architecture.md.
+/// Answers one request with libslurm, which may end this process: see docs/architecture.md.
 public enum SlurmQueries {
   public static func answer(_ request: SlurmRequest) -> SlurmAnswer {
     if request == .hostNames {
@@ -11,7 +11,7 @@ public enum SlurmQueries {
       return answer
     }
     do throws(SlurmFailure) { try LibraryRelease.check() } catch { return SlurmAnswer(failure: error) }
-    // Else libslurm cuts the expression of an array's tasks at 64 characters.
+    // Otherwise, libslurm truncates the expression of an array's tasks to 64 characters.
     setenv("SLURM_BITSTR_LEN", "0", 1)
     slurm_init(nil)
     do throws(SlurmFailure) {

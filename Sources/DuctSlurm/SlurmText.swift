@@ -1,7 +1,7 @@
 import Glibc
 import RecordText
 
-/// A string that Slurm gave: nil for NULL and "", any bytes kept.
+/// Converts a C string from Slurm, with any bytes; nil for NULL and "".
 func slurmText(_ pointer: UnsafePointer<CChar>?) -> String? {
   guard let pointer, pointer.pointee != 0 else { return nil }
   return String(escapingUpToNUL: UnsafeRawBufferPointer(start: pointer, count: strlen(pointer) + 1))
