@@ -1,10 +1,10 @@
-// libslurm's two public headers, and functions that read their structures.
+// The public headers of libslurm, and functions that read its structures.
 //
-// The structures change with each release of Slurm: members move, grow and go. So Swift reads none of
-// them; it reads the structures below, which these functions fill, and only this file knows the
-// structures of releases. What releases print and how they name files is known in Swift (SlurmRelease).
-// `struct xlist` and `struct listIterator` are the lists of every release; their other names come and go.
-// contrib/check-releases holds this file against the headers of every release that can be had.
+// The structures change with each release of Slurm: members move, grow and disappear. So Swift does not read them.
+// It reads the structures below, which the functions here fill. Only this file knows the structures of the
+// releases; what releases print and how they name files is in Swift (SlurmRelease). All releases have the lists
+// `struct xlist` and `struct listIterator`; other names for them exist only in some releases.
+// contrib/check-releases compiles this file against the headers of every available release.
 #ifndef DUCT_CSLURM_H
 #define DUCT_CSLURM_H
 
@@ -18,10 +18,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Macros of an expression, which Swift cannot import.
+// Expressions in macros, which Swift cannot import.
 
-/// Jobs of hidden partitions too, in detail, and of this cluster alone: with those of a federation the waiting doubles
-/// when the controller is down.
+/// Include jobs of hidden partitions and details, but only jobs of this cluster: for jobs of a federation, the wait
+/// doubles when the controller is down.
 static const uint16_t duct_slurm_show_flags = SHOW_ALL | SHOW_DETAIL | SHOW_LOCAL;
 static const int duct_slurm_invalid_job_id = ESLURM_INVALID_JOB_ID;
 
@@ -31,8 +31,8 @@ static const uint32_t duct_slurm_header_version = SLURM_VERSION_NUMBER;
 /// The number in the soname of the library that is loaded: 38 for libslurm.so.38.
 static inline uint32_t duct_slurm_library_number(void) { return (uint32_t)slurm_api_version() >> 16 & 0xff; }
 
-/// The number in the soname that belongs to the headers. There were two releases a year but in 2022 and 2023, and the
-/// number went up by one with each (seen up to 26.05).
+/// The number in the soname that belongs to the headers. It grew by one with each release (seen up to 26.05). There
+/// were two releases a year, except in 2022 and 2023.
 static inline uint32_t duct_slurm_header_number(void) {
   uint32_t year = SLURM_VERSION_NUMBER >> 16 & 0xff, month = SLURM_VERSION_NUMBER >> 8 & 0xff;
   if (year < 23) return 38;
@@ -40,15 +40,15 @@ static inline uint32_t duct_slurm_header_number(void) {
   return 41 + (year - 24) * 2 + (month >= 11 ? 1 : 0);
 }
 
-/// Slurm's mark for "no value" in 32 bits (NO_VAL), and for "no limit" (INFINITE).
+/// Slurm's 32-bit marks for "no value" (NO_VAL) and "no limit" (INFINITE).
 #define DUCT_SLURM_NO_VALUE 0xfffffffeu
 #define DUCT_SLURM_INFINITE 0xffffffffu
 
-// In no public header; weak, so that a release without it still loads.
+// In no public header. Weak, so that a library without them still loads.
 extern char *slurm_job_reason_string(int reason) __attribute__((weak));
 extern char *slurm_job_state_reason_string(int reason) __attribute__((weak));
 
-/// The name of a flag above a job's base state, by its bit; NULL for one that these headers do not know.
+/// The name of a flag in a job's state, by its bit; NULL if these headers do not know it.
 static inline const char *duct_slurm_state_flag(uint32_t bit) {
 #define DUCT_SLURM_FLAG(name) if (bit == (uint32_t)(JOB_##name)) return #name
   DUCT_SLURM_FLAG(LAUNCH_FAILED);
@@ -79,24 +79,24 @@ static inline const char *duct_slurm_state_flag(uint32_t bit) {
   return NULL;
 }
 
-/// A job as slurmctld or slurmdbd describes it. Strings belong to libslurm's answer.
+/// A job's data from slurmctld or slurmdbd. libslurm's answer owns the strings.
 struct duct_slurm_job {
   uint32_t job_id, array_job_id, array_task_id, het_job_id, het_job_offset, user_id;
   uint32_t state, exit_code, derived_exit_code;
-  int64_t restarts;  ///< -1: not told
+  int64_t restarts;  ///< -1: not reported
   int64_t submit_time, eligible_time, start_time, end_time, suspended_seconds, elapsed;
   uint32_t time_limit_minutes, node_count, cpu_count;
   uint32_t alloc_sid;
-  int32_t reason;    ///< -1: not told
+  int32_t reason;    ///< -1: not reported
   uint32_t qos_id;
-  uint32_t cancelled_by;  ///< -1: nobody, or not told
+  uint32_t cancelled_by;  ///< -1: not cancelled by a user, or not reported
   bool is_batch;
   const char *batch_host, *alloc_node, *array_task_str, *name, *user_name, *account, *partition, *qos, *nodes,
       *tres_requested, *tres_allocated, *working_dir, *submit_line, *dependency, *wckey, *cluster,
       *std_out, *std_err;
 };
 
-/// `now` is the controller's time at its answer.
+/// Reads a job of slurmctld. `now` is the controller's time of its answer.
 static inline struct duct_slurm_job duct_slurm_controller_job(const slurm_job_info_t *job, int64_t now) {
   struct duct_slurm_job out;
   memset(&out, 0, sizeof out);
@@ -116,8 +116,8 @@ static inline struct duct_slurm_job duct_slurm_controller_job(const slurm_job_in
   out.end_time = job->end_time;
   out.suspended_seconds = 0;
   out.elapsed = -1;
-  // As squeue counts: pre_sus_time is the time that it ran before suspend_time, which is when it was
-  // suspended or resumed last. The end_time of a job that runs is its limit.
+  // Computed as squeue does: pre_sus_time is the time that the job ran before suspend_time, when it was last
+  // suspended or resumed. The end_time of a running job is its time limit.
   if (job->suspend_time != 0 && job->start_time != 0) {
     uint32_t base = job->job_state & 0xff;
     int64_t end = base == JOB_RUNNING || job->end_time == 0 ? now : (int64_t)job->end_time;
@@ -198,7 +198,7 @@ static inline struct duct_slurm_job duct_slurm_accounting_job(const slurmdb_job_
   return out;
 }
 
-/// A step's use of resources. TRES lists in the database's numbers.
+/// A step's resource use. TRES lists are in the database's form, with numbers.
 struct duct_slurm_step {
   uint32_t step_id;
   int32_t exit_code;
@@ -219,8 +219,8 @@ static inline struct duct_slurm_step duct_slurm_accounting_step(const slurmdb_st
   return out;
 }
 
-/// What slurmctld tells of a node, or with NULL of all nodes; the caller frees it by slurm_free_node_info_msg. NULL where
-/// it does not tell.
+/// Loads a node, or with NULL all nodes, from slurmctld. The caller frees the result with slurm_free_node_info_msg.
+/// NULL on failure.
 static inline node_info_msg_t *duct_slurm_nodes(const char *node) {
   node_info_msg_t *answer = NULL;
   char *name = node ? strdup(node) : NULL;
@@ -230,7 +230,7 @@ static inline node_info_msg_t *duct_slurm_nodes(const char *node) {
   return result == 0 ? answer : NULL;
 }
 
-/// The name of a node as a host; NULL where it is not among `nodes`.
+/// The host name of a node; NULL if it is not among `nodes`.
 static inline const char *duct_slurm_node_host(const node_info_msg_t *nodes, const char *node) {
   for (uint32_t i = 0; i < nodes->record_count; i++) {
     const node_info_t *entry = &nodes->node_array[i];
@@ -245,7 +245,7 @@ static inline const char *duct_slurm_reason(int reason) {
   return NULL;
 }
 
-/// The list's elements in an array that the caller frees; their count in `count`.
+/// The list's elements in an array that the caller frees; `count` receives their number.
 static inline void **duct_slurm_list_elements(struct xlist *list, int *count) {
   *count = list ? slurm_list_count(list) : 0;
   void **elements = (void **)calloc((size_t)*count + 1, sizeof *elements);
@@ -274,8 +274,8 @@ static inline void duct_slurm_append_job(struct xlist *list, uint32_t job_id) {
   slurm_list_append(list, selected);
 }
 
-/// Connects to slurmdbd. NULL, with the reason in `error`, when it does not answer: libslurm returns
-/// a handle even then, and tells by errno.
+/// Connects to slurmdbd. NULL, with the reason in `error`, if it does not answer: libslurm then still returns a
+/// handle and reports the error in errno.
 static inline void *duct_slurm_accounting_open(int *error) {
   uint16_t flags = 0;
   errno = 0;
@@ -289,14 +289,14 @@ static inline void duct_slurm_accounting_close(void *connection) {
   slurmdb_connection_close(&connection);
 }
 
-/// Jobs by id, with their steps; `users` (ids as text) may be NULL. NULL with errno in `error` on failure.
-/// Lists stay the caller's.
+/// Loads jobs by id, with their steps; `users` (uids as text) may be NULL. NULL on failure, with errno in `error`.
+/// The caller keeps ownership of the lists.
 static inline struct xlist *duct_slurm_accounting_jobs(void *connection, struct xlist *jobs, struct xlist *users, struct xlist *clusters,
                                               int *error) {
   slurmdb_job_cond_t condition;
   memset(&condition, 0, sizeof condition);
   condition.db_flags = SLURMDB_JOB_FLAG_NOTSET;
-  // Earlier runs of requeued jobs too: their number is the number of restarts.
+  // Includes earlier runs of requeued jobs: their number is the number of restarts.
   condition.flags = JOBCOND_FLAG_DUP | JOBCOND_FLAG_NO_TRUNC;
   condition.step_list = jobs;
   condition.userid_list = users;
@@ -307,8 +307,8 @@ static inline struct xlist *duct_slurm_accounting_jobs(void *connection, struct 
   return result;
 }
 
-/// Jobs of users, or with a wckey, that had not ended at `since`. Without steps: slurmdbd finds those
-/// within a time only, and with a time it leaves out jobs that never became eligible.
+/// Searches jobs of users, optionally with a wckey, that had not ended at `since`. Does not load steps: slurmdbd
+/// returns these only for a time window with an end, and with an end it omits jobs that never became eligible.
 static inline struct xlist *duct_slurm_accounting_search(void *connection, struct xlist *users, struct xlist *wckeys,
                                                 struct xlist *clusters, int64_t since, int *error) {
   slurmdb_job_cond_t condition;
@@ -335,7 +335,7 @@ static inline struct xlist *duct_slurm_tres_types(void *connection) {
 
 static inline struct xlist *duct_slurm_qos_list(void *connection) { return slurmdb_qos_get(connection, NULL); }
 
-/// One job, with its tasks and components. From 26.05 on libslurm takes the id of a step in its place.
+/// Loads one job, with its tasks and components. From 26.05 on, libslurm expects the id of a step instead.
 static inline int duct_slurm_load_job(job_info_msg_t **answer, uint32_t job_id, uint16_t flags) {
 #if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(26, 5, 0)
   slurm_step_id_t step = SLURM_STEP_ID_INITIALIZER;
@@ -354,7 +354,7 @@ static inline void duct_slurm_free_configuration(slurm_conf_t *conf) {
 #endif
 }
 
-/// What duct wants of the controller's configuration.
+/// The settings of slurmctld that duct needs.
 struct duct_slurm_settings {
   const char *cluster_name, *version;
   bool tracks_wckeys;
