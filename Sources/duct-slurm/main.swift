@@ -1,8 +1,8 @@
-// duct-slurm: one request as a line of JSON on standard input, one answer as JSON on standard output.
+// duct-slurm: reads one request as a line of JSON from standard input and prints one answer as JSON.
 //
-// The only program of duct that loads libslurm, so that the library's exits, hangs and messages stay
-// in a process of their own. duct starts it for each question and ends it when it takes too long; should
-// duct be gone itself, it ends alone.
+// The only program of duct that loads libslurm, so that the library can exit, hang or print messages only in a
+// process of its own. duct starts it for each request and ends it if it takes too long. If duct has gone,
+// duct-slurm ends by itself.
 
 import DuctSlurm
 import Glibc
@@ -21,7 +21,7 @@ do {
   try AskerWatch.start(limit: question.limit)
   let answer = try RecordEncoder().line(SlurmQueries.answer(question.request))
   try FileDescriptor.standardOutput.writeAll(answer)
-  // Not exit(): the answer is out, and what libslurm would still clean up ends with the process.
+  // _exit, not exit: the answer is written, and libslurm's cleanup is not needed.
   _exit(0)
 } catch let error as Errno {
   complain("duct-slurm: cannot answer: \(error.description)")
