@@ -1,16 +1,16 @@
-// duct-relay [DUCT SPOOL]: keeps a command's pipes read into local files until their end.
+// duct-relay [DUCT SPOOL]: reads a command's pipes into local files until their end.
 //
-// Where no pipe is captured it only waits for the end of duct and of the command.
+// If duct captures no pipe, the relay only waits until duct and the command have ended.
 //
-// Started by duct, in a session of its own, with descriptors at fixed numbers (see RelayPlacement): what
-// it does not find open there, it does without. If duct does not live to see the end of the pipes, it
-// has DUCT finish the run's records from what is in the folder SPOOL.
+// duct starts the relay in a session of its own, with descriptors at fixed numbers (see RelayPlacement). The relay
+// ignores any of these that is not open. If duct ends before the pipes do, the relay becomes `DUCT recover`, which
+// finishes the run's records from the folder SPOOL.
 
 import Glibc
 import OutputRelay
 import SystemCalls
 
-// It ends at the end of the pipes, and at nothing else: not with the terminal, not with duct.
+// Only the end of the pipes ends the relay. The end of the terminal or of duct does not.
 for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGTSTP, SIGUSR1, SIGUSR2] {
   ignoreSignal(signal)
 }
