@@ -53,8 +53,8 @@ extension JobConversion {
     }
   }
 
-  /// Whether a requeue ended this run and began `next`. A requeue by Slurm itself sets the new submit time to the
-  /// time of the end.
+  /// Whether a requeue ended this run and began `next`. A requeue sets the submit time to about the time of the
+  /// end.
   private static func isRun(_ run: SlurmJobFields, before next: SlurmJobFields) -> Bool {
     if run.stateFlags.contains(JobStateFlag.requeue) { return true }
     let requeues: [JobState] = [.nodeFail, .preempted, .bootFail]
