@@ -1,6 +1,8 @@
-// floor PID INTERVAL - the least that sampling a session can cost: reads and parses the stat line of each process
-// of PID's session at every INTERVAL seconds, opened anew each time, until PID has gone. Prints the number of samples
-// and the processor time of a sample in milliseconds. No names, no records, no sums that anybody keeps.
+// floor PID INTERVAL - the lowest possible cost of sampling a session
+//
+// Every INTERVAL seconds, until PID has ended, it reads and parses the stat line of each process in PID's session,
+// and opens each file anew. It reads no names and keeps no records or sums. Prints the number of samples and the
+// processor time per sample in milliseconds.
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <fcntl.h>
@@ -49,7 +51,7 @@ int main(int count, char **arguments)
                 continue;
             line[length] = 0;
             char *name_end = strrchr(line, ')');
-            // Nobody may wait for it before we have ended.
+            // Ends at the zombie: its parent may wait for it only after floor has ended.
             is_over |= name_end && name_end[2] == 'Z' && atoi(entry->d_name) == session;
             unsigned long long user, system, size;
             long resident;
@@ -67,7 +69,7 @@ int main(int count, char **arguments)
         next.tv_nsec = nanoseconds % 1000000000;
         clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &next, NULL);
     }
-    // So that nothing of it can be left out by the compiler.
+    // Uses the sums, so that the compiler does not optimize the parsing away.
     fprintf(stderr, "%llu %llu\n", ticks, pages);
     printf("%ld %.4f\n", samples, samples ? (used() - start) * 1000 / samples : 0);
     return 0;
