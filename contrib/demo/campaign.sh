@@ -1,5 +1,5 @@
 #!/bin/bash
-# A small campaign, as people write them: jobs that wait for others, an array, and one that goes wrong.
+# A small campaign as users write them: jobs that wait for others, an array, and a job that fails.
 set -eu
 
 echo "Preparing the data"
@@ -15,7 +15,7 @@ sbatch --job-name=convert --dependency=afterok:$prepare --wrap '
   echo "convert: mesh.h5: no such dataset: /boundary/inlet" >&2
   exit 3'
 
-# A session of its own, as when a tool starts a daemon that submits.
+# In a session of its own, as when a tool starts a daemon that submits jobs.
 setsid bash -c 'sbatch --job-name=archive --wrap "sleep 1; echo archived"'
 
 echo "Waiting for a look at the machine"

@@ -1,8 +1,9 @@
-// Two functions that are new in glibc 2.35, so that a release build runs with glibc 2.34 (RHEL 9) as well.
+// Two functions that glibc has only since 2.35, so that a release build also runs with glibc 2.34 (RHEL 9).
 //
-// The static libraries that go into the executables ask for them: hypotf (Swift's Glibc module; nobody calls it), and
-// _dl_find_object, by which the unwinder in libgcc_eh finds the tables of the code it stands in (glibc 2.34 has
-// dl_iterate_phdr for that, which is slower). They are the executable's alone: libraries go on using glibc's.
+// The static libraries in the executables need them: hypotf (in Swift's Glibc module; never called), and
+// _dl_find_object, which the unwinder in libgcc_eh calls to find the tables of the code at an address (on glibc
+// 2.34, dl_iterate_phdr does the same, but slower). They are visible only within the executable: shared libraries
+// continue to use glibc's.
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -13,7 +14,7 @@
 
 #define OWN __attribute__((visibility("hidden")))
 
-/// The sum of two squares of floats is exact enough in a double, and never too large for one.
+/// A double holds the sum of the squares of two floats exactly enough, and it never overflows.
 OWN float hypotf(float x, float y) {
   if (isinf(x) || isinf(y)) return INFINITY;
   return (float)__builtin_sqrt((double)x * x + (double)y * y);
@@ -51,7 +52,8 @@ static int look(struct dl_phdr_info *object, size_t size, void *data) {
   return 1;
 }
 
-/// As glibc's: 0, or -1 where no object with tables holds the address. The link map is not told; libgcc does not ask.
+/// Like glibc's: 0, or -1 if no object with tables contains the address. Does not fill in the link map, which
+/// libgcc does not read.
 OWN int _dl_find_object(void *address, struct dl_find_object *found) {
   struct search search = {(uintptr_t)address, found};
   return dl_iterate_phdr(look, &search) == 1 ? 0 : -1;
