@@ -1,26 +1,27 @@
-# duct: everything that is done with the project, one word each.
+# duct: targets for everything that is done with the project.
 #
-#   make demo      a real Slurm on this machine, and duct doing its main job on it
+#   make demo      a real Slurm on this machine, on which duct wraps a small campaign
 #   make test      all tests, on that Slurm
 #   make install PREFIX=DIR    a release build, with man pages and completions (default /usr/local)
-#                SLURM=DIR     with the libslurm of the Slurm that was installed there
-#   make tarball   a tree for other x86_64 hosts, with glibc 2.34 or newer: dist/duct-VERSION-x86_64.tar.gz; duct-slurm is
-#                  in it if SLURM=DIR says which Slurm the hosts have, else they are asked by Slurm's commands
-#   make test-tarball     the tarball, run on a bare Debian 12; needs root
-#   make test-releases    the tests of Slurm on Debian's other releases of it; needs root
-#   make bench     speed, beside con-duct in the same run
-#   make fuzz RUNS=20000   damaged files given to recover, ls and report; SEED=N plays the same again
-#   make soak      an hour's worth of output into a log directory that comes and goes
-#   make simulate SEEDS=1000000    histories of runs, searched for a loss; make mutations proves the search
-#   make format    the project's style; make lint says where it is not kept
-#   make clean     away with what was built
+#                SLURM=DIR     with the libslurm of the Slurm that is installed there
+#   make tarball   a tree for other x86_64 hosts with glibc 2.34 or newer: dist/duct-VERSION-x86_64.tar.gz.
+#                  It contains duct-slurm if SLURM=DIR names the Slurm of those hosts. Otherwise duct asks
+#                  Slurm through its commands there.
+#   make test-tarball     runs the tarball on a bare Debian 12; needs root
+#   make test-releases    runs the Slurm tests on the Slurm releases of other Debian releases; needs root
+#   make bench     measures speed, and that of con-duct in the same run
+#   make fuzz RUNS=20000   gives damaged files to recover, ls and report; SEED=N repeats a run
+#   make soak      an hour's worth of output into a log directory that fails half of the time
+#   make simulate SEEDS=1000000    simulates runs and searches for lost data; make mutations tests that search
+#   make format    applies the project's style; make lint reports violations
+#   make clean     removes everything that was built
 #
-# Each installs what it needs by apt when it is missing, and says so.
+# Each target installs missing packages with apt, and prints which.
 
 SHELL := /bin/bash
 PREFIX ?= /usr/local
 SWIFT ?= swift
-# Where Slurm was installed; empty for what pkg-config or the compiler find.
+# The folder in which Slurm is installed. Empty: use what pkg-config or the compiler finds.
 SLURM ?=
 WITH_SLURM = contrib/with-slurm "$(SLURM)"
 DEPENDENCIES = SLURM="$(SLURM)" contrib/install-dependencies
@@ -28,11 +29,13 @@ DEBUG := .build/debug
 RELEASE := .build/release
 TESTBED := contrib/testbed/testbed
 
-# duct stands in front of every command, so its start is looked after. libstdc++ and libgcc go into the
-# executables (a third of the start was spent on loading them), and they have fixed addresses (else
-# 43,000 pointers are relocated at each start, which touches every page of data). No library of their own lies beside
-# them, so the loader need not look there for each of the system's. lld, the toolchain's own linker, does not warn of
-# mktemp in a part of Foundation that nobody calls.
+# duct starts before every command, so these flags make it start fast:
+# - libstdc++ and libgcc are linked statically. Loading them took a third of the start.
+# - The executables have fixed addresses. Otherwise the loader relocates 43,000 pointers at each start, which
+#   touches every page of data.
+# - No local rpath. No libraries are beside the executables, and the loader would look there for each system
+#   library.
+# lld is the toolchain's own linker. It does not warn of mktemp in a part of Foundation that duct never calls.
 STATIC := .build/static
 SIMULATION_FLAGS := -Xswiftc -enable-testing -Xswiftc -enforce-exclusivity=unchecked -Xswiftc -DDUCT_SIMULATION -Xcc -DDUCT_RELAY_RANGES=4
 RELEASE_FLAGS := -c release --static-swift-stdlib --disable-local-rpath -Xlinker -L$(CURDIR)/$(STATIC) \

@@ -1,22 +1,23 @@
 // swift-tools-version: 6.1
 import PackageDescription
 
-/// Settings of every Swift target: what a package of many modules is read more easily with.
+/// Settings shared by all Swift targets.
 let strict: [SwiftSetting] = [
   .enableUpcomingFeature("ExistentialAny"),
   .enableUpcomingFeature("InternalImportsByDefault"),
 ]
 
-/// Set by contrib/with-slurm: whether there is a libslurm, and where it is if the compiler does not look there itself.
+/// contrib/with-slurm sets these: whether there is a libslurm, and where, unless it is where the compiler looks
+/// itself.
 let hasLibslurm = Context.environment["DUCT_LIBSLURM"] != "no"
 let slurmHeaders = Context.environment["DUCT_SLURM_INCLUDE"] ?? ""
 let slurmLibrary = Context.environment["DUCT_SLURM_LIB"] ?? ""
-// The macro is used nowhere. By it the compiler tells its cached modules apart, which it does not do by -I: the module
-// that was made of another Slurm's headers would be taken.
+// No code uses the macro. It makes the compiler distinguish cached modules, which -I does not: otherwise it would
+// reuse the module that it built from the headers of another Slurm.
 let slurmSettings: [SwiftSetting] =
   slurmHeaders.isEmpty
   ? [] : [.unsafeFlags(["-Xcc", "-I\(slurmHeaders)", "-Xcc", "-DDUCT_SLURM_HEADERS=\(slurmHeaders)"])]
-// The rpath is that of the helper alone: duct's own start would be slower by it.
+// Only the helper has the rpath, because an rpath would slow down the start of duct itself.
 let slurmLinking: [LinkerSetting] =
   slurmLibrary.isEmpty
   ? [] : [.unsafeFlags(["-L\(slurmLibrary)", "-Xlinker", "-rpath", "-Xlinker", slurmLibrary])]
@@ -45,7 +46,7 @@ let package = Package(
     .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0", traits: []),
   ],
   targets: [
-    // The command line: one file a subcommand, no logic.
+    // The command line: one file per subcommand, no logic.
     .executableTarget(
       name: "duct",
       dependencies: [
@@ -53,7 +54,7 @@ let package = Package(
       ],
       swiftSettings: [.enableUpcomingFeature("ExistentialAny")]),
 
-    // Reading records back: ls, jobs, report.
+    // Reads records back: ls, jobs, report.
     .target(
       name: "DuctReports",
       dependencies: ["DuctCore", "SlurmJobs", "RecordText", "SystemCalls", collections, system],
@@ -68,13 +69,13 @@ let package = Package(
       ],
       swiftSettings: strict),
 
-    // What a Slurm job is to us, and the client that asks the helper. No libslurm.
+    // Slurm jobs as duct sees them, and the client that asks the helper. No libslurm.
     .target(
       name: "SlurmJobs",
       dependencies: ["RecordText", "SystemCalls", bitCollections, collections, system],
       swiftSettings: strict),
 
-    // Slurm asked by its own commands. No libslurm.
+    // Asks Slurm through its own commands. No libslurm.
     .target(
       name: "SlurmCommands", dependencies: ["SlurmJobs", "RecordText", "SystemCalls", system],
       swiftSettings: strict),
@@ -85,14 +86,15 @@ let package = Package(
       dependencies: ["RecordText", "SystemCalls", "CSystemCalls", collections, system],
       swiftSettings: strict),
 
-    // The loop that keeps the command's pipes read, for the relay and for duct in its place.
+    // The loop that reads the command's pipes, for the relay and for duct in its place.
     .target(
       name: "OutputRelay", dependencies: ["SystemCalls", "CSystemCalls", system], swiftSettings: strict),
     .executableTarget(
       name: "duct-relay", dependencies: ["OutputRelay", "SystemCalls"], swiftSettings: strict),
 
-    // libslurm in Swift; the helper is the only program that loads it.
-    // contrib/with-slurm asks pkg-config: here a host without slurm.pc, such as Debian, would be warned of.
+    // libslurm in Swift; only the helper loads it.
+    // contrib/with-slurm calls pkg-config. If it were set here, SwiftPM would warn on hosts without slurm.pc, such
+    // as Debian.
     .systemLibrary(name: "CSlurm", providers: [.apt(["libslurm-dev"])]),
     .target(
       name: "DuctSlurm",
@@ -103,17 +105,17 @@ let package = Package(
       dependencies: ["DuctSlurm", "SlurmJobs", "RecordText", "SystemCalls", system],
       swiftSettings: strict + slurmSettings, linkerSettings: slurmLinking),
 
-    // Text as records hold it: JSON, any bytes in strings, Python's formats, times.
+    // Text formats of records: JSON, any bytes in strings, Python's formats, times.
     .target(
       name: "RecordText", dependencies: ["SystemCalls", "CSystemCalls", collections, system],
       swiftSettings: strict),
 
-    // Thin, typed wrappers of kernel calls: threads of our own, children, signals, pipes.
+    // Thin, typed wrappers of system calls: threads of our own, children, signals, pipes.
     .target(
       name: "SystemCalls", dependencies: ["CSystemCalls", system], swiftSettings: strict),
     .target(name: "CSystemCalls"),
 
-    // Tests: a folder a target. RunTests and SlurmTests run the executables themselves.
+    // Tests: one folder per target. RunTests and SlurmTests run the executables themselves.
     .target(
       name: "TestSupport",
       dependencies: ["RecordText", "SystemCalls", subprocess, system], path: "Tests/TestSupport",
@@ -161,7 +163,7 @@ let package = Package(
   ]
 )
 
-// Without libslurm there is no helper: duct asks by Slurm's commands.
+// Without libslurm there is no helper: duct asks Slurm through its commands.
 if !hasLibslurm {
   let left: Set = ["CSlurm", "DuctSlurm", "duct-slurm", "SlurmTests"]
   package.targets.removeAll { left.contains($0.name) }
