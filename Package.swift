@@ -93,7 +93,7 @@ let package = Package(
       name: "duct-relay", dependencies: ["OutputRelay", "SystemCalls"], swiftSettings: strict),
 
     // libslurm in Swift; only the helper loads it.
-    // contrib/with-slurm calls pkg-config. If it were set here, SwiftPM would warn on hosts without slurm.pc, such
+    // contrib/with-slurm calls pkg-config. With `pkgConfig:` here, SwiftPM would warn on hosts without slurm.pc, such
     // as Debian.
     .systemLibrary(name: "CSlurm", providers: [.apt(["libslurm-dev"])]),
     .target(

@@ -28,9 +28,9 @@
 // --- processes ---------------------------------------------------------------------------------
 
 // The child's descriptors are set in order, so an earlier dup2 or close can overwrite a source that a later one
-// needs. Such a source is first duplicated to a number above the targets; as few and as low as possible, because
-// the user's limit on descriptors may be low. Every source is close-on-exec; dup2 clears that flag for the target
-// only, even if source and target are the same.
+// needs. Such a source is first duplicated to a number above the targets. Only these sources are duplicated, to the
+// lowest such numbers, because the user's limit on descriptors may be low. Every source is close-on-exec; dup2
+// clears that flag for the target only, even if source and target are the same.
 int duct_spawn(const struct duct_spawn_request *request, pid_t *pid) {
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
