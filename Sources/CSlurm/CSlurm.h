@@ -31,8 +31,8 @@ static const uint32_t duct_slurm_header_version = SLURM_VERSION_NUMBER;
 /// The number in the soname of the library that is loaded: 38 for libslurm.so.38.
 static inline uint32_t duct_slurm_library_number(void) { return (uint32_t)slurm_api_version() >> 16 & 0xff; }
 
-/// The number in the soname that belongs to the headers. It grew by one with each release (seen up to 26.05). There
-/// were two releases a year, except in 2022 and 2023.
+/// The number in the soname that belongs to the headers. It grows by one with each release (seen up to 26.05): 22.05,
+/// 23.02, 23.11, and from 2024 on two releases a year, .05 and .11.
 static inline uint32_t duct_slurm_header_number(void) {
   uint32_t year = SLURM_VERSION_NUMBER >> 16 & 0xff, month = SLURM_VERSION_NUMBER >> 8 & 0xff;
   if (year < 23) return 38;
