@@ -50,34 +50,70 @@ let package = Package(
     .executableTarget(
       name: "duct",
       dependencies: [
-        "DuctCore", "DuctReports", "SlurmJobs", "RecordText", "SystemCalls", argumentParser, system,
+        "DuctRun", "DuctReports", "LogDelivery", "DuctSettings", "DuctRecords", "SlurmClient", "SlurmJobs",
+        "RecordText", "SystemCalls", argumentParser, system,
       ],
       swiftSettings: [.enableUpcomingFeature("ExistentialAny")]),
+
+    // One run: launch, signals, capture, the watch of jobs, the finalizer. Connects the rooms below.
+    .target(
+      name: "DuctRun",
+      dependencies: [
+        "LogDelivery", "ProcessSampling", "DuctSettings", "DuctRecords", "OutputRelay", "ResilientIO",
+        "SlurmClient", "SlurmJobs", "RecordText", "SystemCalls", collections, logging, system,
+      ],
+      swiftSettings: strict),
 
     // Reads records back: ls, jobs, report.
     .target(
       name: "DuctReports",
-      dependencies: ["DuctCore", "SlurmJobs", "RecordText", "SystemCalls", collections, system],
-      swiftSettings: strict),
-
-    // One run, from start to end.
-    .target(
-      name: "DuctCore",
       dependencies: [
-        "OutputRelay", "ResilientIO", "SlurmCommands", "SlurmJobs", "RecordText", "SystemCalls",
-        "CSystemCalls", collections, logging, system,
+        "DuctSettings", "DuctRecords", "SlurmClient", "SlurmJobs", "RecordText", "SystemCalls", collections,
+        system,
       ],
       swiftSettings: strict),
 
-    // Slurm jobs as duct sees them, and the client that asks the helper. No libslurm.
+    // /proc, cgroups, GPUs; accounts of processor time.
+    .target(
+      name: "ProcessSampling",
+      dependencies: [
+        "DuctRecords", "SlurmJobs", "RecordText", "SystemCalls", "CSystemCalls", collections, logging, system,
+      ],
+      swiftSettings: strict),
+
+    // The spool of a run, the carrier, the journal of samples, recovery.
+    .target(
+      name: "LogDelivery",
+      dependencies: [
+        "DuctRecords", "OutputRelay", "ResilientIO", "SlurmJobs", "RecordText", "SystemCalls", collections,
+        logging, system,
+      ],
+      swiftSettings: strict),
+
+    // Options, environment, .env files, helper programs.
+    .target(
+      name: "DuctSettings",
+      dependencies: [
+        "DuctRecords", "ResilientIO", "SlurmClient", "SlurmJobs", "RecordText", "SystemCalls", "CSystemCalls",
+        collections, logging, system,
+      ],
+      swiftSettings: strict),
+
+    // The forms of info.json, usage.jsonl and the manifest, and reading them back.
+    .target(
+      name: "DuctRecords",
+      dependencies: ["ResilientIO", "SlurmJobs", "RecordText", "SystemCalls", collections, system],
+      swiftSettings: strict),
+
+    // Asks Slurm: through the helper, or through Slurm's own commands. No libslurm.
+    .target(
+      name: "SlurmClient", dependencies: ["SlurmJobs", "RecordText", "SystemCalls", system],
+      swiftSettings: strict),
+
+    // Slurm jobs as duct sees them: states, evidence, the ledger, requests and answers. No libslurm.
     .target(
       name: "SlurmJobs",
       dependencies: ["RecordText", "SystemCalls", bitCollections, collections, system],
-      swiftSettings: strict),
-
-    // Asks Slurm through its own commands. No libslurm.
-    .target(
-      name: "SlurmCommands", dependencies: ["SlurmJobs", "RecordText", "SystemCalls", system],
       swiftSettings: strict),
 
     // Files that survive their file system. Knows nothing of duct.
@@ -125,7 +161,7 @@ let package = Package(
     .testTarget(name: "ResilientIOTests", dependencies: ["ResilientIO", "TestSupport", system]),
     .target(
       name: "DeliverySimulation",
-      dependencies: ["DuctCore", "OutputRelay", "ResilientIO", "SystemCalls", system],
+      dependencies: ["DuctRun", "LogDelivery", "OutputRelay", "ResilientIO", "SystemCalls", system],
       path: "Tests/DeliverySimulation", exclude: ["mutations"]),
     .executableTarget(
       name: "delivery-simulator", dependencies: ["DeliverySimulation", "SystemCalls"],
@@ -133,20 +169,42 @@ let package = Package(
     .testTarget(
       name: "SimulationTests", dependencies: ["DeliverySimulation", "SystemCalls", "TestSupport", system]),
     .testTarget(name: "OutputRelayTests", dependencies: ["OutputRelay", "TestSupport", system]),
+    .testTarget(name: "SlurmJobsTests", dependencies: ["SlurmJobs", "TestSupport", system]),
     .testTarget(
-      name: "SlurmJobsTests", dependencies: ["SlurmCommands", "SlurmJobs", "TestSupport", system]),
+      name: "SlurmClientTests",
+      dependencies: ["SlurmClient", "SlurmJobs", "RecordText", "SystemCalls", "TestSupport", system]),
     .testTarget(
-      name: "DuctCoreTests",
+      name: "DuctRecordsTests",
+      dependencies: ["DuctRecords", "SlurmJobs", "RecordText", "SystemCalls", "TestSupport", system]),
+    .testTarget(
+      name: "DuctSettingsTests",
       dependencies: [
-        "DuctCore", "SlurmCommands", "SlurmJobs", "SystemCalls", "TestSupport", collections, logging, system,
+        "DuctSettings", "LogDelivery", "SlurmClient", "SlurmJobs", "RecordText", "SystemCalls", "TestSupport",
+        system,
+      ]),
+    .testTarget(
+      name: "ProcessSamplingTests",
+      dependencies: [
+        "ProcessSampling", "DuctRecords", "SlurmJobs", "RecordText", "SystemCalls", "TestSupport",
+        collections,
+        system,
+      ]),
+    .testTarget(
+      name: "LogDeliveryTests", dependencies: ["LogDelivery", "TestSupport", system]),
+    .testTarget(
+      name: "DuctRunTests",
+      dependencies: [
+        "DuctRun", "ProcessSampling", "DuctRecords", "OutputRelay", "SlurmClient", "SlurmJobs", "RecordText",
+        "SystemCalls", "TestSupport", collections, logging, system,
       ]),
     .testTarget(
       name: "DuctReportsTests",
-      dependencies: ["DuctReports", "DuctCore", "RecordText", "SlurmJobs", "TestSupport", system]),
+      dependencies: ["DuctReports", "DuctRecords", "RecordText", "SlurmJobs", "TestSupport", system]),
     .testTarget(
       name: "RunTests",
       dependencies: [
-        "TestSupport", "DuctCore", "RecordText", "SystemCalls", "duct", "duct-relay", argumentParser,
+        "TestSupport", "DuctRun", "ProcessSampling", "DuctRecords", "RecordText", "SystemCalls", "duct",
+        "duct-relay", argumentParser,
         collections, system,
       ]),
     .testTarget(
@@ -157,7 +215,7 @@ let package = Package(
     .testTarget(
       name: "SlurmTests",
       dependencies: [
-        "TestSupport", "RecordText", "SlurmCommands", "SlurmJobs", "SystemCalls", "duct", "duct-relay",
+        "TestSupport", "RecordText", "SlurmClient", "SlurmJobs", "SystemCalls", "duct", "duct-relay",
         system,
       ]),
   ]

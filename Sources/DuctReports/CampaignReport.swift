@@ -1,3 +1,4 @@
+public import DuctRecords
 internal import RecordText
 public import SlurmJobs
 

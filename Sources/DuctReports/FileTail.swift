@@ -1,3 +1,4 @@
+internal import DuctRecords
 internal import RecordText
 internal import SystemPackage
 

@@ -1,6 +1,8 @@
-public import DuctCore
+public import DuctRecords
+public import DuctSettings
 import Glibc
 internal import RecordText
+public import SlurmClient
 public import SlurmJobs
 internal import SystemCalls
 

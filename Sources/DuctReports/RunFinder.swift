@@ -1,4 +1,5 @@
-public import DuctCore
+public import DuctRecords
+public import DuctSettings
 import Glibc
 internal import RecordText
 internal import SystemCalls
@@ -6,8 +7,6 @@ internal import SystemPackage
 
 /// Finds the records that a command line names.
 public struct RunFinder: Sendable {
-  public static let infoSuffix = LogPaths.Suffix.info
-
   /// The runs found, in the order of their prefixes.
   public private(set) var runs: [RecordedRun] = []
   /// What was named and is no record, and what of a record cannot be read.
@@ -60,13 +59,13 @@ public struct RunFinder: Sendable {
   }
 
   private static func infoFiles(_ argument: String) throws(RecordError) -> [FilePath] {
-    if isInfoFile(argument) { return [FilePath(escaped: argument)] }
+    if LogPaths.isInfo(argument) { return [FilePath(escaped: argument)] }
     for suffix in [LogPaths.Suffix.usage, LogPaths.Suffix.stdout, LogPaths.Suffix.stderr]
     where argument.hasSuffix(suffix) {
-      let info = FilePath(escaped: argument.dropLast(suffix.count) + infoSuffix)
+      let info = FilePath(escaped: argument.dropLast(suffix.count) + LogPaths.Suffix.info)
       if exists(info) { return [info] + beside(info) }
     }
-    let info = FilePath(escaped: argument + infoSuffix)
+    let info = FilePath(escaped: argument + LogPaths.Suffix.info)
     let ofPrefix = (exists(info) ? [info] : []) + beside(info)
     if !ofPrefix.isEmpty { return ofPrefix }
     let path = FilePath(escaped: argument)
@@ -76,24 +75,16 @@ public struct RunFinder: Sendable {
       guard [.notDirectory, .noSuchFileOrDirectory].contains(error.errno) else { throw error }
       throw RecordError("\(argument): no record of a run is there")
     }
-    let found = names.filter(isInfoFile)
+    let found = names.filter(LogPaths.isInfo)
     if found.isEmpty { throw RecordError("\(argument): no record of a run is there") }
     return found.sorted().map { FilePath(escaped: argument + "/" + $0) }
-  }
-
-  /// `…info.json`, or `…info.json.RUN_ID`: a run whose name another has taken puts its record beside it.
-  static func isInfoFile(_ name: String) -> Bool { name.hasSuffix(infoSuffix) || isBeside(name) }
-
-  static func isBeside(_ name: String) -> Bool {
-    guard let dot = name.lastIndex(of: "."), name[..<dot].hasSuffix(infoSuffix) else { return false }
-    return RunID.isRunID(name[name.index(after: dot)...])
   }
 
   /// The records of other runs beside one. None where the directory cannot be listed: they were not named.
   private static func beside(_ info: FilePath) -> [FilePath] {
     let name = info.nameBytes
     let names = (try? names(in: info.parent)) ?? []
-    return names.filter { isBeside($0) && $0.originalBytes == beside(name, $0) }.sorted()
+    return names.filter { LogPaths.isInfoBeside($0) && $0.originalBytes == beside(name, $0) }.sorted()
       .map { name in
         FilePath(bytes: info.bytes.dropLast(info.nameBytes.count) + name.originalBytes)
       }
@@ -110,7 +101,7 @@ public struct RunFinder: Sendable {
       start[..<(start.lastIndex(of: "/").map { start.index(after: $0) } ?? start.startIndex)])
     let name = start.dropFirst(directory.count)
     return try names(in: directory.isEmpty ? "." : FilePath(escaped: directory))
-      .filter { $0.hasPrefix(name) && isInfoFile($0) && !$0.hasPrefix(".") }
+      .filter { $0.hasPrefix(name) && LogPaths.isInfo($0) && !$0.hasPrefix(".") }
       .sorted().map { FilePath(escaped: directory + $0) }
   }
 

@@ -1,3 +1,4 @@
+public import DuctRecords
 internal import OrderedCollections
 internal import RecordText
 

@@ -91,26 +91,13 @@ public struct CommandIdentity: Sendable, Equatable {
 
   /// Of a process that is there.
   public init?(of pid: Int32) {
-    guard let start = Self.start(of: pid) else { return nil }
-    self.init(pid: pid, start: start)
+    guard let stat = ProcessStat.read(ownPID: pid) else { return nil }
+    self.init(pid: pid, start: stat.startTicks)
   }
 
-  /// It has not ended, and its pid was not given to another.
+  /// Whether it has not ended. False too if the kernel has given its pid to another process.
   var isThere: Bool {
-    guard let fields = Self.fields(of: pid) else { return false }
-    return Self.start(fields) == start && !["Z", "X"].contains(fields.first)
-  }
-
-  private static func start(of pid: Int32) -> UInt64? { fields(of: pid).flatMap(start) }
-
-  private static func start(_ fields: [String]) -> UInt64? { fields.count > 19 ? UInt64(fields[19]) : nil }
-
-  /// What stands in /proc/PID/stat behind the name, which may hold anything; see proc(5).
-  private static func fields(of pid: Int32) -> [String]? {
-    guard let number = ProcNumbers.current.inProc(pid),
-      let line = try? readAll(FilePath("/proc/\(number)/stat"), limit: 4096),
-      let name = line.lastIndex(of: UInt8(ascii: ")"))
-    else { return nil }
-    return line[(name + 1)...].split(separator: UInt8(ascii: " ")).map { String(decoding: $0, as: UTF8.self) }
+    guard let stat = ProcessStat.read(ownPID: pid) else { return false }
+    return stat.startTicks == start && !stat.isZombie
   }
 }

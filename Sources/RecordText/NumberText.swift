@@ -121,3 +121,6 @@ extension FormatSpec {
     return String(decoding: buffer[..<Int(length)].map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 }
+
+/// Two digits behind the point are more than the ticks are good for.
+public func rounded(_ value: Double) -> Double { (value * 100).rounded() / 100 }

@@ -1,5 +1,5 @@
 import ArgumentParser
-import DuctCore
+import DuctRecords
 
 /// `con-duct`: the records of runs, and `run` itself.
 struct ConDuctCommand: ParsableCommand {

@@ -1,5 +1,5 @@
 import ArgumentParser
-import DuctCore
+import DuctRecords
 
 /// `duct`: wraps a command.
 struct DuctCommand: ParsableCommand {

@@ -1,8 +1,9 @@
 import ArgumentParser
-import DuctCore
 import DuctReports
-import SlurmJobs
+import DuctSettings
 import RecordText
+import SlurmClient
+import SlurmJobs
 
 /// `con-duct jobs`.
 struct JobsSubcommand: ParsableCommand {

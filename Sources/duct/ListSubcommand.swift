@@ -1,6 +1,6 @@
 import ArgumentParser
-import DuctCore
 import DuctReports
+import DuctSettings
 import SystemCalls
 
 extension RunListing.Format: ExpressibleByArgument {}

@@ -1,6 +1,8 @@
 import ArgumentParser
-import DuctCore
+import DuctRecords
+import DuctSettings
 import Glibc
+import LogDelivery
 import RecordText
 import SystemCalls
 

@@ -1,5 +1,6 @@
-import DuctCore
+import DuctSettings
 import RecordText
+import SlurmClient
 
 /// Reads the command line of a run where nothing is the matter with it.
 ///

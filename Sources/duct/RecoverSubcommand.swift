@@ -1,7 +1,10 @@
 import ArgumentParser
-import DuctCore
+import DuctRecords
 import DuctReports
+import DuctSettings
+import LogDelivery
 import RecordText
+import SlurmClient
 import SlurmJobs
 import SystemCalls
 import SystemPackage
@@ -69,7 +72,9 @@ struct RecoverSubcommand: ParsableCommand {
     outliveFileSizeLimit()
     let surroundings = Surroundings()
     let (by, limit) = (try RunSettings.slurmBy(slurmBy, surroundings), slurmTimeout)
-    let recovery = Recovery(surroundings, spoolDirectory: spoolDir) { path in
+    let recovery = Recovery(
+      spool: RunSettings.spoolDirectory(spoolDir, surroundings), environment: surroundings.environment
+    ) { path in
       guard let run = try? RecordedRun(reading: path), run.tag != nil || !run.jobs.isEmpty else { return nil }
       return JobRefresh([run], surroundings, by: by, limit: limit).jobs.first
     }

@@ -1,7 +1,8 @@
 import ArgumentParser
-import DuctCore
 import DuctReports
+import DuctSettings
 import RecordText
+import SlurmClient
 
 extension CampaignReport.Format: ExpressibleByArgument {}
 

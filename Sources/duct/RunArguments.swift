@@ -1,6 +1,9 @@
 import ArgumentParser
-import DuctCore
+import DuctRecords
+import DuctRun
+import DuctSettings
 import RecordText
+import SlurmClient
 
 extension StreamSelection: ExpressibleByArgument {}
 extension RecordTypes: ExpressibleByArgument {}

@@ -2,7 +2,7 @@
   import SystemCalls
   import SystemPackage
 
-  @testable import DuctCore
+  @testable import DuctRun
   @testable import OutputRelay
   @testable import ResilientIO
 

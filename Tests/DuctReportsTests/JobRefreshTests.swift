@@ -4,8 +4,9 @@ import SystemCalls
 import TestSupport
 import Testing
 
-@testable import DuctCore
 @testable import DuctReports
+@testable import DuctRecords
+@testable import DuctSettings
 
 /// What a refresh makes of records where Slurm does not answer. SlurmTests has those where it does.
 @Suite struct JobRefreshTests {

@@ -5,6 +5,7 @@ import TestSupport
 import Testing
 
 @testable import DuctReports
+@testable import DuctRecords
 
 /// A record with one job, as text with marks for what tests put into it.
 func record(summary: String = "", members: String = "", job: String = "", jobs: String? = nil) -> String {

@@ -4,6 +4,7 @@ import TestSupport
 import Testing
 
 @testable import DuctReports
+@testable import DuctRecords
 
 /// Jobs as records hold them, also those that another release of duct has written.
 @Suite struct RecordedJobTests {

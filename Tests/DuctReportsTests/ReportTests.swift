@@ -1,4 +1,3 @@
-import DuctCore
 import Glibc
 import RecordText
 import SlurmJobs
@@ -8,6 +7,7 @@ import TestSupport
 import Testing
 
 @testable import DuctReports
+@testable import DuctSettings
 
 @Suite struct TextTableTests {
   @Test func columnsAreAsWideAsTheyMustBe() {

@@ -1,10 +1,10 @@
-import DuctCore
 import RecordText
 import SystemPackage
 import TestSupport
 import Testing
 
 @testable import DuctReports
+@testable import DuctRecords
 
 @Suite struct RunLifeTests {
   private func state(

@@ -130,3 +130,8 @@ import Testing
     #expect(warnings.count == 1)
   }
 }
+
+@Suite struct ElapsedTextTests {
+  @Test(arguments: [(5, "00:05"), (65, "01:05"), (3600, "01:00:00"), (90_061, "01-01:01:01")])
+  func elapsed(_ seconds: Int, _ text: String) { #expect(elapsedText(seconds) == text) }
+}

@@ -1,8 +1,8 @@
 import ArgumentParser
-import DuctCore
 import Testing
 
 @testable import duct
+@testable import DuctSettings
 
 /// The quick reader of a run's command line says what the argument parser says, or nothing.
 @Suite struct ArgumentTests {

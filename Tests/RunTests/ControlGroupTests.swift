@@ -3,8 +3,8 @@ import RecordText
 import SystemPackage
 import TestSupport
 import Testing
-
-@testable import DuctCore
+@testable import DuctRecords
+@testable import ProcessSampling
 
 @Suite struct ControlGroupTests {
   private let sandbox: Sandbox

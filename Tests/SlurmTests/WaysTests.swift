@@ -1,11 +1,11 @@
 import Glibc
 import RecordText
-import SlurmCommands
 import SlurmJobs
 import SystemCalls
 import SystemPackage
 import TestSupport
 import Testing
+@testable import SlurmClient
 
 extension OnSlurm {
   /// libslurm and Slurm's own commands, asked for the same jobs: what each tells, member by member. What may differ

@@ -1,0 +1,13 @@
+import Glibc
+internal import RecordText
+internal import SystemCalls
+
+/// gethostname(2), as records have it.
+public func fullHostName() -> String {
+  var buffer = [CChar](repeating: 0, count: 256)
+  guard gethostname(&buffer, buffer.count - 1) == 0 else { return "localhost" }
+  return String(escaping: bytes(ofCString: buffer))
+}
+
+/// The host's name up to the first dot.
+public func hostName() -> String { String(fullHostName().prefix { $0 != "." }) }

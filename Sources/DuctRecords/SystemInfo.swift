@@ -1,0 +1,110 @@
+import Glibc
+internal import RecordText
+internal import SystemCalls
+internal import SystemPackage
+
+/// The host of a run, in con-duct's words.
+public struct SystemInfo: Codable, Sendable {
+  /// Configured processors.
+  public var cpuTotal: Int
+  /// Bytes.
+  public var memoryTotal: Int
+  public var hostname: String?
+  public var uid: Int
+  public var user: String?
+  public var osName: String
+  public var osRelease: String
+  public var osVersion: String
+  public var arch: String
+  /// What `uname -p` says: nothing on most distributions.
+  public var processor = ""
+  public var distroID: String
+  public var distroIDLike: String
+  public var distroName: String
+  public var distroVersion: String
+  public var distroVersionID: String
+  public var distroCodename: String
+  public var distroVariantID: String
+  public var distroPrettyName: String
+  public var distroBuildID: String
+
+  enum CodingKeys: String, CodingKey {
+    case cpuTotal = "cpu_total"
+    case memoryTotal = "memory_total"
+    case hostname, uid, user
+    case osName = "os_name"
+    case osRelease = "os_release"
+    case osVersion = "os_version"
+    case arch, processor
+    case distroID = "distro_id"
+    case distroIDLike = "distro_id_like"
+    case distroName = "distro_name"
+    case distroVersion = "distro_version"
+    case distroVersionID = "distro_version_id"
+    case distroCodename = "distro_codename"
+    case distroVariantID = "distro_variant_id"
+    case distroPrettyName = "distro_pretty_name"
+    case distroBuildID = "distro_build_id"
+  }
+
+  static func current(environment: [String: String]) -> SystemInfo {
+    let host = HostConstants.current
+    var names = utsname()
+    uname(&names)
+    let release = OSRelease.current()
+    func distro(_ name: String) -> String { release[name] ?? "" }
+    return SystemInfo(
+      cpuTotal: Int(host.configuredCPUs), memoryTotal: Int(host.memoryBytes),
+      hostname: text(&names.nodename), uid: Int(getuid()), user: userName(environment),
+      osName: text(&names.sysname), osRelease: text(&names.release), osVersion: text(&names.version),
+      arch: text(&names.machine), distroID: distro("ID"), distroIDLike: distro("ID_LIKE"),
+      distroName: distro("NAME"), distroVersion: distro("VERSION"),
+      distroVersionID: distro("VERSION_ID"), distroCodename: distro("VERSION_CODENAME"),
+      distroVariantID: distro("VARIANT_ID"), distroPrettyName: distro("PRETTY_NAME"),
+      distroBuildID: distro("BUILD_ID"))
+  }
+
+  /// A fixed array of C characters, which Swift sees as a tuple.
+  private static func text<Characters>(_ characters: inout Characters) -> String {
+    withUnsafeBytes(of: &characters) { String(escapingUpToNUL: $0) }
+  }
+}
+
+/// os-release(5).
+enum OSRelease {
+  static func current() -> [String: String] {
+    for place in ["/etc/os-release", "/usr/lib/os-release"] {
+      if let bytes = try? readAll(FilePath(place)) { return parse(String(escaping: bytes)) }
+    }
+    return [:]
+  }
+
+  static func parse(_ text: String) -> [String: String] {
+    // Names that the file need not have, by its manual page.
+    var values = ["NAME": "Linux", "ID": "linux", "PRETTY_NAME": "Linux"]
+    for line in text.split(whereSeparator: \.isNewline) {
+      let parts = line.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      guard parts.count == 2, !line.hasPrefix("#") else { continue }
+      values[String(parts[0])] = unquote(parts[1])
+    }
+    return values
+  }
+
+  private static func unquote(_ value: Substring) -> String {
+    var value = value
+    if let quote = value.first, quote == "\"" || quote == "'", value.count > 1, value.last == quote {
+      value = value.dropFirst().dropLast()
+    }
+    var result = ""
+    var isEscaped = false
+    for character in value {
+      if character == "\\", !isEscaped {
+        isEscaped = true
+        continue
+      }
+      isEscaped = false
+      result.append(character)
+    }
+    return result
+  }
+}

@@ -1,0 +1,63 @@
+public import DuctRecords
+import Glibc
+internal import RecordText
+public import SystemCalls
+internal import SystemPackage
+
+/// The template of `--output-prefix`.
+public enum LogPrefix {
+  static let deprecatedName = "datetime_filesafe"
+  /// Stands for a Slurm variable outside of a job.
+  static let none = "none"
+
+  static let names: Set<String> = [
+    "datetime", deprecatedName, "pid", "hostname", "user", "slurm_job_id", "slurm_array_task_id",
+    "slurm_procid",
+  ]
+
+  /// - Throws: for an unknown name, or a prefix that can be no path.
+  public static func paths(
+    template text: String, start: WallTime, host: String, environment: [String: String]
+  ) throws(UsageError) -> LogPaths {
+    let prefix: String
+    do throws(FormatError) {
+      let template = try SummaryTemplate(text, fields: names)
+      let datetime = start.text(format: "%Y.%m.%dT%H.%M.%S")
+      prefix = template.render(
+        [
+          "datetime": .text(datetime), deprecatedName: .text(datetime),
+          "pid": .integer(Int(getpid())), "hostname": .text(host),
+          "user": .text(userName(environment) ?? "\(getuid())"),
+          "slurm_job_id": .text(environment["SLURM_JOB_ID"] ?? none),
+          "slurm_array_task_id": .text(environment["SLURM_ARRAY_TASK_ID"] ?? none),
+          "slurm_procid": .text(environment["SLURM_PROCID"] ?? none),
+        ], colors: false)
+    } catch {
+      throw UsageError("--output-prefix: \(error.description)")
+    }
+    if prefix.utf8.contains(0) { throw UsageError("--output-prefix: a path cannot hold a NUL") }
+    let paths = LogPaths(prefix: prefix)
+    if let problem = lengthProblem(paths.absolute(in: currentDirectory())) {
+      throw UsageError("--output-prefix: \(problem)")
+    }
+    return paths
+  }
+
+  /// Bytes of a name, on all common file systems.
+  private static let longestName = 255
+  /// Bytes of a path that the kernel takes; and of what stands in names beside a file: `.`, `.RUN_ID.N.tmp`.
+  private static let (longestPath, besideIt) = (4095, 40)
+
+  /// Nothing could be written there, by this run or by `recover`. Nil if it can.
+  private static func lengthProblem(_ paths: LogPaths) -> String? {
+    let longest = paths.all.map(\.originalBytes).max { $0.count < $1.count } ?? []
+    let name = longest.split(separator: UInt8(ascii: "/")).map(\.count).max() ?? 0
+    if name > longestName { return "a name in it has \(name) bytes, and may have \(longestName)" }
+    let most = longestPath - besideIt
+    return longest.count > most ? "its paths have up to \(longest.count) bytes, and may have \(most)" : nil
+  }
+
+  public static func isDeprecated(_ text: String) -> Bool {
+    Array(text.utf8).withUnsafeBytes { $0.contains("{datetime_filesafe") }
+  }
+}

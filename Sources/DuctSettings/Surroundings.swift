@@ -1,0 +1,100 @@
+import Glibc
+public import Logging
+internal import RecordText
+internal import SystemCalls
+
+/// What duct finds itself in: the environment, with settings from .env files below it.
+///
+/// The files' variables are for duct alone: the command's environment stays as it was.
+public struct Surroundings: Sendable {
+  /// The process's environment, in the order it came.
+  public let entries: [[UInt8]]
+  /// By name; text with escaped bytes.
+  public let environment: [String: String]
+  /// From .env files, without what the environment has itself.
+  private(set) var fromFiles: [String: String] = [:]
+  /// What is to be said of the files, once the level of logging is known.
+  public private(set) var notes: [(level: Logger.Level, text: String)] = []
+
+  static let defaultPaths = "/etc/duct/.env:${XDG_CONFIG_HOME:-~/.config}/duct/.env:.duct/.env"
+
+  /// Reads the environment and the .env files of $DUCT_CONFIG_PATHS or the three default places.
+  public init() {
+    let own = Array("\(OwnProgram.variable)=".utf8)
+    self.init(entries: environmentEntries().filter { !$0.starts(with: own) })
+  }
+
+  init(entries: [[UInt8]]) {
+    self.entries = entries
+    var environment: [String: String] = [:]
+    for entry in entries {
+      guard let mark = entry.firstIndex(of: UInt8(ascii: "=")) else { continue }
+      let name = String(escaping: entry[..<mark])
+      if environment[name] == nil { environment[name] = String(escaping: entry[(mark + 1)...]) }
+    }
+    self.environment = environment
+    readFiles()
+  }
+
+  /// A setting: the environment's value, else that of the files.
+  public subscript(name: String) -> String? { environment[name] ?? fromFiles[name] }
+
+  /// What of the files could not be used.
+  public var warnings: [String] { notes.filter { $0.level >= .warning }.map(\.text) }
+
+  /// Later files win over earlier ones.
+  private mutating func readFiles() {
+    let given = environment["DUCT_CONFIG_PATHS"]
+    let search = given ?? Self.defaultPaths
+    notes.append((.debug, "Searching for .env files in: \(search)"))
+    // Variables first: a default (`:-`) holds a colon too.
+    let paths = expandVariables(search) { environment[$0] }.utf8.split(separator: UInt8(ascii: ":"))
+    let files = paths.reversed().compactMap { path -> SettingsFile? in
+      let trimmed = String(Substring(path)).trimmed
+      if trimmed.isEmpty { return nil }
+      let place = expandHome(trimmed)
+      return SettingsFile(path: place, isNamed: given != nil && place.utf8.first == UInt8(ascii: "/"))
+    }
+    for (file, reading) in zip(files, SettingsFile.read(files)) {
+      switch reading {
+      case .absent: notes.append((.debug, ".env file not found (skipping): \(file.path)"))
+      case .leftOut(let reason): notes.append((.warning, "Leaving out .env file \(file.path): \(reason)"))
+      case .bytes(let bytes): use(bytes, of: file.path)
+      }
+    }
+  }
+
+  private mutating func use(_ bytes: [UInt8], of path: String) {
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      notes.append((.warning, "Skipping malformed .env file \(path): it is not UTF-8"))
+      return
+    }
+    notes.append((.info, "Loading .env file: \(path)"))
+    let known = environment.merging(fromFiles) { own, _ in own }
+    let file = DotEnv(text, environment: known)
+    if let first = file.malformedLines.first {
+      let others = file.malformedLines.count - 1
+      let more = others == 0 ? "" : ", and \(others) more"
+      notes.append((.warning, "Passing over line \(first) of \(path)\(more): it is no NAME=value"))
+    }
+    for (name, value) in file.values where known[name] == nil {
+      if let value { fromFiles[name] = value }
+    }
+  }
+
+  /// `~` and `~name` at the start of a path. Left alone if there is no such home.
+  public func expandHome(_ path: String) -> String {
+    guard path.utf8.first == UInt8(ascii: "~") else { return path }
+    let rest = path.utf8.dropFirst()
+    let name = String(Substring(rest.prefix { $0 != UInt8(ascii: "/") }))
+    let home =
+      name.isEmpty
+      ? environment["HOME"] ?? homeOfUser(getpwuid(getuid()))
+      : homeOfUser(getpwnam(name))
+    return home.map { $0 + Substring(rest.dropFirst(name.utf8.count)) } ?? path
+  }
+}
+
+private func homeOfUser(_ entry: UnsafeMutablePointer<passwd>?) -> String? {
+  entry?.pointee.pw_dir.map { String(escaping: bytes(ofCString: $0)) }
+}

@@ -1,0 +1,196 @@
+internal import DuctRecords
+import Glibc
+internal import OutputRelay
+internal import RecordText
+internal import ResilientIO
+internal import SystemCalls
+internal import SystemPackage
+
+/// The process that carries a run's files to a remote log directory.
+///
+/// A process and not a thread: while a request to some file systems is on its way (FUSE, a frozen
+/// server) the thread that waits for it cannot even be killed, and with it hangs the end of its process.
+/// duct must end all the same. This process has nothing of the user's terminal open, and ends with duct
+/// or, at the latest, when the file system answers.
+public enum CarrierService {
+  /// Serves the duct at descriptor 0 until it goes or is done.
+  ///
+  /// - Parameters:
+  ///   - folder: the run's folder in the spool.
+  ///   - isSuccessor: another has done some of it, and was killed.
+  /// - Returns: an exit code.
+  public static func run(folder: String, isSuccessor: Bool) -> CInt {
+    outliveFileSizeLimit()
+    // duct may go while it is told something.
+    ignoreSignal(SIGPIPE)
+    let socket = FileDescriptor(rawValue: CarrierPlacement.socket)
+    guard let manifest = RunManifest.read(FilePath(escaped: folder)),
+      let page = CarrierPlacement.open(CarrierPlacement.status),
+      let status = try? RelayStatus(mapping: page, copy: CarrierPlacement.open(CarrierPlacement.copy)),
+      SpoolFolder.holdDelivery(FilePath(escaped: folder))
+    else { return 1 }
+    do throws(Errno) {
+      let service = try Service(socket, manifest, status, isSuccessor: isSuccessor)
+      service.serve()
+      return 0
+    } catch {
+      return 1
+    }
+  }
+}
+
+/// Answers go out whole, whichever thread gives them.
+private final class ReplyChannel: Sendable {
+  private let socket: FileDescriptor
+  private let writing = Monitor(())
+
+  init(_ socket: FileDescriptor) { self.socket = socket }
+
+  func send(_ reply: CarrierReply) {
+    guard let line = try? RecordEncoder().line(reply) else { return }
+    // duct may have gone: then nobody has to be told.
+    writing.update { _ in try? socket.writeAll(line) }
+  }
+}
+
+private final class Service: Sendable {
+  /// What duct has asked for before the directory had been looked at.
+  private struct Waiting: Sendable {
+    var isOpen = false
+    var commands: [(CarrierCommand, [UInt8])] = []
+  }
+
+  private let socket: FileDescriptor
+  private let isSuccessor: Bool
+  private let waiting = Monitor(Waiting())
+  /// duct has written its last records.
+  private let isFinishing = Monitor(false)
+  private let manifest: RunManifest
+  private let carrier: ThreadCarrier
+  private let replies: ReplyChannel
+
+  init(
+    _ socket: FileDescriptor, _ manifest: RunManifest, _ status: RelayStatus, isSuccessor: Bool
+  ) throws(Errno) {
+    self.socket = socket
+    self.manifest = manifest
+    self.isSuccessor = isSuccessor
+    let replies = ReplyChannel(socket)
+    self.replies = replies
+    let wake = CarrierPlacement.open(CarrierPlacement.wake)
+    let streams = CarrierPlacement.stores.enumerated().map { index, numbers -> RenderedOutput? in
+      let files = numbers.map(CarrierPlacement.open)
+      guard files.contains(where: { $0 != nil }) else { return nil }
+      return RenderedOutput(
+        stream: index, stores: OutputStores(log: nil, spool: files[0], memory: files[1]), status: status,
+        wake: { wake?.signalEvent() })
+    }
+    let usage = WrittenUsage(
+      disk: CarrierPlacement.open(CarrierPlacement.usage[0]),
+      memory: CarrierPlacement.open(CarrierPlacement.usage[1]),
+      isComplete: { [isFinishing] in isFinishing.withLock { $0 } })
+    let events = Monitor<(@Sendable () -> [IOEvent])?>(nil)
+    let carrier = try ThreadCarrier(
+      DeliverySources(streams: streams, usage: usage), to: manifest.paths, runID: manifest.runID,
+      status: status,
+      isSuccessor: isSuccessor, credentials: getenv("KRB5CCNAME").map { bytes(ofCString: $0) }
+    ) { notice in
+      replies.send(CarrierReply(notice: CarrierNotice(notice), events: events.withLock { $0 }?()))
+    }
+    self.carrier = carrier
+    events.update { $0 = { carrier.events } }
+    guard isSuccessor else { return }
+    for (index, stream) in streams.enumerated() {
+      guard let stream else { continue }
+      carrier.adoptStream(index, proven: stream.position(of: status.proven(stream: index)))
+    }
+  }
+
+  /// Reads all that duct says, at once: duct never waits for this process.
+  func serve() {
+    if isSuccessor { open {} }
+    while let (command, payload) = CarrierCommand.next(from: socket) {
+      switch command {
+      case .prepare: open { [self] in prepare() }
+      case .replacePrepared: open { [self] in replacePrepared(until: MonotonicInstant(message: payload)) }
+      case .stdoutHasGrown, .stderrHasGrown, .usageHasGrown, .info: deliver(command, payload)
+      case .discard:
+        waitUntilOpen()
+        let leftovers = carrier.discard(until: .now + 60)
+        replies.send(CarrierReply(leftovers: leftovers.map(LeftoverMessage.init)))
+        return
+      case .finish:
+        waitUntilOpen()
+        isFinishing.update { $0 = true }
+        // Also what this process, if it is a successor, has not been told of.
+        carrier.deliverEverything()
+        // duct has a limit of its own, and leaves when it is over.
+        let leftovers = carrier.finish(until: nil)
+        replies.send(
+          CarrierReply(events: carrier.events, leftovers: leftovers.map(LeftoverMessage.init)))
+        return
+      }
+    }
+    hearTheEnd()
+  }
+
+  /// duct was killed. Some servers tell of an error only when a file is closed: the end of this process would close the
+  /// files too, and nobody would hear it. What was proven goes back on the page, and whoever recovers the run writes
+  /// it again.
+  private func hearTheEnd() {
+    guard waiting.withLock({ $0.isOpen }) else { return }
+    _ = carrier.finish(until: nil)
+  }
+
+  /// Looks at the log directory, on a thread of its own, as long as that takes. Nothing is carried before.
+  private func open(_ look: @escaping @Sendable () -> Void) {
+    let body: @Sendable () -> Void = { [self] in
+      look()
+      waiting.update { waiting in
+        waiting.isOpen = true
+        for (command, payload) in waiting.commands { deliverNow(command, payload) }
+        waiting.commands = []
+      }
+    }
+    if (try? OwnThread("duct open", body: body)) == nil { body() }
+  }
+
+  private func waitUntilOpen() { _ = waiting.wait(until: nil) { $0.isOpen ? true : nil } }
+
+  private func deliver(_ command: CarrierCommand, _ payload: [UInt8]) {
+    waiting.update { waiting in
+      if waiting.isOpen { return deliverNow(command, payload) }
+      // The latest of a kind says it all.
+      waiting.commands.removeAll { $0.0 == command }
+      waiting.commands.append((command, payload))
+    }
+  }
+
+  private func deliverNow(_ command: CarrierCommand, _ payload: [UInt8]) {
+    switch command {
+    case .stdoutHasGrown: carrier.deliverStream(0)
+    case .stderrHasGrown: carrier.deliverStream(1)
+    case .usageHasGrown: carrier.deliverUsage()
+    case .info: carrier.replaceInfo(payload)
+    case .prepare, .replacePrepared, .finish, .discard: break
+    }
+  }
+
+  private func prepare() {
+    replies.send(CarrierReply(existing: LogDirectory.existing(manifest.paths)))
+  }
+
+  /// - Parameter deadline: when duct starts the command, answer or not. The clock is the same in both processes.
+  private func replacePrepared(until deadline: MonotonicInstant) {
+    let existing = LogDirectory.existing(manifest.paths)
+    let replaced = LogDirectory.replaced(existing, manifest.paths, captured: manifest.captured)
+    if MonotonicInstant.now < deadline {
+      LogDirectory.remove(replaced)
+      carrier.takeNames(delivered: manifest.captured)
+    } else {
+      // The directory has hung, for hours perhaps: a run that began since then keeps its files.
+      LogDirectory.remove(LogDirectory.unchanged(replaced, since: manifest.startTime))
+    }
+    replies.send(CarrierReply(existing: []))
+  }
+}

@@ -1,0 +1,146 @@
+internal import DuctRecords
+import Glibc
+internal import OutputRelay
+internal import RecordText
+internal import ResilientIO
+internal import SlurmJobs
+internal import SystemCalls
+internal import SystemPackage
+
+/// The info.json of a run that is brought home: as duct has left it, or finished in its place.
+struct RecoveredInfo {
+  private typealias Name = RunSpool.FileName
+  private static let largest = 256 << 20
+
+  let folder: PrivateFolder
+  let manifest: RunManifest
+  /// Nil where it is not known.
+  let status: RelayStatus?
+  let usage: RecoveredUsage?
+  /// The log directory has moved: it shall say where the files are now.
+  let hasMoved: Bool
+  /// What cannot be read.
+  private(set) var problems: [String] = []
+
+  init(
+    folder: PrivateFolder, manifest: RunManifest, status: RelayStatus?, usage: RecoveredUsage?, hasMoved: Bool
+  ) {
+    self.folder = folder
+    self.manifest = manifest
+    self.status = status
+    self.usage = usage
+    self.hasMoved = hasMoved
+  }
+
+  /// The last info.json that is known of the run, finished if its duct could not do so. Nil where the run
+  /// has none.
+  public mutating func finished(_ jobs: Recovery.JobLookup) -> [UInt8]? {
+    do throws(PrivateFolder.Refusal) {
+      let bytes = try folder.read(Name.info, limit: Self.largest)
+      guard let info = info(from: bytes) else {
+        throw .init(bytes.isEmpty ? "it is empty" : "it is no record of this run")
+      }
+      if info.runState == .finished, !hasMoved { return bytes }
+      guard let line = finished(info, folder.path.appending(name: Name.info), jobs) else { return bytes }
+      // So that Slurm need not be asked again, should this be broken off.
+      try? folder.replace(Name.info, with: line)
+      return line
+    } catch {
+      if error.errno != .noSuchFileOrDirectory { problems.append("\(Name.info): \(error)") }
+    }
+    let wasKilled = status.map { $0.ending == .none } ?? true
+    let inPlace = FilePath(escaped: manifest.paths.info)
+    do throws(Errno) {
+      if let info = info(from: try readRegularFile(inPlace, limit: Self.largest)) {
+        return info.runState == .finished && !hasMoved ? nil : finished(info, inPlace, jobs)
+      }
+    } catch {
+      // What is there may be better than all that is known here.
+      if ![.noSuchFileOrDirectory, .notDirectory, .invalidArgument, .tooManySymbolicLinkLevels].contains(
+        error)
+      {
+        if wasKilled || hasMoved {
+          problems.append(
+            "there is no \(Name.info), and \(inPlace) cannot be read: \(error.description) (\(error.name))")
+        }
+        return nil
+      }
+    }
+    return wasKilled ? begun() : nil
+  }
+
+  private func info(from bytes: [UInt8]) -> InfoDocument? {
+    guard let value = try? JSONParser.parse(bytes), value["run_id"]?.string == manifest.runID,
+      var info = try? RecordDecoder().decode(InfoDocument.self, from: value)
+    else { return nil }
+    info.executionSummary.sampleCount = max(info.executionSummary.sampleCount, 0)
+    return info
+  }
+
+  private func finished(_ info: InfoDocument, _ path: FilePath, _ jobs: Recovery.JobLookup) -> [UInt8]? {
+    var info = info
+    if info.runState != .finished { finish(&info, jobs(path)) }
+    if hasMoved {
+      info.outputPaths = manifest.paths
+      info.executionSummary.logsPrefix = manifest.paths.prefix
+    }
+    return try? RecordEncoder().line(info)
+  }
+
+  /// Of a run that was killed before it had written anything.
+  private func begun() -> [UInt8]? {
+    var info = InfoDocument(
+      command: manifest.command,
+      executionSummary: ExecutionSummary(
+        command: manifest.command, logsPrefix: manifest.paths.prefix, wallClockTime: 0, sampleCount: 0,
+        reportCount: 0, startTime: manifest.startTime, workingDirectory: manifest.workingDirectory),
+      outputPaths: manifest.paths, workingDirectory: manifest.workingDirectory, message: "",
+      runState: .interrupted, runID: manifest.runID, ioEvents: [])
+    addUsage(&info.executionSummary)
+    addEnd(&info.executionSummary)
+    return try? RecordEncoder().line(info)
+  }
+
+  private func finish(_ info: inout InfoDocument, _ jobs: [JobRecord]?) {
+    info.runState = .interrupted
+    if let jobs { info.slurm?.submittedJobs = jobs.redacted(manifest.redaction) }
+    for index in info.ioEvents.indices where info.ioEvents[index].outcome == .waiting {
+      info.ioEvents[index].outcome = .delivered
+    }
+    addUsage(&info.executionSummary)
+    addEnd(&info.executionSummary)
+  }
+
+  /// Where the relay has seen the command end.
+  private func addEnd(_ summary: inout ExecutionSummary) {
+    guard summary.endTime == nil, let end = status?.commandEnd else { return }
+    summary.endTime = end
+    summary.wallClockTime = max(end - summary.startTime, 0)
+  }
+
+  /// The last lines of usage.jsonl may be newer than info.json.
+  private func addUsage(_ summary: inout ExecutionSummary) {
+    var (lines, looks) = (0, 0)
+    var firstPercent: Double?
+    let knownPeak = summary.peakPcpu
+    usage?.forEachLine { line in
+      lines += 1
+      guard let value = try? JSONParser.parse(line),
+        var report = try? RecordDecoder().decode(UsageReport.self, from: value),
+        (0...Self.mostLooks).contains(report.sampleCount), looks <= Self.mostLooks
+      else { return }
+      looks += report.sampleCount
+      // The first look is taken so soon after the start that it is no peak (`PeakIntervals`).
+      if lines == 1 {
+        firstPercent = report.totals.pcpu
+        report.totals.pcpu = 0
+      }
+      if lines > summary.reportCount { summary.add(report, upTo: looks) }
+    }
+    if lines == 1 { summary.peakPcpu = knownPeak ?? firstPercent }
+    summary.reportCount = max(summary.reportCount, lines)
+  }
+
+  /// More than any run takes: sums of such numbers are numbers.
+  private static let mostLooks = 1 << 40
+}

@@ -1,0 +1,153 @@
+internal import DuctRecords
+import Glibc
+public import Logging
+public import OutputRelay
+internal import RecordText
+public import ResilientIO
+internal import SystemCalls
+public import SystemPackage
+
+/// What a run has on local disk: its folder in the spool, or memory where no disk will do.
+public struct RunSpool: Sendable {
+  public enum FileName {
+    static let status = "status"
+    static let stdout = "stdout"
+    static let stderr = "stderr"
+    static let usage = "usage.jsonl"
+    public static let info = "info.json"
+
+    static func stream(_ index: Int) -> String { index == 0 ? stdout : stderr }
+    /// The beginning of a stream, from a log file that was removed.
+    static func head(_ index: Int) -> String { stream(index) + ".head" }
+
+    private static let all = Set(
+      [status, stdout, stderr, head(0), head(1), usage, info, RunManifest.fileName, SpoolFolder.carrier]
+        .map { Array($0.utf8) })
+
+    /// Whether a file of that name in the folder of a run is one of duct's. Nothing else is removed there.
+    static func isOurs(_ name: [UInt8]) -> Bool {
+      if all.contains(name) { return true }
+      // Where a file was being replaced: `.NAME.PID.tmp`.
+      let parts = name.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+      return parts.count > 3 && parts[0].isEmpty && parts[parts.count - 1].elementsEqual("tmp".utf8)
+        && parts[parts.count - 2].allSatisfy { (0x30...0x39).contains($0) }
+        && all.contains(Array(parts[1..<(parts.count - 2)].joined(separator: [UInt8(ascii: ".")])))
+    }
+  }
+
+  /// Bytes of output in memory, where no disk can hold them.
+  static let memoryLimit = 64 << 20
+
+  /// Nil: no disk will do.
+  public let folder: SpoolFolder?
+  public let status: RelayStatus
+  /// Of each captured stream, without the log file.
+  public let stores: [OutputStores?]
+  public let usageFile: FileDescriptor?
+  public let usageMemory: FileDescriptor?
+
+  private let places: [SpoolPlace]
+
+  /// Makes the run folder and the files in it. Logs a warning for what cannot be made, and does without it.
+  ///
+  /// - Parameters:
+  ///   - chosen: the spool directory that the user chose; nil for the default places.
+  ///   - limit: bytes of output that may wait on disk; nil for no limit but that of the disk.
+  ///   - captured: whether stdout and stderr are captured.
+  ///   - environment: `TMPDIR`, `HOME` and `XDG_RUNTIME_DIR` tell where the default places are.
+  /// - Throws: if not even the page can be had in memory.
+  public init(
+    chosen: FilePath?, limit: Int?, captured: [Bool], runID: String, environment: [String: String],
+    log: Logger
+  ) throws(Errno) {
+    places = Self.places(chosen: chosen, environment)
+    let made = Self.folder(in: places, isChosen: chosen != nil, runID: runID, log: log)
+    if let made, let status = try? RelayStatus(creating: made.file(FileName.status)) {
+      (folder, self.status) = (made, status)
+    } else {
+      if let made {
+        log.warning(
+          "\(made.path) cannot be used: what cannot be written to the log directory is kept in memory")
+        made.removeRun()
+      }
+      (folder, status) = (nil, try RelayStatus())
+    }
+    status.setLimits(spool: limit, memory: Self.memoryLimit)
+    let inUse = folder
+    stores = (0..<2).map { index in
+      guard captured[index] else { return nil }
+      return OutputStores(
+        log: nil, spool: inUse.flatMap { Self.file($0, FileName.stream(index)) },
+        memory: Self.memory(FileName.stream(index)))
+    }
+    usageFile = inUse.flatMap { Self.file($0, FileName.usage) }
+    usageMemory = Self.memory(FileName.usage)
+  }
+
+  /// Where a spool may be, the best first.
+  ///
+  /// Behind the folders for temporary files comes what nobody can have taken before: the home directory,
+  /// where it is on a local disk, and a folder of a random name. `$XDG_RUNTIME_DIR` is the last: it is in memory, and is
+  /// removed when the user has logged out.
+  static func places(chosen: FilePath?, _ environment: [String: String]) -> [SpoolPlace] {
+    func folder(_ name: String) -> FilePath? {
+      environment[name].flatMap { $0.isEmpty ? nil : FilePath(escaped: $0) }
+    }
+    var places: [SpoolPlace] = []
+    if let chosen { places.append(.named(chosen)) }
+    if let folder = folder("TMPDIR") { places.append(.named(folder)) }
+    places += [.named("/var/tmp"), .named("/tmp")]
+    if let home = folder("HOME") { places.append(.home(home)) }
+    places += [.random("/var/tmp"), .random("/tmp")]
+    places.append(.named(folder("XDG_RUNTIME_DIR") ?? FilePath("/run/user/\(geteuid())")))
+    return places
+  }
+
+  private static func folder(
+    in places: [SpoolPlace], isChosen: Bool, runID: String, log: Logger
+  ) -> SpoolFolder? {
+    var reasons: [String] = []
+    let spool = Spool.find(in: places) { path, reason in
+      if isChosen, reasons.isEmpty {
+        log.warning("Cannot use the spool directory \(path): \(reason); looking for another")
+      }
+      reasons.append("\(path): \(reason)")
+    }
+    guard let spool else {
+      log.warning(
+        "No local disk can hold what cannot be written to the log directory (\(reasons.joined(separator: "; "))): it is kept in memory"
+      )
+      return nil
+    }
+    for reason in reasons { log.debug("No place for the spool: \(reason)") }
+    do throws(IOFailure) { return try SpoolFolder.create(spool, name: runID) } catch {
+      log.warning("\(error): what cannot be written to the log directory is kept in memory")
+      return nil
+    }
+  }
+
+  private static func file(_ folder: SpoolFolder, _ name: String) -> FileDescriptor? {
+    try? folder.contents.open(name, .readWrite, options: [.create, .exclusiveCreate])
+  }
+
+  private static func memory(_ name: String) -> FileDescriptor? { try? FileDescriptor.memory("duct \(name)") }
+
+  /// Runs that are over, and that `con-duct recover --list` shows.
+  public func earlierRuns() -> Int {
+    WaitingRun.all(in: places, but: folder?.path).count { $0.state != .running }
+  }
+
+  /// The records are where they belong, and only the relay may have more: what is in the folder waits.
+  public func noteRecordsAreDelivered() {
+    folder?.contents.remove(FileName.info)
+    folder?.contents.remove(FileName.usage)
+  }
+
+  /// Removes the folder: all is where it belongs.
+  public func remove() { folder?.removeRun() }
+}
+
+extension SpoolFolder {
+  /// Removes the folder of a run that has nothing waiting any more.
+  func removeRun() { remove(RunSpool.FileName.isOurs) }
+}

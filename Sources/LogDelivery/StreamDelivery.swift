@@ -1,0 +1,123 @@
+import Glibc
+public import OutputRelay
+public import ResilientIO
+public import SystemCalls
+public import SystemPackage
+
+/// Has the carrier deliver captured streams as they grow, unless the relay writes the log files itself. Works on a
+/// thread of its own, which sleeps while the command prints nothing.
+///
+/// The same thread checks that the log files that the relay writes are still in their place (`LogFileCheck`). With
+/// `--local-first never` they may be on a server, and a check that hangs must delay neither the samples nor the end
+/// of the run.
+public final class StreamDelivery: Sendable {
+  /// Seconds between two deliveries of a stream: each of them costs an fsync, so it is not done line by line.
+  private static let pause = 0.2
+
+  private struct State: Sendable {
+    var isStopped = false
+    var isDone = false
+    var checksRequested = 0
+    var checksDone = 0
+
+    var isCheckDue: Bool { checksDone < checksRequested }
+  }
+
+  private let status: RelayStatus
+  private let stores: [OutputStores?]
+  private let carrier: any LogCarrier
+  private let state = Monitor(State())
+  private let folder: SpoolFolder?
+  /// Nil where the relay writes no log files.
+  private let check: LogFileCheck?
+  private let checkInterval: Double
+
+  /// - Parameters:
+  ///   - status: the page that duct, relay and carrier share.
+  ///   - stores: the stores of stdout and stderr; nil where a stream is not captured.
+  ///   - folder: the run folder; a copy of a log file that lost its name goes there.
+  ///   - check: checks the log files that the relay writes; nil where it writes none.
+  ///   - checkInterval: seconds between two such checks.
+  public init(
+    status: RelayStatus, stores: [OutputStores?], carrier: any LogCarrier, folder: SpoolFolder?,
+    check: LogFileCheck?, checkInterval: Double
+  ) throws(Errno) {
+    self.status = status
+    self.stores = stores
+    self.carrier = carrier
+    self.folder = folder
+    self.check = check
+    self.checkInterval = checkInterval
+    _ = try OwnThread("duct delivery") { [self] in
+      run()
+      state.update { $0.isDone = true }
+    }
+  }
+
+  /// Has the log files that the relay writes checked, and waits for that; not beyond the deadline.
+  public func checkLogFiles(until deadline: MonotonicInstant) {
+    if check == nil { return }
+    state.update { $0.checksRequested += 1 }
+    status.wakeAll()
+    _ = state.wait(until: deadline) { $0.isCheckDue && !$0.isDone ? nil : true }
+  }
+
+  /// Has the carrier deliver the rest, and ends the thread.
+  public func finish(until deadline: MonotonicInstant) {
+    state.update { $0.isStopped = true }
+    status.wakeAll()
+    _ = state.wait(until: deadline) { $0.isDone ? true : nil }
+  }
+
+  private func run() {
+    var delivered = [-1, -1]
+    var adopted = [false, false]
+    var nextCheck = MonotonicInstant.now + checkInterval
+    while true {
+      let sequence = status.sequence
+      let (isStopped, requested) = state.withLock { ($0.isStopped, $0.checksRequested) }
+      if let check, nextCheck <= .now || state.withLock({ $0.isCheckDue }) {
+        check.run()
+        state.update { $0.checksDone = requested }
+        nextCheck = .now + checkInterval
+      }
+      var removed: [RemovedLog] = []
+      for index in 0..<2 where stores[index] != nil && isDelivered(index) {
+        if !adopted[index], let log = adopt(index) { removed.append(log) }
+        adopted[index] = true
+        let stream = status[index]
+        // The end counts as growth: then the file gets its exact length. A gap that is closed does too.
+        let gaps = status.closedRangeCount(stream: index)
+        let extent = stream.written + (stream.hasEnded ? 1 : 0) + gaps
+        if extent != delivered[index] || isStopped { carrier.deliverStream(index) }
+        delivered[index] = extent
+      }
+      // The carrier is at work meanwhile.
+      for log in removed {
+        log.keep(in: folder, limit: status.spoolLimit) {
+          // At the end of the run, what is in the log directory again needs no copy.
+          !state.withLock { $0.isStopped } || status.proven(stream: log.stream) < log.length
+        }
+      }
+      if isStopped { return }
+      status.waitForChange(from: sequence, until: check == nil ? nil : nextCheck)
+      // This pause does not delay the end of the run.
+      _ = state.wait(until: .now + Self.pause) { $0.isStopped || $0.isCheckDue ? true : nil }
+    }
+  }
+
+  /// Whether the carrier delivers a stream, and not the relay.
+  private func isDelivered(_ index: Int) -> Bool {
+    stores[index]?[.log] == nil || status.hasLeftLog(stream: index)
+  }
+
+  /// Takes a stream over whose log file the relay has begun. Returns that file if it has lost its name.
+  private func adopt(_ index: Int) -> RemovedLog? {
+    guard let check, let log = stores[index]?[.log], let identity = FileIdentity(of: log) else { return nil }
+    let start = status.deliveryStart(stream: index) ?? 0
+    carrier.adoptStream(index, proven: start)
+    let found = try? FileIdentity.asked(at: check.path(index), followingLinks: false)
+    return found?.isSameFile(as: identity) == true
+      ? nil : RemovedLog(stream: index, file: log, length: start)
+  }
+}

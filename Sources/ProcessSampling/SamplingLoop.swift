@@ -1,0 +1,237 @@
+internal import DuctRecords
+internal import OrderedCollections
+internal import RecordText
+internal import SlurmJobs
+internal import SystemCalls
+internal import SystemPackage
+
+/// The sampler's thread: looks, and reports.
+struct SamplingLoop {
+  /// Reports are given earlier than they are due when so many processes have come and gone.
+  private static let mostProcesses = 4000
+  /// Seconds from the start: a command that is over by then is not held up by a first look and its report
+  /// before the last one.
+  private static let firstLook = 0.003
+
+  private let settings: Sampler.Settings
+  private let inputs: Sampler.Inputs
+  private let outputs: Sampler.Outputs
+  private let files = ProcFiles()
+  private let host = HostConstants.current
+  private var processes: RunProcesses
+  private var details: DetailReading
+  private let groups = ControlGroups.own
+  private var groupsAtStart: [ControlGroup] = []
+  private var processors: AllowedProcessors
+  private var cores = 0.0
+  private let memoryLimit: MemoryLimit?
+  private var counters = RunCounters()
+  private var lastLook: MonotonicInstant
+  private var lastTimestamp = 0.0
+  private var totals: UsageTotals?
+  /// Percent of one core since the last report; nil before an interval that is long enough.
+  private var peakPercent: Double?
+  private var peakTime = PeakTime()
+  private var peakIntervals: PeakIntervals
+  private var averages = UsageAverages()
+
+  init(_ settings: Sampler.Settings, _ inputs: Sampler.Inputs, _ outputs: Sampler.Outputs) {
+    self.settings = settings
+    self.inputs = inputs
+    self.outputs = outputs
+    processes = RunProcesses(
+      root: settings.root, session: settings.session, sessionIsShared: settings.sessionIsShared,
+      files: files, host: host, isHelper: inputs.isHelper)
+    details = DetailReading(start: settings.start)
+    lastLook = settings.start
+    peakIntervals = PeakIntervals(sampleInterval: settings.sampleInterval)
+    processors = AllowedProcessors(quota: groups.processorLimit)
+    memoryLimit = MemoryLimit(
+      groups: groups, environment: settings.environment, hostBytes: host.memoryBytes)
+    counters.memoryLimit = memoryLimit
+  }
+
+  var left: [LeftProcess]? {
+    guard processes.areKnown else { return nil }
+    return processes.all.filter {
+      !$0.isGone && $0.isDescendant && !$0.stat.isZombie && $0.pid != settings.root
+    }
+    .map {
+      LeftProcess(
+        identity: $0.identity, pid: $0.pid, commandLine: settings.redaction.applied(to: $0.commandLine))
+    }
+  }
+
+  /// Looks at absolute times, so that a slow look does not move the later ones; those that have passed by then
+  /// are missed, and counted. As in con-duct, the first look is a report of its own, and later ones are
+  /// reported at each report interval. The last look is at the end, while the command is still there as a
+  /// zombie.
+  ///
+  /// - Parameter waits: until a time; true when the command has ended.
+  mutating func run(_ waits: (MonotonicInstant) -> Bool) {
+    let first = MonotonicInstant.now + min(Self.firstLook, settings.sampleInterval)
+    if !waits(first) { lookAgainAndAgain(waits) }
+    look(isReported: true, isLast: true)
+    giveReport(isLast: true)
+    processes.closeAll()
+  }
+
+  private mutating func lookAgainAndAgain(_ waits: (MonotonicInstant) -> Bool) {
+    look(isReported: true)
+    giveReport()
+    groupsAtStart = groups.read()
+    var next = settings.start
+    var nextReport = settings.start + settings.reportInterval
+    while true {
+      next = next + settings.sampleInterval
+      let now = MonotonicInstant.now
+      if next <= now {
+        let missed = Int(now.seconds(since: next) / settings.sampleInterval) + 1
+        counters.missedSamples += missed
+        next = next + Double(missed) * settings.sampleInterval
+      }
+      if waits(next) { return }
+      let isReported = next >= nextReport
+      look(isReported: isReported)
+      if isReported || processes.all.count > Self.mostProcesses {
+        giveReport()
+        while nextReport <= next { nextReport = nextReport + settings.reportInterval }
+      }
+    }
+  }
+
+  var cgroups: [ControlGroup] {
+    groups.read().enumerated().map { level, now in
+      var group = now
+      // A command that was over before the first look is not known to have had none.
+      let before = level < groupsAtStart.count ? groupsAtStart[level].oomKills : nil
+      group.oomKills = before.flatMap { before in now.oomKills.map { max($0 - before, 0) } }
+      return group
+    }
+  }
+
+  // MARK: One look
+
+  private mutating func look(isReported: Bool, isLast: Bool = false) {
+    let reaped = inputs.reaped()
+    let (now, timestamp, uptime) = (MonotonicInstant.now, WallTime.now.seconds, host.uptime)
+    processes.look(now, reaped: reaped)
+    let seconds = max(now.seconds(since: lastLook), 1e-6)
+    lastLook = now
+    lastTimestamp = timestamp
+    let use = peakIntervals.use(seconds, isLast: isLast)
+    let (resident, virtual) = add(timestamp, uptime, seconds, use)
+    let percent = possible(Double(processes.interval) / 1e7 / seconds)
+    let peak = peakTime.percent(processes.interval, use).map { rounded(possible($0)) }
+    var sums = UsageTotals(
+      pmem: host.memoryPercent(resident), pcpu: rounded(percent), rss: Int(clamping: resident),
+      vsz: Int(clamping: virtual))
+    if let memoryLimit { sums.limitPercent = rounded(Double(resident) / Double(memoryLimit.bytes) * 100) }
+    addDetails(&sums, now, isReported, isLast)
+    counters.processorTime = processes.processorTime
+    counters.processorTimeOfRoot = processes.timeOfRoot
+    counters.escapedCount = processes.areKnown ? processes.escapedCount : nil
+    if processes.isEmpty {
+      outputs.sample(nil, counters)
+    } else {
+      totals = totals?.peak(sums) ?? sums
+      peakPercent = larger(peakPercent, peak)
+      averages.add(sums, seconds: seconds)
+      outputs.sample(UsageSample(totals: sums, peakPercent: peak, seconds: seconds), counters)
+    }
+    tellNews()
+  }
+
+  /// Adds the look to each process's peaks. Returns the sums of bytes, resident and virtual.
+  private mutating func add(
+    _ timestamp: Double, _ uptime: Double, _ seconds: Double, _ use: PeakIntervals.Use
+  ) -> (UInt64, UInt64) {
+    var (resident, virtual) = (UInt64(0), UInt64(0))
+    let host = self.host
+    let most = cores > 0 ? cores * 100 : .infinity
+    processes.forEachLiving { process in
+      let stat = process.stat
+      let bytes = stat.isZombie ? 0 : stat.residentPages &* host.pageSize
+      let age = max(uptime - Double(stat.startTicks) / host.ticksPerSecond, 0)
+      resident &+= bytes
+      virtual &+= stat.virtualBytes
+      process.peaks.residentBytes = max(process.peaks.residentBytes, bytes)
+      process.peaks.virtualBytes = max(process.peaks.virtualBytes, stat.virtualBytes)
+      process.peaks.lifetimePercent = max(
+        process.peaks.lifetimePercent, host.lifetimePercent(stat, age: age))
+      let time = process.account.interval
+      process.peaks.anyIntervalPercent = max(
+        process.peaks.anyIntervalPercent, min(Double(time) / 1e7 / seconds, most))
+      process.peaks.intervalPercent = larger(
+        process.peaks.intervalPercent, process.peakTime.percent(time, use).map { min($0, most) })
+      process.peaks.states.add(stat.psState)
+      process.peaks.timestamp = timestamp
+      process.peaks.age = age
+      process.peaks.looks += 1
+    }
+    return (resident, virtual)
+  }
+
+  /// Percent of one core; never more than there is.
+  private mutating func possible(_ percent: Double) -> Double {
+    // The kernel's times and ours are read one after the other, so more can come out than is possible. What
+    // is possible is looked at when it matters: a process can change what it may run on.
+    guard percent > cores * 100 else { return percent }
+    cores = max(cores, processors.cores(of: processes.livingPIDs))
+    return cores > 0 ? min(percent, cores * 100) : percent
+  }
+
+  private mutating func addDetails(
+    _ sums: inout UsageTotals, _ now: MonotonicInstant, _ isDue: Bool, _ isLast: Bool
+  ) {
+    guard
+      let result = details.read(&processes, files, now: now, resident: sums.rss, isDue: isDue, isLast: isLast)
+    else { return }
+    sums.pss = result.proportional
+    sums.swap = result.swap
+    if let io = result.io { counters.io = counters.io?.peak(io) ?? io }
+    if let peak = result.largestPeakResident {
+      counters.largestPeakResident = max(counters.largestPeakResident ?? 0, peak)
+    }
+  }
+
+  private func tellNews() {
+    let changes = processes.changes
+    let sessions = processes.sessions.changed
+    guard changes.hasChanged || changes.hasNewSbatch || !sessions.isEmpty else { return }
+    outputs.tree(
+      TreeNews(
+        sessions: sessions, hasChanged: changes.hasChanged, hasNewSbatch: changes.hasNewSbatch))
+  }
+
+  // MARK: Reports
+
+  private mutating func giveReport(isLast: Bool = false) {
+    guard var totals else { return }
+    totals.pcpu = peakPercent ?? totals.pcpu
+    let gpus = inputs.gpus()
+    var fields = OrderedDictionary<String, ProcessUsage>()
+    for process in processes.all.sorted(by: { $0.pid < $1.pid }) where process.peaks.looks > 0 {
+      let pid = process.pid
+      // One that was given the pid of another in the same interval stands beside it.
+      let name = fields["\(pid)"] == nil ? "\(pid)" : "\(pid)-\(process.stat.startTicks)"
+      fields[name] = ProcessUsage(
+        process, parent: processes.parent(of: process), host: host, gpu: gpus[pid],
+        redaction: settings.redaction)
+    }
+    outputs.report(
+      UsageReport(
+        timestamp: WallTime(seconds: lastTimestamp).isoText, sampleCount: averages.sampleCount,
+        processes: OrderedFields(fields), totals: totals, averages: averages), isLast)
+    self.totals = nil
+    peakPercent = nil
+    averages = UsageAverages()
+    processes.forgetGone()
+    let files = self.files
+    processes.forEachLiving { process in
+      process.peaks = ReportPeaks()
+      // What is written over its arguments in place shows by nothing else.
+      process.readCommandLine(files)
+    }
+  }
+}

@@ -1,0 +1,126 @@
+import Glibc
+public import SlurmJobs
+public import SystemCalls
+public import SystemPackage
+
+/// Asks Slurm: by the helper, or by Slurm's own commands, or by these where the helper cannot be used here. A configuration
+/// that cannot be read makes libslurm wait for a minute and exit, so that is looked for first.
+public struct SlurmAccess: Sendable {
+  private let by: SlurmBy
+  private let helper: SlurmHelper
+  private let commands: SlurmCommands
+  /// Must be readable; nil where there is no such file.
+  let configuration: FilePath?
+  /// Why the helper is not asked any more.
+  private let libraryFailure = Monitor<SlurmFailure?>(nil)
+  /// Hears once why it is not.
+  private let note: @Sendable (String) -> Void
+
+  public init(
+    by: SlurmBy, helper: SlurmHelper, commands: SlurmCommands, configuration: FilePath?,
+    note: @escaping @Sendable (String) -> Void = { _ in }
+  ) {
+    self.by = by
+    self.helper = helper
+    self.commands = commands
+    self.configuration = configuration
+    self.note = note
+  }
+
+  /// The same, with another configuration file.
+  public func with(configuration: FilePath?) -> SlurmAccess {
+    SlurmAccess(by: by, helper: helper, commands: commands, configuration: configuration, note: note)
+  }
+
+  /// Ends the questions that are being asked.
+  public func cancel() {
+    helper.cancel()
+    commands.cancel()
+  }
+
+  public func ask(_ request: SlurmRequest, until deadline: MonotonicInstant) throws(SlurmFailure)
+    -> SlurmAnswer
+  {
+    do throws(SlurmFailure) {
+      return try askOnce(request, until: deadline)
+    } catch  where error.isOfConnection {
+      return try askOnce(request, until: deadline)
+    }
+  }
+
+  private func askOnce(
+    _ request: SlurmRequest, until deadline: MonotonicInstant
+  ) throws(SlurmFailure) -> SlurmAnswer {
+    let limit = try secondsLeft(for: request, until: deadline)
+    if let configuration, configuration.withPlatformString({ access($0, R_OK) }) != 0 {
+      let error = Errno(rawValue: errno)
+      throw SlurmFailure(
+        .noConfiguration, "cannot read \(configuration): \(error.description) (\(error.name))")
+    }
+    switch by {
+    case .library: return try askLibrary(request, until: deadline)
+    case .commands: return try commands.ask(request, limit: limit)
+    case .auto: break
+    }
+    var reason = libraryFailure.withLock { $0 }
+    if reason == nil {
+      do throws(SlurmFailure) {
+        return try helper.ask(request, limit: limit, configuration: configuration)
+      } catch  where error.isOfLibrary || error.kind == .noConfiguration && configuration == nil {
+        // Slurm's commands can know of a configuration that another libslurm does not find.
+        reason = error
+        // A connection can also have been lost for once.
+        if !error.isOfConnection { noteFailure(error) }
+      }
+    }
+    return try askCommands(request, until: deadline, since: reason)
+  }
+
+  private func askLibrary(
+    _ request: SlurmRequest, until deadline: MonotonicInstant
+  ) throws(SlurmFailure) -> SlurmAnswer {
+    do throws(SlurmFailure) {
+      return try helper.ask(
+        request, limit: secondsLeft(for: request, until: deadline), configuration: configuration)
+    } catch {
+      guard error.kind == .otherRelease,
+        let release = try? commands.release(within: secondsLeft(for: request, until: deadline))
+      else { throw error }
+      var failure = error
+      failure.message += "; Slurm's commands in PATH are of \(release), and --slurm-by commands asks them"
+      throw failure
+    }
+  }
+
+  /// - Parameter reason: why the library is not asked.
+  private func askCommands(
+    _ request: SlurmRequest, until deadline: MonotonicInstant, since reason: SlurmFailure?
+  ) throws(SlurmFailure) -> SlurmAnswer {
+    let limit = try secondsLeft(for: request, until: deadline)
+    do throws(SlurmFailure) {
+      return try commands.ask(request, limit: limit)
+    } catch {
+      // Neither can be used: both are to be named.
+      guard error.kind == .noCommand || error.kind == .otherRelease, let reason else { throw error }
+      throw SlurmFailure(
+        error.kind == .noCommand ? reason.kind : error.kind, "\(reason.message), and \(error.message)",
+        diagnostics: reason.diagnostics)
+    }
+  }
+
+  private func noteFailure(_ failure: SlurmFailure) {
+    let isFirst = libraryFailure.update { known -> Bool in
+      defer { known = known ?? failure }
+      return known == nil
+    }
+    if isFirst { note("Slurm is asked by its own commands: \(failure)") }
+  }
+
+  private func secondsLeft(
+    for request: SlurmRequest, until deadline: MonotonicInstant
+  ) throws(SlurmFailure) -> Double {
+    let limit = deadline.seconds(since: .now)
+    if limit <= 0 { throw SlurmFailure(.timeout, "no time is left to ask for \(request.name)") }
+    return limit
+  }
+}

@@ -1,0 +1,108 @@
+import SystemCalls
+import Testing
+
+@testable import DuctRun
+
+@Suite struct PollScheduleTests {
+  private let now = MonotonicInstant.now
+
+  private func seconds(_ schedule: PollSchedule) -> Double? {
+    schedule.next.map { ($0.seconds(since: now) * 1000).rounded() / 1000 }
+  }
+
+  @Test func nothingHappensUntilSomethingDoes() {
+    var schedule = PollSchedule()
+    #expect(schedule.next == nil)
+    schedule.noteActivity(now)
+    #expect(seconds(schedule) == 2)
+    schedule.noteActivity(now + 1)
+    #expect(seconds(schedule) == 2)
+  }
+
+  @Test func aSubmissionIsLookedAtSoonAndABurstOnce() {
+    var schedule = PollSchedule()
+    schedule.noteSubmission(now)
+    #expect(seconds(schedule) == 0.5)
+    for step in 1...20 { schedule.noteSubmission(now + Double(step) * 0.01) }
+    #expect(seconds(schedule) == 0.5)
+    schedule.noteStart(now + 0.5)
+    schedule.notePoll(now + 0.5, isAnswered: true, hasChanged: true, expectsMore: true)
+    #expect(seconds(schedule) == 5.5)
+    schedule.noteSubmission(now + 0.6)
+    #expect(seconds(schedule) == 2.5, "not again within two seconds")
+  }
+
+  @Test func pausesGrowToAMinuteWhileNothingChanges() {
+    var schedule = PollSchedule()
+    var time = now
+    var pauses: [Double] = []
+    for _ in 0..<8 {
+      schedule.noteStart(time)
+      schedule.notePoll(time, isAnswered: true, hasChanged: false, expectsMore: true)
+      guard let next = schedule.next else { break }
+      pauses.append(next.seconds(since: time).rounded())
+      time = next
+    }
+    #expect(pauses == [4, 8, 16, 32, 60, 60, 60, 60])
+    schedule.noteStart(time)
+    schedule.notePoll(time, isAnswered: true, hasChanged: true, expectsMore: true)
+    #expect(schedule.next?.seconds(since: time).rounded() == 5)
+    schedule.noteStart(time)
+    schedule.notePoll(time, isAnswered: true, hasChanged: true, expectsMore: false)
+    #expect(schedule.next == nil)
+  }
+}
+
+extension PollScheduleTests {
+  @Test func whatIsSeenDuringAQuestionIsAskedForAfterwards() {
+    var schedule = PollSchedule()
+    schedule.noteSubmission(now)
+    schedule.noteStart(now + 0.5)
+    #expect(schedule.next == nil)
+    schedule.noteSubmission(now + 0.6)
+    schedule.notePoll(now + 0.7, isAnswered: true, hasChanged: true, expectsMore: true)
+    #expect(seconds(schedule) == 2.5, "sooner than the five seconds after a change")
+    schedule.noteStart(now + 2.5)
+    schedule.noteActivity(now + 2.6)
+    schedule.notePoll(now + 2.7, isAnswered: true, hasChanged: false, expectsMore: false)
+    #expect(seconds(schedule) == 7.6)
+    schedule.noteStart(now + 7.6)
+    schedule.notePoll(now + 7.7, isAnswered: true, hasChanged: false, expectsMore: false)
+    #expect(schedule.next == nil)
+  }
+
+  @Test func aQuestionThatIsNotAnsweredIsAskedAgainLaterAndLater() {
+    var schedule = PollSchedule()
+    var time = now
+    var pauses: [Double] = []
+    for _ in 0..<7 {
+      schedule.noteStart(time)
+      schedule.noteSubmission(time)
+      schedule.noteActivity(time)
+      schedule.notePoll(time, isAnswered: false, hasChanged: false, expectsMore: false)
+      guard let next = schedule.next else { break }
+      pauses.append(next.seconds(since: time).rounded())
+      time = next
+      if pauses.count == 1 { continue }
+    }
+    #expect(pauses == [4, 4, 4, 4, 4, 4, 4], "each submission is a reason to ask soon, but not at once")
+    pauses = []
+    for _ in 0..<6 {
+      schedule.noteStart(time)
+      schedule.notePoll(time, isAnswered: false, hasChanged: false, expectsMore: false)
+      guard let next = schedule.next else { break }
+      pauses.append(next.seconds(since: time).rounded())
+      time = next
+    }
+    #expect(pauses == [8, 16, 32, 60, 60, 60])
+  }
+
+  @Test func whoWaitsForJobsAsksAtOnceAlsoDuringAQuestion() {
+    var schedule = PollSchedule()
+    schedule.noteSubmission(now)
+    schedule.noteStart(now + 0.5)
+    schedule.hurry(now + 1, longestPause: 15)
+    schedule.notePoll(now + 2, isAnswered: true, hasChanged: false, expectsMore: false)
+    #expect(seconds(schedule) == 1)
+  }
+}

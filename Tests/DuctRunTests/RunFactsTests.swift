@@ -1,0 +1,47 @@
+import Glibc
+import SystemCalls
+import Testing
+
+@testable import DuctRun
+@testable import DuctRecords
+@testable import ProcessSampling
+
+@Suite struct RunFactsTests {
+  @Test func theDurationDoesNotFollowTheWallClock() {
+    let start = MonotonicInstant(nanoseconds: 5_000_000_000)
+    var facts = RunFacts(
+      runID: "r", command: "c", startTime: 1_000_000, startInstant: start, workingDirectory: "/", message: "",
+      campaign: nil, parentRunID: nil)
+    // The clock was set back by an hour while the command ran for two seconds.
+    facts.endTime = 1_000_000 - 3600
+    facts.endInstant = start + 2
+    #expect(facts.summary(LogPaths(prefix: "p_")).wallClockTime == 2)
+  }
+
+  /// Others' processor time is what is left of all when the command's is taken off, whatever ticks hide of it.
+  @Test func processorTimeOfOthers() {
+    func seconds(all: Double, root: Double, kernel: Double) -> Double? {
+      var facts = RunFacts(
+        runID: "r", command: "c", startTime: 1, startInstant: .now, workingDirectory: "/", message: "",
+        campaign: nil, parentRunID: nil)
+      var usage = rusage()
+      usage.ru_utime = timeval(tv_sec: Int(kernel), tv_usec: Int((kernel - kernel.rounded(.down)) * 1e6))
+      facts.rootUsage = RootUsage(usage, ownPeakResident: nil)
+      facts.usage.counters = RunCounters(
+        processorTime: Int64(all * 1e9), processorTimeOfRoot: Int64(root * 1e9))
+      return facts.summary(LogPaths(prefix: "p_")).cpuSeconds.map { ($0 * 1000).rounded() / 1000 }
+    }
+    // Children seen in nanoseconds, and once more in the command's ticks when it had waited for them.
+    #expect(seconds(all: 1.250, root: 1.235, kernel: 1.250) == 1.250)
+    #expect(seconds(all: 1.750, root: 1.235, kernel: 1.250) == 1.750)
+    // The command went on after the last look.
+    #expect(seconds(all: 0.900, root: 0.400, kernel: 1.250) == 1.730)
+    #expect(seconds(all: 0.400, root: 0.400, kernel: 1.250) == 1.250)
+  }
+
+  @Test func whatCannotBeReadHidesEverything() {
+    #expect(Redaction(recorded: ["pass=[a-z]+"]).applied(to: "a pass=b") == "a [redacted]")
+    #expect(Redaction(recorded: ["("]).applied(to: "a pass=b") == "[redacted]")
+    #expect(Redaction(recorded: nil).applied(to: "a pass=b") == "a pass=b")
+  }
+}

@@ -1,0 +1,50 @@
+import Glibc
+import SystemCalls
+import TestSupport
+import Testing
+
+@testable import DuctRun
+
+@Suite struct SessionOwnersTests {
+  /// A child that waits to be killed.
+  private func child(startsSession: Bool) throws -> pid_t {
+    var program = Program(path: Array("sleep".utf8), arguments: ["sleep", "600"].map { Array($0.utf8) })
+    program.searchesPath = true
+    program.startsSession = startsSession
+    return try program.start()
+  }
+
+  private func end(_ pid: pid_t) {
+    kill(pid, SIGKILL)
+    waitpid(pid, nil, 0)
+  }
+
+  /// A leader of a session that is no descendant of this process: its parent has left it to whoever adopts
+  /// orphans here. The sandbox ends it.
+  private func foreignLeader(in sandbox: Sandbox) async throws -> pid_t {
+    let started = try await run(
+      "sh", ["-c", "setsid sleep 600 </dev/null >/dev/null 2>&1 & echo $!"], in: sandbox)
+    let pid = try #require(pid_t(started.stdout.dropLast()), "\(started)")
+    try await eventually { getsid(pid) == pid }
+    return pid
+  }
+
+  @Test func onlyALeaderThatWasThereAtTheTimeOwnsASession() async throws {
+    let (leader, other) = (try child(startsSession: true), try child(startsSession: false))
+    defer { for pid in [leader, other] { end(pid) } }
+    let sandbox = try Sandbox()
+    let foreign = try await foreignLeader(in: sandbox)
+    defer { sandbox.killProcesses() }
+    let now = WallTime.now.seconds
+    let owners = SessionOwners(root: leader)
+    #expect(owners.owner(of: UInt32(leader), submit: now) == .command)
+    // duct's other children are the command's orphans.
+    #expect(SessionOwners(root: 1).owner(of: UInt32(leader), submit: now) == .command)
+    // The pid was another's when the job was submitted.
+    #expect(owners.owner(of: UInt32(leader), submit: now - 60) == .gone)
+    // A pid that leads no session is not the one that the job was submitted from.
+    #expect(owners.owner(of: UInt32(other), submit: now) == .gone)
+    #expect(owners.owner(of: UInt32(foreign), submit: now) == .other)
+    #expect(owners.owner(of: .max, submit: now) == .gone)
+  }
+}

@@ -1,0 +1,67 @@
+import Glibc
+import Testing
+
+@testable import ProcessSampling
+
+@Suite struct ProcessorAccountTests {
+  private func read(_ account: inout ProcessorAccount, own: Int64, children: UInt64 = 0) {
+    account.read(own: own * 1_000_000, childTicks: children, nanosecondsPerTick: 10_000_000)
+  }
+
+  @Test func whatAChildHadIsCountedOnce() {
+    var account = ProcessorAccount()
+    read(&account, own: 100)
+    #expect(account.settle() == 100_000_000)
+    // A child that was seen with 300 ms goes, and had used 20 ms more.
+    read(&account, own: 110, children: 32)
+    account.claim(300_000_000)
+    #expect(account.settle() == 30_000_000)
+    #expect(account.legacy == 430_000_000)
+  }
+
+  @Test func aChildThatWasNeverSeenIsNew() {
+    var account = ProcessorAccount()
+    read(&account, own: 0, children: 50)
+    #expect(account.settle() == 500_000_000)
+  }
+
+  @Test func aClaimMayComeALookBeforeTheGain() {
+    var account = ProcessorAccount()
+    read(&account, own: 0)
+    account.claim(300_000_000)
+    #expect(account.settle() == 0)
+    read(&account, own: 0, children: 31)
+    #expect(account.settle() == 10_000_000)
+  }
+
+  @Test func aChildThatNobodyWaitsForBurdensNobody() {
+    var account = ProcessorAccount()
+    read(&account, own: 0)
+    account.claim(5_000_000_000)
+    #expect(account.settle() == 0)
+    for look in 1...3 {
+      read(&account, own: 0, children: UInt64(look) * 100)
+      let new = account.settle()
+      // Rounded ticks apart.
+      if look > 2 { #expect(new >= 980_000_000) }
+    }
+  }
+
+  @Test func aLookThatCouldNotReadItCountsNothing() {
+    var account = ProcessorAccount()
+    read(&account, own: 100)
+    #expect(account.settle() == 100_000_000)
+    #expect(account.settle() == 0)
+    read(&account, own: 130)
+    #expect(account.settle() == 30_000_000)
+    #expect(account.legacy == 130_000_000)
+  }
+
+  @Test func timeNeverRunsBackwards() {
+    var account = ProcessorAccount()
+    read(&account, own: 100, children: 10)
+    _ = account.settle()
+    read(&account, own: 90, children: 9)
+    #expect(account.settle() == 0)
+  }
+}
