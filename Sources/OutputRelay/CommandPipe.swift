@@ -1,15 +1,15 @@
 internal import SystemCalls
 public import SystemPackage
 
-/// The pipe that a stream of the command goes to, as its relay sees it.
+/// The relay's end of the pipe that the command writes stdout or stderr to.
 public struct CommandPipe: Sendable {
-  /// The command's end is not here.
+  /// The end that the relay reads. duct passes the other end to the command.
   public var reading: FileDescriptor
-  /// A pipe of our own between the command's pipe and the files; nil where it could not be had.
+  /// A second pipe, between the command's pipe and the files. Nil if it could not be created.
   ///
-  /// splice(2) keeps a pipe locked while it writes to a file, and the command would wait for the disk.
-  /// From pipe to pipe it only hands pages over. Whoever takes a relay's place finds in it what the
-  /// relay had not yet written.
+  /// splice(2) locks a pipe while it writes from it to a file, so without this pipe the command would wait for
+  /// the disk. From pipe to pipe, splice(2) only moves page references. If a relay is killed, its successor finds
+  /// here the bytes that the relay had not yet written.
   public var transit: Transit?
 
   public struct Transit: Sendable {
@@ -27,9 +27,9 @@ public struct CommandPipe: Sendable {
     self.transit = transit
   }
 
-  /// Makes the pipe that a command writes to; `writing` is the command's end.
+  /// Creates the pipes of one stream. `writing` is the end for the command.
   ///
-  /// - Parameter size: what the pipes should hold; the system may grant less.
+  /// - Parameter size: the requested capacity of each pipe in bytes. The kernel may grant less.
   public static func make(size: Int) throws(Errno) -> (pipe: CommandPipe, writing: FileDescriptor) {
     let command = try FileDescriptor.closeOnExecPipe()
     command.write.setPipeSize(size)
@@ -41,7 +41,7 @@ public struct CommandPipe: Sendable {
     return (pipe, command.write)
   }
 
-  /// All that are open here.
+  /// All descriptors of this stream that are open in this process.
   public var ends: [FileDescriptor] {
     [reading, transit?.reading, transit?.writing].compactMap { $0 }
   }

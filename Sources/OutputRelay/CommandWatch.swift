@@ -3,17 +3,17 @@ internal import Glibc
 internal import SystemCalls
 public import SystemPackage
 
-/// Looks for the end of duct, and of the command after it: when duct is killed, nobody else would know
-/// when the command ended.
+/// Detects the end of duct and, if duct was killed, the end of the command. After duct was killed, no other
+/// process can record when the command ended.
 public struct CommandWatch {
-  /// pidfd_open(2): a descriptor that reads as ready at the end of a process.
+  /// pidfd_open(2). The descriptor becomes readable when the process ends.
   typealias Opener = (Int32) throws(Errno) -> FileDescriptor
 
-  /// What is polled for the end of the command.
+  /// The descriptor to poll for the end of the command.
   private enum Look {
     case process(FileDescriptor)
-    /// Reads as ready each second. Where no process can be opened: before Linux 5.3, or in a container that
-    /// does not let it through.
+    /// A timer that becomes readable once a second. Used where pidfd_open(2) fails: before Linux 5.3, or in a
+    /// container that forbids it.
     case clock(FileDescriptor, CommandIdentity)
 
     var descriptor: FileDescriptor {
@@ -27,10 +27,10 @@ public struct CommandWatch {
   private let status: RelayStatus
   private let open: Opener
   private var command: Look?
-  /// There is nothing more to be seen.
+  /// Nothing is left to detect.
   public private(set) var isOver: Bool
 
-  /// - Parameter life: reads as ended once duct has gone; nil: not looked for.
+  /// - Parameter life: a descriptor that reaches end of file when duct ends. Nil: there is nothing to detect.
   public init(life: FileDescriptor?, status: RelayStatus) {
     self.init(life: life, status: status) { pid throws(Errno) in
       FileDescriptor(rawValue: try valueOrErrno { duct_open_process(pid) })
@@ -44,10 +44,10 @@ public struct CommandWatch {
     isOver = life == nil
   }
 
-  /// To be polled for reading; nil when it is over.
+  /// The descriptor to poll for reading. Nil if nothing is left to detect.
   var descriptor: FileDescriptor? { isOver ? nil : command?.descriptor ?? life }
 
-  /// `descriptor` is readable.
+  /// Call it when `descriptor` is readable.
   mutating func look() {
     switch command {
     case nil:
@@ -62,7 +62,7 @@ public struct CommandWatch {
     }
   }
 
-  /// Nil if the command has ended.
+  /// Starts to watch the command. Nil if the command has already ended.
   private func start(_ identity: CommandIdentity) -> Look? {
     do throws(Errno) {
       let process = try open(identity.pid)
@@ -77,10 +77,10 @@ public struct CommandWatch {
   }
 }
 
-/// The command by more than its pid, which may be used again.
+/// Identifies the command by pid and start time, because the kernel reuses pids.
 public struct CommandIdentity: Sendable, Equatable {
   public let pid: Int32
-  /// Ticks from boot to its start.
+  /// Clock ticks from boot to the start of the process.
   let start: UInt64
 
   init?(pid: Int32, start: UInt64) {
@@ -89,7 +89,7 @@ public struct CommandIdentity: Sendable, Equatable {
     self.start = start
   }
 
-  /// Of a process that is there.
+  /// The identity of a process that exists. Nil if it does not.
   public init?(of pid: Int32) {
     guard let stat = ProcessStat.read(ownPID: pid) else { return nil }
     self.init(pid: pid, start: stat.startTicks)

@@ -3,26 +3,29 @@ import Glibc
 internal import SystemCalls
 public import SystemPackage
 
-/// The stores of a stream, read by position and given back in ranges. Positions are those of the store: it counts
-/// from the byte at which it began.
+/// Access to the stores of one stream: reads by position, gives space back by range.
+///
+/// Positions count from the first byte in that store, not from the start of the stream.
 public protocol OutputStoring: Sendable {
-  /// Whether there is such a store.
+  /// Whether this store is available.
   func has(_ store: Int) -> Bool
-  /// Reads at a position; 0 or less where nothing can be read.
+  /// Reads at a position. Returns 0 or less if nothing can be read.
   func read(_ store: Int, _ buffer: UnsafeMutableRawBufferPointer, at position: Int) -> Int
-  /// Gives the blocks of a range back. The log file is never touched.
+  /// Frees the disk blocks or the memory of a range. Never changes the log file.
   func giveBack(_ store: Int, _ range: Range<Int>)
 }
 
 extension OutputStoring {
-  /// The first that there is behind `store`.
+  /// The first available store after `store`.
   public func next(after store: Int) -> Int? { (store + 1..<OutputStores.count).first(where: has) }
 }
 
-/// Where the bytes of a stream can be: in the log file itself, in a file of the spool, in memory. A
-/// stream goes to the first of them that there is, and on to the next when that fails.
+/// The stores of one stream: the log file, a file in the spool, a memory file.
+///
+/// The relay writes into the first store that is available. When that store fails, the relay continues in the
+/// next one.
 public struct OutputStores: OutputStoring {
-  /// How many there are.
+  /// The number of stores that a stream can have.
   public static let count = 3
 
   public enum Kind: Int, Sendable {
@@ -31,7 +34,8 @@ public struct OutputStores: OutputStoring {
     case memory = 2
   }
 
-  /// nil: not to be had. Each is open for reading and writing, at the position where to go on.
+  /// Indexed by `Kind`. Nil: this store is not available. Each file is open for reading and writing, and its file
+  /// position is where the relay continues to write.
   public var files: [FileDescriptor?]
 
   public init(log: FileDescriptor?, spool: FileDescriptor?, memory: FileDescriptor?) {
@@ -55,18 +59,18 @@ public struct OutputStores: OutputStoring {
   public func closeAll() { for file in files { file?.closeQuietly() } }
 }
 
-/// Reads a stream by the position of its bytes, wherever they are.
+/// Reads a stream by stream offset, from the store that holds each byte.
 public struct OutputReader: Sendable {
   public enum Piece: Sendable, Equatable {
-    /// So many bytes are in the buffer.
+    /// The buffer holds this many bytes.
     case bytes(Int)
-    /// The byte at that position was let go, and all up to `end`.
+    /// The relay dropped the bytes up to `end`, or their space was given back.
     case gap(end: Int)
-    /// It was let go, and how much with it is not known yet.
+    /// The relay dropped the bytes up to `end` and may drop more: the end still moves.
     case openGap(end: Int)
-    /// Nothing yet.
+    /// No byte at this offset yet.
     case nothing
-    /// It should be there, and cannot be read: someone has cut the file.
+    /// The byte should be in the store but cannot be read, because someone truncated the file.
     case unreadable
   }
 
@@ -74,18 +78,18 @@ public struct OutputReader: Sendable {
   private let stores: any OutputStoring
   private let status: RelayStatus
 
-  /// - Parameter index: of the stream.
+  /// - Parameter index: the number of the stream, 0 for stdout and 1 for stderr.
   public init(stream index: Int, stores: any OutputStoring, status: RelayStatus) {
     self.index = index
     self.stores = stores
     self.status = status
   }
 
-  /// Reads what is known at `offset`.
+  /// Reads from `offset` until the next gap, the end of the store, or the end of the buffer.
   public func read(_ buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> Piece {
     let written = status[index].written
     guard offset < written else { return .nothing }
-    // Given back already: to a reader that is as late as that it is like a gap.
+    // The space was already given back. For a reader that is this late, it is the same as a gap.
     let released = status.released(stream: index)
     if offset < released, isReleased(offset) { return .gap(end: released) }
     let starts = self.starts
@@ -97,7 +101,8 @@ public struct OutputReader: Sendable {
     if let next = nextMarked(after: offset) { count = min(count, next - offset) }
     let got = stores.read(
       store, UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]), at: offset - start)
-    // Asked after reading: a range is marked, or released, before its bytes go.
+    // Check for gaps again after the read. Relay and carrier mark a range as dropped or released before its bytes
+    // disappear, so this check detects a range that disappeared during the read.
     if let gap = gap(at: offset) { return gap }
     if offset < status.released(stream: index), isReleased(offset) {
       return .gap(end: status.released(stream: index))
@@ -109,7 +114,8 @@ public struct OutputReader: Sendable {
 
   private var starts: [Int?] { (0..<OutputStores.count).map { status.start(of: $0, stream: index) } }
 
-  /// The log file keeps what it has; the other stores have let go of what is released.
+  /// Whether the space of this byte was given back. The log file keeps its bytes; only the other stores give
+  /// space back.
   private func isReleased(_ offset: Int) -> Bool {
     (1..<OutputStores.count).contains { (status.start(of: $0, stream: index) ?? .max) <= offset }
   }
@@ -130,7 +136,8 @@ public struct OutputReader: Sendable {
     return dropped.lastIsOpen && number == dropped.items.count - 1 ? .openGap(end: end) : .gap(end: end)
   }
 
-  /// Where what cannot be read at `offset` ends: at the next byte of its store that can be, or at the store's end.
+  /// The end of the bytes that cannot be read from `offset` on: the next readable byte in the same store, or the
+  /// end of the store.
   public func endOfUnreadable(at offset: Int) -> Int {
     let starts = self.starts
     let written = status[index].written
@@ -144,14 +151,15 @@ public struct OutputReader: Sendable {
     let probe = UnsafeMutableRawBufferPointer.allocate(byteCount: 1, alignment: 1)
     defer { probe.deallocate() }
     while next < end {
-      // Disks lose whole blocks.
+      // Disks lose whole blocks, so the search tests one byte per block.
       next = min(next + StreamAccount.block - (next - start) % StreamAccount.block, end)
       if next < end, stores.read(store, probe, at: next - start) == 1 { break }
     }
     return max(next, min(offset + 1, end))
   }
 
-  /// Gives back what comes before `offset`, which is released. The log file is not touched.
+  /// Gives back the space of the bytes before `offset`. The caller has recorded them as released. Does not change
+  /// the log file.
   public func giveBack(upTo offset: Int) {
     for store in 1..<OutputStores.count {
       guard let start = status.start(of: store, stream: index), start < offset else { continue }
@@ -160,7 +168,7 @@ public struct OutputReader: Sendable {
   }
 }
 
-/// The mark that stands in a log file for bytes that were let go.
+/// The mark that stands in a log file in place of `count` dropped bytes.
 public func gapMark(_ count: Int) -> [UInt8] {
   Array("\n[duct: \(count) bytes of output are missing here]\n".utf8)
 }

@@ -3,15 +3,15 @@ internal import Glibc
 internal import SystemCalls
 internal import SystemPackage
 
-/// What a relay does when the pipes have ended and duct has gone: it finishes the run in duct's place, if
-/// that was killed.
+/// The last step of a relay, after the pipes and duct have ended: if duct was killed, the relay finishes the run
+/// in its place.
 public struct RecoveryHandOver {
   private let parts: RelayPlacement.Parts
 
   public init(_ parts: RelayPlacement.Parts) { self.parts = parts }
 
-  /// Becomes `duct recover` for the spool of the run, unless duct has ended as it should. The lock of the
-  /// spool goes on with it.
+  /// Executes `duct recover` in place of this process, for the spool folder of the run. Does nothing if duct has
+  /// ended normally. The new program inherits the lock of the folder.
   public func perform(duct: String, spool: String) {
     switch parts.status.ending {
     case .done, .told: return
@@ -27,7 +27,7 @@ public struct RecoveryHandOver {
       _ = duct_set_inherited(lock.rawValue, true)
       arguments += ["--lock", "\(lock.rawValue)"]
     }
-    // A log file that has lost its name meanwhile is to be read by nothing else.
+    // If the log file has lost its name in the meantime, this descriptor is the only way to read it.
     for (name, stores) in zip(["--stdout-log", "--stderr-log"], parts.stores) {
       guard let file = stores?[.log] else { continue }
       _ = duct_set_inherited(file.rawValue, true)

@@ -2,13 +2,14 @@ import Glibc
 internal import SystemCalls
 public import SystemPackage
 
-/// Keeps the pipes of a command read until their end, whatever becomes of duct.
+/// Reads the pipes of a command until they end, even after duct has ended.
 ///
-/// The same loop runs in `duct-relay` and, when that cannot be run, on a thread of duct.
+/// The same loop runs in `duct-relay` and, if that program cannot be started, on a thread of duct.
 public struct RelayLoop {
-  /// How often, in bytes, the free space of the spool's disk is looked at.
+  /// Bytes that may be written between two checks of the free space on the spool's disk.
   private static let lookEvery = 4 << 20
-  /// This part of its blocks stays free: when less is, no more than that may wait.
+  /// 1/20 of the disk's blocks should stay free. When less is free, no more bytes may wait than this reserve,
+  /// limited to the range of the next two constants.
   private static let reserve = 20
   private static let mostOnFullDisk = 64 << 20
   private static let leastOnFullDisk = 1 << 20
@@ -17,15 +18,15 @@ public struct RelayLoop {
   private let status: RelayStatus
   private let wake: FileDescriptor
   private var lastLook = 0
-  /// What may wait on the spool's disk, which is nearly full; nil while it is not.
+  /// Bytes that may wait on the spool's disk while the disk is nearly full. Nil while it is not.
   private var limitOfDisk: Int?
   private var watch: CommandWatch
 
   /// - Parameters:
-  ///   - pipes: nil where a stream is not captured.
-  ///   - stores: in the same order.
-  ///   - wake: an eventfd that duct signals after a request on `status`.
-  ///   - life: reads as ended once duct has gone; nil for duct itself.
+  ///   - pipes: nil for a stream that is not captured.
+  ///   - stores: in the same order as `pipes`.
+  ///   - wake: an eventfd that duct signals after it has set a request in `status`.
+  ///   - life: reaches end of file when duct ends. Nil if the loop runs in duct itself.
   public init(
     pipes: [CommandPipe?], stores: [OutputStores?], wake: FileDescriptor, status: RelayStatus,
     life: FileDescriptor? = nil
@@ -39,10 +40,10 @@ public struct RelayLoop {
     }
   }
 
-  /// Returns once every pipe is at its end.
+  /// Reads until every pipe is at its end.
   public mutating func run() throws(Errno) {
     for index in streams.indices { streams[index].finishTransit() }
-    // What a relay before us has moved it may not have counted.
+    // A previous relay may have moved bytes that it did not count.
     enforceLimits()
     while !streams.allSatisfy(\.isDone) {
       let pipes = streams.map { $0.isDone ? nil : $0.pipe }
@@ -59,10 +60,10 @@ public struct RelayLoop {
     if let request = status.waitingSync { status.noteSynced(request) }
   }
 
-  /// Waits until duct has gone, and the command too if duct was killed.
+  /// Waits until duct has ended and, if duct was killed, until the command has ended too.
   public mutating func outlive() throws(Errno) {
     while !watch.isOver {
-      // While duct lives it may ask for something.
+      // While duct lives, it can send requests.
       let ready = try poll(reading: [watch.descriptor, wake])
       if ready[0].isReadable { watch.look() }
       if ready[1].isReadable {
@@ -73,7 +74,8 @@ public struct RelayLoop {
     }
   }
 
-  /// Moves what the pipes hold now. What arrives meanwhile is for later: a daemon may never stop.
+  /// Moves the bytes that the pipes hold at this moment. Bytes that arrive meanwhile are not waited for, because
+  /// a daemon may write without end.
   private mutating func sync(_ request: UInt32) {
     for index in streams.indices {
       var left = streams[index].pipe.bytesReadable ?? 0
@@ -82,7 +84,7 @@ public struct RelayLoop {
         if moved == 0 { break }
         left -= moved
       }
-      // Where nobody can write any more, that is told with it.
+      // If no process can write into the pipe any more, this also records the end of the stream.
       if streams[index].isAtEnd { _ = streams[index].move() }
     }
     status.noteSynced(request)

@@ -3,24 +3,24 @@ internal import Glibc
 public import SystemCalls
 public import SystemPackage
 
-/// Where a relay finds its descriptors: numbers that duct and duct-relay agree on.
+/// The descriptor numbers at which a relay finds its files. duct and duct-relay agree on them.
 public enum RelayPlacement {
   private static let status = 3
   private static let wake = 4
-  /// The reading end of a pipe that duct alone can write to: it ends with duct.
+  /// The read end of a pipe whose write end only duct has: it reaches end of file when duct ends.
   private static let life = 5
-  /// The lock of the run's spool, held as long as anyone has it open.
+  /// The lock of the run folder. It is held as long as any process has this descriptor open.
   private static let lock = 6
-  /// duct itself, where the file may become unreadable.
+  /// duct's program file, for the case that its path cannot be read later.
   private static let program = 7
   private static let pipes = [8, 9]
   private static let stores = [[10, 11, 12], [13, 14, 15]]
   private static let transits = [(reading: 16, writing: 17), (reading: 18, writing: 19)]
-  /// The copy of the page in the spool.
+  /// The file in the spool that holds the copy of the page.
   private static let copy = 20
   private static let count = 21
 
-  /// What a relay is given.
+  /// The descriptors that a relay gets.
   public struct Parts: Sendable {
     public var pipes: [CommandPipe?]
     public var stores: [OutputStores?]
@@ -44,7 +44,7 @@ public enum RelayPlacement {
     }
   }
 
-  /// The descriptors of a relay to be started, from number 0 on.
+  /// The descriptors to start a relay with; index = descriptor number in the relay.
   public static func sources(_ parts: Parts, null: FileDescriptor) -> [Program.Source] {
     var sources = [Program.Source](repeating: .closed, count: count)
     for standard in 0..<3 { sources[standard] = .duplicate(of: null) }
@@ -67,7 +67,9 @@ public enum RelayPlacement {
     return sources
   }
 
-  /// What this process was given, when it was started with those descriptors.
+  /// The descriptors that this process got when duct started it with `sources`.
+  ///
+  /// - Throws: EBADF if the page or the eventfd is missing.
   public static func parts() throws(Errno) -> Parts {
     func open(_ number: Int) -> FileDescriptor? {
       let descriptor = FileDescriptor(rawValue: CInt(number))

@@ -2,19 +2,21 @@ internal import CSystemCalls
 import Glibc
 internal import SystemCalls
 
-/// What is known of the run as a whole: its limits, its command, and how duct has ended.
+/// The fields of the page that describe the whole run: its limits, its command, and how duct has ended.
 extension RelayStatus {
-  /// How duct has ended, for the relay that outlives it.
+  /// How duct has ended. The relay that outlives duct reads it.
   public enum Ending: UInt32, Sendable {
-    /// Not at all, or it was killed.
+    /// duct still runs, or it was killed.
     case none = 0
-    /// Everything is where it belongs, and the spool is gone.
+    /// Everything is delivered, and the run folder is removed.
     case done = 1
-    /// All but what is still in the pipes: the command has left processes that hold them.
+    /// Everything is delivered except what is still in the pipes: the command has left processes that hold them
+    /// open.
     case leftToRelay = 2
-    /// Something could not be delivered, and the user was told.
+    /// Something could not be delivered, and duct has told the user.
     case told = 3
-    /// The records were removed, as the user wants it of a command that fails at once: what comes is dropped.
+    /// The records were removed, as the user chose for a command that fails immediately. Further output is
+    /// dropped.
     case removed = 4
   }
 
@@ -22,14 +24,15 @@ extension RelayStatus {
 
   public var ending: Ending { Ending(rawValue: duct_load32(&page.pointee.ending)) ?? .none }
 
-  /// The command, once it has been started.
+  /// The command. Nil before it has started.
   public var command: CommandIdentity? {
     CommandIdentity(
       pid: pid_t(bitPattern: duct_load32(&page.pointee.command_pid)),
       start: duct_load64(&page.pointee.command_start))
   }
 
-  /// When the command ended, in seconds since 1970, if duct had gone before.
+  /// When the command ended, in seconds since 1970. Nil unless duct had ended before and the relay saw the end of
+  /// the command.
   public var commandEnd: Double? {
     let end = duct_load64(&page.pointee.command_end)
     return end == 0 ? nil : Double(end) / 1000
@@ -44,7 +47,7 @@ extension RelayStatus {
 
   // MARK: Setting
 
-  /// Bytes that the spool's files and memory may hold; nil: no limit but that of the disk.
+  /// Sets how many bytes may wait in the spool's files and in memory. `spool` nil: only the disk limits it.
   public func setLimits(spool: Int?, memory: Int) {
     duct_store64(fieldPointer(page, \.spool_limit), UInt64(max(spool ?? 0, 0)))
     duct_store64(fieldPointer(page, \.memory_limit), UInt64(max(memory, 0)))

@@ -3,11 +3,12 @@ import Glibc
 internal import SystemCalls
 public import SystemPackage
 
-/// The page that a run has left: the copy in its spool. A damaged file holds anything.
+/// Reads a page that an earlier run has left: the copy in its spool folder. The file may be damaged, so it may
+/// contain any values.
 extension RelayStatus {
-  /// Its numbers may be anything: see `isPlausible`.
+  /// Reads a copy of the page. Its numbers may have any value: check them with `isPlausible`.
   ///
-  /// - Throws: EINVAL for a file that is no such page.
+  /// - Throws: EINVAL if the file is not a copy of the page.
   public convenience init(left copy: FileDescriptor) throws(Errno) {
     var information = stat()
     try valueOrErrno { fstat(copy.rawValue, &information) }
@@ -19,8 +20,8 @@ extension RelayStatus {
     guard got == Self.size, page.pointee.version == Self.version else { throw .invalidArgument }
   }
 
-  /// Whether what a page that a run has left says of a stream can be: a damaged file holds anything. Nothing else is
-  /// asked of a page of which this is not known.
+  /// Whether the numbers of one stream are possible; a damaged file may contain any values. Check this before any
+  /// other use of the stream's fields.
   public func isPlausible(stream index: Int) -> Bool {
     let stream = streamPointer(index).pointee
     let most = UInt64(Self.mostBytes)
@@ -34,7 +35,8 @@ extension RelayStatus {
     }
   }
 
-  /// Whether no more was delivered or given back than was printed. To be asked when `written` is known.
+  /// Whether no more bytes were delivered or given back than the command printed. Ask after `written` is known
+  /// (see `noteAbandoned`).
   public func isInOrder(stream index: Int) -> Bool {
     let written = self[index].written
     let ends = (dropped(stream: index).items + unreadable(stream: index).items).map(\.range.upperBound)
@@ -42,17 +44,18 @@ extension RelayStatus {
     return ([proven(stream: index), released(stream: index)] + ends + starts).allSatisfy { $0 <= written }
   }
 
-  /// No relay is left: what the store in use holds is all that there is of a stream.
+  /// Records that no relay is left, so that the store in use holds all that exists of the stream. Sets `written`
+  /// from the size of that store and ends the stream.
   ///
-  /// - Parameter sizes: bytes of each store's file, nil where it cannot be read. What was in memory went with the
-  ///   processes: it counts as dropped.
+  /// - Parameter sizes: bytes of each store's file; nil if it cannot be read. The contents of a memory file were
+  ///   lost with the processes, so they count as dropped.
   public func noteAbandoned(stream index: Int, sizes: [Int?]) {
     if self[index].hasEnded, currentStore(stream: index) != OutputStores.Kind.memory.rawValue { return }
     if let store = currentStore(stream: index), let start = start(of: store, stream: index) {
       if let size = sizes[store], size <= Self.mostBytes - start {
         noteWritten(max(self[index].written, start + size), stream: index)
       } else if store == OutputStores.Kind.memory.rawValue, self[index].written > start {
-        // What has a mark already has no second one.
+        // Bytes that already have a mark get no second one.
         let marked = (dropped(stream: index).items + unreadable(stream: index).items).map(\.range.upperBound)
         let first = max(start, proven(stream: index), marked.max() ?? 0)
         if isDropping(stream: index) {

@@ -2,13 +2,13 @@ internal import CSystemCalls
 internal import SystemCalls
 public import SystemPackage
 
-/// How far each stream is, and which store holds it.
+/// How far each stream is, and which store holds which bytes.
 extension RelayStatus {
-  /// What is known of one stream. Bytes are counted from the start of the run.
+  /// State of one stream. Offsets are bytes from the start of the run.
   public struct Stream: Sendable, Equatable {
-    /// Bytes taken from the pipe: each is in a store, or was dropped.
+    /// Bytes read from the pipe. Each of them is in a store or was dropped.
     public var written: Int
-    /// What made the relay leave a store.
+    /// The error for which the relay last left a store.
     public var error: Errno?
     public var hasEnded: Bool
   }
@@ -22,61 +22,66 @@ extension RelayStatus {
       hasEnded: duct_load32(&stream.pointee.ended) != 0)
   }
 
-  /// The first byte that a store holds; nil while it holds none.
+  /// The stream offset of the first byte in a store. Nil if the store holds nothing.
   func start(of store: Int, stream index: Int) -> Int? {
     let start = duct_load64(startPointer(store, index))
     return start > UInt64(Int.max) ? nil : Int(start)
   }
 
-  /// The store that the stream goes to now.
+  /// The store that the relay writes into.
   public func currentStore(stream index: Int) -> Int? {
     (0..<OutputStores.count).last { start(of: $0, stream: index) != nil }
   }
 
-  /// Whether the log file was left: its rest is in the spool or in memory.
+  /// Whether the relay has left the log file: further bytes are in the spool or in memory, and the carrier
+  /// delivers them.
   public func hasLeftLog(stream index: Int) -> Bool { (currentStore(stream: index) ?? 0) > 0 }
 
-  /// The first byte that is not in the log file by the relay's own doing.
+  /// The offset of the first byte that the relay did not write into the log file itself. The carrier delivers
+  /// from there on. Nil if there is none.
   public func deliveryStart(stream index: Int) -> Int? {
     (1..<OutputStores.count).compactMap { start(of: $0, stream: index) }.min()
   }
 
-  /// Bytes of a stream that an fsync in the log directory has covered.
+  /// Bytes of the stream that an fsync in the log directory has covered.
   public func proven(stream index: Int) -> Int { number(streamPointer(index), \.proven) }
 
-  /// Bytes that delivery has begun with: they are not dropped any more.
+  /// Bytes that were handed to a delivery turn. The relay drops none of them.
   func claimed(stream index: Int) -> Int {
     Int(clamping: duct_load64_after(fieldPointer(streamPointer(index), \.claimed)))
   }
 
-  /// Bytes before this are in no store any more.
+  /// No store holds the bytes before this offset any longer.
   func released(stream index: Int) -> Int { number(streamPointer(index), \.released) }
 
-  /// The byte that the slowest other reader is at.
+  /// The first byte that the slowest other reader (the echo) still needs.
   func needed(stream index: Int) -> Int { number(streamPointer(index), \.needed) }
 
-  // MARK: Set by delivery, and by other readers
+  // MARK: Set by the carrier, and by other readers
 
-  /// Delivery is about to read up to byte `offset`: from now on nothing before it is dropped.
+  /// Announces that the carrier will read up to `offset`. From then on the relay drops nothing before it.
   ///
-  /// What has been dropped must be read after this.
+  /// Read the dropped ranges after this call, not before: a range that the relay dropped just before the claim is
+  /// then visible.
   func claim(upTo offset: Int, stream index: Int) {
     let pointer = fieldPointer(streamPointer(index), \.claimed)
     if duct_raise64(pointer, UInt64(offset)) { copyOut(pointer, 8) }
   }
 
-  /// So many bytes are proven to be in the log directory. Fewer than before where a server took them back.
+  /// Records that the log directory has the bytes before `offset` on stable storage. The value can shrink, if a
+  /// server has lost bytes.
   func prove(upTo offset: Int, stream index: Int) {
     put(UInt64(offset), fieldPointer(streamPointer(index), \.proven))
   }
 
-  /// Another reader is at byte `offset`: what comes from there on should be kept. `.max`: none is left.
+  /// Records that another reader has reached `offset`, so that bytes from there on should be kept. `.max`: no
+  /// reader is left.
   public func noteNeeded(_ offset: Int, stream index: Int) {
     duct_store64(fieldPointer(streamPointer(index), \.needed), UInt64(offset))
   }
 
-  /// No store must hold what comes before byte `offset`. Whoever punches the holes does so after this, so that no
-  /// reader takes a hole for output.
+  /// Records that no store needs to hold the bytes before `offset`. Call it before punching the holes, so that no
+  /// reader takes the zeros of a hole for output.
   func release(upTo offset: Int, stream index: Int) {
     let pointer = fieldPointer(streamPointer(index), \.released)
     if duct_raise64(pointer, UInt64(offset)) { copyOut(pointer, 8) }
@@ -87,13 +92,15 @@ extension RelayStatus {
   func noteWritten(_ total: Int, stream index: Int) {
     let pointer = fieldPointer(streamPointer(index), \.written)
     duct_store64(pointer, UInt64(total))
-    // The length of a file says as much; of memory nothing is left to say it.
+    // After a crash, the length of a file store tells `written`, so the copy needs it only while the stream goes
+    // to memory.
     if currentStore(stream: index) == OutputStores.Kind.memory.rawValue { copyOut(pointer, 8) }
     wakeAll()
   }
 
   func noteStart(_ offset: Int, of store: Int, stream index: Int) {
-    // The length of the store before says nothing any more. Before the first byte the copy is as it was made.
+    // Until now the length of the previous store told `written`. From here on it does not, so write it into the
+    // copy. At offset 0 the copy already has its initial value.
     if offset > 0 { copyOut(fieldPointer(streamPointer(index), \.written), 8) }
     put(UInt64(offset), startPointer(store, index))
     wakeAll()
@@ -110,7 +117,7 @@ extension RelayStatus {
     wakeAll()
   }
 
-  // MARK: Where they are
+  // MARK: Addresses of the fields
 
   @inline(__always)
   private func number(

@@ -1,23 +1,28 @@
 internal import CSystemCalls
 internal import SystemCalls
 
-/// Ranges of a stream that a mark stands for in the log file, in order, as far as they are remembered.
+/// Ranges of a stream in whose place the log file has a mark, in ascending order.
+///
+/// The page remembers a limited number of ranges. Older ones are merged into one (`merged`).
+///
+/// Example: bytes 100..<300 were dropped. The mark takes 46 bytes in the log file, so byte 300 is at position
+/// 146, and `shiftBehind` is 46 - 200 = -154.
 struct MarkedRanges: Sendable {
   struct Item: Sendable, Equatable {
     var range: Range<Int>
-    /// What the ranges before this one add to positions in the log file.
+    /// Position in the log file minus stream offset at the start of this range, from the ranges before it.
     var shift: Int
 
     var mark: [UInt8] { gapMark(range.count) }
-    /// The same with this one.
+    /// The same at the end of this range.
     var shiftBehind: Int { shift + mark.count - range.count }
   }
 
-  /// The oldest ones and what lies between them.
+  /// The oldest ranges and the bytes between them. Only the ends are known.
   struct Merged: Sendable, Equatable {
     var range: Range<Int>
     var shift: Int
-    /// Bytes of the log file that it takes.
+    /// Bytes that they take in the log file.
     var length: Int
 
     var shiftBehind: Int { shift + length - range.count }
@@ -25,14 +30,15 @@ struct MarkedRanges: Sendable {
 
   var merged: Merged?
   var items: [Item] = []
-  /// The end of the last one still moves.
+  /// The relay still drops bytes, so the end of the last range still moves.
   var lastIsOpen = false
 
-  /// Those whose end is fixed. An empty one has no mark.
+  /// The ranges with a fixed end. An empty range has no mark and is left out.
   var closed: [Item] { (lastIsOpen ? items.dropLast() : items[...]).filter { !$0.range.isEmpty } }
   var open: Item? { lastIsOpen ? items.last : nil }
 
-  /// What the closed ranges before byte `offset` add to positions in the log file. Within `merged` it is not known.
+  /// Position in the log file minus stream offset, from the closed ranges before `offset`. For an offset inside
+  /// `merged`, the exact value is not known; the result is the value at the end of `merged`.
   func shift(before offset: Int) -> Int {
     if let last = closed.last(where: { $0.range.lowerBound < offset }) { return last.shiftBehind }
     guard let merged else { return 0 }
@@ -45,24 +51,25 @@ extension RelayStatus {
 
   private static let capacity = Int(DUCT_RELAY_RANGE_COUNT)
 
-  /// What was dropped for lack of space.
+  /// The ranges that the relay dropped for lack of space.
   func dropped(stream index: Int) -> MarkedRanges {
-    // Whether it is open first: one that is closed meanwhile is read as open, and looked at again.
+    // Read the flag first. If the relay closes the range in between, the result still says open, and the caller
+    // asks again later.
     let isOpen = isDropping(stream: index)
     var ranges = ranges(.dropped, index)
     ranges.lastIsOpen = isOpen && !ranges.items.isEmpty
     return ranges
   }
 
-  /// What a store has lost, as delivery found at the end.
+  /// The bytes that a store has lost, as the carrier found at the end of the run.
   func unreadable(stream index: Int) -> MarkedRanges { ranges(.unreadable, index) }
 
-  /// Whether bytes are being dropped now: the end of the last range still moves.
+  /// Whether the relay is dropping bytes: the end of the last range still moves.
   func isDropping(stream index: Int) -> Bool {
     duct_load32(fieldPointer(streamPointer(index), \.is_dropping)) != 0
   }
 
-  /// How many ranges there have been, and are closed.
+  /// The number of dropped ranges that were closed since the start of the run.
   public func closedRangeCount(stream index: Int) -> Int {
     let count = duct_load64(fieldPointer(list(.dropped, index), \.count))
     return Int(clamping: count) - (isDropping(stream: index) ? 1 : 0)
@@ -70,7 +77,8 @@ extension RelayStatus {
 
   private func ranges(_ which: RangeList, _ index: Int) -> MarkedRanges {
     let list = list(which, index)
-    // Whoever writes it merges ranges meanwhile: then it is read again. A damaged page is no reason to go on for ever.
+    // If the writer of the list merges ranges during the read, read again. The number of tries is limited,
+    // because a damaged page must not cause an endless loop.
     for _ in 0..<1000 {
       let merges = duct_load64_after(fieldPointer(list, \.merges))
       let merged = merges == 0 ? nil : mergedPointer(merges, list).pointee
@@ -97,14 +105,15 @@ extension RelayStatus {
 
   // MARK: Writing
 
-  /// Begins to drop. False if there is no room to remember it: all ranges are of bytes that are not proven yet.
+  /// Begins to drop a range. False if the page cannot remember another range, because all its ranges hold bytes
+  /// that are not yet proven.
   ///
-  /// The caller then looks at what is claimed: see `claim`.
+  /// The caller then reads what is claimed, and moves the range behind that: see `claim`.
   func startDropping(_ range: Range<Int>, stream index: Int) -> Bool {
     makeRoom(.dropped, index)
     let stream = streamPointer(index)
     put(0 as UInt32, fieldPointer(stream, \.stop_dropping))
-    // Open before it is there: it is never read as closed while its end moves.
+    // Set the flag before the range exists, so that no reader sees the range as closed while its end moves.
     put(1 as UInt32, fieldPointer(stream, \.is_dropping))
     if append(range, .dropped, index) { return true }
     put(0 as UInt32, fieldPointer(stream, \.is_dropping))
@@ -126,23 +135,24 @@ extension RelayStatus {
     moveDropped(to: open.range.lowerBound..<max(end, open.range.upperBound), stream: index)
   }
 
-  /// Fixes the end of what is being dropped.
+  /// Fixes the end of the range that is being dropped.
   func stopDropping(stream index: Int) {
     put(0 as UInt32, fieldPointer(streamPointer(index), \.is_dropping))
     put(0 as UInt32, fieldPointer(streamPointer(index), \.stop_dropping))
     wakeAll()
   }
 
-  /// Whether one more range can be remembered.
+  /// Whether the page can remember one more dropped range.
   func canBeginRange(stream index: Int) -> Bool {
     let known = ranges(.dropped, index).items
     guard known.count >= Self.capacity, let oldest = known.first else { return true }
     return isOver(oldest, index)
   }
 
-  /// A store has lost these bytes. False if there is no room to remember it.
+  /// Records that a store has lost these bytes. False if the page cannot remember another range.
   ///
-  /// Where a file is delivered once more, bytes can be lost that come before others: the ranges stay in order.
+  /// If a file is delivered a second time, a new loss can lie before known ones. The list stays in ascending
+  /// order.
   func noteUnreadable(_ range: Range<Int>, stream index: Int) -> Bool {
     makeRoom(.unreadable, index)
     let known = ranges(.unreadable, index).items
@@ -153,7 +163,7 @@ extension RelayStatus {
     return rewrite(all, .unreadable, index, shift: known[0].shift)
   }
 
-  /// Whether what is lost there would come before ranges that are merged, or have to be to make room.
+  /// Whether a loss at `byte` lies before ranges that are merged, or that would have to be merged to make room.
   func comesBeforeMerged(_ byte: Int, stream index: Int) -> Bool {
     let known = ranges(.unreadable, index)
     if let merged = known.merged { return byte < merged.range.lowerBound }
@@ -161,7 +171,7 @@ extension RelayStatus {
     return byte < oldest.range.lowerBound
   }
 
-  /// Puts ranges in the place of those that are remembered.
+  /// Replaces all remembered ranges. `shift` is the shift of the first one.
   private func rewrite(_ ranges: [Range<Int>], _ which: RangeList, _ index: Int, shift: Int) -> Bool {
     guard ranges.count <= Self.capacity else { return false }
     let list = list(which, index)
@@ -197,14 +207,15 @@ extension RelayStatus {
     return true
   }
 
-  /// Its mark is proven to be in the log file, or its bytes and all before them are in no store any more: whoever
-  /// writes the file once more can give nothing of them.
+  /// Whether the range can be merged. Either its mark is proven to be in the log file, or no store holds its
+  /// bytes and those before it any longer. In both cases a second delivery of the file cannot write any of these
+  /// bytes.
   private func isOver(_ item: MarkedRanges.Item, _ index: Int) -> Bool {
     item.range.upperBound <= max(proven(stream: index), released(stream: index))
   }
 
-  /// Makes room where there is none: the oldest range is merged with those before it. Where the file is written once
-  /// more, what lies between their ends cannot be told apart any more, and what lies behind keeps its place.
+  /// Makes room if the list is full: merges the oldest range with those before it. If the file is written again,
+  /// the marks inside the merged range cannot be told apart, but everything behind it keeps its position.
   private func makeRoom(_ which: RangeList, _ index: Int) {
     let list = list(which, index)
     let ranges = ranges(which, index)
@@ -225,7 +236,7 @@ extension RelayStatus {
     copyOut(fieldPointer(list, \.merges), 8)
   }
 
-  /// Whether the numbers of a list can be. See `isPlausible(stream:)`.
+  /// Whether the numbers of a list are possible. See `isPlausible(stream:)`.
   func isPlausible(_ which: RangeList, stream index: Int) -> Bool {
     let list = list(which, index)
     let ranges = list.pointee
@@ -248,7 +259,7 @@ extension RelayStatus {
     return true
   }
 
-  // MARK: Where they are
+  // MARK: Addresses of the fields
 
   private func list(_ which: RangeList, _ index: Int) -> UnsafeMutablePointer<duct_relay_ranges> {
     switch which {
@@ -257,7 +268,7 @@ extension RelayStatus {
     }
   }
 
-  /// The number of the oldest range that is remembered by itself.
+  /// The number of the oldest range that is not merged.
   private func firstNumber(_ list: UnsafeMutablePointer<duct_relay_ranges>) -> UInt64 {
     let merges = duct_load64(fieldPointer(list, \.merges))
     return merges == 0 ? 0 : mergedPointer(merges, list).pointee.first

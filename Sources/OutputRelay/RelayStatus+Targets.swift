@@ -2,7 +2,7 @@ internal import CSystemCalls
 public import SystemCalls
 
 extension RelayStatus {
-  /// The files of a run.
+  /// The files that a run writes into the log directory.
   public enum Target: Int, Sendable, CaseIterable {
     case stdout = 0
     case stderr = 1
@@ -10,45 +10,46 @@ extension RelayStatus {
     case info = 3
   }
 
-  /// The files that are ours there: the one that has the name last, and one that was about to take it.
+  /// The identities of the files that are ours under this target. The file that is about to take the name comes
+  /// first, the one that has the name last.
   public func notes(of target: Target) -> [TargetNote] {
     let pointer = targetPointer(target)
     let valid = Valid(rawValue: duct_load32(fieldPointer(pointer, \.valid))) ?? .none
     return valid.slots.map { note(identityPointer($0, pointer).pointee) }
   }
 
-  /// Whether a file can be one of those: nothing that is known of it says otherwise. Enough to read from it what the
-  /// run has written, and not to write into it.
+  /// Whether a file can be one of the noted ones: no known property contradicts it. That is enough to read from
+  /// it what the run has written, but not enough to write into it.
   public func isNoted(_ found: FileIdentity, as target: Target) -> Bool {
     notes(of: target).contains { found.isSameFile(as: $0.identity) }
   }
 
-  /// Remembers which file is ours, for whoever goes on when this process is killed.
+  /// Notes which file is ours, for the process that continues if this one is killed.
   public func remember(_ note: TargetNote, as target: Target) {
     let pointer = targetPointer(target)
     let valid = Valid(rawValue: duct_load32(fieldPointer(pointer, \.valid))) ?? .none
-    // Not over the one that has the name, so that at each moment one of them is whole.
+    // Write into the slot that is not valid, so that at each moment one slot is complete.
     write(note, valid.free, valid.free == 0 ? .first : .second, pointer)
   }
 
-  /// Remembers one that may take the place of the other in the next moment: from now on both are ours.
+  /// Notes a file that may take the place of the other one at any moment. From here on both are ours.
   public func rememberBoth(_ note: TargetNote, as target: Target) {
     let pointer = targetPointer(target)
     let valid = Valid(rawValue: duct_load32(fieldPointer(pointer, \.valid))) ?? .none
     write(note, valid.free, valid.withNew, pointer)
   }
 
-  /// None is ours any more: they are removed.
+  /// Records that no file of this target is ours, after they were removed.
   public func forget(_ target: Target) {
     put(Valid.none.rawValue, fieldPointer(targetPointer(target), \.valid))
   }
 
-  /// Which of the two identities of a target hold.
+  /// Which of the two identities of a target are valid.
   private enum Valid: UInt32 {
     case none, first, second
     case firstAndNewSecond, secondAndNewFirst
 
-    /// The new one stands first.
+    /// Valid slots, the new one first.
     var slots: [Int] {
       switch self {
       case .none: []
@@ -59,7 +60,7 @@ extension RelayStatus {
       }
     }
 
-    /// Where nothing is lost by writing.
+    /// The slot that can be overwritten without losing the file that has the name.
     var free: Int {
       switch self {
       case .none, .second, .secondAndNewFirst: 0
@@ -76,7 +77,7 @@ extension RelayStatus {
     }
   }
 
-  /// Writes an identity, and then which of them hold.
+  /// Writes an identity, and after it which identities are valid.
   private func write(
     _ note: TargetNote, _ number: Int, _ valid: Valid, _ target: UnsafeMutablePointer<duct_relay_target>
   ) {

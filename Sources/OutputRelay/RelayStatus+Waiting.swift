@@ -1,12 +1,13 @@
 internal import CSystemCalls
 public import SystemCalls
 
-/// Waiting for a change of the page, by futex.
+/// Waits for changes of the page with futex(2).
 extension RelayStatus {
-  /// Grows with every change. Read it before looking at anything that `waitForChange` waits for.
+  /// Grows with each change that somebody waits for. Read it before you read the fields that you wait for, so
+  /// that no change gets lost in between.
   public var sequence: UInt32 { duct_load32(&page.pointee.sequence) }
 
-  /// Waits until `sequence` is no longer `known`. False when the deadline passes first.
+  /// Waits until `sequence` differs from `known`. False if the deadline passes first.
   @discardableResult
   public func waitForChange(from known: UInt32, until deadline: MonotonicInstant? = nil) -> Bool {
     while sequence == known {
@@ -17,7 +18,7 @@ extension RelayStatus {
     return true
   }
 
-  /// Wakes everyone who waits, for a reason that is not on this page.
+  /// Wakes all waiters. Also for changes that are not in the page, such as a cancelled follower.
   public func wakeAll() {
     _ = duct_add32(&page.pointee.sequence, 1)
     duct_wake32(&page.pointee.sequence)

@@ -3,25 +3,25 @@ import Glibc
 internal import SystemCalls
 internal import SystemPackage
 
-/// One pipe of the command, and the stores that its bytes go to.
+/// Moves the bytes of one pipe of the command into its stores.
 ///
-/// Bytes go from the pipe to a file by splice(2), so that they are never in this process alone: when
-/// it is killed, they are either still in a pipe or in the file already. A file's position is that
-/// of the open file, which a successor shares. A store that fails is left for the next one; what is dropped where
-/// none can take more, `StreamKeeping` decides. The pipe is read in any case.
+/// splice(2) moves bytes from the pipe to a file, so they are never in this process alone: if the relay is
+/// killed, each byte is still in a pipe or already in the file. The file position belongs to the open file
+/// description, which a successor shares. If a store fails, the relay continues in the next one. If none can take
+/// more, `StreamKeeping` decides what is dropped. The relay reads the pipe in any case.
 struct RelayStream {
   private static let largestMove = 1 << 20
 
   let index: Int
   let pipe: FileDescriptor
   private var transit: CommandPipe.Transit?
-  /// Bytes in the pipe of our own.
+  /// Bytes in the transit pipe.
   private var inTransit = 0
   private let stores: OutputStores
   private let status: RelayStatus
-  /// A store into which splice(2) does not work.
+  /// The store into which splice(2) does not work.
   private var unspliceable: Int?
-  /// Where bytes go, and what is dropped.
+  /// Keeps track of the store in use and of what is dropped.
   var keeper: StreamKeeper
 
   init(index: Int, pipe: CommandPipe, stores: OutputStores, status: RelayStatus) {
@@ -31,7 +31,7 @@ struct RelayStream {
     inTransit = transit?.reading.bytesReadable ?? 0
     self.stores = stores
     self.status = status
-    // A relay that was killed may have moved more than it could tell.
+    // A relay that was killed may have moved more bytes than it recorded. The file position shows how many.
     let position = status.currentStore(stream: index).flatMap { stores.files[$0] }.map {
       Int(lseek($0.rawValue, 0, SEEK_CUR))
     }
@@ -42,9 +42,9 @@ struct RelayStream {
 
   // MARK: Moving
 
-  /// Moves what the pipe holds, at most a megabyte. Call it when the pipe is readable.
+  /// Moves what the pipe holds, at most 1 MiB. Call it when the pipe is readable.
   ///
-  /// - Returns: the bytes taken from the pipe.
+  /// - Returns: the number of bytes read from the pipe.
   mutating func move(atMost limit: Int = largestMove) -> Int {
     finishTransit()
     guard let transit else { return moveToStore(atMost: limit) }
@@ -62,7 +62,7 @@ struct RelayStream {
     return moved
   }
 
-  /// Moves on what is in our own pipe, also what a relay before us has left there.
+  /// Moves what is in the transit pipe into a store, including what a previous relay has left there.
   mutating func finishTransit() {
     while inTransit > 0 {
       let moved = moveToStore(atMost: inTransit)
@@ -70,7 +70,7 @@ struct RelayStream {
     }
   }
 
-  /// Where the next byte comes from.
+  /// The pipe that the next byte comes from.
   private var source: FileDescriptor { inTransit > 0 ? transit?.reading ?? pipe : pipe }
 
   private mutating func moveToStore(atMost limit: Int) -> Int {
@@ -92,7 +92,7 @@ struct RelayStream {
     return 0
   }
 
-  /// Where splice does not work.
+  /// Moves bytes by read(2) and write(2), for stores into which splice(2) does not work.
   private mutating func copy(atMost limit: Int) -> Int {
     guard let bytes = taken(atMost: limit) else { return 0 }
     var rest = bytes[...]
@@ -117,7 +117,7 @@ struct RelayStream {
     return bytes.count
   }
 
-  /// Bytes that are in this process alone. Nil if there are none; at the end of the pipe it is noted.
+  /// Reads bytes from the pipe into this process. Nil if there are none; at end of file, it ends the stream.
   private mutating func taken(atMost limit: Int) -> [UInt8]? {
     let source = self.source
     guard (source.bytesReadable ?? 0) > 0 || isAtEnd else { return nil }
@@ -133,7 +133,7 @@ struct RelayStream {
     return buffer
   }
 
-  /// Nothing is in the pipe, and nobody can write into it any more.
+  /// Whether the pipe is empty and no process can write into it any more.
   var isAtEnd: Bool {
     var entry = pollfd(fd: pipe.rawValue, events: Int16(POLLIN), revents: 0)
     return Glibc.poll(&entry, 1, 0) > 0 && CInt(entry.revents) & (POLLHUP | POLLERR) != 0
@@ -142,7 +142,7 @@ struct RelayStream {
 
   private mutating func end() { keeper.end() }
 
-  /// The file of the spool, while bytes go to it.
+  /// The spool file, while bytes go to it.
   var spoolFile: FileDescriptor? {
     keeper.store == OutputStores.Kind.spool.rawValue ? stores[.spool] : nil
   }

@@ -1,18 +1,26 @@
 internal import SystemCalls
 
-/// A stream as it is to stand in its log file: what is missing is replaced by a mark that says how much.
+/// A stream in the form that its log file gets: a mark with the number of missing bytes replaces each gap.
 ///
-/// Positions here are those of the log file; with the first mark they part from those of the stream.
+/// Positions are those of the log file. They differ from stream offsets behind the first mark. For example, the
+/// command printed 100 bytes, and bytes 30..<70 were dropped. The mark ("[duct: 40 bytes of output are missing
+/// here]" with a line feed before and after it) has 45 bytes:
+///
+///     stream   0 ........ 30 ~~~~ dropped ~~~~ 70 ........ 100
+///     log      0 ........ 30 [duct: 40 bytes ] 75 ........ 105
+///
+/// `position(of: 70)` is 75. `position(of: 50)` is 30, the start of the mark. `length` is 105. While the relay
+/// still drops bytes, the size of the mark is not known, so `length` is 30.
 public final class RenderedOutput: Sendable {
-  /// So many delivered bytes are kept in the stores: should somebody shorten or remove the log file, it can be made whole.
+  /// Delivered bytes that the stores keep, so that a log file that somebody truncates or removes can be restored.
   public static let keptBytes = 64 << 20
 
-  /// A mark, and what it stands for.
+  /// A mark and the bytes that it stands for.
   private struct Mark: Sendable {
     var missing: Range<Int>
-    /// Nil for several marks and what lies between them, of which only the ends are known any more.
+    /// Nil for several marks and the bytes between them, of which only the ends are known (merged ranges).
     var text: [UInt8]?
-    /// Where it begins and ends in the log file.
+    /// Where the mark begins and ends in the log file.
     var start: Int
     var end: Int
   }
@@ -24,8 +32,8 @@ public final class RenderedOutput: Sendable {
   private let kept: Int
 
   /// - Parameters:
-  ///   - wake: makes the relay look at what was asked of it.
-  ///   - kept: bytes that are kept in the stores after they were delivered.
+  ///   - wake: signals the relay's eventfd after a request.
+  ///   - kept: bytes that the stores keep after they were delivered.
   public init(
     stream: Int, stores: any OutputStoring, status: RelayStatus, kept: Int = RenderedOutput.keptBytes,
     wake: @escaping @Sendable () -> Void
@@ -37,7 +45,7 @@ public final class RenderedOutput: Sendable {
     reader = OutputReader(stream: stream, stores: stores, status: status)
   }
 
-  /// Everything that has a mark, in order, and where what is being dropped begins.
+  /// All marks in order, and the offset at which the relay is dropping bytes, if it is.
   private func marks() -> (marks: [Mark], dropping: Int?) {
     let dropped = status.dropped(stream: stream)
     let unreadable = status.unreadable(stream: stream)
@@ -54,7 +62,8 @@ public final class RenderedOutput: Sendable {
         unclear.append(range)
       }
     }
-    // One of the other list may reach over its end.
+    // A range of one list can begin inside the merged range of the other list and end after it, so the loop below
+    // only compares where ranges begin.
     let all = (dropped.closed + unreadable.closed).sorted { $0.range.lowerBound < $1.range.lowerBound }
     var marks = unclear.map { range in
       let start = position(range.lowerBound)
@@ -69,7 +78,7 @@ public final class RenderedOutput: Sendable {
     return (marks.sorted { $0.start < $1.start }, dropped.open?.range.lowerBound)
   }
 
-  /// The position in the log file of a byte of the stream. Of a byte that is missing: that of its mark.
+  /// The position of a stream offset in the log file. For a missing byte: the position of its mark.
   public func position(of byte: Int) -> Int {
     let marks = self.marks().marks
     guard let last = marks.last(where: { $0.missing.lowerBound <= byte }) else { return byte }
@@ -77,7 +86,8 @@ public final class RenderedOutput: Sendable {
     return last.text != nil ? last.start : min(last.start + byte - last.missing.lowerBound, last.end)
   }
 
-  /// The byte of the stream at a position. Of a position in a mark: the first that is missing there.
+  /// The stream offset at a position of the log file. For a position inside a mark: the first byte that the mark
+  /// stands for.
   private func byte(at position: Int) -> Int {
     guard let last = self.marks().marks.last(where: { $0.start <= position }) else { return position }
     if position >= last.end { return last.missing.upperBound + position - last.end }
@@ -85,7 +95,7 @@ public final class RenderedOutput: Sendable {
     return min(last.missing.lowerBound + position - last.start, last.missing.upperBound - 1)
   }
 
-  /// How far the log file can be written now.
+  /// The length that the log file can have at this moment.
   public var length: Int {
     let end = status.dropped(stream: stream).open?.range.lowerBound ?? status[stream].written
     return position(of: end)
@@ -93,36 +103,37 @@ public final class RenderedOutput: Sendable {
 
   public var hasEnded: Bool { status[stream].hasEnded && !status.isDropping(stream: stream) }
 
-  /// Bytes before this position are in no store any more.
+  /// No store holds the bytes before this position any longer.
   public var firstReadable: Int {
     let byte = givenBack
     return byte == 0 ? 0 : position(of: byte)
   }
 
-  /// Where it can be read again, behind a position at which it cannot.
+  /// The next readable position after one that cannot be read.
   public func nextReadable(behind position: Int) -> Int {
     let byte = self.byte(at: position)
     return max(
       self.position(of: byte < givenBack ? givenBack : reader.endOfUnreadable(at: byte)), position + 1)
   }
 
-  /// Delivery is about to read up to a position: nothing before it is dropped from now on.
+  /// Claims all bytes up to a position: from then on the relay drops none of them.
   ///
-  /// - Returns: how far it may read.
+  /// - Returns: the position up to which delivery may read.
   public func claim(upTo position: Int) -> Int {
     status.claim(upTo: min(byte(at: position), status[stream].written), stream: stream)
     return min(position, length)
   }
 
-  /// Delivery should begin with no more than this at a time, so that there is something left to choose from when
-  /// space runs out.
+  /// The most bytes that a delivery turn should claim, so that the relay can still choose what to drop when space
+  /// runs out.
   public var mostAtOnce: Int {
     let isInMemory = status.currentStore(stream: stream) == OutputStores.Kind.memory.rawValue
     let limit = isInMemory ? status.memoryLimit : status.spoolLimit ?? .max
     return min(max(limit / 4, 64 << 10), 64 << 20)
   }
 
-  /// Bytes of the log file at a position. 0: nothing to be had there now.
+  /// Reads the log file's bytes at a position. Returns 0 if nothing can be read there now. If the relay is still
+  /// dropping bytes there, requests that it stop, so that the size of the mark becomes known.
   public func read(_ buffer: UnsafeMutableRawBufferPointer, at position: Int) -> Int {
     let (marks, dropping) = self.marks()
     if let mark = marks.first(where: { $0.start <= position && position < $0.end }) {
@@ -142,13 +153,14 @@ public final class RenderedOutput: Sendable {
     return 0
   }
 
-  /// What cannot be read at a position is given up: a mark stands for it. For the end, when nothing else would
-  /// ever come.
+  /// Gives up bytes that cannot be read at a position, so that delivery can continue behind them. For the last
+  /// turn, when no later turn could read them. A mark stands for them.
   ///
-  /// Its place stays empty where the marks around it are not known any more: then what lies behind keeps its place.
+  /// If the marks around the position are merged, no mark can be added. Then the place of the bytes in the log
+  /// file stays empty, and everything behind it keeps its position.
   ///
-  /// - Returns: how many bytes of the stream that are, 0 if nothing is wrong there; and how many bytes of the log file
-  ///   stay empty.
+  /// - Returns: `missing`: stream bytes that are given up, 0 if nothing is wrong at the position. `skip`: bytes
+  ///   of the log file that stay empty.
   public func giveUpUnreadable(at position: Int) -> (skip: Int, missing: Int) {
     let byte = self.byte(at: position)
     let marks = self.marks().marks
@@ -157,7 +169,7 @@ public final class RenderedOutput: Sendable {
     }
     guard byte < status[stream].written, self.position(of: byte) == position else { return (0, 0) }
     var end = byte < givenBack ? givenBack : reader.endOfUnreadable(at: byte)
-    // From here on the relay drops nothing of it. What has a mark of its own stays out of it.
+    // From here on the relay drops none of these bytes. Ranges that already have a mark are left out.
     status.claim(upTo: end, stream: stream)
     let open = status.dropped(stream: stream).open.map { [$0.range] } ?? []
     for range in self.marks().marks.map(\.missing) + open where range.upperBound > byte {
@@ -165,11 +177,11 @@ public final class RenderedOutput: Sendable {
     }
     guard end > byte else { return (0, 0) }
     if status.comesBeforeMerged(byte, stream: stream) { return (end - byte, end - byte) }
-    // Without room for another mark before the others are delivered the next try has it.
+    // If there is no room for another mark, the next try finds room, after the earlier marks are proven.
     return status.noteUnreadable(byte..<end, stream: stream) ? (0, end - byte) : (0, 0)
   }
 
-  /// Bytes of the stream before this are in no store any more.
+  /// No store holds the bytes of the stream before this offset any longer.
   private var givenBack: Int {
     guard status.hasLeftLog(stream: stream), let first = status.deliveryStart(stream: stream) else {
       return 0
@@ -178,10 +190,11 @@ public final class RenderedOutput: Sendable {
     return released > first ? released : 0
   }
 
-  /// A reader that stops reading holds back so many bytes at most.
+  /// The most bytes that a reader which has stopped reading (the echo) can hold back.
   private static let mostHeldBack = 1 << 30
 
-  /// So much of the log file is proven to be there: but for what is kept, the stores may let go of it.
+  /// Records that the log file has everything up to `position` on stable storage, and gives back space in the
+  /// stores, except for the `kept` bytes.
   public func prove(upTo position: Int) {
     let byte = self.byte(at: position)
     status.prove(upTo: byte, stream: stream)
@@ -190,7 +203,7 @@ public final class RenderedOutput: Sendable {
     guard release > status.released(stream: stream) + portion, status.hasLeftLog(stream: stream) else {
       return
     }
-    // First it counts as given back, then it goes: no reader takes a hole for output.
+    // Record the bytes as released first, then punch the hole, so that no reader takes its zeros for output.
     status.release(upTo: release, stream: stream)
     reader.giveBack(upTo: release)
   }

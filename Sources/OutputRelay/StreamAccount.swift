@@ -1,24 +1,25 @@
-/// The bytes of one stream at a moment: which were written, claimed, proven and released, and which store holds
-/// them. Calls nothing.
+/// A snapshot of one stream: which bytes were written, claimed, proven and released, and which store holds them.
+/// Makes no calls.
 ///
-/// written >= claimed >= proven >= released. What is held is written and not released; what waits is written
-/// and not proven. Limits count what waits; what is proven is only kept for repairs, and goes first.
+/// written >= claimed >= proven >= released. Bytes that are written and not released are held. Bytes that are
+/// written and not proven wait. Limits count the bytes that wait. Proven bytes are kept only for repairs and are
+/// released first.
 struct StreamAccount: Sendable, Equatable {
-  /// Of a file system: less is not given back.
+  /// Block size of file systems, in bytes. Holes smaller than a block free no space.
   static let block = 4096
 
   var written = 0
   var claimed = 0
   var proven = 0
   var released = 0
-  /// Another reader is at this byte.
+  /// The first byte that another reader (the echo) still needs.
   var needed = Int.max
-  /// The first byte of each store, nil where it holds none.
+  /// The stream offset of the first byte in each store. Nil if the store holds nothing.
   var starts: [Int?] = [nil, nil, nil]
   var dropped: [Range<Int>] = []
-  /// Nothing comes any more, and nothing is dropped.
+  /// The pipe has ended: nothing is written or dropped any more.
   var hasEnded = false
-  /// One more range can be remembered.
+  /// The page can remember one more dropped range.
   var canBeginRange = true
 
   init() {}
@@ -35,14 +36,14 @@ struct StreamAccount: Sendable, Equatable {
     canBeginRange = status.canBeginRange(stream: index)
   }
 
-  /// The bytes of the stream that lie in a store, or lay there.
+  /// The stream offsets that went into a store, including bytes that were released or dropped since.
   func range(of kind: OutputStores.Kind) -> Range<Int>? {
     guard let start = starts[kind.rawValue], start <= written else { return nil }
     let end = starts[(kind.rawValue + 1)...].compactMap { $0 }.min() ?? written
     return start..<max(start, end)
   }
 
-  /// How many bytes a store holds from byte `first` on.
+  /// How many bytes a store holds at or after stream offset `first`.
   private func count(in kind: OutputStores.Kind, from first: Int) -> Int {
     guard let range = range(of: kind) else { return 0 }
     let part = max(range.lowerBound, min(first, range.upperBound))..<range.upperBound
@@ -52,25 +53,25 @@ struct StreamAccount: Sendable, Equatable {
   /// Bytes that a store holds.
   func held(in kind: OutputStores.Kind) -> Int { count(in: kind, from: released) }
 
-  /// Those of them that are not proven to be in the log file.
+  /// Bytes in a store that are not proven to be in the log file.
   func waiting(in kind: OutputStores.Kind) -> Int { count(in: kind, from: max(released, proven)) }
 
-  /// Bytes of a store that can be dropped: delivery has not begun with them, and they have no mark before them.
+  /// Bytes of a store that the relay may drop: they are not claimed and lie behind the last dropped range.
   func droppable(in kind: OutputStores.Kind) -> Int {
     guard !hasEnded, let range = range(of: kind) else { return 0 }
     let first = max(range.lowerBound, released, proven, claimed, dropped.last?.upperBound ?? 0)
     return max(range.upperBound - first, 0)
   }
 
-  /// How far can be released so that a store holds `excess` bytes less; nil if nothing can.
+  /// The offset up to which to release so that a store holds `excess` bytes less. Nil if nothing can be released.
   ///
-  /// - Parameter beyondReaders: also what a slow reader of duct's own output has not seen. It is in the log.
+  /// - Parameter beyondReaders: also release what a slow echo has not yet shown. The log file has these bytes.
   func release(of excess: Int, in kind: OutputStores.Kind, beyondReaders: Bool) -> Int? {
     guard excess > 0, let range = range(of: kind) else { return nil }
     let first = max(range.lowerBound, released)
     let most = min(proven, range.upperBound, beyondReaders ? .max : needed)
     guard first < most else { return nil }
-    // Ranges that were dropped give nothing back.
+    // Dropped ranges free nothing, so they do not count.
     var (end, left) = (first, excess)
     for gap in dropped where gap.upperBound > end && gap.lowerBound < most {
       let step = min(left, max(gap.lowerBound - end, 0))

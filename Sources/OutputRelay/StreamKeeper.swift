@@ -1,21 +1,22 @@
 internal import SystemCalls
 internal import SystemPackage
 
-/// Where the bytes of a stream go, and what is dropped of them: carries out on the page and on the stores what
-/// `StreamKeeping` decides. The bytes themselves are moved by the caller.
+/// Tracks which store the bytes of a stream go to and what is dropped. Carries out on the page and the stores
+/// what `StreamKeeping` decides. The caller (`RelayStream`) moves the bytes.
 struct StreamKeeper: Sendable {
   let index: Int
   private let stores: any OutputStoring
   private let status: RelayStatus
   private var keeping: StreamKeeping
-  /// Where the next byte goes; nil when no store can take one, or nobody wants it.
+  /// The store for the next byte. Nil if no store can take it, or if the records of the run were removed.
   private(set) var store: Int?
   private(set) var written: Int
   private(set) var isDone: Bool
 
-  /// Goes on where a predecessor was, if there was one.
+  /// Continues where a previous relay was, if there was one.
   ///
-  /// - Parameter position: of the store in use: it may hold more than its relay could tell.
+  /// - Parameter position: the file position of the store in use. It may be ahead of what the previous relay
+  ///   recorded.
   init(index: Int, stores: any OutputStoring, status: RelayStatus, position: Int?) {
     self.index = index
     self.stores = stores
@@ -34,15 +35,15 @@ struct StreamKeeper: Sendable {
     }
   }
 
-  // MARK: What became of the bytes
+  // MARK: Accounting of bytes
 
-  /// So many bytes are in the store.
+  /// Records that the store has taken `count` bytes.
   mutating func note(_ count: Int) {
     written += count
     status.noteWritten(written, stream: index)
   }
 
-  /// So many bytes are in no store, and gone.
+  /// Records that no store has taken `count` bytes: they are dropped.
   mutating func lose(_ count: Int) {
     perform(.lost(count))
     note(count)
@@ -61,22 +62,22 @@ struct StreamKeeper: Sendable {
     if let next { status.noteStart(written, of: next, stream: index) }
   }
 
-  /// A store cannot be written: make room in it, or go on to the next.
+  /// Handles a failed write into the store: makes room in the store, or continues in the next one.
   mutating func storeFailed(_ error: Errno) {
     status.noteError(error, stream: index)
     guard [.noSpace, .diskQuotaExceeded].contains(error), let kind = store.flatMap(OutputStores.Kind.init)
     else { return enter(stores.next(after: store ?? OutputStores.count)) }
-    // What is delivered is given back first.
+    // Delivered bytes are released first.
     let account = self.account
     let delivered = account.held(in: kind) - account.waiting(in: kind)
     if let end = account.release(of: delivered, in: kind, beyondReaders: true) { return release(upTo: end) }
     perform(.isFull(kind))
   }
 
-  /// Does what duct has asked for.
+  /// Carries out the requests that duct and the carrier have set in the page.
   mutating func serveRequests() {
     if isDone { return }
-    // The records were removed: nobody wants what comes.
+    // The records were removed, so no more output is kept.
     if status.ending == .removed {
       store = nil
       return
@@ -95,13 +96,13 @@ struct StreamKeeper: Sendable {
     return account
   }
 
-  /// The most that a kind of store can hold of it, without looking closer.
+  /// Upper limit of what one kind of store holds of this stream; cheap to compute.
   func mostHeld(in kind: OutputStores.Kind) -> Int {
     guard let store, store >= kind.rawValue else { return 0 }
     return written - status.released(stream: index)
   }
 
-  /// Has a kind of store hold no more than its limit, in all streams together.
+  /// Makes all streams together hold no more than the limit in one kind of store.
   static func enforce(_ limit: Int, of kind: OutputStores.Kind, _ keepers: inout [StreamKeeper]) {
     guard keepers.reduce(0, { $0 + $1.mostHeld(in: kind) }) > limit else { return }
     for action in StreamLimits(limit: limit, kind: kind).actions(keepers.map(\.account)) {
@@ -112,7 +113,7 @@ struct StreamKeeper: Sendable {
     }
   }
 
-  /// Gives back what comes before a byte.
+  /// Releases the bytes before an offset and frees their space.
   private func release(upTo end: Int) {
     status.release(upTo: end, stream: index)
     for store in 1..<OutputStores.count {
@@ -126,7 +127,8 @@ struct StreamKeeper: Sendable {
       switch action {
       case .startDropping(let range):
         guard status.startDropping(range, stream: index) else { return }
-        // What was claimed meanwhile stays; what is claimed from now on ends before this range.
+        // What was claimed in the meantime is not dropped: move the start of the range behind it. A claim made
+        // from here on ends before this range.
         let claimed = min(status.claimed(stream: index), written)
         if claimed > range.lowerBound {
           let start = StreamKeeping.roundedUp(claimed, after: range.lowerBound)
@@ -139,7 +141,7 @@ struct StreamKeeper: Sendable {
     }
   }
 
-  /// First it counts as dropped, then its bytes go: no reader takes a hole for output.
+  /// Records the bytes as dropped first, then punches the hole, so that no reader takes its zeros for output.
   private func dropUp(to end: Int) {
     guard let open = status.dropped(stream: index).open, end > open.range.upperBound else { return }
     status.moveDropped(to: open.range.lowerBound..<end, stream: index)

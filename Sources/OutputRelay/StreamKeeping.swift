@@ -1,45 +1,60 @@
-/// What a stream does with what it cannot keep. Decides, and calls nothing. docs/architecture.md draws it.
+/// Decides what a stream drops when its stores cannot keep everything. Makes no calls. docs/architecture.md draws
+/// the states.
+///
+/// Example: 100 bytes wait in the spool and the limit is 60 (rounding to blocks left out). The first and the last
+/// half of the 60 bytes stay, so the relay drops 30..<70:
+///
+///     0 .......... 30 ~~~~ dropped ~~~~ 70 .......... 100
+///
+/// Then the command prints 20 more bytes: the relay extends the range to 30..<90. When delivery reaches offset
+/// 30, it requests the end of the range. The range stays 30..<90, and the log file gets a mark with "60 bytes".
+/// If more waits later, a new range begins.
+///
+/// If bytes before 50 are claimed, the range begins at 50, and the last 10 bytes stay: 50..<90 is dropped. In
+/// memory the oldest bytes are dropped: 0..<40.
 struct StreamKeeping: Sendable, Equatable {
   enum State: Sendable, Equatable {
-    /// Every byte goes to a store, and stays there until it is proven.
+    /// Every byte goes to a store and stays there until it is proven.
     case keeping
-    /// The oldest bytes behind what is claimed go, as far as more waits than may. What goes is one range.
+    /// The relay drops the oldest bytes that are not claimed, as long as more waits than the limit allows. They
+    /// form one range whose end grows.
     case dropping
     case ended
   }
 
   enum Event: Sendable, Equatable {
-    /// In a store waits so much more than may.
+    /// This many bytes more wait in a store than the limit allows.
     case waitsBeyondLimit(OutputStores.Kind, by: Int)
-    /// A store takes no more, for lack of space.
+    /// A store takes no more bytes, for lack of space.
     case isFull(OutputStores.Kind)
-    /// No store takes a number of bytes, which are the last ones.
+    /// No store took the latest bytes of the stream; this is their number.
     case lost(Int)
-    /// Delivery has come to what is being dropped.
+    /// Delivery has reached the range that is being dropped and requests its end.
     case stopRequested
     case ended
   }
 
   enum Action: Sendable, Equatable {
-    /// Begin to drop this range. It may be moved up to what is claimed; then its bytes go.
+    /// Begin to drop this range. The runner moves its start behind what is claimed; then the bytes are dropped.
     case startDropping(Range<Int>)
-    /// The range that is being dropped reaches up to here now.
+    /// Extend the range that is being dropped to this offset.
     case dropUp(to: Int)
     case stopDropping
-    /// Where it takes no more, the stream goes on in the next store.
+    /// Continue in the next store, because this one takes no more.
     case useNextStore
   }
 
-  /// Less than this is not worth a gap on disk: memory holds as much.
+  /// If less than this waits on a full disk, dropping is not worth a gap: the memory store can take as much.
+  /// Bytes.
   static let leastWorth = 32 << 20
-  /// What is made free on a full disk, for some moves to come.
+  /// Bytes to free on a full disk, enough for several moves from the pipe.
   static let roomToMake = 4 << 20
 
   private(set) var state: State
 
   init(isDropping: Bool, hasEnded: Bool) { state = hasEnded ? .ended : isDropping ? .dropping : .keeping }
 
-  /// What is to be done about an event.
+  /// Returns the actions for an event.
   mutating func step(_ event: Event, _ account: StreamAccount) -> [Action] {
     switch (state, event) {
     case (.ended, _), (.keeping, .stopRequested): return []
@@ -50,7 +65,8 @@ struct StreamKeeping: Sendable, Equatable {
       state = .ended
       return [.stopDropping]
     case (.dropping, .stopRequested):
-      // Without room for another range there would be no way to drop again.
+      // If the page cannot remember another range, the stream could not begin to drop again. So the range stays
+      // open.
       guard account.canBeginRange else { return [] }
       state = .keeping
       return [.stopDropping]
@@ -71,21 +87,21 @@ struct StreamKeeping: Sendable, Equatable {
       if account.dropped.last?.upperBound == account.written || !account.canBeginRange {
         return [.dropUp(to: end)]
       }
-      // What is kept between the two stays.
+      // The bytes between the two ranges are in a store and stay.
       return [.stopDropping, .startDropping(account.written..<end)]
     }
   }
 
-  /// The first and the last half of what may stay are kept; what lies between them goes.
+  /// Keeps the first and the last half of what may stay and drops the bytes between.
   private mutating func startDropping(
     _ kind: OutputStores.Kind, _ account: StreamAccount, _ excess: Int
   ) -> [Action] {
     guard let range = account.range(of: kind) else { return [] }
-    // What lies before an earlier range that has a mark is to be delivered first.
+    // Bytes before an earlier range are delivered first, so the new range begins behind it.
     let marked = account.dropped.last?.upperBound ?? 0
     let first = max(range.lowerBound, account.released, account.proven, marked)
     let stays = max(account.written - first - max(excess, 0), 0)
-    // In memory the oldest goes first, so that the latest words of a run are there.
+    // In memory the oldest bytes are dropped, so that the latest output of a run stays.
     let head = kind == .memory ? 0 : stays / 2
     let from = Self.roundedUp(max(first + head, account.claimed), after: range.lowerBound)
     let tail = max(stays - (from - first), 0)
@@ -94,7 +110,7 @@ struct StreamKeeping: Sendable, Equatable {
     return [.startDropping(from..<from), .dropUp(to: account.written - tail)]
   }
 
-  /// So many bytes more of a store go.
+  /// Extends the dropped range by `excess` bytes of a store.
   private func drop(_ excess: Int, of kind: OutputStores.Kind, _ account: StreamAccount) -> [Action] {
     guard let range = account.range(of: kind), let open = account.dropped.last else { return [] }
     let end = min(max(range.lowerBound, open.upperBound) + excess, range.upperBound)

@@ -1,27 +1,28 @@
-/// How much the streams of a run may hold together in one kind of store, and what is done about more.
+/// Decides what to release and what to drop when the streams of a run hold more in one kind of store than the
+/// limit allows.
 struct StreamLimits: Sendable, Equatable {
   enum Action: Sendable, Equatable {
-    /// Stream number so and so gives back what comes before a byte.
+    /// Release the bytes of this stream before offset `upTo`.
     case release(stream: Int, upTo: Int)
-    /// More waits than may: so much of that stream goes.
+    /// Drop this many waiting bytes of this stream.
     case drop(stream: Int, bytes: Int)
   }
 
-  /// Bytes.
+  /// Bytes that may wait in all streams together.
   var limit: Int
   var kind: OutputStores.Kind
 
-  /// While bytes are dropped, whole blocks of them go.
+  /// Bytes over the limit that are tolerated, so that each drop frees whole blocks.
   static let slack = 2 * StreamAccount.block
 
-  /// Released at a time: each costs a call.
+  /// Bytes to release in addition to the excess, because each release costs a system call.
   private var portion: Int { min(1 << 20, limit / 4) }
 
-  /// What is delivered goes first: only what waits counts against the limit.
+  /// Releases delivered bytes first; drops only if the bytes that wait still exceed the limit.
   func actions(_ accounts: [StreamAccount]) -> [Action] {
     var accounts = accounts
     var actions: [Action] = []
-    // What a slow reader has not seen goes after what nobody needs.
+    // First release what no reader needs, then also what a slow echo has not yet shown.
     for beyondReaders in [false, true] {
       for index in accounts.indices {
         let excess = accounts.reduce(0) { $0 + $1.held(in: kind) } - limit
@@ -37,7 +38,7 @@ struct StreamLimits: Sendable, Equatable {
     let waiting = accounts.map { $0.waiting(in: kind) }
     var excess = waiting.reduce(0, +) - limit
     if excess <= Self.slack { return actions }
-    // The one of which most waits has most to give.
+    // Drop from the stream with the most waiting bytes first.
     for index in waiting.indices.sorted(by: { waiting[$0] > waiting[$1] }) where excess > 0 {
       let bytes = min(excess, accounts[index].droppable(in: kind))
       if bytes <= 0 { continue }
