@@ -2,19 +2,18 @@ import Glibc
 internal import SystemCalls
 internal import SystemPackage
 
-/// The Kerberos credential cache of the user, where it is a file: when it changes, there may be a new
-/// ticket.
+/// Detects changes of the user's Kerberos credential cache, if it is a file. A change can mean a new ticket.
 public struct CredentialCache: Sendable {
   private let path: FilePath?
   private var last: FileIdentity?
 
-  /// - Parameter name: the value of $KRB5CCNAME; nil: the default, `/tmp/krb5cc_UID`.
+  /// - Parameter name: the value of $KRB5CCNAME. Nil: the default, `/tmp/krb5cc_UID`.
   public init(name: [UInt8]?) {
     let name = name ?? Array("/tmp/krb5cc_\(getuid())".utf8)
     if name.starts(with: "FILE:".utf8) {
       path = FilePath(bytes: Array(name.dropFirst(5)))
     } else if name.starts(with: "DIR:".utf8) {
-      // The collection's primary cache is named in a file that changes with it.
+      // The file `primary` names the collection's primary cache and changes with it.
       path = FilePath(bytes: Array(name.dropFirst(4))).appending(name: "primary")
     } else {
       path = name.first == UInt8(ascii: "/") ? FilePath(bytes: name) : nil
@@ -22,7 +21,7 @@ public struct CredentialCache: Sendable {
     last = path.flatMap { FileIdentity(at: $0) }
   }
 
-  /// Whether it was renewed since the last time this was asked.
+  /// Whether the cache has changed since the previous call.
   public mutating func hasChanged() -> Bool {
     let now = path.flatMap { FileIdentity(at: $0) }
     defer { last = now }

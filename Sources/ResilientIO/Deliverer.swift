@@ -2,29 +2,29 @@ internal import OrderedCollections
 public import SystemCalls
 public import SystemPackage
 
-/// Carries files to the log directory, on a thread of its own: nobody else waits for that directory.
+/// Delivers files into the log directory on its own thread, so that no other thread waits for that directory.
 ///
-/// A failure is met by trying again at once with a fresh descriptor, three times; then what is to be
-/// written is kept and tried again after a pause that grows to 60 s, until it succeeds or the run ends. A
-/// new Kerberos ticket ends the pause. An episode is told once when it begins and once when it ends.
+/// After a failure, it retries immediately with a fresh descriptor, up to three tries. Then it keeps what is to
+/// be written and retries after a pause, which grows to 60 s, until it succeeds or the run ends. A new Kerberos
+/// ticket ends the pause. It reports an episode of failures once at its start and once at its end.
 public final class Deliverer: Sendable {
-  /// What is told of the log directory.
+  /// A report about the log directory.
   public enum Notice: Sendable {
-    /// The first failure, while all had been well.
+    /// The first failure of an episode.
     case began(IOFailure)
     /// Everything that had failed is written.
     case ended(tries: Int, seconds: Double)
-    /// Another file has taken the place of ours, which goes on at another.
+    /// Another file has the name of ours. Ours continues at `place`.
     case displaced(FilePath, place: FilePath)
-    /// A file was removed or shortened by another, and is whole again but for so many bytes.
+    /// Someone removed or truncated a file. It is restored, except for this many bytes.
     case restored(FilePath, missing: Int)
-    /// So many bytes could not be read back from where they waited: a mark, or a hole, stands for them.
+    /// This many waiting bytes could not be read back. A mark or a hole stands for them.
     case lost(FilePath, bytes: Int)
     /// `events` has changed.
     case eventsHaveChanged
   }
 
-  /// Something that was not written.
+  /// Something that could not be written.
   public struct Leftover: Sendable, Equatable {
     public var path: FilePath
     public var bytes: Int
@@ -39,33 +39,33 @@ public final class Deliverer: Sendable {
 
   struct State: Sendable {
     var work: OrderedDictionary<FilePath, Work> = [:]
-    /// When to begin with a file, where that is not at once.
+    /// When to begin with a file; without an entry, immediately.
     var starts: [FilePath: MonotonicInstant] = [:]
     var events: [IOEvent] = []
-    /// Grows with every change of `events`.
+    /// Grows with each change of `events`.
     var eventCount = 0
-    /// The latest content of each file that is replaced, and what `eventCount` was when it was made.
+    /// The latest content of each replaced file, and the value of `eventCount` when it was made.
     var contents: [FilePath: (make: @Sendable () -> [UInt8], eventCount: Int)] = [:]
-    /// Files that are replaced once more at the end, for what failing calls have left beside them.
+    /// Files to replace once more at the end, because failed calls have left temporary files beside them.
     var uncleaned: Set<FilePath> = []
-    /// All that grow.
+    /// All growing sources.
     var sources: [FilePath: any GrowingSource] = [:]
     var known: [FilePath: Knowledge] = [:]
-    /// Names that are ours whoever has them, for one turn.
+    /// Paths whose name becomes ours for one turn, even if another file has it.
     var taken: Set<FilePath> = []
     /// Where files are, if not at their paths.
     var places: [FilePath: FilePath] = [:]
-    /// What the thread is at.
+    /// The file that the thread is working on.
     var current: FilePath?
     var isHurried = false
     var isFinishing = false
     /// What failed while finishing.
     var failed: [Leftover] = []
-    /// The same, once all was tried.
+    /// `failed`, after everything was tried.
     var leftovers: [Leftover]?
   }
 
-  /// What is known of a file beforehand.
+  /// What earlier processes of the run have recorded about a file.
   struct Knowledge: Sendable {
     var memory: (any TargetMemory)?
     var proven = 0
@@ -73,7 +73,7 @@ public final class Deliverer: Sendable {
   }
 
   enum Work: Sendable {
-    /// The whole content, made when it is about to be written: the latest is good enough.
+    /// The whole content, made right before it is written, so that it is the latest.
     case replacement(@Sendable () -> [UInt8])
     case growth(any GrowingSource)
 
@@ -86,9 +86,9 @@ public final class Deliverer: Sendable {
   private let state: Monitor<State>
 
   /// - Parameters:
-  ///   - runID: makes names of our own beside files that another has taken.
-  ///   - credentials: looked at once a second while it is their fault that nothing can be written.
-  ///   - makesDirectories: makes the directory of a file where it is missing, until it has been there once.
+  ///   - runID: used for names beside a file whose name another file has.
+  ///   - credentials: checked once a second while a credential error prevents writing.
+  ///   - makesDirectories: creates the missing directory of a file, until it has existed once.
   ///   - notify: called on the deliverer's thread.
   public init(
     runID: String, credentials: CredentialCache? = nil, makesDirectories: Bool = false,
@@ -104,10 +104,10 @@ public final class Deliverer: Sendable {
     }
   }
 
-  /// Replaces the file at `path` by what `content` gives. A replacement that still waits is dropped.
+  /// Replaces the file at `path` by the result of `content`. Drops an earlier replacement that still waits.
   ///
   /// - Parameters:
-  ///   - start: when to begin; at once without it, and in any case when everything is finished.
+  ///   - start: when to begin. Nil: immediately. `finish` does not wait for it.
   ///   - content: called on the deliverer's thread.
   public func replace(
     _ path: FilePath, after start: MonotonicInstant? = nil, with content: @escaping @Sendable () -> [UInt8]
@@ -118,10 +118,10 @@ public final class Deliverer: Sendable {
     }
   }
 
-  /// Carries what `source` has, and has not been carried yet. To be called whenever it has grown.
+  /// Delivers what `source` has and what is not yet delivered. Call it each time the source has grown.
   ///
-  /// - Parameter pause: seconds to wait before the first time, in which the rest may come. It ends when everything is
-  ///   finished.
+  /// - Parameter pause: seconds to wait before the first time, so that the rest of a short run can arrive.
+  ///   `finish` ends the pause.
   public func deliver(_ source: any GrowingSource, to path: FilePath, afterPause pause: Double = 0) {
     state.update { state in
       if pause > 0, state.sources[path] == nil { state.starts[path] = .now + pause }
@@ -130,38 +130,37 @@ public final class Deliverer: Sendable {
     }
   }
 
-  /// Where it is noted which file of that path is ours.
+  /// Sets where the identity of the file at `path` is noted.
   ///
   /// - Parameters:
-  ///   - proven: bytes of it that are in order, by earlier processes.
-  ///   - isSuccessor: earlier processes may have left temporary names.
+  ///   - proven: bytes of it that earlier processes have proven.
+  ///   - isSuccessor: earlier processes may have left temporary files.
   public func know(_ path: FilePath, by memory: any TargetMemory, proven: Int = 0, isSuccessor: Bool = false)
   {
     state.update { $0.known[path] = Knowledge(memory: memory, proven: proven, isSuccessor: isSuccessor) }
   }
 
-  /// That name shall be ours, even if another run puts its file there again meanwhile: that one goes on
-  /// beside it. Holds for the next turn of that file alone, which is to be had at once: a run that takes the name
-  /// later keeps it.
+  /// Makes the name `path` ours, even if another run has put its file there; that run continues beside it. Valid
+  /// only for the next turn of that file; request that turn immediately. A run that takes the name later keeps it.
   public func take(_ path: FilePath) { state.update { $0.taken.insert(path) } }
 
-  /// Tries everything that waits, whatever pause it has.
+  /// Tries everything that waits, without waiting for the end of pauses.
   public func hurry() { state.update { $0.isHurried = true } }
 
   /// All episodes so far.
   public var events: [IOEvent] { state.withLock { $0.events } }
 
-  /// Where the file of that path is: beside it, if another has taken its name.
+  /// Where the file of that path is: beside it, if another file has its name.
   public func place(of path: FilePath) -> FilePath { state.withLock { $0.places[path] ?? path } }
 
-  /// Tries everything that waits once more, and ends the thread.
+  /// Tries everything that waits once more and ends the thread.
   ///
   /// - Returns: what was not written by the deadline.
   public func finish(until deadline: MonotonicInstant?) -> [Leftover] {
     state.update { state in
       if state.isFinishing { return }
       state.isFinishing = true
-      // Each once more, also those that have all: what a server says at close is heard only then.
+      // Each source once more, also if everything is written: a server reports some errors only at close.
       for (path, source) in state.sources where state.work[path] == nil { state.work[path] = .growth(source) }
     }
     return state.wait(until: deadline) { $0.leftovers }

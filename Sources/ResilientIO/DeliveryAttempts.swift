@@ -1,33 +1,33 @@
 internal import SystemPackage
 
-/// How often a file is tried at once, and what is done between two tries. Decides, and calls nothing.
+/// Decides how often a file is retried immediately, and what to do between two tries. Makes no calls.
 struct DeliveryAttempts: Sendable {
   enum Next: Sendable, Equatable {
     case tryAgain
-    /// The directory of the file, with what is above it.
+    /// Create the directory of the file and its missing parents.
     case makeDirectory
-    /// The failure is told, and the file tried again after a pause.
+    /// Report the failure and retry after a pause.
     case giveUp
   }
 
   private static let most = 3
 
-  /// Tries so far that have failed.
+  /// Failed tries so far.
   private(set) var failures = 0
   private var mayMakeDirectory: Bool
 
-  /// - Parameter mayMakeDirectory: it has not been there yet.
+  /// - Parameter mayMakeDirectory: the directory has not existed yet in this run, so it may be created.
   init(mayMakeDirectory: Bool) { self.mayMakeDirectory = mayMakeDirectory }
 
-  /// A try has failed.
+  /// Returns what to do after a failed try.
   mutating func failed(_ error: Errno) -> Next {
     failures += 1
     if error == .noSuchFileOrDirectory, mayMakeDirectory { return .makeDirectory }
-    // What cannot get better is not tried at once again.
+    // Do not retry a permanent failure immediately.
     return failures >= Self.most || error.failureKind == .permanent ? .giveUp : .tryAgain
   }
 
-  /// The directory is there now: that try did not count, it could not have succeeded.
+  /// The directory exists. The failed try does not count, because it could not succeed without the directory.
   mutating func madeDirectory() {
     mayMakeDirectory = false
     failures -= 1

@@ -3,9 +3,9 @@ internal import RecordText
 internal import SystemCalls
 internal import SystemPackage
 
-/// The deliverer's thread.
+/// The loop of the deliverer's thread.
 struct DeliveryLoop {
-  /// Seconds between two looks at the credential cache.
+  /// Seconds between two checks of the credential cache.
   private static let credentialLook = 1.0
 
   private struct Pause {
@@ -16,12 +16,12 @@ struct DeliveryLoop {
 
   private enum Step {
     case deliver(FilePath, Deliverer.Work, isLast: Bool)
-    /// Something is new: what to wait for is to be found anew.
+    /// The state has changed: determine again what to wait for.
     case rearm
     case stop
   }
 
-  /// What failed and has not been written since.
+  /// An episode of failures that is not over.
   private struct Episode {
     var start: MonotonicInstant
     var tries: Int
@@ -65,7 +65,7 @@ struct DeliveryLoop {
     }
   }
 
-  /// Once a second while something waits for a ticket, however much else there is to do.
+  /// Checks the cache once a second while something waits for a ticket, even if there is other work.
   private mutating func lookAtCredentials() {
     guard let due = nextCredentialLook, due <= .now else { return }
     nextCredentialLook = nil
@@ -87,7 +87,7 @@ struct DeliveryLoop {
         state.isFinishing || state.isHurried
           || (pauses[path]?.end ?? now) <= now && (state.starts[path] ?? now) <= now
       }
-      // What grows goes first: info.json shall not name what is not there.
+      // Growing sources first, so that info.json does not name a file that does not exist yet.
       let next = due.first { if case .growth? = state.work[$0] { true } else { false } } ?? due.first
       if let next, let work = state.work.removeValue(forKey: next) {
         state.starts[next] = nil
@@ -95,7 +95,7 @@ struct DeliveryLoop {
         return .deliver(next, work, isLast: state.isFinishing)
       }
       state.isHurried = false
-      // What has become known of failures since a record was written, it shall say too.
+      // Write the records again whose content was made before the latest failures, so that they report these too.
       if state.isFinishing,
         let (path, old) = state.contents.first(where: {
           $0.value.eventCount != state.eventCount || state.uncleaned.contains($0.key)
@@ -146,7 +146,7 @@ struct DeliveryLoop {
     }
   }
 
-  /// Its name was to be ours for one turn. Whoever has it later may have begun since, and keeps it.
+  /// The name was ours for one turn. A run that takes the name later keeps it.
   private mutating func endTaking(_ path: FilePath) {
     guard state.update({ $0.taken.remove(path) != nil }) else { return }
     files[path]?.leaveNameToOthers()
@@ -170,7 +170,7 @@ struct DeliveryLoop {
     }
   }
 
-  /// Unless something newer came meanwhile.
+  /// Queues the work again, unless newer work for the file has arrived.
   private func requeue(_ work: Deliverer.Work, _ path: FilePath) {
     state.update { if $0.work[path] == nil { $0.work[path] = work } }
   }
@@ -202,7 +202,7 @@ struct DeliveryLoop {
       }
       if file.wasDisplaced {
         tell(.displaced(path, place: file.place), path)
-        // What it says of its own place was made before that was known.
+        // The content of the record was made before its new place was known, so write it again.
         requeue(work, path)
       }
       return false
@@ -260,11 +260,12 @@ extension Deliverer.State {
     event.bytesWaiting = bytes
     event.outcome = isLast ? .undelivered : .waiting
     if let known { events[known] = event } else { events.append(event) }
-    // The record that could not be written cannot say so either.
+    // A failure to write a record itself does not change `eventCount`: the record cannot report that it was not
+    // written.
     if contents[path] == nil { eventCount += 1 }
   }
 
-  /// What others did to a file, and was mended as far as possible.
+  /// Records what others did to a file. It is repaired as far as possible.
   fileprivate mutating func note(
     _ path: FilePath, _ operation: String, _ error: Errno, missing: Int, place: FilePath? = nil
   ) {
@@ -273,12 +274,13 @@ extension Deliverer.State {
       path: String(escaping: path.bytes), place: place.map { String(escaping: $0.bytes) },
       operation: operation, errnoName: error.name, firstTime: now,
       lastTime: now, tries: 1, bytesWaiting: missing, outcome: missing == 0 ? .delivered : .lost)
-    // Before one that still waits: that is the one to be ended by a success.
+    // Insert it before an event that still waits: a success ends the last event of the path, which must be that
+    // one.
     events.insert(event, at: openEvent(of: path) ?? events.endIndex)
     if contents[path] == nil { eventCount += 1 }
   }
 
-  /// True if that ends an episode.
+  /// Records a success. True if it ends an episode.
   fileprivate mutating func noteSuccess(_ path: FilePath) -> Bool {
     guard let known = openEvent(of: path) else { return false }
     events[known].outcome = .delivered

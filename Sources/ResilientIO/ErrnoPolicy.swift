@@ -1,21 +1,22 @@
 public import SystemPackage
 
-/// What an error on the log directory means, and what is done about it.
+/// What an error on the log directory means, and how delivery handles it.
 public enum FailureKind: String, Sendable {
-  /// An expired, revoked or missing Kerberos key: wait for a new one, and say so.
+  /// A Kerberos key is expired, revoked or missing, or access is denied: wait for a new ticket, and tell the
+  /// user.
   case credential
-  /// The descriptor or the directory is not what it was: open it by its path again.
+  /// The descriptor or the directory is stale: open it by its path again.
   case handle
-  /// The server or the disk has trouble: it may come back.
+  /// The server or the disk has a problem that may pass.
   case server
-  /// No space: somebody has to make some.
+  /// No space: somebody must free some.
   case space
-  /// It will not become better by trying: it waits for the end of the run, and for `recover`.
+  /// Retrying does not help: the data waits for the end of the run and for `recover`.
   case permanent
 }
 
 extension Errno {
-  /// The meaning of an errno that a call on the log directory gave.
+  /// The meaning of an errno from a call on the log directory.
   public var failureKind: FailureKind {
     switch rawValue {
     case 13, 1, 126, 127, 128, 129: .credential  // EACCES EPERM ENOKEY EKEYEXPIRED EKEYREVOKED EKEYREJECTED
@@ -26,17 +27,17 @@ extension Errno {
     }
   }
 
-  /// Whether the file system has no such call: an exchange of names, say.
+  /// Whether the file system does not support the call, such as an exchange of names.
   var meansNoSuchCall: Bool { [.notSupported, .noFunction, .invalidArgument].contains(self) }
 
-  /// Whether the file system gives no file a second name: link(2) says so in these ways.
+  /// Whether link(2) failed because the file system does not support hard links.
   var meansNoSecondName: Bool { meansNoSuchCall || [.notPermitted, .tooManyLinks].contains(self) }
 
-  /// Whether the cause may be an expired Kerberos ticket: then a new one is the cure.
+  /// Whether an expired Kerberos ticket may be the cause, so that a new ticket helps.
   public var isAboutCredentials: Bool { failureKind == .credential }
 }
 
-/// How long to wait between two tries.
+/// The pause between two tries.
 struct Backoff: Sendable, Equatable {
   private static let longest = 60.0
   /// Seconds.

@@ -4,9 +4,10 @@ internal import Synchronization
 internal import SystemCalls
 public import SystemPackage
 
-/// The calls that this room makes on files, each with its errno as the only error.
+/// The file system calls of this target. Each throws only its errno.
 ///
-/// In debug builds a driver can be put in front, which makes a call fail as no file system can be made to.
+/// In debug builds, tests can install a driver that makes calls fail in ways that no real file system produces on
+/// request.
 enum FileCalls {
   static func open(
     _ path: FilePath, _ mode: FileDescriptor.AccessMode, _ options: FileDescriptor.OpenOptions = [],
@@ -16,7 +17,7 @@ enum FileCalls {
     return try FileDescriptor.opening(path, mode, options: options, permissions: permissions)
   }
 
-  /// At most all of the bytes.
+  /// Writes at most all of the bytes and returns how many.
   static func pwrite(_ file: FileDescriptor, _ bytes: UnsafeRawBufferPointer, _ offset: Int) throws(Errno)
     -> Int
   {
@@ -41,7 +42,7 @@ enum FileCalls {
     try valueOrErrno { ftruncate(file.rawValue, length) }
   }
 
-  /// Once: after an error the descriptor is gone all the same.
+  /// Closes once: after an error, the descriptor is closed too.
   static func close(_ file: FileDescriptor) throws(Errno) {
     let result = Glibc.close(file.rawValue)
     let error = errno
@@ -54,13 +55,13 @@ enum FileCalls {
     return try FileIdentity.asked(of: file)
   }
 
-  /// Of a name, and not of what a link there leads to.
+  /// The status of a name. If it is a symbolic link, that of the link itself.
   static func status(_ path: FilePath) throws(Errno) -> FileIdentity {
     try drive("stat", path)
     return try FileIdentity.asked(at: path, followingLinks: false)
   }
 
-  /// Of the directory that a path's last component is in, wherever links lead.
+  /// The status of the directory that contains the last path component. Follows links.
   static func directoryStatus(of path: FilePath) throws(Errno) -> FileIdentity {
     try drive("stat", path.parent)
     return try FileIdentity.asked(at: path.parent, followingLinks: true)
@@ -72,7 +73,7 @@ enum FileCalls {
     try driveAfter("rename", to)
   }
 
-  /// To a name that nothing has.
+  /// Renames to a name that must not exist.
   static func renameNew(_ from: FilePath, _ to: FilePath) throws(Errno) {
     try drive("rename", to)
     try valueOrErrno {
@@ -81,8 +82,8 @@ enum FileCalls {
     try driveAfter("rename", to)
   }
 
-  /// To a name that nothing has, as far as the file system can tell by itself: else whatever has it loses it. In one step
-  /// in any case, unlike `renameNew`.
+  /// Renames to a name that should not exist. If the file system cannot check that itself, an existing file loses
+  /// the name. Always one step, unlike `renameNew`.
   static func move(_ from: FilePath, _ to: FilePath) throws(Errno) {
     try drive("rename", to)
     try valueOrErrno {
@@ -91,7 +92,7 @@ enum FileCalls {
     try driveAfter("rename", to)
   }
 
-  /// A second name, that nothing has.
+  /// Adds a second name, which must not exist.
   static func link(_ from: FilePath, _ to: FilePath) throws(Errno) {
     try drive("rename", to)
     try valueOrErrno {
@@ -99,7 +100,7 @@ enum FileCalls {
     }
   }
 
-  /// Each gets the other's name. Not every file system can do that: NFS cannot.
+  /// Exchanges two names. Not every file system supports it; NFS does not.
   static func exchange(_ one: FilePath, _ other: FilePath) throws(Errno) {
     try drive("rename", other)
     try valueOrErrno {
@@ -118,7 +119,8 @@ enum FileCalls {
     try valueOrErrno { path.withPlatformString { mkdir($0, mode) } }
   }
 
-  /// Makes names in a directory durable. Not every file system lets one fsync a directory: then it is in order.
+  /// Makes names in a directory durable. Ignores errors, because not every file system supports fsync on a
+  /// directory.
   static func syncDirectory(of path: FilePath) {
     guard let directory = try? FileDescriptor.opening(path.parent, .readOnly, options: .directory) else {
       return
@@ -130,9 +132,10 @@ enum FileCalls {
   // MARK: The driver
 
   #if DEBUG
-    /// Asked before each call, with its name and path; an errno it gives is the call's result.
+    /// Called before each call with its name and path. If it returns an errno, the call fails with that.
     static let driver = Mutex<(@Sendable (String, FilePath?) -> Errno?)?>(nil)
-    /// Asked after a call that gives a name: an answer can get lost.
+    /// Called after a call that changes names. If it returns an errno, the call was carried out but reports that
+    /// error, as when a server's answer is lost.
     static let driverAfter = Mutex<(@Sendable (String, FilePath?) -> Errno?)?>(nil)
   #endif
 
@@ -149,7 +152,7 @@ enum FileCalls {
   }
 }
 
-/// mkdir -p. What exists is in order, whoever made it meanwhile.
+/// Like mkdir -p. A directory that exists, or that another process creates meanwhile, is no error.
 public func makeDirectories(_ path: FilePath, mode: UInt32 = 0o777) throws(IOFailure) {
   do throws(Errno) {
     try FileCalls.makeDirectory(path, mode)
@@ -167,7 +170,7 @@ public func makeDirectories(_ path: FilePath, mode: UInt32 = 0o777) throws(IOFai
 }
 
 extension FileDescriptor {
-  /// pwrite(2) of all bytes, going on after short writes.
+  /// pwrite(2) of all bytes; continues after short writes.
   public func writeAll(_ bytes: [UInt8], at offset: Int) throws(Errno) {
     var failure: Errno?
     bytes.withUnsafeBytes { buffer in
@@ -181,7 +184,7 @@ extension FileDescriptor {
     while done < bytes.count {
       let written = try FileCalls.pwrite(
         self, UnsafeRawBufferPointer(rebasing: bytes[done...]), offset + done)
-      // A regular file that takes nothing, and says so without an error, will not take it next time.
+      // If a regular file takes 0 bytes without an error, a retry would not help.
       if written == 0 { throw .ioError }
       done += written
     }

@@ -1,36 +1,37 @@
 internal import SystemCalls
 internal import SystemPackage
 
-/// What a delivery has done, and what it is told of that.
+/// The actions that a delivery requests, and the events that report their results. "→" lists the possible events
+/// of an action besides `failed`.
 extension FileDelivery {
   enum Action: Sendable, Equatable {
-    /// → found, absent
+    /// Read the identity of what has this name. → found, absent
     case look(TargetName)
-    /// Of what is there; follows no link. → opened
+    /// Open an existing file; do not follow a link. → opened
     case open(TargetName)
-    /// With O_EXCL. → opened
+    /// Create a file with O_EXCL. → opened
     case create(TargetName)
-    /// To a name that nothing has. → done
+    /// Rename to a name that must not exist. → done
     case giveName(TargetName, to: TargetName)
-    /// A second name, that nothing has. → done
+    /// Add a second name, which must not exist. → done
     case link(TargetName, to: TargetName)
     /// → done
     case remove(TargetName)
-    /// For whoever goes on when this process is killed. → done
+    /// Note the file on the page, for the process that continues if this one is killed. → done
     case remember(TargetNote)
-    /// This one may get the name in the next moment: both are ours. → done
+    /// Note a file that may get the name at any moment: both files are ours. → done
     case rememberBoth(TargetNote)
-    /// So far the file is proven; less than before where it is made anew. → proven
+    /// Record how much of the file is proven. Less than before if the file is made again. → proven
     case prove(Int)
-    /// → wrote, nothing
+    /// Read from the source and write at this position. → wrote, nothing
     case writeNext(at: Int)
-    /// What the source cannot give any more is given up. → gaveUp
+    /// Give up what the source cannot read at this position. → gaveUp
     case giveUp(at: Int)
-    /// Again, from the source or the old file. → wrote, missing
+    /// Write lost bytes again, from the source or from the old file. → wrote, missing
     ///
-    /// `behindHole`: what comes before is missing, and was not written.
+    /// `behindHole`: the bytes before this position are missing and were not written.
     case rewrite(at: Int, upTo: Int, behindHole: Bool)
-    /// Of the open file. → found
+    /// Read the status of the open file. → found
     case size
     /// → done
     case truncate(Int)
@@ -38,13 +39,13 @@ extension FileDelivery {
     case sync
     /// → done, closeFailed
     case close
-    /// What was opened is another's: nothing is read from it either. → done
+    /// Close what was opened: it is another's file, so do not read from it either. → done
     case dropOpened
-    /// The old descriptor is not needed any more. → done, closeFailed
+    /// Close the old descriptor, which is not needed any more. → done, closeFailed
     case dropOld
     /// The turn is over.
     case finished(hasMore: Bool)
-    /// The turn has failed: the next one goes on from what is proven.
+    /// The turn has failed. The next one continues from what is proven.
     case failed(String, Errno, at: TargetName)
   }
 
@@ -55,13 +56,13 @@ extension FileDelivery {
     case opened(FileIdentity)
     case proven
     case wrote(to: Int)
-    /// The source has no more just now.
+    /// The source has no more at this moment.
     case nothing(length: Int, isComplete: Bool)
-    /// So many bytes are missing; the position is moved over `skip` of them, the rest has a mark.
+    /// `missing` bytes are given up. The position moves over `skip` of them; a mark stands for the rest.
     case gaveUp(skip: Int, missing: Int)
     case missing(to: Int)
     case failed(Errno)
-    /// - Parameter firstReadable: what the source can still give begins here.
+    /// - Parameter firstReadable: the first position that the source can still read.
     case closeFailed(Errno, firstReadable: Int)
   }
 }

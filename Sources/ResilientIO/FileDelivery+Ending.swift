@@ -1,7 +1,7 @@
 internal import SystemCalls
 internal import SystemPackage
 
-/// The last turn: the file is closed, and nothing is left beside it.
+/// The last turn: closes the file and removes the temporary names beside it.
 extension FileDelivery {
   enum Ending: Sendable, Equatable {
     case closing
@@ -14,11 +14,13 @@ extension FileDelivery {
   mutating func step(_ step: Ending, _ event: Event) -> Action {
     switch (step, event) {
     case (.closing, .done):
-      // A second name by which it is known stays until its close was heard and nothing comes any more.
+      // The second name that identifies the file (`TargetNote.link`) stays until close has succeeded and the
+      // source is complete.
       return clean(leftNames.begin(.atTheEnd, place, other: turn.isComplete ? Array(links.keys) : []))
     case (.closing, .closeFailed(let error, let firstReadable)):
-      // What was kept back until now leaves nothing certain of what was written since the opening. What the source
-      // cannot give any more had been proven by an fsync, and stays.
+      // A server may report a write error only at close, so nothing written since the open is certain. `proven`
+      // goes back to what the source can still give. An fsync has covered the bytes before that, and they cannot
+      // be written again, so they stay proven.
       proven = min(proven, firstReadable)
       return go(.ending(.provingLess(error)), .prove(proven))
     case (.provingLess(let error), .proven): return fail("close", error)
@@ -30,8 +32,9 @@ extension FileDelivery {
     }
   }
 
-  /// What is empty under a name with the run's id, has no other name and is this user's was made by us; so was what
-  /// has our file's other name.
+  /// Whether a file under a temporary name is ours. The name contains the run id. An empty file of this user
+  /// without another name was created by this run. A file that is also known under another name of ours is ours
+  /// too.
   private var isOurs: (Int, FileIdentity) -> Bool {
     let (owner, links, known) = (owner, links, life.identity)
     return { number, found in
@@ -49,8 +52,8 @@ extension FileDelivery {
       life = .closed
       return finish(hasMore: false)
     case .failed(let operation, let error, let name):
-      // It is closed, and its second name may be gone: where its number may be given again, it must look as it was
-      // noted.
+      // The file is closed, and its second name may be gone. If the file system may reuse its inode number, the
+      // next turn accepts the file only if it has not changed since the last note.
       if let known = life.identity, !known.isCertain, let lastNote { life = .noted([lastNote]) }
       return fail(operation, error, at: name)
     }

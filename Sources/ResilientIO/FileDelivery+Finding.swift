@@ -1,14 +1,14 @@
 internal import SystemCalls
 internal import SystemPackage
 
-/// Which file is ours: what earlier processes have noted, and what has its name now.
+/// Finds out which file is ours: compares the files that earlier processes have noted with what has the name now.
 extension FileDelivery {
   enum Finding: Sendable, Equatable {
-    /// The first of these.
+    /// Checks the first of these notes.
     case lookingAtNoted([TargetNote])
-    /// The first of these may be what was found, if that has its second name too.
+    /// Checks whether the found file also has the second name of the first note. Only then it is the noted file.
     case lookingAtLink(FileIdentity, [TargetNote])
-    /// It looked like that.
+    /// Opens a noted file. The identity is the one that the check before has found.
     case openingNoted(TargetNote, FileIdentity, rest: [TargetNote])
     case looking
     case lookingForCandidate
@@ -18,7 +18,7 @@ extension FileDelivery {
     case remembering(FileIdentity)
   }
 
-  /// How it goes on when what was opened is another's.
+  /// What to do after closing a file that is another's.
   enum Then: Sendable, Equatable {
     case lookAtNoted([TargetNote])
     case makeBeside
@@ -47,10 +47,11 @@ extension FileDelivery {
 
   mutating func lookAtNoted(_ notes: [TargetNote]) -> Action {
     if let note = notes.first { return go(.finding(.lookingAtNoted(notes)), .look(.place(note.name))) }
-    // None of them is there: it was removed, or another has its name. What it held is made anew.
+    // None of the noted files is there: each was removed, or another file has its name. Write what it held into a
+    // new file.
     if proven > 0 { cause = cause ?? .removed }
     restoreTo = max(restoreTo, proven)
-    // Its second name goes with those of this process.
+    // Remove its second name together with those of this process.
     if case .noted(let all) = life {
       for note in all { if let link = note.link { links[link] = links[link] ?? note.identity } }
     }
@@ -64,7 +65,8 @@ extension FileDelivery {
       if found.isFile(noted: note.identity) {
         return go(.finding(.openingNoted(note, found, rest: rest)), .open(.place(note.name)))
       }
-      // Its number says so, and may have been given again: not if our file has another name still.
+      // Only the inode number matches, and the file system may have reused it. It has not if our file still has
+      // its second name.
       if let link = note.link, found.isSameFile(as: note.identity) {
         return go(.finding(.lookingAtLink(found, notes)), .look(.temporary(link)))
       }
@@ -78,7 +80,7 @@ extension FileDelivery {
       missedNote = true
       return lookAtNoted(Array(notes.dropFirst()))
     case (.openingNoted(let note, let looked, let rest), .opened(let found)):
-      // Without a second name its number may have been given to another file since that look.
+      // Without a second name, the file system may have given the inode number to another file since the check.
       let isLooked = found.isFile(noted: looked) || found.isSameFile(as: looked) && found.links > 1
       guard isLooked, found.kind == .regular else {
         return go(.finding(.droppingAnothers(.lookAtNoted(rest))), .dropOpened)
@@ -138,7 +140,7 @@ extension FileDelivery {
       guard let candidate, found.isSameFile(as: candidate.identity) else {
         return go(.finding(.droppingAnothers(.make)), .dropOpened)
       }
-      // Where a name is given by link(2) and unlink(2), the second of them may not have been carried out.
+      // If the name was given by link(2) and unlink(2), the unlink may not have been carried out.
       return named(mayHaveTemporary: found.links > 1)
     case (.openingCandidate, .failed(let error)): return fail("open", error)
     case (_, .failed(let error)): return fail("stat", error)
@@ -146,14 +148,14 @@ extension FileDelivery {
     }
   }
 
-  /// Another's file has the name: ours is made under the next one.
+  /// Another file has the name: create ours under the next name.
   private mutating func makeBeside() -> Action {
     cause = .displaced
     name += 1
     return remake()
   }
 
-  /// The file is there, and ours.
+  /// The file exists and is ours.
   private mutating func isThere(_ found: FileIdentity) -> Action {
     if candidate != nil { abandonCandidate() }
     guard notesCandidate else { return verified(size: found.size) }

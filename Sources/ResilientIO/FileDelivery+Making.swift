@@ -1,13 +1,16 @@
 internal import SystemCalls
 internal import SystemPackage
 
-/// A new file: made under a name of this run's alone, and given its name without taking it from anybody.
+/// Creates a new file under a temporary name that only this run uses, then gives it its name without taking that
+/// from another file.
 extension FileDelivery {
   enum Making: Sendable, Equatable {
     case creating
-    /// An earlier file may have got the name unheard, in a directory that was away.
+    /// Checks whether an earlier file of this process has the name. A call may have given it the name although an
+    /// error was reported, or although the directory was unreachable.
     case lookingForEarlier
-    /// The directory is there: so the look before was at it.
+    /// Checks that the new temporary file is there. Then the directory is reachable, and the result of the check
+    /// before is valid.
     case lookingForOwn
     case rememberingCandidate
     case naming
@@ -17,7 +20,7 @@ extension FileDelivery {
     case rememberingNamed
   }
 
-  /// The name is free or another's: a new file, with what the old one held.
+  /// The name is free or another's: create a new file and write into it what the old one held.
   mutating func remake() -> Action {
     restoreTo = max(restoreTo, proven)
     return create()
@@ -26,7 +29,7 @@ extension FileDelivery {
   mutating func create() -> Action {
     if let candidate {
       leftNames.insert(candidate.number)
-      // It may have its name all the same.
+      // A call may have given it its name even if that call reported an error.
       abandoned.append(candidate)
     }
     return go(.making(.creating), .create(isMadeInPlace ? place : .temporary(temporary)))
@@ -61,14 +64,14 @@ extension FileDelivery {
       if namesTried > Self.mostNames { return fail("create", .fileExists, at: .temporary(temporary)) }
       return create()
     case .failed(let error):
-      // It may have been made all the same.
+      // The file may have been created even if the call reported an error.
       if !isMadeInPlace { leftNames.insert(temporary) }
       return fail("create", error)
     default: return fail("create", .ioError)
     }
   }
 
-  /// Before the new file is noted over an earlier one: that one may have the name.
+  /// Runs before the new file is noted over an earlier one, because the earlier one may have the name.
   private mutating func stepEarlier(_ step: Making, _ event: Event) -> Action {
     switch (step, event) {
     case (.lookingForEarlier, .found(let found)): return ours(found) ?? rememberCandidate()
@@ -89,7 +92,8 @@ extension FileDelivery {
 
   // MARK: Its name
 
-  /// Whether it keeps its temporary name until it is complete: its number is not given again then.
+  /// Whether the file keeps its temporary name until it is complete, because its identity is not certain. While
+  /// it has that name, the file system cannot reuse its inode number.
   private func keepsLink(_ made: Candidate) -> Bool { !isMadeInPlace && !made.identity.isCertain }
 
   private func note(of made: Candidate) -> TargetNote {
@@ -132,10 +136,10 @@ extension FileDelivery {
     case .fileExists: break
     case .noSuchFileOrDirectory:
       namesTried += 1
-      // The directory or the new file has gone. A rename that was carried out shows at its place.
+      // The directory or the new file is gone. If the rename was carried out, the check of the place shows that.
       if namesTried > 2 { return fail("rename", error) }
     case _ where error.meansNoSecondName:
-      // Such a file system gives no second name. If it has done so after all, the next look shows it.
+      // This file system has no hard links. If the call was carried out anyway, the next check shows it.
       isMadeInPlace = true
       leftNames.insert(temporary)
     default: return fail("rename", error)
@@ -155,7 +159,8 @@ extension FileDelivery {
     return isMadeInPlace ? create() : rememberCandidate()
   }
 
-  /// What has the name is ours after all: its directory was away when it was looked for. Nil if it is not.
+  /// Handles the case that the file with the name is ours after all: the directory was unreachable when it was
+  /// searched before. Nil if the file is not ours.
   private mutating func ours(_ found: FileIdentity) -> Action? {
     if let earlier = abandoned.first(where: { found.isSameFile(as: $0.identity) }) {
       abandonCandidate()
@@ -184,7 +189,7 @@ extension FileDelivery {
 
   /// The new file has its name.
   ///
-  /// - Parameter mayHaveTemporary: and perhaps the one that it was made under.
+  /// - Parameter mayHaveTemporary: it may still have its temporary name too.
   mutating func named(mayHaveTemporary: Bool = false) -> Action {
     guard let made = candidate else { return create() }
     let note = self.note(of: made)

@@ -1,7 +1,7 @@
 internal import SystemCalls
 internal import SystemPackage
 
-/// What a file held and has lost is written again, before anything new.
+/// Writes again what the file held and has lost, before anything new.
 extension FileDelivery {
   enum Restoring: Sendable, Equatable {
     case provingLess
@@ -15,16 +15,16 @@ extension FileDelivery {
     case provingAfterDrop
   }
 
-  /// What is written again.
+  /// The part of the file that is written again.
   struct Lost: Sendable, Equatable {
     var end: Int
-    /// Bytes that nobody has any more.
+    /// Bytes that neither the source nor the old file has any more.
     var missing = 0
-    /// They are the last ones so far.
+    /// The last bytes so far are missing.
     var endsMissing = false
   }
 
-  /// The file is open and ours.
+  /// The file is open and ours. `size` is its size in bytes.
   mutating func verified(size: Int) -> Action {
     if size < proven {
       restoreTo = max(restoreTo, proven)
@@ -39,7 +39,7 @@ extension FileDelivery {
     return go(.restoring(.droppingOld), .dropOld)
   }
 
-  /// Until an fsync has covered it again, less is proven.
+  /// Records less as proven, until an fsync has covered the bytes again.
   mutating func proveLess() -> Action { go(.restoring(.provingLess), .prove(proven)) }
 
   private mutating func rewrite(_ at: Int, _ lost: Lost) -> Action {
@@ -68,7 +68,7 @@ extension FileDelivery {
     case (.syncing(let lost), .done): return go(.restoring(.sizing(lost)), .size)
     case (.syncing, .failed(let error)): return fail("fsync", error)
     case (.sizing(let lost), .found(let found)):
-      // Somebody has shortened it meanwhile.
+      // Someone has truncated the file in the meantime.
       if found.size < lost.end { return fail("write", .staleNFSFileHandle) }
       proven = lost.end
       restoreTo = 0
@@ -81,7 +81,7 @@ extension FileDelivery {
         ? go(.restoring(.cutting), .truncate(proven)) : go(.restoring(.droppingOld), .dropOld)
     case (.cutting, .done): return go(.restoring(.droppingOld), .dropOld)
     case (.droppingOld, .closeFailed(_, let firstReadable)) where proven > firstReadable:
-      // As at the last close: only what the source cannot give any more is certain.
+      // As after the last close: only bytes that the source cannot give any more stay proven.
       proven = firstReadable
       return go(.restoring(.provingAfterDrop), .prove(proven))
     case (.droppingOld, .done), (.droppingOld, .closeFailed): return write(at: proven)

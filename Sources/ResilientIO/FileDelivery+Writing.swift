@@ -1,16 +1,16 @@
 internal import SystemCalls
 internal import SystemPackage
 
-/// What the source has is written, and proven.
+/// Writes what the source has, and proves it.
 extension FileDelivery {
   enum Writing: Sendable, Equatable {
     case writing(at: Int)
     case givingUp(at: Int)
-    /// The place of what was given up stays empty.
+    /// Extends the file over bytes that were given up, so that their place stays empty.
     case skipping(to: Int)
     case sizing(at: Int)
     case cutting(at: Int)
-    /// `hasMore`: the turn is over before the source is.
+    /// `hasMore`: the turn ends before the source does.
     case syncing(at: Int, hasMore: Bool)
     case proving(hasMore: Bool)
     case noting(hasMore: Bool)
@@ -32,7 +32,7 @@ extension FileDelivery {
     case (.writing(let at), .nothing(let length, let isComplete)):
       turn.length = length
       turn.isComplete = turn.isComplete && isComplete
-      // At the end what cannot be read is given up: else nothing behind it would ever come.
+      // In the last turn, give up what cannot be read. Otherwise delivery could never get past it.
       if turn.isLast, at < length { return go(.writing(.givingUp(at: at)), .giveUp(at: at)) }
       return wroteAll(at)
     case (.writing, .failed(let error)): return fail("write", error)
@@ -42,13 +42,13 @@ extension FileDelivery {
         if skip == 0 { return write(at: at) }
         return go(.writing(.skipping(to: at + skip)), .truncate(at + skip))
       }
-      // It waits where it cannot be read: that is told, and nothing behind it is delivered. But there may be no room
-      // to remember one more mark before the others are proven.
+      // The bytes wait where they cannot be read. Report that, and deliver nothing behind them. But if there is
+      // only no room for another mark until the earlier ones are proven, sync first and try again.
       return at <= proven ? fail("read", .ioError) : sync(at: at, hasMore: true)
     case (.skipping(let next), .done): return write(at: next)
     case (.skipping, .failed(let error)): return fail("truncate", error)
     case (.sizing(let at), .found(let found)):
-      // Somebody has shortened it.
+      // Someone has truncated the file.
       if found.size < at { return fail("write", .staleNFSFileHandle) }
       return found.size > at
         ? go(.writing(.cutting(at: at)), .truncate(at)) : sync(at: at, hasMore: false)
@@ -59,7 +59,7 @@ extension FileDelivery {
       return go(.writing(.proving(hasMore: hasMore)), .prove(at))
     case (.syncing, .failed(let error)): return fail("fsync", error)
     case (.proving(let hasMore), .proven):
-      // What is certain of it needs to be noted once; how it looks, each time.
+      // A certain identity needs only one note. Otherwise, note size and modification time after each turn.
       guard let known = life.identity, !known.isCertain else { return wroteTurn(hasMore: hasMore) }
       return go(.writing(.noting(hasMore: hasMore)), .size)
     case (.noting(let hasMore), .found(let found)):

@@ -1,27 +1,59 @@
 internal import SystemCalls
 internal import SystemPackage
 
-/// The life of a file in the log directory that a growing source is delivered into. Decides, and calls nothing:
-/// each step takes what became of the last action, and gives the next one. docs/architecture.md draws it.
+/// The life of a file in the log directory that a growing source is delivered into. Decides and makes no calls:
+/// each step takes the result of the last action and returns the next one. docs/architecture.md draws it.
 ///
-/// Only what an fsync has covered counts as delivered (`proven`). After any failure the file is looked at, opened
-/// anew, cut to that length and written from there. A file is ours only if its identity is known: because this
-/// process has made it under a name that nobody else uses, or because an earlier process of the run has noted it.
-/// Every other file is left alone, whatever is in it, and ours goes beside it.
+/// Only bytes that an fsync has covered count as delivered (`proven`). After any failure, the next turn checks
+/// the file, opens it again, truncates it to `proven` and continues there. A file is ours only if its identity is
+/// known: this process created it under a name that no one else uses, or an earlier process of the run has noted
+/// it. Every other file stays as it is, and ours goes beside it.
 ///
-/// A turn goes through these parts, each in a file of its own: finding the file, making one where there is none,
-/// restoring what it has lost, writing, ending.
+/// A turn has these parts, each in its own file: finding the file, making one if there is none, restoring what it
+/// has lost, writing, ending.
+///
+/// Example. "B" is our file; "→" shows the event. The first turn delivers 100 bytes:
+///
+///     create(temporary 0)                  → opened(B)
+///     rememberBoth(B)                      → done
+///     giveName(temporary 0, to: place 0)   → done
+///     remember(B)                          → done
+///     dropOld                              → done
+///     writeNext(at: 0)                     → wrote(to: 100)
+///     writeNext(at: 100)                   → nothing(length: 100)
+///     sync                                 → done
+///     prove(100)                           → proven
+///     finished
+///
+/// In the next turn, 250 bytes are there, and someone has truncated the file to 40:
+///
+///     look(place 0)                        → found(B, 40 bytes)
+///     prove(40)                            → proven
+///     rewrite(at: 40, upTo: 100)           → wrote(to: 100)
+///     sync                                 → done
+///     size                                 → found(B, 100 bytes)
+///     prove(100)                           → proven      reports `restored`
+///     dropOld                              → done
+///     writeNext(at: 100)                   → failed(EIO)
+///     failed                                             the file is now suspect
+///
+/// The turn after that writes bytes 100..<250 again, because only 100 are proven:
+///
+///     look(place 0)                        → found(B, 230 bytes)
+///     open(place 0)                        → opened(B)
+///     truncate(100)                        → done
+///     dropOld, writeNext(at: 100) ...
 struct FileDelivery: Sendable {
   enum Life: Sendable, Equatable {
     /// No file is ours yet.
     case unmade
-    /// Earlier processes of the run have noted these; nobody has looked yet.
+    /// Earlier processes of the run have noted these files; this process has not checked them yet.
     case noted([TargetNote])
-    /// Open here, and ours at the last look.
+    /// Open in this process. The last check has shown that it is ours.
     case open(FileIdentity)
-    /// Ours, but what lies behind `proven` may be anything, and its descriptor is not to be relied on.
+    /// Ours, but the bytes behind `proven` may be wrong, and its descriptor is not reliable.
     case suspect(FileIdentity)
-    /// Everything is in it, and its close was heard.
+    /// Everything is in the file, and close has succeeded.
     case closed
 
     var identity: FileIdentity? {
@@ -32,27 +64,28 @@ struct FileDelivery: Sendable {
     }
   }
 
-  /// What there is to deliver.
+  /// What a turn has to deliver.
   struct Turn: Sendable, Equatable {
     var length: Int
     var isComplete: Bool
-    /// Nothing is delivered after this: the file is looked at in any case, and closed.
+    /// Nothing is delivered after this turn: check the file in any case, and close it.
     var isLast: Bool
-    /// Bytes at a time.
+    /// Bytes per turn.
     var most = 64 << 20
   }
 
-  /// What became of a file that somebody else has touched.
+  /// A change that someone else has made to our file or to what waits.
   enum Discovery: Sendable, Equatable {
-    /// Another file has its name; ours is at another.
+    /// Another file has its name. Ours has the name with this number.
     case displaced(name: Int)
-    /// It was removed or shortened, and is whole again but for so many bytes that nobody has any more.
+    /// Someone removed or truncated the file. It is restored, except for this many bytes, which no one has any
+    /// more.
     case restored(missing: Int)
-    /// So many bytes could not be read back from where they waited.
+    /// This many waiting bytes could not be read back.
     case lost(Int)
   }
 
-  /// What the last action was for, by the part of the turn.
+  /// The purpose of the last action, by part of the turn.
   enum Step: Sendable, Equatable {
     case idle
     case finding(Finding)
@@ -62,61 +95,62 @@ struct FileDelivery: Sendable {
     case ending(Ending)
   }
 
-  /// A file that this process has made, and perhaps named: that is not known for certain, since a call that was
-  /// answered by an error may have been carried out.
+  /// A file that this process has created. Whether it has its name is not certain, since a call may have been
+  /// carried out although it reported an error.
   struct Candidate: Sendable, Equatable {
     var identity: FileIdentity
-    /// Of the temporary name that it was made under.
+    /// The number of the temporary name under which it was created.
     var number: Int
   }
 
-  /// Why a file is made that is not the first.
+  /// Why a further file is created.
   enum Cause: Sendable, Equatable {
     case displaced, removed
   }
 
-  /// More files under our names are not passed by in one turn.
+  /// The most names that a turn tries before it fails.
   static let mostNames = 16
 
   var life: Life
-  /// Which of its names it has.
+  /// The number of the name that the file has.
   var name = 0
   var proven: Int
   var discoveries: [Discovery] = []
   var turn = Turn(length: 0, isComplete: false, isLast: false)
   var step = Step.idle
-  /// A noted file was not there. Its directory may have been away: once in a turn it is looked for again.
+  /// A noted file was not found. Its directory may have been unreachable, so the turn searches once more
+  /// (`hasLookedAgain`).
   var missedNote = false
   var hasLookedAgain = false
   var candidate: Candidate?
-  /// Earlier ones of this process.
+  /// Earlier candidates of this process.
   var abandoned: [Candidate] = []
-  /// The candidate is noted beside what is ours for certain.
+  /// The candidate is noted in addition to the file that is certainly ours.
   var notesCandidate = false
   var cause: Cause?
-  /// What a file that is made anew held before.
+  /// The length up to which a new or truncated file must be restored.
   var restoreTo: Int
-  /// The temporary name that is used next.
+  /// The number of the next temporary name.
   var temporary = 0
   var leftNames: LeftNames
-  /// Where no file can be given a second name, it is made under its own.
+  /// The file system has no hard links, so the file is created directly under its own name.
   var isMadeInPlace = false
-  /// Temporary names that files of ours have as well: see TargetNote.link.
+  /// Temporary names that files of ours also have: see `TargetNote.link`.
   var links: [Int: FileIdentity] = [:]
-  /// How it looked when it was noted last, where its identity is not certain.
+  /// The last note of the file, if its identity is not certain.
   var lastNote: TargetNote?
   var namesTried = 0
-  /// Whoever has the name loses it, so many times.
+  /// How many times the file with our name may be removed, so that ours gets the name.
   var namesToTake: Int
-  /// The user that we are.
+  /// The user id of this process.
   let owner: UInt32
 
   /// - Parameters:
   ///   - notes: the files that earlier processes of the run have noted.
-  ///   - proven: bytes that are in that file.
-  ///   - isSuccessor: an earlier process may have left temporary names.
-  ///   - takesName: its own name shall be ours, whoever has it.
-  ///   - owner: the user that we are.
+  ///   - proven: bytes that are proven to be in that file.
+  ///   - isSuccessor: an earlier process may have left temporary files.
+  ///   - takesName: make the file's own name ours, even if another file has it.
+  ///   - owner: the user id of this process.
   init(
     notes: [TargetNote] = [], proven: Int = 0, isSuccessor: Bool = false, takesName: Bool = false,
     owner: UInt32
@@ -130,7 +164,7 @@ struct FileDelivery: Sendable {
     self.owner = owner
   }
 
-  /// Where it is, or will be.
+  /// The name that the file has or will get.
   var place: TargetName { .place(name) }
 
   // MARK: A turn
@@ -145,7 +179,7 @@ struct FileDelivery: Sendable {
     case .noted(let notes): return lookAtNoted(notes)
     case .unmade: return candidate == nil ? create() : go(.finding(.lookingForCandidate), .look(place))
     case .open:
-      // A source without a byte, such as a stream that printed nothing, still has its file.
+      // A source without bytes, such as a stream that printed nothing, still gets its file.
       if proven >= turn.length, !turn.isComplete, !turn.isLast { return .finished(hasMore: false) }
       return go(.finding(.looking), .look(place))
     case .suspect: return go(.finding(.looking), .look(place))
@@ -173,7 +207,7 @@ struct FileDelivery: Sendable {
     return .finished(hasMore: hasMore)
   }
 
-  /// The turn has failed. The next one trusts nothing but what is proven.
+  /// Ends the turn with an error. The next turn trusts only what is proven.
   mutating func fail(_ operation: String, _ error: Errno, at name: TargetName? = nil) -> Action {
     step = .idle
     isMadeInPlace = false
@@ -181,7 +215,7 @@ struct FileDelivery: Sendable {
     return .failed(operation, error, at: name ?? place)
   }
 
-  /// A note of the file that is ours, with its second name if it has one.
+  /// A note of our file, with its second name if it has one.
   func note(_ identity: FileIdentity) -> TargetNote {
     TargetNote(
       identity: identity, name: name, link: links.first { identity.isSameFile(as: $0.value) }?.key)

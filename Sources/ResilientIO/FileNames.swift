@@ -3,19 +3,19 @@ internal import SystemPackage
 
 /// The names that a run uses for one file of the log directory.
 enum TargetName: Sendable, Equatable, Hashable {
-  /// 0: its own; n: the nth beside it, for when another has that.
+  /// 0: the file's own name; n: the nth alternative beside it, for when another file has that name.
   case place(Int)
-  /// Of this run alone, until it has its name.
+  /// A name that only this run uses, until the file gets its place.
   case temporary(Int)
 }
 
-/// How those names are spelled.
+/// The spelling of these names.
 struct TargetNames: Sendable {
-  /// The longest name of the common file systems, in bytes.
+  /// The longest file name on common file systems, in bytes.
   private static let longest = 255
 
   let path: FilePath
-  /// Of the run: no other uses it.
+  /// The run id. No other run uses it.
   let runID: String
 
   func path(_ name: TargetName) -> FilePath {
@@ -28,10 +28,10 @@ struct TargetNames: Sendable {
     }
   }
 
-  /// So much of a name's end stays: it tells the files of a run apart (`usage.jsonl`).
+  /// Bytes kept at the end of a shortened name, because the end distinguishes the files of a run (`usage.jsonl`).
   private static let end = 12
 
-  /// The file's name between two parts, shortened in its middle where it is too long: what tells it apart is behind it.
+  /// The file's name between two parts. If the result would be too long, cuts bytes out before the kept end.
   private func fitted(_ before: [UInt8], _ behind: [UInt8]) -> [UInt8] {
     before + Self.shortened(path.nameBytes, to: max(Self.longest - before.count - behind.count, 0)) + behind
   }
@@ -41,9 +41,9 @@ struct TargetNames: Sendable {
   }
 }
 
-/// How the name of a file is spelled beside it, with the id of its run: shortened where both are too long.
+/// The spelling of the alternative name of a file, with the run id. Shortened if it would be too long.
 ///
-/// - Parameter number: which of such names, from 1 on.
+/// - Parameter number: which alternative name, from 1 on.
 public func nameBeside(_ name: [UInt8], runID: String, number: Int = 1) -> [UInt8] {
   TargetNames(path: FilePath(bytes: name), runID: runID).path(.place(number)).nameBytes
 }

@@ -1,25 +1,38 @@
 internal import SystemCalls
 internal import SystemPackage
 
-/// The removal of a file that is ours, and of nothing else that has come to its name. Decides, and calls nothing.
+/// The removal of a file that is ours. Decides and makes no calls. It removes nothing else that has the file's
+/// name.
 ///
-/// The file is taken out of its name first: between a look and unlink(2) another file could get there. Whoever is
-/// killed in between, or fails, begins again.
+/// The file is first renamed to a name that only this run uses, because another file could get the old name
+/// between a check and unlink(2). If the process fails or is killed in between, the removal starts again.
 ///
-/// What is not found is gone, unless its directory is away: moved, or not mounted. Then the removal has failed, and
-/// is done later.
+/// A file that is not found counts as removed, unless its directory is unreachable (moved, or not mounted). Then
+/// the removal fails and is repeated later.
+///
+/// Example. "A" is our file, "X" belongs to another run, 99 is the number of the name for removal:
+///
+///     ordinary                                   X replaced A after the check
+///     look(place 0)        → found(A)            look(place 0)        → found(A)
+///     look(temporary 99)   → absent              look(temporary 99)   → absent
+///     move(place 0, to 99) → done                move(place 0, to 99) → done
+///     look(temporary 99)   → found(A)            look(temporary 99)   → found(X)
+///     remove(temporary 99) → done                giveName(99, to: place 0) → done
+///
+/// Both continue with the next note, the temporary names, and the directory.
 struct FileRemoval: Sendable {
   enum Action: Sendable, Equatable {
-    /// → found, absent
+    /// Read the identity of what has this name. → found, absent
     case look(TargetName)
-    /// To a name that only this run uses, and that nothing had a moment before. In one step, also where the file system
-    /// cannot look by itself: what others put under the old name meanwhile is moved with it, or stays. → done
+    /// Rename to a name that only this run uses and that was free a moment before. In one step, also if the file
+    /// system cannot check the new name itself: a file that others put under the old name meanwhile is moved
+    /// instead of ours, or stays, but is not lost. → done
     case move(TargetName, to: TargetName)
-    /// To a name that nothing has. → done
+    /// Rename to a name that must not exist. → done
     case giveName(TargetName, to: TargetName)
     /// → done
     case remove(TargetName)
-    /// At the directory of the file. → found, absent
+    /// Check the directory of the file. → found, absent
     case lookAtDirectory
     case finished
     case failed(String, Errno)
@@ -35,11 +48,11 @@ struct FileRemoval: Sendable {
   private enum Step: Sendable, Equatable {
     case lookingAtLink
     case looking
-    /// Whether something has the name that ours is to be taken to.
+    /// Whether a file has the name to which ours is to be moved.
     case lookingAtObstacle
     case takingAway
     case lookingAtAway
-    /// To the name of that number.
+    /// Give another's file the place with this number.
     case puttingBack(FileIdentity, Int)
     case lookingWhoHasPlace(FileIdentity, Int)
     case removing
@@ -49,38 +62,38 @@ struct FileRemoval: Sendable {
     case cleaning
   }
 
-  /// For what is taken out of its name. Deliveries use no number as high as that.
+  /// The name to which a file is moved before its removal. Deliveries never use such a high number.
   private static let away = TargetName.temporary(99)
 
-  /// The first of them is being removed.
+  /// The first of these files is being removed.
   private var notes: ArraySlice<TargetNote>
   private let owner: UInt32
-  /// What has the second name of the first.
+  /// The file that has the second name (`TargetNote.link`) of the first note.
   private var linked: FileIdentity?
   private var step = Step.looking
-  /// The file system does not give a name without taking it from another.
+  /// The file system cannot rename without replacing an existing file.
   private var cannotGiveName = false
-  /// More files under our names are not passed by.
+  /// The most names that are tried for another's file.
   private static let mostNames = 16
-  /// What has been taken out of its name is to be found under the other one.
+  /// The file was moved away and must be under the name for removal.
   private var hasTaken = false
-  /// The directory was there after the last look that found nothing.
+  /// The directory was reachable after the last check that found nothing.
   private var hasSeenDirectory = false
-  /// One of ours was there, or what has its name: it is the directory that they were noted in.
+  /// A file was found, so this is the directory that the notes are about.
   private var hasFound = false
-  /// That of the files, as they were noted.
+  /// The device of the files, as noted.
   private let device: UInt64?
   private var obstacles = 0
-  /// The temporary name that has the file of another, which gets its name back.
+  /// The temporary name of another's file that gets its name back.
   private var foreign = away
   private var leftNames = LeftNames(isSuccessor: true)
-  /// Second names, which may have another's file after an exchange that was broken off.
+  /// Second names. After an interrupted exchange, one of them may have another's file.
   private let links: Set<Int>
   private let noted: [FileIdentity]
 
   /// - Parameters:
-  ///   - notes: of the file.
-  ///   - owner: who this process is.
+  ///   - notes: the noted identities of the file.
+  ///   - owner: the user id of this process.
   init(_ notes: [TargetNote], owner: UInt32) {
     self.notes = notes[...]
     self.owner = owner
@@ -123,13 +136,13 @@ struct FileRemoval: Sendable {
       hasTaken = true
       return lookAtAway()
     case (.lookingAtAway, .absent) where hasTaken, (.removing, .failed(.noSuchFileOrDirectory)):
-      // It may be away with its directory.
+      // It may be unreachable together with its directory.
       return .failed("find", .noSuchFileOrDirectory)
     case (.takingAway, .failed(.fileExists)) where obstacles < 3:
       return go(.lookingAtObstacle, .look(Self.away))
     case (.takingAway, .failed(let error)): return .failed("rename", error)
     case (.lookingAtObstacle, .found(let found)):
-      // Taken there by an earlier try, or another's that was not put back.
+      // An earlier try moved our file there, or another's file was not put back.
       obstacles += 1
       if obstacles > 3 { return .failed("rename", .fileExists) }
       if isOurs(found, note) { return go(.removingSecond, .remove(Self.away)) }
@@ -146,7 +159,8 @@ struct FileRemoval: Sendable {
       return go(.lookingWhoHasPlace(found, number), .look(.place(number)))
     case (.puttingBack, .failed(let error)): return .failed("rename", error)
     case (.lookingWhoHasPlace(let other, let number), .found(let found)):
-      // It has both names; or another has its name since, and it goes beside that.
+      // If it is the same file, it has both names. Otherwise, another file has the name, so this one goes beside
+      // it.
       if found.isSameFile(as: other) {
         return foreign == Self.away
           ? go(.removingSecond, .remove(foreign)) : go(.removingLink, .remove(foreign))
@@ -154,7 +168,7 @@ struct FileRemoval: Sendable {
       guard number < note.name + Self.mostNames else { return .failed("rename", .fileExists) }
       return putBack(other, number + 1)
     case (.lookingWhoHasPlace(let other, let number), .absent):
-      // Right after a look, where there is nothing better.
+      // The rename follows right after a check, if the file system offers nothing better.
       return cannotGiveName
         ? go(.puttingBack(other, number), .move(foreign, to: .place(number))) : putBack(other, number)
     case (.puttingBack, .done) where foreign != Self.away: return next()
@@ -170,7 +184,7 @@ struct FileRemoval: Sendable {
     }
   }
 
-  /// What has come out is another's: it gets its name back, or the next one that nothing has.
+  /// The moved file is another's. It gets its name back, or the next free one.
   private mutating func putBack(_ other: FileIdentity, _ number: Int) -> Action {
     cannotGiveName
       ? go(.lookingWhoHasPlace(other, number), .look(.place(number)))
@@ -179,18 +193,19 @@ struct FileRemoval: Sendable {
 
   private mutating func look(_ note: TargetNote) -> Action { go(.looking, .look(note.place)) }
 
-  /// Ours may have been taken out of its name before, whatever is there now.
+  /// Checks the name for removal: an earlier try may have moved our file there.
   private mutating func lookAtAway() -> Action { go(.lookingAtAway, .look(Self.away)) }
 
-  /// Nobody has it open: where its number may have been given again, it must look as it was noted, or have the second
-  /// name that it was given for that.
+  /// Whether a found file is the noted one. No process has it open, so the file system may have reused its inode
+  /// number. Then the file must not have changed since the note, or it must still have its second name.
   private func isOurs(_ found: FileIdentity, _ note: TargetNote) -> Bool {
     if found.isFile(noted: note.identity) { return true }
     guard let linked, linked.links > 1 else { return false }
     return found.isSameFile(as: note.identity) && found.isSameFile(as: linked)
   }
 
-  /// The second name, whatever has the first. An exchange that was broken off may have put the file of another there.
+  /// Removes the second name, regardless of what has the first. An interrupted exchange may have put another's
+  /// file there; that one gets its name back.
   private mutating func removeLink(of note: TargetNote) -> Action {
     guard let link = note.link, let linked else { return next() }
     if linked.isSameFile(as: note.identity) { return go(.removingLink, .remove(.temporary(link))) }
@@ -205,7 +220,7 @@ struct FileRemoval: Sendable {
     return begin()
   }
 
-  // MARK: What failing calls have left
+  // MARK: Temporary files of failed calls
 
   private mutating func stepCleaning(_ event: Event) -> Action {
     let answer: LeftNames.Answer =
@@ -218,7 +233,7 @@ struct FileRemoval: Sendable {
     let (owner, links) = (owner, links)
     return clean(
       leftNames.step(answer) { number, found in
-        // The names have the run's id in them.
+        // The names contain the run id.
         found.kind == .regular && found.links == 1 && found.owner == owner && !links.contains(number)
       })
   }
@@ -228,16 +243,16 @@ struct FileRemoval: Sendable {
     case .call(.look(let name)): go(.cleaning, .look(name))
     case .call(.remove(let name)): go(.cleaning, .remove(name))
     case .failed(let operation, let error, _): .failed(operation, error)
-    // Without a note nothing was made there.
+    // Without a note, the run created nothing there.
     case .done:
       hasSeenDirectory || device == nil ? .finished : go(.lookingAtDirectory, .lookAtDirectory)
     }
   }
 
-  /// Where the last looks have found nothing: the directory may have gone at any time.
+  /// The last checks found nothing, but the directory may be unreachable. So check the directory.
   private func stepDirectory(_ event: Event) -> Action {
     switch event {
-    // Where nothing of ours was, what is mounted there may be another file system, or none.
+    // If no file of ours was found, another file system may be mounted there, or ours may be unmounted.
     case .found(let found):
       hasFound || found.device == device ? .finished : .failed("find", .noSuchFileOrDirectory)
     case .failed(let error): .failed("stat", error)

@@ -1,7 +1,7 @@
 internal import SystemCalls
 internal import SystemPackage
 
-/// The new file gets the name, in the place of ours or of nothing.
+/// Gives the new file its name, in place of our old file or of nothing.
 extension FileReplacement {
   enum Placing: Sendable, Equatable {
     case looking
@@ -12,9 +12,10 @@ extension FileReplacement {
     case lookingIfAway
     case puttingBack
     case lookingAtWhatWentBack
-    /// Its owner has put another there since: that one has the name, and the first is a stray.
+    /// The owner of the file that was put back has replaced it in the meantime. The newer file gets the name, and
+    /// the older one becomes the stray.
     case puttingLaterBack
-    /// After an error: was it carried out?
+    /// After an error: checks whether the call was carried out.
     case lookingBack(String, Errno)
     case removingOld
     case remembering
@@ -57,7 +58,7 @@ extension FileReplacement {
     }
   }
 
-  /// Right after a look, where the file system has nothing that looks by itself.
+  /// A rename right after the check, if the file system has no rename that checks for itself.
   private mutating func rename() -> Action { go(.placing(.renaming), .rename(temporaryName, to: place)) }
 
   private mutating func stepNaming(_ step: Placing, _ event: Event) -> Action {
@@ -66,7 +67,7 @@ extension FileReplacement {
     case (.exchanging, .done): return go(.placing(.lookingAtWhatCameOut), .look(temporaryName))
     case (.puttingBack, .done): return go(.placing(.lookingAtWhatWentBack), .look(temporaryName))
     case (.naming, .failed(_, let error)) where error.meansNoSecondName:
-      // Such a file system has neither that rename nor hard links.
+      // This file system has neither RENAME_NOREPLACE nor hard links.
       cannotGiveName = true
       return findPlace()
     case (.exchanging, .failed(_, let error)) where error.meansNoSuchCall:
@@ -82,28 +83,28 @@ extension FileReplacement {
     }
   }
 
-  /// What the exchange has put under the temporary name.
+  /// Handles the file that the exchange has put under the temporary name.
   private mutating func stepOld(_ step: Placing, _ event: Event) -> Action {
     switch (step, event) {
     case (.lookingAtWhatCameOut, .found(let found)):
       if isOurs(found) || isNew(found) { return go(.placing(.removingOld), .remove(temporaryName)) }
-      // Another has put its file there between the look and the exchange: it gets its name back.
+      // Another run has put its file there between the check and the exchange. It gets its name back.
       return go(.placing(.puttingBack), .exchange(temporaryName, place))
     case (.lookingAtWhatCameOut, .absent): return go(.placing(.lookingIfAway), .look(place))
     case (.lookingAtWhatCameOut, _):
       stray = temporary
       return placed()
     case (_, .found):
-      // It may have been away for the look before.
+      // The file may have been unreachable during the check before.
       leftNames.insert(temporary)
       return placed()
     default:
-      // It is away with its directory.
+      // The file is unreachable together with its directory.
       return failWithStray("stat", .noSuchFileOrDirectory)
     }
   }
 
-  /// What has come back under the temporary name should be the new file.
+  /// After putting back, the file under the temporary name should be the new one.
   private mutating func stepWentBack(_ event: Event) -> Action {
     switch event {
     case .found(let found) where isNew(found) || isOurs(found) || wasMade(found): return displaced()
@@ -116,12 +117,12 @@ extension FileReplacement {
   private mutating func stepBack(_ event: Event, _ operation: String, _ error: Errno) -> Action {
     let isRace = error == .fileExists || error == .noSuchFileOrDirectory
     switch event {
-    // It was carried out. What it has replaced may be under the temporary name.
+    // The call was carried out. The old file may be under the temporary name.
     case .found(let found) where isNew(found):
       return go(.placing(.lookingAtWhatCameOut), .look(temporaryName))
     case .found(let found):
       guard isRace, namesTried < Self.mostNames else { return clearUnsettled(operation, error) }
-      // Somebody has the name since the look.
+      // Another file got the name after the check.
       namesTried += 1
       return isOurs(found) ? findPlace() : displaced()
     case .absent:
@@ -132,14 +133,14 @@ extension FileReplacement {
     }
   }
 
-  /// It may have been carried out all the same, in a directory that was away when that was looked for: the next turn notes
-  /// no other file before it has looked.
+  /// Fails, but the call may have been carried out in a directory that was unreachable for the check. So the next
+  /// turn notes no other file before it has checked.
   private mutating func clearUnsettled(_ operation: String, _ error: Errno) -> Action {
     isSettled = false
     return clear(operation, error)
   }
 
-  /// Nobody can say what has which name now: that is looked at before anything else is done.
+  /// Fails, and it is not known which file has which name. The next turn checks that first.
   private mutating func failWithStray(_ operation: String, _ error: Errno) -> Action {
     stray = temporary
     isSettled = false
@@ -147,7 +148,7 @@ extension FileReplacement {
     return fail(operation, error)
   }
 
-  /// Another has the name: the next one is tried.
+  /// Another file has the name: try the next one.
   mutating func displaced() -> Action {
     wasDisplaced = true
     takesName = false
@@ -156,12 +157,12 @@ extension FileReplacement {
     return namesTried > Self.mostNames ? clear("rename", .fileExists) : rememberFilled()
   }
 
-  /// The new one has the name.
+  /// The new file has the name.
   private mutating func placed() -> Action {
     guard let new else { return fail("rename", .ioError) }
     takesName = false
     if stray != nil {
-      // What came out is not known: both files stay noted until it is.
+      // The file under the temporary name is not known. Both files stay noted until it is.
       isSettled = false
       ours.append(new)
       return go(.placing(.syncingDirectory), .syncDirectory)

@@ -1,24 +1,25 @@
 internal import SystemCalls
 internal import SystemPackage
 
-/// The new file, under a temporary name: made, noted, filled.
+/// Prepares the new file under a temporary name: creates, notes and fills it.
 extension FileReplacement {
   enum Preparing: Sendable, Equatable {
     case creating
-    /// The first of these names is looked at. Behind another there was nothing.
+    /// Checks the first of these names. `hasMissed`: an earlier one was absent.
     case settling([Int], hasMissed: Bool)
-    /// The directory is there: so the looks before were at it.
+    /// Checks that the new temporary file is there. Then the directory is reachable, and the results of the
+    /// checks before are valid.
     case lookingForOwn
     case rememberingSettled
     case rememberingCreated
     case filling
     case rememberingFilled
-    /// What was made goes again: the turn has failed.
+    /// Removes the new file, because the turn has failed.
     case clearing(String, Errno)
   }
 
   mutating func create() -> Action {
-    // Few names, so that a successor finds what is left in them.
+    // Use few names, so that a successor finds what is left under them.
     temporary = (0...).first { !leftNames.names.contains($0) && $0 != stray && $0 != notedLink } ?? 0
     return go(.preparing(.creating), .create(.temporary(temporary)))
   }
@@ -29,14 +30,15 @@ extension FileReplacement {
       new = identity
       made.append(identity)
       if let stray { return returnStray(stray) }
-      // The directory is there. Of two notes one is written over: not that of the file that has the name.
+      // The directory is reachable. The page has room for two notes, and the new one must not overwrite that of
+      // the file that has the name. So first find out which file has the name.
       return isSettled ? rememberCreated() : settle(namesToSettle)
     case (.creating, .failed(_, .fileExists)):
       leftNames.insert(temporary)
       namesTried += 1
       return namesTried > Self.mostNames ? fail("create", .fileExists) : create()
     case (.creating, .failed(let operation, let error)):
-      // It may have been made all the same.
+      // The file may have been created even if the call reported an error.
       leftNames.insert(temporary)
       return fail(operation, error)
     case (.settling(let names, let hasMissed), .found(let found)):
@@ -64,17 +66,18 @@ extension FileReplacement {
       return clear(operation, error)
     case (.rememberingFilled, _): return findPlace()
     case (.clearing(let operation, let error), .done):
-      // It was there still: it has no other name, unless it had both.
+      // The file still had its temporary name, so it has no other name, unless a call gave it both.
       if let new, !mayHaveBothNames { ours.removeAll { $0.isSameFile(as: new) } }
       leftNames.remove(temporary)
       return fail(operation, error)
-    // Also where it is not there: with its directory it may come back.
+    // Also if it was not found: it may come back with its directory.
     case (.clearing(let operation, let error), _): return fail(operation, error)
     default: return fail("create", .ioError)
     }
   }
 
-  /// Every name that a file of ours may have: a noted one may have got its name without anybody having heard of it.
+  /// Every name that a file of ours may have. A noted file may have got its name by a call whose result was never
+  /// reported.
   var namesToSettle: [Int] {
     notes.reduce(into: [name]) { names, note in
       if !names.contains(note.name) { names.append(note.name) }
@@ -85,7 +88,7 @@ extension FileReplacement {
     if let next = names.first {
       return go(.preparing(.settling(names, hasMissed: hasMissed)), .look(.place(next)))
     }
-    // What was not there may be away with its directory.
+    // What was absent may only be unreachable together with its directory.
     if hasMissed { return go(.preparing(.lookingForOwn), .look(.temporary(temporary))) }
     isSettled = true
     return rememberCreated()
@@ -97,7 +100,8 @@ extension FileReplacement {
       .preparing(.rememberingCreated), .rememberBoth(TargetNote(identity: new, name: name)))
   }
 
-  /// With the temporary name, which may get another's file if this process is killed in an exchange.
+  /// Notes the new file with its temporary name: if this process is killed during an exchange, that name may have
+  /// another's file.
   mutating func rememberFilled() -> Action {
     guard let new else { return create() }
     notedLink = temporary
@@ -106,9 +110,9 @@ extension FileReplacement {
       .rememberBoth(TargetNote(identity: new, name: name, link: temporary)))
   }
 
-  /// The turn has failed, and the new file has only its temporary name.
+  /// Removes the new file, which has only its temporary name, and fails.
   mutating func clear(_ operation: String, _ error: Errno) -> Action {
-    // It may get its name yet: a call that timed out is carried out later.
+    // The new file may still get its name: the server may carry out a call later that has timed out.
     if let new { ours.append(new) }
     leftNames.insert(temporary)
     return go(.preparing(.clearing(operation, error)), .remove(.temporary(temporary)))

@@ -1,18 +1,20 @@
 internal import SystemCalls
 internal import SystemPackage
 
-/// A temporary name may have another's file, by an exchange: that gets its name back. Where a third one has got that
-/// name meanwhile, it gets the next one that nothing has: what is another's is not removed.
+/// Gives back a name: after an exchange, a temporary name may have another's file (the stray). It gets its name
+/// back. If a third file has that name by now, the stray gets the next free name. Another's file is never
+/// removed.
 extension FileReplacement {
   enum Returning: Sendable, Equatable {
     case lookingAtStray(Int)
-    /// The directory is there: so the look before was at it.
+    /// Checks that the new temporary file is there. Then the directory is reachable, and the result of the check
+    /// before is valid.
     case lookingForOwn(Int)
     case lookingAtPlace(Int)
     case exchanging(Int)
     case lookingAtWhatCameBack(Int)
     case naming(Int, as: Int)
-    /// Right before the rename, where the file system has nothing that looks by itself.
+    /// Checks the name right before the rename, if the file system has no rename that checks for itself.
     case lookingAtName(Int, as: Int)
     case lookingAtWhatWentBack(String, Errno)
   }
@@ -47,7 +49,7 @@ extension FileReplacement {
       case .found(let found) where isOurs(found) || wasMade(found):
         leftNames.insert(number)
         return returned()
-      // Yet another has put its file there between the look and the exchange: that one is the stray now.
+      // A third run has put its file there between the check and the exchange. That file is now the stray.
       case .found: return failReturning(.failed("rename", .fileExists))
       default: return failReturning(event)
       }
@@ -57,7 +59,7 @@ extension FileReplacement {
       case .failed(_, .fileExists) where name < self.name + Self.mostNames:
         return nameStray(number, as: name + 1)
       case .failed(_, let error) where error.meansNoSecondName && !cannotGiveName:
-        // Such a file system has neither that rename nor hard links.
+        // This file system has neither RENAME_NOREPLACE nor hard links.
         cannotGiveName = true
         return nameStray(number, as: name)
       default: return failReturning(event)
@@ -89,7 +91,7 @@ extension FileReplacement {
       leftNames.insert(number)
       return returned()
     case .absent:
-      // It may be away with its directory: it is looked at again when a file could be made there.
+      // It may be unreachable together with its directory. Check again after a file could be created there.
       return new == nil
         ? create() : go(.returning(.lookingForOwn(number)), .look(.temporary(temporary)))
     default: return failReturning(event)
@@ -102,7 +104,7 @@ extension FileReplacement {
       : go(.returning(.naming(number, as: name)), .giveName(.temporary(number), to: .place(name)))
   }
 
-  /// The stray stays one: the next try begins with it.
+  /// Fails. The stray stays, and the next try starts with it.
   private mutating func failReturning(_ event: Event) -> Action {
     if new != nil { leftNames.insert(temporary) }
     switch event {
@@ -111,7 +113,7 @@ extension FileReplacement {
     }
   }
 
-  /// Which file has the name now is to be found anew.
+  /// The stray is gone. Find out again which file has the name.
   private mutating func returned() -> Action {
     stray = nil
     isSettled = false

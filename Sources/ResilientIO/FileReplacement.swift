@@ -1,36 +1,58 @@
 internal import SystemCalls
 internal import SystemPackage
 
-/// The replacement of a whole file, so that a reader sees the old content or the new at every moment. Decides, and
-/// calls nothing. docs/architecture.md draws it.
+/// The replacement of a whole file, so that a reader sees either the old content or the new at every moment.
+/// Decides and makes no calls. docs/architecture.md draws it.
 ///
-/// A temporary file is written, made durable, and takes the name. What is there is replaced only if it is known to
-/// be ours. A call that was answered by an error may have been carried out: the machine looks, and only ENOENT means
-/// that nothing is there.
+/// A temporary file is written, made durable, and gets the name. It replaces only a file that is known to be
+/// ours. A call may have been carried out although it reported an error: after an error the machine checks, and
+/// only ENOENT means that nothing is there.
 ///
-/// A turn goes through these parts, each in a file of its own: returning what is another's, preparing the new file,
-/// placing it; then what failing calls have left is cleaned.
+/// A turn has these parts, each in its own file: returning another's file, preparing the new file, placing it.
+/// Then it removes what failed calls have left.
+///
+/// Example. "A" is our old file, "B" the new one, "X" belongs to another run. Both columns begin with create,
+/// rememberBoth(B), fill and rememberBoth(B, link: 0):
+///
+///     ordinary                                   X replaced A after the check
+///     look(place 0)              → found(A)      look(place 0)              → found(A)
+///     exchange(temporary 0,      → done          exchange(temporary 0,      → done
+///              place 0)                                   place 0)
+///     look(temporary 0)          → found(A)      look(temporary 0)          → found(X)
+///     remove(temporary 0)        → done          exchange(temporary 0,      → done
+///     remember(B)                → done                   place 0)
+///     syncDirectory              → done          look(temporary 0)          → found(B)
+///     finished                                   rememberBoth(B, name: 1)   → done
+///                                                look(place 1)              → absent
+///                                                giveName(temporary 0,      → done
+///                                                         to: place 1)
+///                                                remember(B, name: 1)       → done
+///                                                syncDirectory              → done
+///                                                finished
+///
+/// If the first exchange reports ETIMEDOUT, look(place 0) follows. If it finds B, the exchange was carried out,
+/// and the turn continues with look(temporary 0).
 struct FileReplacement: Sendable {
   enum Action: Sendable, Equatable {
-    /// With O_EXCL, and empty. → written
+    /// Create an empty file with O_EXCL. → written
     case create(TargetName)
-    /// Writes the content into what was created, syncs and closes it. → written
+    /// Write the content into the created file, sync and close it. → written
     case fill
-    /// → found, absent
+    /// Read the identity of what has this name. → found, absent
     case look(TargetName)
-    /// → done
+    /// Note the file as ours, and no other. → done
     case remember(TargetNote)
-    /// The new one may take the other's place in the next moment: both are ours. → done
+    /// Note a file that may take the other's place at any moment: both are ours. → done
     case rememberBoth(TargetNote)
-    /// To a name that nothing has. → done
+    /// Rename to a name that must not exist. → done
     case giveName(TargetName, to: TargetName)
-    /// Each gets the other's name. → done
+    /// Exchange the two names. → done
     case exchange(TargetName, TargetName)
-    /// Whatever has that name loses it. → done
+    /// Rename; a file that has the new name loses it. → done
     case rename(TargetName, to: TargetName)
     /// → done
     case remove(TargetName)
-    /// Makes the new name durable. → done
+    /// Make the new name durable. → done
     case syncDirectory
     case finished
     case failed(String, Errno)
@@ -44,7 +66,7 @@ struct FileReplacement: Sendable {
     case failed(String, Errno)
   }
 
-  /// What the last action was for, by the part of the turn.
+  /// The purpose of the last action, by part of the turn.
   enum Step: Sendable, Equatable {
     case idle
     case returning(Returning)
@@ -53,52 +75,56 @@ struct FileReplacement: Sendable {
     case cleaning
   }
 
-  /// More files under our names are not passed by in one turn.
+  /// The most names that a turn tries before it fails.
   static let mostNames = 16
-  /// Where failing calls have left so many temporary names, these go first: a successor looks at the first few.
+  /// If failed calls have left this many temporary names, remove them first, because a successor checks only the
+  /// first few numbers.
   private static let mostLeft = 6
 
-  /// Which of its names it has.
+  /// The number of the name that the file has.
   var name: Int
-  /// Another had the name in this turn.
+  /// Another file had the name in this turn.
   var wasDisplaced = false
-  /// Files that are ours: what is there, and what may have got there by a call that was answered by an error.
+  /// Files that are ours: the one that has the name, and those that may have got it by a call that reported an
+  /// error.
   var ours: [FileIdentity] = []
-  /// What this turn has made.
+  /// The file that this turn has created.
   var new: FileIdentity?
   var step = Step.idle
   /// The number of the temporary name in this turn.
   var temporary = 0
   var leftNames: LeftNames
-  /// One file is noted, and it is the one that has the name.
+  /// Only one file is noted, and it is the one that has the name.
   var isSettled: Bool
-  /// Every temporary file that this process has made.
+  /// Every temporary file that this process has created.
   var made: [FileIdentity] = []
-  /// A temporary name that has the file of another, which could not be put back yet.
+  /// A temporary name that has another's file, which could not be put back yet.
   var stray: Int?
-  /// The temporary name in the notes: no other file of ours is made under it, so that it can be told what is there.
+  /// The temporary name in the notes. No other file of ours is created under it, so that it stays clear which
+  /// file has it.
   var notedLink: Int?
-  /// What the file system is known to have no call for.
+  /// Calls that the file system is known not to support.
   var cannotExchange = false
   var cannotGiveName = false
   var namesTried = 0
-  /// A call of this turn that was to give the new file its name has failed: where that is link(2) and unlink(2), the file
-  /// may have both names.
+  /// A call of this turn that should give the new file its name has failed. If that call is link(2) and
+  /// unlink(2), the file may have both names.
   var mayHaveBothNames = false
   private var isLast = false
   private var cleansFirst = false
-  /// Its own name shall be ours, whoever has it.
+  /// Make the file's own name ours, even if another file has it.
   var takesName: Bool
-  /// What earlier processes have noted of the file that is there.
+  /// Notes of earlier processes about the file that has the name.
   var notes: [TargetNote]
-  /// The same, also when there is another since.
+  /// The initial notes, which stay when `notes` is cleared.
   private let noted: [TargetNote]
   private let owner: UInt32
 
   init(notes: [TargetNote] = [], isSuccessor: Bool = false, takesName: Bool = false, owner: UInt32) {
     self.notes = notes
     noted = notes
-    // That of the file which was about to be named, if there is one: what it has put out belongs there.
+    // If there are two notes, start with the file that was about to get the name: a file that it displaced
+    // belongs at that name.
     name = notes.first?.name ?? 0
     isSettled = notes.count < 2
     stray = notes.compactMap(\.link).first
@@ -109,12 +135,12 @@ struct FileReplacement: Sendable {
   }
 
   var place: TargetName { .place(name) }
-  /// Failing calls have left temporary names: one more turn is due before the end.
+  /// Failed calls have left temporary names, so one more turn is needed before the end.
   var hasLeftNames: Bool { !leftNames.isEmpty || stray != nil }
 
   // MARK: A turn
 
-  /// - Parameter isLast: nothing is left for a next time: not a temporary file either.
+  /// - Parameter isLast: no turn follows, so leave no temporary file.
   mutating func begin(isLast: Bool) -> Action {
     self.isLast = isLast
     wasDisplaced = false
@@ -149,28 +175,29 @@ struct FileReplacement: Sendable {
 
   // MARK: Whose file
 
-  /// Nobody has these files open: their numbers may have been given again, so they must look as they did.
+  /// No process has these files open, so the file system may have reused their inode numbers. Without a certain
+  /// identity, they must not have changed.
   func isOurs(_ found: FileIdentity) -> Bool {
     ours.contains { found.isFile(noted: $0) } || notes.contains { found.isFile(noted: $0.identity) }
   }
 
-  /// Any that this run is known to have made.
+  /// Whether this run is known to have created the file.
   func wasMade(_ found: FileIdentity) -> Bool {
     (made + noted.map(\.identity)).contains { found.isFile(noted: $0) }
   }
 
   func isNew(_ found: FileIdentity) -> Bool { new.map { found.isFile(noted: $0) } ?? false }
 
-  // MARK: What failing calls have left
+  // MARK: Temporary files of failed calls
 
-  /// The new file has the name.
+  /// The new file has the name; removes temporary files.
   mutating func cleanAfterSuccess() -> Action {
     clean(leftNames.begin(isLast ? .atTheEnd : .afterSuccess, place))
   }
 
   private mutating func stepCleaning(_ event: Event) -> Action {
-    // The names have the run's id in them: what is this user's there was made by the run, but for what an exchange
-    // that was broken off may have put there.
+    // The names contain the run id, so a file of this user under them was created by the run. The exception is a
+    // file that an interrupted exchange may have put there (the stray).
     let (owner, stray, known) = (owner, stray, made + noted.map(\.identity))
     let isLeft: (Int, FileIdentity) -> Bool = { number, found in
       found.kind == .regular && found.links == 1 && found.owner == owner && number != stray

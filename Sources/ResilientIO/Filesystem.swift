@@ -2,24 +2,24 @@ import Glibc
 internal import SystemCalls
 public import SystemPackage
 
-/// The kind of file system under a path: whether this host alone answers for it.
+/// The kind of file system under a path: whether only this host is responsible for it.
 public enum Filesystem: String, Sendable, Equatable {
-  /// A disk or memory of this host.
+  /// A disk or the memory of this host.
   case local
-  /// A network, a FUSE daemon, or something unknown: it may hang, expire or go away.
+  /// A network, a FUSE daemon, or something unknown: it may hang, expire or disappear.
   case remote
 
-  /// By the type of the mount that the path leads to, or will lead to once it exists.
+  /// The kind of the mount that the path leads to, or will lead to once it exists.
   ///
-  /// Never asks a file system that is not local: statfs(2) would, and hang with it. Symbolic links are
-  /// followed as far as they lie on local file systems.
+  /// Reads only the mount table and never a remote file system: statfs(2) would hang with it. Follows symbolic
+  /// links as far as they are on local file systems.
   public static func kind(of path: FilePath) -> Filesystem { table.kind(of: path) }
 
-  /// The path from the root without links, `.` and `..`, as far as it lies on local file systems: no other is asked. So
-  /// two spellings of one path are told to be one.
+  /// The absolute path without links, `.` and `..`, resolved as far as it is on local file systems. Never
+  /// accesses a remote one. So two spellings of one path are detected as equal.
   public static func resolved(_ path: FilePath) -> FilePath { FilePath(bytes: table.walk(path).path) }
 
-  /// As it was when it was first asked for: a run decides at its start.
+  /// Read at the first use and then fixed: a run decides at its start.
   private static let table = MountTable()
 }
 
@@ -32,8 +32,8 @@ struct MountTable {
 
   private static let mostLinks = 40
 
-  /// In the order of the table. They are searched one by one: a dictionary is looked up faster, and its type costs
-  /// more at start, when the runtime makes it, than all that is looked up in it.
+  /// In the order of the table. A linear search is enough: a dictionary would be faster to search, but when the
+  /// program starts, the Swift runtime would need more time to set up its type than all searches take.
   private var mounts: [Mount] = []
 
   init() { self.init((try? readAll("/proc/self/mountinfo", limit: 16 << 20)) ?? []) }
@@ -49,7 +49,7 @@ struct MountTable {
     }
   }
 
-  /// Whether a file system of this type has its data on this host. What is not known counts as remote.
+  /// Whether a file system of this type has its data on this host. An unknown type counts as remote.
   private static func isOnThisHost(_ type: String) -> Bool {
     switch type {
     case "ext2", "ext3", "ext4", "xfs", "btrfs", "tmpfs", "ramfs", "rootfs", "overlay", "aufs", "zfs", "f2fs",
@@ -65,11 +65,11 @@ struct MountTable {
 
   func kind(of path: FilePath) -> Filesystem { walk(path).kind }
 
-  /// Goes along a path as far as it is local. What comes behind is taken as it is written.
+  /// Follows a path as far as it is local. Behind that, keeps the path as written.
   func walk(_ path: FilePath) -> (kind: Filesystem, path: [UInt8]) {
     guard var rest = absolute(path.bytes) else { return (.remote, path.bytes) }
     guard mount(on: [UInt8(ascii: "/")])?.isLocal == true else { return (.remote, Self.written([], rest)) }
-    // What is in here is local: where the path comes to a mount that is not, the answer is found.
+    // `done` is local. At the first mount that is not, the result is known.
     var done: [UInt8] = []
     var links = 0
     while let name = rest.first {
@@ -79,7 +79,7 @@ struct MountTable {
         continue
       }
       let next = done + [UInt8(ascii: "/")] + name
-      // A mount point is no link, and may not answer.
+      // A mount point is not a link, and a remote one may not answer.
       if let mount = mount(on: next) {
         if !mount.isLocal { return (.remote, Self.written(next, rest)) }
         done = next
@@ -121,7 +121,7 @@ struct MountTable {
     path.split(separator: UInt8(ascii: "/")).map { Array($0) }.filter { !$0.elementsEqual(".".utf8) }
   }
 
-  /// Spaces and the like are written as `\040`.
+  /// The table writes spaces and some other characters as octal escapes, such as `\040`.
   private static func unescaped(_ word: ArraySlice<UInt8>) -> [UInt8] {
     var result: [UInt8] = []
     var rest = word

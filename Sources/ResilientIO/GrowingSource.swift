@@ -1,40 +1,41 @@
 public import SystemCalls
 
-/// Something that grows at its end, and is to be delivered into a file as it is.
+/// Data that grows at its end and is delivered into a file unchanged.
 ///
-/// Called by the deliverer's thread; none of it may block for long.
+/// The deliverer's thread calls it. No method may block for long.
 public protocol GrowingSource: Sendable {
-  /// How far it can be read now.
+  /// The length that can be read at this moment, in bytes.
   var readableLength: Int { get }
 
-  /// Nothing will come any more.
+  /// The source will not grow any more.
   var isComplete: Bool { get }
 
-  /// What comes before this cannot be read any more.
+  /// Positions before this one cannot be read any more.
   var firstReadable: Int { get }
 
-  /// Where it can be read again, behind a position at which it cannot.
+  /// The next readable position after one that cannot be read.
   func nextReadable(behind position: Int) -> Int
 
-  /// How much should be delivered at a time, in bytes.
+  /// The most bytes to deliver in one turn.
   var mostAtOnce: Int { get }
 
-  /// Delivery is about to read up to a position: what comes before it stays as it is.
+  /// Announces that delivery will read up to a position. What comes before it stays unchanged.
   ///
-  /// - Returns: how far it may read.
+  /// - Returns: the position up to which delivery may read.
   func claim(upTo position: Int) -> Int
 
-  /// Reads at a position. 0: nothing to be had there now; `readableLength` may have changed.
+  /// Reads at a position. 0: nothing can be read there now, and `readableLength` may have changed.
   func read(_ buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> Int
 
-  /// Gives up what cannot be read at a position, so that what is behind it can be delivered.
+  /// Gives up what cannot be read at a position, so that delivery can continue behind it.
   ///
-  /// - Returns: how many bytes are missing, and by how many of them the position moves on; what else is missing
-  ///   has a mark there, to be read.
+  /// - Returns: `missing`: bytes that are given up. `skip`: how many of them the position moves over. A readable
+  ///   mark stands for the rest.
   func giveUp(at position: Int) -> (skip: Int, missing: Int)
 
-  /// So much is proven to be in the file: its space may be given back, but for what should be kept in case
-  /// that somebody shortens or removes the file. Less than before where it is made anew.
+  /// Records that the file has everything up to `length` on stable storage. The source may give back that space,
+  /// except for what it keeps in case somebody truncates or removes the file. Less than before if the file is
+  /// made again.
   func prove(upTo length: Int)
 }
 
@@ -44,18 +45,18 @@ extension GrowingSource {
   public var mostAtOnce: Int { 64 << 20 }
   public func claim(upTo position: Int) -> Int { min(position, readableLength) }
 
-  /// Without marks the place of what is missing stays empty, to the next block.
+  /// Gives up everything to the next 4096-byte block. No mark: the place of the missing bytes stays empty.
   public func giveUp(at position: Int) -> (skip: Int, missing: Int) {
     let next = min(position + 4096 - position % 4096, readableLength)
     return (next - position, next - position)
   }
 }
 
-/// Where it is noted which files are ours, for whoever goes on when this process is killed.
+/// Stores the notes which files are ours, for the process that continues if this one is killed.
 public protocol TargetMemory: Sendable {
-  /// Those of a path. Two where one was about to take the other's place.
+  /// The notes of one path. Two if one file was about to take the other's place.
   var notes: [TargetNote] { get }
   func remember(_ note: TargetNote)
-  /// From now on that one is ours too.
+  /// Notes one more file; from here on both are ours.
   func rememberBoth(_ note: TargetNote)
 }

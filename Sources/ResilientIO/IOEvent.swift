@@ -1,18 +1,18 @@
-/// An episode of failures on one path, from the first to the success that ended it.
+/// An episode of failures on one path, from the first failure to the success that ends it.
 public struct IOEvent: Codable, Sendable, Equatable {
   public enum Outcome: String, Codable, Sendable {
-    /// What was to be written waits, and is tried again.
+    /// The data waits and is retried.
     case waiting
-    /// It was written in the end.
+    /// The data was written in the end.
     case delivered
-    /// The run ended before it could be written.
+    /// The run ended before the data could be written.
     case undelivered
-    /// Some of it is missing for good: `bytesWaiting` says how much.
+    /// Some data is missing for good: `bytesWaiting` bytes.
     case lost
   }
 
   public var path: String
-  /// Where the file is instead: another has taken its name.
+  /// Where the file is instead, because another file has its name.
   public var place: String?
   /// The call that failed last: `open`, `write`, `fsync`, `rename` and so on.
   public var operation: String
@@ -20,9 +20,9 @@ public struct IOEvent: Codable, Sendable, Equatable {
   /// Seconds since 1970.
   public var firstTime: Double
   public var lastTime: Double
-  /// How often it failed.
+  /// Number of failed tries.
   public var tries: Int
-  /// Bytes that could not be written yet.
+  /// Bytes that are not written yet.
   public var bytesWaiting: Int
   public var outcome: Outcome
 

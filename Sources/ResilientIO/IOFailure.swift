@@ -1,6 +1,6 @@
 public import SystemPackage
 
-/// Which call on which path failed.
+/// A failed call, with its path and errno.
 public struct IOFailure: Error, Sendable, CustomStringConvertible {
   public var operation: String
   public var path: FilePath
@@ -17,7 +17,7 @@ public struct IOFailure: Error, Sendable, CustomStringConvertible {
   }
 }
 
-/// Runs a call and names it in the error.
+/// Runs a call. Adds the operation and the path to its error.
 @discardableResult
 func attempt<Result>(
   _ operation: String, _ path: FilePath, _ body: () throws(Errno) -> Result

@@ -1,17 +1,17 @@
 internal import SystemCalls
 internal import SystemPackage
 
-/// Temporary names under which failing calls may have left something, and how they are cleaned. Decides, and calls
-/// nothing.
+/// Temporary names under which failed calls may have left files, and how to clean them. Decides and makes no
+/// calls.
 ///
-/// The names have the run's id in them, and are few, so that a successor finds what is left in them.
+/// The names contain the run id and have low numbers, so that a successor finds what is left under them.
 struct LeftNames: Sendable {
   enum Manner: Sendable {
-    /// Before anything else, so that there are names to go on with.
+    /// Before anything else, to free names for the turn.
     case first
-    /// After a success. What cannot be cleaned waits for the next one.
+    /// After a success. What cannot be cleaned now waits for the next turn.
     case afterSuccess
-    /// There is no next time.
+    /// At the end: there is no next turn.
     case atTheEnd
   }
 
@@ -40,35 +40,35 @@ struct LeftNames: Sendable {
     case lookingAround
   }
 
-  /// The first names, which a successor looks at.
+  /// The numbers that a successor checks.
   private static let first = 0..<8
 
-  /// Something may be there.
+  /// Names under which a file may be.
   private(set) var names: Set<Int> = []
-  /// Gone since the cleaning began.
+  /// Names that were removed since the cleaning began.
   private(set) var removed: [Int] = []
-  /// Names in which it is not looked before the end.
+  /// Names to check only after a success or at the end.
   private var suspects: Set<Int>
   private var couldNotClean: Set<Int> = []
   private var manner = Manner.atTheEnd
-  /// What was not found is looked for once more, since the directory was there after the first look.
+  /// The names not found are checked a second time, since the directory was reachable after the first check.
   private var isSecondLook = false
-  /// The file's own name, by which it is told that the directory is there.
+  /// The file's own name. If it is there, the directory is reachable.
   private var place = TargetName.place(0)
   private var step = Step.idle
 
-  /// - Parameter isSuccessor: earlier processes may have left something.
+  /// - Parameter isSuccessor: earlier processes may have left files.
   init(isSuccessor: Bool) { suspects = isSuccessor ? Set(Self.first) : [] }
 
   var isEmpty: Bool { names.isEmpty }
   mutating func insert(_ number: Int) { names.insert(number) }
   mutating func remove(_ number: Int) { names.remove(number) }
-  /// It may be there, where it was not seen: at the end it is looked again.
+  /// A file may be under this name, although it was not found. Checks it again later.
   mutating func suspect(_ number: Int) { suspects.insert(number) }
 
   // MARK: Cleaning
 
-  /// - Parameter other: names of files that are known, and go as well.
+  /// - Parameter other: further names to remove, of known files.
   mutating func begin(_ manner: Manner, _ place: TargetName, other: some Sequence<Int> = []) -> Next {
     self.manner = manner
     self.place = place
@@ -76,7 +76,7 @@ struct LeftNames: Sendable {
     couldNotClean = []
     isSecondLook = false
     if case .first = manner {
-      // What is only suspected is no obstacle.
+      // Suspected names are left for later; they do not block the turn.
     } else {
       names.formUnion(suspects)
       suspects = []
@@ -85,7 +85,7 @@ struct LeftNames: Sendable {
     return look(names.sorted())
   }
 
-  /// All names in which something could be, at once: the file itself is removed.
+  /// Checks all names at once, because the file itself is being removed.
   mutating func beginAll() -> Next {
     names.formUnion(suspects)
     return begin(.first, place)
@@ -93,7 +93,7 @@ struct LeftNames: Sendable {
 
   private mutating func look(_ rest: [Int]) -> Next {
     if let number = rest.first { return go(.looking(rest), .look(.temporary(number))) }
-    // What was not found may have been away with its directory.
+    // Names not found may only be unreachable together with their directory.
     if case .first = manner { return finish() }
     return names.isEmpty ? finish() : go(.lookingAround, .look(place))
   }
@@ -113,7 +113,7 @@ struct LeftNames: Sendable {
     return .failed(operation, error, at: name)
   }
 
-  /// - Parameter isOurs: whether what is under a name was left by this run.
+  /// - Parameter isOurs: whether this run has left the file found under a name.
   mutating func step(_ answer: Answer, isOurs: (Int, FileIdentity) -> Bool) -> Next {
     switch (step, answer) {
     case (.looking(let rest), .found(let found)):
@@ -133,7 +133,7 @@ struct LeftNames: Sendable {
     case (.looking(let rest), .failed(let error)): return couldNotClean(rest, "stat", error)
     case (.removing(let rest), .failed(let error)): return couldNotClean(rest, "unlink", error)
     case (.lookingAround, .found):
-      // It may have come back between the two.
+      // The directory may have become reachable between the two checks.
       if !isSecondLook {
         isSecondLook = true
         return look(names.subtracting(couldNotClean).sorted())

@@ -3,20 +3,20 @@ import Glibc
 internal import SystemCalls
 public import SystemPackage
 
-/// A folder that belongs to this user alone, opened once. What is in it is reached through its descriptor.
+/// A folder that belongs only to this user, opened once. Its files are reached through its descriptor.
 ///
-/// Others may have made a folder of that name first, or may put another in its place at any moment. So the
-/// path is followed once, and then the open folder is looked at: whatever is done to names meanwhile, only
-/// files are touched that lie in it. Nor is a file trusted for its name: each is opened without following
-/// a link and without waiting, and then looked at.
+/// Others may have created a folder of that name first, or may replace it at any moment. So the path is followed
+/// once, and then the open folder is checked. Later changes of names cannot redirect access to files elsewhere. A
+/// file is not trusted for its name either: it is opened without following a link and without blocking, and then
+/// checked.
 public final class PrivateFolder: Sendable {
   /// Why a folder, or a file in it, is not used.
   public struct Refusal: Error, Sendable, CustomStringConvertible {
-    /// What is wrong, or the call that failed.
+    /// What is wrong, or the name of the failed call.
     private let text: String
-    /// Of the call that failed; nil where something else is wrong.
+    /// The errno of the failed call. Nil if something else is wrong.
     public let errno: Errno?
-    /// The user that it belongs to, where that is another.
+    /// The user id of the owner, if that is another user.
     public let owner: UInt32?
 
     public init(_ description: String, owner: UInt32? = nil) {
@@ -29,7 +29,7 @@ public final class PrivateFolder: Sendable {
       owner = nil
     }
 
-    /// Made when it is asked for: most of those whose folder is not there are never shown.
+    /// Made on demand, because most refusals (of folders that do not exist) are never shown.
     public var description: String {
       errno.map { "cannot \(text) it: \($0.description) (\($0.name))" } ?? text
     }
@@ -37,10 +37,10 @@ public final class PrivateFolder: Sendable {
 
   public let path: FilePath
   let descriptor: FileDescriptor
-  /// The user whose files these are.
+  /// The user id that must own folder and files.
   private let owner: UInt32
 
-  /// Opens a folder that is there.
+  /// Opens an existing folder.
   ///
   /// - Parameter owner: nil: the effective user of this process.
   public convenience init(_ path: FilePath, owner: UInt32? = nil) throws(Refusal) {
@@ -49,9 +49,9 @@ public final class PrivateFolder: Sendable {
     }
   }
 
-  /// One in another.
+  /// Opens a folder in another one.
   ///
-  /// - Parameter path: where it is going to be, if not under that name.
+  /// - Parameter path: its path after a later rename, if that differs from the current name.
   convenience init(_ name: [UInt8], in parent: PrivateFolder, path: FilePath? = nil) throws(Refusal) {
     try self.init(path ?? parent.path.appending(bytes: name), owner: parent.owner) {
       FilePath(bytes: name).withPlatformString {
@@ -68,12 +68,12 @@ public final class PrivateFolder: Sendable {
     try self.init(path, open: FileDescriptor(rawValue: number), owner: owner)
   }
 
-  /// One that this process has open already, and that is closed with this object.
+  /// Takes over a descriptor that this process has already open. The object closes it.
   init(_ path: FilePath, open descriptor: FileDescriptor, owner: UInt32 = geteuid()) throws(Refusal) {
     self.path = path
     self.descriptor = descriptor
     self.owner = owner
-    // From here on it is closed whatever happens.
+    // All properties are set, so from here on deinit closes the descriptor, also after an error.
     let information = try Self.status(descriptor)
     guard information.st_mode & S_IFMT == S_IFDIR else { throw Refusal("it is no folder") }
     guard information.st_uid == owner else { throw Self.foreign(information.st_uid) }
@@ -96,7 +96,7 @@ public final class PrivateFolder: Sendable {
     Refusal("it belongs to user \(user)", owner: user)
   }
 
-  /// Whether its path leads to it: it may have been removed, or another put in its place.
+  /// Whether the path still leads to this folder: it may have been removed or replaced.
   var isInPlace: Bool {
     var (own, found) = (stat(), stat())
     return fstat(descriptor.rawValue, &own) == 0
@@ -104,12 +104,12 @@ public final class PrivateFolder: Sendable {
       && own.st_dev == found.st_dev && own.st_ino == found.st_ino
   }
 
-  /// Seconds since 1970 of the last change of what is in it.
+  /// When an entry was last added or removed, in seconds since 1970.
   public var modification: Int { (try? Self.status(descriptor))?.st_mtim.tv_sec ?? 0 }
 
   // MARK: Files in it
 
-  /// Opens a file, which must be a regular one of the same owner without another name.
+  /// Opens a file. It must be a regular file of the same owner and have no second name.
   public func open(
     _ name: String, _ mode: FileDescriptor.AccessMode, options: FileDescriptor.OpenOptions = []
   ) throws(Refusal) -> FileDescriptor {
@@ -121,7 +121,7 @@ public final class PrivateFolder: Sendable {
       throw Refusal("open", error)
     }
     let file = FileDescriptor(rawValue: number)
-    // One that this very call has made is all that.
+    // A file that this call has created meets all conditions.
     if options.isSuperset(of: [.create, .exclusiveCreate]) { return file }
     do throws(Refusal) {
       let information = try Self.status(file)
@@ -135,7 +135,7 @@ public final class PrivateFolder: Sendable {
     return file
   }
 
-  /// Bytes of a file; nil if there is none of that name, or nothing that could be asked.
+  /// Bytes of a file. Nil if there is none of that name, or if its status cannot be read.
   public func size(of name: String) -> Int? {
     var information = stat()
     guard fstatat(descriptor.rawValue, name, &information, AT_SYMLINK_NOFOLLOW) == 0 else { return nil }
@@ -144,14 +144,16 @@ public final class PrivateFolder: Sendable {
 
   public func has(_ name: String) -> Bool { size(of: name) != nil }
 
-  /// All that a file holds, unless that is more than `limit` bytes.
+  /// Reads a whole file.
+  ///
+  /// - Throws: `Refusal` if it has more than `limit` bytes.
   public func read(_ name: String, limit: Int) throws(Refusal) -> [UInt8] {
     let file = try open(name, .readOnly)
     defer { file.closeQuietly() }
     return try readContents(file, limit: limit)
   }
 
-  /// Puts a file of that content in the place of the one that is there.
+  /// Replaces a file, in one step, by one with this content.
   public func replace(_ name: String, with bytes: [UInt8]) throws(Refusal) {
     let temporary = ".\(name).\(getpid()).tmp"
     let file = try openNew(temporary)
@@ -168,7 +170,7 @@ public final class PrivateFolder: Sendable {
   private func openNew(_ name: String) throws(Refusal) -> FileDescriptor {
     do throws(Refusal) { return try open(name, .writeOnly, options: [.create, .exclusiveCreate]) } catch {
       guard error.errno == .fileExists else { throw error }
-      // Of a process that was killed, and whose number was given again.
+      // Left by a process that was killed and had the same pid.
       remove(name)
       return try open(name, .writeOnly, options: [.create, .exclusiveCreate])
     }
@@ -176,10 +178,10 @@ public final class PrivateFolder: Sendable {
 
   // MARK: Names in it
 
-  /// So many names are looked at: whoever fills a folder beyond that hides what is in it from its owner alone.
+  /// The most names that are read. A user who puts more into the folder hides entries only from themselves.
   private static let mostNames = 1 << 20
 
-  /// What is in it, without `.` and `..`. Needs no other descriptor.
+  /// The names in the folder, without `.` and `..`. Needs no further descriptor.
   public func names() -> [[UInt8]] { listDirectory(descriptor, limit: Self.mostNames) }
 
   func makeFolder(_ name: String) throws(Errno) {
@@ -190,7 +192,7 @@ public final class PrivateFolder: Sendable {
     try valueOrErrno { renameat(descriptor.rawValue, name, descriptor.rawValue, new) }
   }
 
-  /// Removes a file or, if it is empty, a folder. Where nothing of that name is there, all is well.
+  /// Removes a file or an empty folder. A missing name is no error.
   func remove(_ name: [UInt8]) {
     FilePath(bytes: name).withPlatformString {
       if unlinkat(descriptor.rawValue, $0, 0) != 0, errno != ENOENT {
@@ -201,8 +203,8 @@ public final class PrivateFolder: Sendable {
 
   public func remove(_ name: String) { remove(Array(name.utf8)) }
 
-  /// Removes the files in it that are ours, and then the folder itself, as long as its name leads to it and nothing
-  /// else is in it. No folder in it is touched: we make none.
+  /// Removes our files, and then the folder itself if its path still leads to it and nothing else is in it.
+  /// Folders in it stay, because duct creates none.
   func remove(_ isOurs: ([UInt8]) -> Bool) {
     for name in names() where isOurs(name) {
       FilePath(bytes: name).withPlatformString { _ = unlinkat(descriptor.rawValue, $0, 0) }
@@ -216,8 +218,8 @@ private let folderFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_C
 /// The names in an open directory, without `.` and `..`.
 ///
 /// - Parameters:
-///   - start: what the names begin with.
-///   - limit: how many are looked at, also of those that begin otherwise.
+///   - start: the prefix that names must have.
+///   - limit: the most entries to read, including those with another prefix.
 func listDirectory(
   _ directory: FileDescriptor, beginningWith start: String = "", limit: Int
 ) -> [[UInt8]] {
@@ -230,7 +232,8 @@ func listDirectory(
     let got = duct_list_directory(directory.rawValue, buffer.baseAddress, buffer.count)
     if got <= 0 { break }
     var at = 0
-    // struct linux_dirent64, see getdents64(2): the entry's length stands at 16, its name at 19, with a NUL.
+    // struct linux_dirent64, see getdents64(2): the length of the entry is at offset 16, its NUL-terminated name
+    // at 19.
     while at + 19 < got, let entry = buffer.baseAddress.map({ $0 + at }) {
       let name = (entry + 19).assumingMemoryBound(to: CChar.self)
       if start.isEmpty ? !isDots(name) : strncmp(name, start, start.utf8.count) == 0 {
@@ -243,7 +246,6 @@ func listDirectory(
   return names
 }
 
-/// `.` or `..`.
 private func isDots(_ name: UnsafePointer<CChar>) -> Bool {
   strcmp(name, ".") == 0 || strcmp(name, "..") == 0
 }

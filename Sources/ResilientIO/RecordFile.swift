@@ -2,13 +2,13 @@ internal import Glibc
 public import SystemCalls
 public import SystemPackage
 
-/// A file of a record in a log directory that answers for sure.
+/// Creates and removes record files in a log directory. The calls block until its file system answers.
 public enum RecordFile {
-  /// Creates one, with O_EXCL, that others than this process can know again whatever is written into it. Throws ENOTSUP
-  /// where the file system tells neither handles nor birth: then there is none.
+  /// Creates a file with O_EXCL that other processes can identify later, even after its content changes.
   ///
-  /// - Parameter taking: whoever has that name loses it. A run that writes its own again in the same moment
-  ///   does so no more than once or twice.
+  /// - Parameter taking: remove a file that has the name. At most three times, because another run may create its
+  ///   file again in the same moment.
+  /// - Throws: ENOTSUP if the file system reports neither file handles nor birth times. Then no file is left.
   public static func create(
     _ path: FilePath, taking: Bool
   ) throws(Errno) -> (FileDescriptor, FileIdentity) {
@@ -37,12 +37,11 @@ public enum RecordFile {
     }
   }
 
-  /// Removes the files that notes tell of, where they are still what the notes say, and what failing calls have left
-  /// beside them.
+  /// Removes the noted files, if they are still the same files, and what failed calls have left beside them.
   ///
   /// - Parameters:
-  ///   - path: of the file; what the notes tell of may be beside it.
-  ///   - runID: of the run.
+  ///   - path: the file's own path. A noted file may be beside it.
+  ///   - runID: the run that created the files.
   public static func remove(_ path: FilePath, _ notes: [TargetNote], runID: String) throws(IOFailure) {
     let names = TargetNames(path: path, runID: runID)
     var attempts = DeliveryAttempts(mayMakeDirectory: false)
@@ -51,7 +50,7 @@ public enum RecordFile {
     }
   }
 
-  /// One attempt. Nil: it is gone, or is not ours.
+  /// Tries once. Nil: the file is removed, or is not ours.
   private static func removalFailure(_ notes: [TargetNote], _ names: TargetNames) -> IOFailure? {
     var removal = FileRemoval(notes, owner: geteuid())
     var action = removal.begin()

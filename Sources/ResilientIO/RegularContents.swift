@@ -2,8 +2,10 @@ import Glibc
 internal import SystemCalls
 public import SystemPackage
 
-/// Opens a file for reading that others may have put there: it must be a regular one. A link is not
-/// followed, and a FIFO does not wait for a writer.
+/// Opens a file for reading that others may have created. It must be a regular file. Does not follow a link and
+/// does not wait for the writer of a FIFO.
+///
+/// - Throws: EINVAL if it is not a regular file.
 public func openRegularFile(_ path: FilePath) throws(Errno) -> FileDescriptor {
   let number = try valueOrErrno {
     path.withPlatformString { open($0, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) }
@@ -17,9 +19,9 @@ public func openRegularFile(_ path: FilePath) throws(Errno) -> FileDescriptor {
   return file
 }
 
-/// All of a regular file that others may have put there.
+/// Reads a whole regular file that others may have created.
 ///
-/// - Throws: EFBIG for one of more than `limit` bytes.
+/// - Throws: EFBIG if it has more than `limit` bytes.
 public func readRegularFile(_ path: FilePath, limit: Int) throws(Errno) -> [UInt8] {
   let file = try openRegularFile(path)
   defer { file.closeQuietly() }
@@ -28,7 +30,7 @@ public func readRegularFile(_ path: FilePath, limit: Int) throws(Errno) -> [UInt
   }
 }
 
-/// All of an open regular file. The memory for it is asked for once.
+/// Reads a whole open regular file, with one allocation.
 func readContents(_ file: FileDescriptor, limit: Int) throws(PrivateFolder.Refusal) -> [UInt8] {
   var information = stat()
   guard fstat(file.rawValue, &information) == 0 else { throw .init("stat", Errno(rawValue: errno)) }

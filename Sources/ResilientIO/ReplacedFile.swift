@@ -2,7 +2,7 @@ internal import Glibc
 internal import SystemCalls
 internal import SystemPackage
 
-/// A file of the log directory that is replaced as a whole: does what `FileReplacement` decides.
+/// A file of the log directory that is replaced as a whole: carries out what `FileReplacement` decides.
 struct ReplacedFile {
   private var replacement: FileReplacement
   private let names: TargetNames
@@ -10,9 +10,9 @@ struct ReplacedFile {
   private var temporary: FileDescriptor?
 
   /// - Parameters:
-  ///   - runID: makes names beside `path`, should another have it.
-  ///   - notes: which files are ours, from earlier processes.
-  ///   - takesName: whoever has the name loses it.
+  ///   - runID: used for names beside `path`, if another file has it.
+  ///   - notes: the files that earlier processes have noted as ours.
+  ///   - takesName: a file that has the name loses it.
   init(
     _ path: FilePath, runID: String, notes: [TargetNote] = [], isSuccessor: Bool = false,
     takesName: Bool = false, memory: (any TargetMemory)? = nil
@@ -24,15 +24,15 @@ struct ReplacedFile {
   }
 
   var place: FilePath { names.path(replacement.place) }
-  /// Something is left beside it, for one more turn before the end.
+  /// Temporary files may be left, so one more turn is needed before the end.
   var hasLeftNames: Bool { replacement.hasLeftNames }
-  /// Another had the name in the last turn: this file is at `place`.
+  /// Another file had the name in the last turn: this file is at `place`.
   var wasDisplaced: Bool { replacement.wasDisplaced }
 
-  /// From now on whoever has the name keeps it.
+  /// From here on, another file that has the name keeps it.
   mutating func leaveNameToOthers() { replacement.takesName = false }
 
-  /// - Parameter isLast: no replacement comes after this.
+  /// - Parameter isLast: no replacement follows.
   mutating func replace(with bytes: [UInt8], isLast: Bool = false) throws(IOFailure) {
     var action = replacement.begin(isLast: isLast)
     while true {
@@ -94,7 +94,7 @@ struct ReplacedFile {
       file.closeQuietly()
       throw error
     }
-    // An error that NFS kept back may come at close.
+    // NFS may report a delayed write error only at close.
     operation = "close"
     try FileCalls.close(file)
     return .written(identity)

@@ -2,18 +2,19 @@ import Glibc
 internal import SystemCalls
 public import SystemPackage
 
-/// The place on local disk where what cannot be put in a log directory waits, readable by its owner alone.
+/// The place on local disk where files wait that cannot be written into a log directory. Only its owner can read
+/// it.
 public struct Spool: Sendable {
-  /// The folder that holds a folder for each run.
+  /// The folder that contains one folder per run.
   public let base: FilePath
 
   public init(base: FilePath) { self.base = base }
 
-  /// Finds the first place that will do.
+  /// Finds the first suitable place.
   ///
   /// - Parameters:
   ///   - places: the best first.
-  ///   - reject: told of each that will not do, and why.
+  ///   - reject: called with each unsuitable place and the reason.
   public static func find(
     in places: [SpoolPlace], uid: UInt32? = nil, reject: (FilePath, String) -> Void = { _, _ in }
   ) -> Spool? {
@@ -29,7 +30,7 @@ public struct Spool: Sendable {
     return nil
   }
 
-  /// Spools that are there, without making one.
+  /// The existing spools; creates none.
   public static func existing(in places: [SpoolPlace], uid: UInt32? = nil) -> [Spool] {
     let uid = uid ?? geteuid()
     var seen: Set<FilePath> = []
@@ -39,7 +40,7 @@ public struct Spool: Sendable {
       .map { Spool(base: $0) }
   }
 
-  /// Spools of this user that are not used, since others may have written into them.
+  /// Spools of this user that are not used, because others may have written into them.
   public static func refused(in places: [SpoolPlace]) -> [(base: FilePath, reason: PrivateFolder.Refusal)] {
     var seen: Set<FilePath> = []
     return places.filter { Filesystem.kind(of: $0.parent) == .local }
@@ -47,7 +48,7 @@ public struct Spool: Sendable {
       .filter { seen.insert($0.base).inserted }
   }
 
-  /// The folders of runs in it. What a duct has left that was killed while it made one is removed.
+  /// The run folders in it. Removes folders that were left by a duct that was killed while it created them.
   public func folders() -> [FilePath] {
     guard let folder = try? PrivateFolder(base) else { return [] }
     var found: [FilePath] = []

@@ -3,20 +3,21 @@ internal import CSystemCalls
 public import SystemCalls
 public import SystemPackage
 
-/// The folder of one run in a spool. Whoever has it open holds its lock, as long as a process is left that
-/// has inherited that descriptor.
+/// The folder of one run in a spool. The process that opens it holds its lock, until the last process that has
+/// inherited the descriptor ends.
 public final class SpoolFolder: Sendable {
-  /// The folder itself: its lock, and the way to all that is in it, are one descriptor.
+  /// The folder itself. One descriptor is both its lock and the way to its files.
   public let contents: PrivateFolder
 
   public var path: FilePath { contents.path }
-  /// To hand on to a process that shall hold the lock too.
+  /// To pass on to a process that should hold the lock too.
   public var lock: FileDescriptor { contents.descriptor }
 
-  /// Makes the folder of a new run.
+  /// Creates the folder of a new run.
   public static func create(_ spool: Spool, name: String) throws(IOFailure) -> SpoolFolder {
     let path = spool.base.appending(name: name)
-    // Under a name that nobody looks at: a folder that is seen has a lock that is held.
+    // First under a hidden name that other processes ignore, so that the lock of every visible folder is already
+    // held.
     let hidden = "." + name
     let base: PrivateFolder
     do throws(PrivateFolder.Refusal) { base = try PrivateFolder(spool.base) } catch {
@@ -39,27 +40,28 @@ public final class SpoolFolder: Sendable {
     }
   }
 
-  /// A folder is made in milliseconds; nobody is at one of this age that has no name yet.
+  /// Creating a folder takes milliseconds. A hidden folder of this age, in seconds, belongs to no live process.
   private static let secondsToMakeOne = 60
 
   static func removeUnfinished(_ hidden: [UInt8], in base: PrivateFolder) {
     guard let folder = try? PrivateFolder(hidden, in: base),
       folder.modification < time(nil) - secondsToMakeOne, (try? lock(folder)) != nil
     else { return }
-    // It gets its files once it has its name: what holds anything is not ours.
+    // A folder gets files only after it has its final name, so this removes only empty ones.
     base.remove(hidden)
   }
 
-  /// Opens one that is there. Nil while another process has it.
+  /// Opens an existing folder. Nil while another process holds its lock.
   ///
-  /// - Throws: also where it has been removed meanwhile: then the errno is ENOENT.
+  /// - Throws: `Refusal`, with errno ENOENT if the folder was removed in the meantime.
   public static func open(_ path: FilePath) throws(PrivateFolder.Refusal) -> SpoolFolder? {
     let folder = try PrivateFolder(path)
     do throws(Errno) { try lock(folder) } catch {
       if error == .wouldBlock { return nil }
       throw PrivateFolder.Refusal("lock", error)
     }
-    // Whoever had it may have removed it since it was opened: such a lock protects nothing.
+    // The previous holder of the lock may have removed the folder since it was opened. A lock on a removed folder
+    // protects nothing.
     guard folder.isInPlace else { throw PrivateFolder.Refusal("open", .noSuchFileOrDirectory) }
     return SpoolFolder(folder)
   }
@@ -68,7 +70,7 @@ public final class SpoolFolder: Sendable {
     _ = try valueOrErrno { duct_lock(folder.descriptor.rawValue) }
   }
 
-  /// One whose lock this process has inherited.
+  /// Takes over a folder whose lock this process has inherited.
   public convenience init(
     _ path: FilePath, inheriting lock: FileDescriptor
   ) throws(PrivateFolder.Refusal) {
@@ -79,24 +81,24 @@ public final class SpoolFolder: Sendable {
 
   private init(_ contents: PrivateFolder) { self.contents = contents }
 
-  // MARK: The process that carries the run's files
+  // MARK: The lock of the carrier
 
-  /// Waits for the process that carries the run's files, should it be there still: two that write into the
-  /// same files would cut off each other's ends.
+  /// Waits for a carrier of this run that may still be alive: two processes that write into the same files would
+  /// truncate each other's data.
   ///
-  /// - Returns: the lock, to be kept until the end; nil if it is not free by the deadline.
+  /// - Returns: the lock, to keep until the end. Nil if it is not free by the deadline.
   public func lockDelivery(
     until deadline: MonotonicInstant
   ) throws(PrivateFolder.Refusal) -> FileDescriptor? {
     try Self.lockDelivery(contents, until: deadline)
   }
 
-  /// Takes the lock of the process that carries a run's files, for as long as this one lives.
+  /// Takes the carrier's lock for the lifetime of this process. Waits for it up to 5 s.
   public static func holdDelivery(_ folder: FilePath) -> Bool {
     (try? PrivateFolder(folder)).flatMap { try? lockDelivery($0, until: .now + 5) } != nil
   }
 
-  /// The file that is the lock of the process that carries.
+  /// The file that is the carrier's lock.
   public static let carrier = "carrier"
 
   private static func lockDelivery(
@@ -105,7 +107,7 @@ public final class SpoolFolder: Sendable {
     let file: FileDescriptor
     do throws(PrivateFolder.Refusal) { file = try folder.open(carrier, .readWrite, options: [.create]) } catch
     {
-      // It was removed since it was opened.
+      // The folder was removed after it was opened.
       if error.errno == .noSuchFileOrDirectory { throw error }
       throw PrivateFolder.Refusal("\(carrier): \(error)")
     }
@@ -123,8 +125,9 @@ public final class SpoolFolder: Sendable {
 
   public func file(_ name: String) -> FilePath { path.appending(name: name) }
 
-  /// Removes what is ours in it, and then it, unless more is in it. Its lock is held as long as it is open.
+  /// Removes our files and then the folder, unless other files are in it. The lock stays held as long as the
+  /// folder is open.
   ///
-  /// - Parameter isOurs: asked for each name.
+  /// - Parameter isOurs: called with each name.
   public func remove(_ isOurs: ([UInt8]) -> Bool) { contents.remove(isOurs) }
 }

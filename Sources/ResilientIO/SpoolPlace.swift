@@ -2,21 +2,21 @@ import Glibc
 internal import SystemCalls
 public import SystemPackage
 
-/// Where a spool may be.
+/// A place where a spool can be.
 public enum SpoolPlace: Sendable, Equatable {
-  /// `duct-UID` in a folder that is there: one for temporary files, which others may write to as well.
+  /// `duct-UID` in an existing folder, such as /tmp, which others may be able to write to.
   case named(FilePath)
   /// `.local/state/duct-UID` in a home directory.
   case home(FilePath)
-  /// `duct-UID-` and a random name in a folder: nobody can have made that one first. It is found again by
-  /// its owner and by a file in it.
+  /// `duct-UID-` and a random name in a folder. No one can create that name in advance. Found again by its owner
+  /// and by a marker file in it.
   case random(FilePath)
 
   private static let marker = ".duct-spool"
-  /// So many names are looked at when one is searched: a folder for temporary files can be very full.
+  /// The most names that a search reads, because a folder for temporary files can be very full.
   private static let mostNames = 50_000
 
-  /// What decides whether the place is on a disk of this host.
+  /// The path that decides whether the place is on a local disk.
   var parent: FilePath {
     switch self {
     case .named(let parent), .home(let parent), .random(let parent): parent
@@ -25,7 +25,7 @@ public enum SpoolPlace: Sendable, Equatable {
 
   private static func name(_ uid: UInt32) -> String { "duct-\(uid)" }
 
-  /// Whether a folder of that name can be a spool, of whatever user: `duct-UID`, or that and `-` and a random name.
+  /// Whether a folder of that name can be a spool of any user: `duct-UID`, or `duct-UID-` and a random name.
   public static func isName(_ name: [UInt8]) -> Bool {
     let parts = name.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
     return (2...3).contains(parts.count) && parts[0].elementsEqual("duct".utf8) && !parts[1].isEmpty
@@ -34,17 +34,17 @@ public enum SpoolPlace: Sendable, Equatable {
 
   // MARK: What is there
 
-  /// The spools in this place, without making one. Others may look into them, where somebody has allowed that since:
-  /// what is in them is as it was left.
+  /// The existing spools in this place; creates none. If somebody has since allowed others to read them, they
+  /// still count: no one else can have changed their contents.
   func existing(_ uid: UInt32) -> [FilePath] {
     candidates(uid).filter { (try? PrivateFolder($0, owner: uid)) != nil }
   }
 
-  /// What is this user's and is not used all the same, since others may write into it.
+  /// Spools of this user that are not used, because others may write into them.
   func refused(_ uid: UInt32) -> [(base: FilePath, reason: PrivateFolder.Refusal)] {
     candidates(uid).compactMap { base in
       do throws(PrivateFolder.Refusal) { _ = try PrivateFolder(base, owner: uid) } catch {
-        // What is another's holds nothing of this user.
+        // A folder of another user contains nothing of this user.
         let found = try? FileIdentity.asked(at: base, followingLinks: false)
         return found?.owner == uid && found?.isDirectory == true ? (base, error) : nil
       }
@@ -75,16 +75,16 @@ public enum SpoolPlace: Sendable, Equatable {
 
   // MARK: Making one
 
-  /// The spool in this place, which is made if it is not there.
+  /// The spool in this place; creates it if it does not exist.
   ///
-  /// - Returns: its path, with the reason why it will not do, if there is one.
+  /// - Returns: its path, and the reason if it is not suitable.
   func prepare(_ uid: UInt32) -> (base: FilePath, trouble: String?) {
     switch self {
     case .named(let parent): return Self.prepare(parent.appending(name: Self.name(uid)), uid)
     case .home(let home):
       let state = Self.state(home)
       var information = stat()
-      // root with the home of another must leave nothing in it.
+      // root must leave nothing in the home of another user.
       guard home.withPlatformString({ stat($0, &information) }) == 0, information.st_uid == uid else {
         return (state, "it is not the home of user \(uid)")
       }
@@ -120,7 +120,7 @@ public enum SpoolPlace: Sendable, Equatable {
     return (base, base.withPlatformString { access($0, W_OK | X_OK) } == 0 ? nil : "it cannot be written")
   }
 
-  /// What makes a folder unfit: in a world-writable parent it may have been put there by another.
+  /// Why a folder is not suitable. In a world-writable parent, another user may have created it.
   private static func trouble(of base: FilePath, _ uid: UInt32) -> String? {
     var information = stat()
     guard base.withPlatformString({ lstat($0, &information) }) == 0 else { return "it does not exist" }

@@ -2,21 +2,21 @@ internal import Glibc
 internal import SystemCalls
 internal import SystemPackage
 
-/// A file in the log directory that a growing source is delivered into: does what `FileDelivery` decides.
+/// A file in the log directory that a growing source is delivered into: carries out what `FileDelivery` decides.
 struct TargetFile {
   private(set) var delivery: FileDelivery
   private let names: TargetNames
   private let memory: (any TargetMemory)?
   private var current: FileDescriptor?
-  /// What has been our file. It may be the only place where the beginning is still to be read.
+  /// The previous descriptor of our file. It may be the only way to read the beginning of the stream.
   private var old: FileDescriptor?
-  /// What a server said when a descriptor was closed in between.
+  /// An error that a server reported when a descriptor was closed between turns.
   private var heldBack: Errno?
 
   /// - Parameters:
-  ///   - runID: makes names beside `path`, should another have it.
-  ///   - notes: which file is ours, from earlier processes; `proven` bytes are in it.
-  ///   - takesName: whoever has the name loses it.
+  ///   - runID: used for names beside `path`, if another file has it.
+  ///   - notes: the files that earlier processes have noted as ours; `proven` bytes are in them.
+  ///   - takesName: a file that has the name loses it.
   init(
     _ path: FilePath, runID: String, notes: [TargetNote] = [], proven: Int = 0, isSuccessor: Bool = false,
     takesName: Bool = false, memory: (any TargetMemory)? = nil
@@ -30,20 +30,20 @@ struct TargetFile {
   var path: FilePath { names.path }
   var place: FilePath { names.path(delivery.place) }
   var proven: Int { delivery.proven }
-  /// What was found in the last turn.
+  /// What the last turn has detected.
   var discoveries: [FileDelivery.Discovery] { delivery.discoveries }
 
-  /// From now on whoever has the name keeps it.
+  /// From here on, another file that has the name keeps it.
   mutating func leaveNameToOthers() { delivery.namesToTake = 0 }
 
-  /// Delivers what the source has, as much as it wants at a time.
+  /// Delivers what the source has. The turn ends after `mostAtOnce` bytes.
   ///
-  /// - Parameter isLast: nothing is delivered after this; looks at the file in any case, and closes it.
+  /// - Parameter isLast: nothing is delivered after this. Checks the file in any case, and closes it.
   /// - Returns: whether there is more.
   mutating func deliver(_ source: any GrowingSource, isLast: Bool = false) throws(IOFailure) -> Bool {
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
     defer { buffer.deallocate() }
-    // Whether it is complete first: what comes between the two questions is of the next turn.
+    // Ask for completeness first. Bytes that arrive between the two questions belong to the next turn.
     let isComplete = source.isComplete
     var action = delivery.begin(
       .init(
@@ -61,7 +61,7 @@ struct TargetFile {
     }
   }
 
-  /// A descriptor that failed is not written to again; what has been our file can still be read by it.
+  /// A descriptor that failed is not written to again, but it can still read what was our file.
   private mutating func keepForNextTurn() {
     if old == nil {
       old = current
@@ -129,7 +129,7 @@ struct TargetFile {
     }
   }
 
-  /// A name that leads elsewhere is not ours, and what waits for somebody (a FIFO) is no file.
+  /// A name that is a symbolic link is not ours, and opening a FIFO must not wait for a writer.
   private static let safely: FileDescriptor.OpenOptions = [.noFollow, .nonBlocking]
 
   private func file() throws(Errno) -> FileDescriptor {
@@ -143,7 +143,7 @@ struct TargetFile {
     return try FileCalls.status(file)
   }
 
-  /// What a server has kept back is told at a close, and only then.
+  /// A server may report a delayed error only at close.
   private func close(_ file: FileDescriptor?, _ source: any GrowingSource) -> FileDelivery.Event {
     guard let file else { return .done }
     do throws(Errno) { try FileCalls.close(file) } catch {
@@ -157,11 +157,11 @@ struct TargetFile {
   ) throws(Errno) -> FileDelivery.Event {
     let file = try file()
     let end = source.claim(upTo: offset + buffer.count)
-    // Where nothing may be read yet the source is asked all the same: it knows what it waits for.
+    // Ask the source even if nothing may be read yet: it then requests what it waits for.
     let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<max(min(end - offset, buffer.count), 1)])
     let got = source.read(part, at: offset)
     if got == 0 { return .nothing(length: source.readableLength, isComplete: source.isComplete) }
-    // Somebody has shortened it since the look: a hole would be left.
+    // Someone has truncated the file since the check: writing here would leave a hole.
     if offset > 0, try FileCalls.status(file).size < offset { throw .staleNFSFileHandle }
     try file.writeAll(UnsafeRawBufferPointer(rebasing: part[..<got]), at: offset)
     return .wrote(to: offset + got)
@@ -176,13 +176,13 @@ struct TargetFile {
     if offset > 0, !isHole, try FileCalls.status(file).size < offset { throw .staleNFSFileHandle }
     var got = source.read(part, at: offset)
     if got == 0, let old {
-      // Up to where the source goes on.
+      // Read from the old file only up to where the source can continue.
       let first = source.firstReadable
       let count = first > offset ? min(part.count, first - offset) : part.count
       got = (try? FileCalls.pread(old, UnsafeMutableRawBufferPointer(rebasing: part[..<count]), offset)) ?? 0
     }
     if got == 0 {
-      // A hole: to the next byte that there is.
+      // A hole, up to the next byte that can be read.
       let next = source.nextReadable(behind: offset)
       let block = offset + 4096 - offset % 4096
       return .missing(to: min(old == nil ? next : min(next, block), end))
