@@ -99,7 +99,7 @@ extension RelayStatus {
   }
 
   func noteStart(_ offset: Int, of store: Int, stream index: Int) {
-    // Until now the length of the previous store told `written`. From here on it does not, so write it into the
+    // So far the length of the previous store gave `written`. From here on it does not, so write it into the
     // copy. At offset 0 the copy already has its initial value.
     if offset > 0 { copyOut(fieldPointer(streamPointer(index), \.written), 8) }
     put(UInt64(offset), startPointer(store, index))

@@ -1,7 +1,7 @@
 internal import CSystemCalls
 internal import SystemCalls
 
-/// Ranges of a stream in whose place the log file has a mark, in ascending order.
+/// Ranges of a stream that a mark replaces in the log file, in ascending order.
 ///
 /// The page remembers a limited number of ranges. Older ones are merged into one (`merged`).
 ///

@@ -7,7 +7,7 @@ public import SystemPackage
 /// store, and which of them are delivered.
 ///
 ///     field                            written by             read by
-///     sequence (futex word)            whoever changes        duct (sleeps on it)
+///     sequence (futex word)            duct, relay            duct (sleeps on it)
 ///     sync_requested, leave_log        duct                   relay
 ///     sync_done                        relay                  duct
 ///     spool_limit, memory_limit        duct                   relay, carrier
@@ -15,7 +15,8 @@ public import SystemPackage
 ///     ending                           duct                   relay, recover
 ///     command_end                      relay                  recover
 ///     each stream
-///       written, starts, error, ended  relay                  duct, carrier, recover
+///       written, starts, ended         relay                  duct, carrier, recover
+///       error                          relay                  tests
 ///       dropped, is_dropping           relay                  duct, carrier, recover
 ///       stop_dropping                  carrier (relay clears) relay
 ///       claimed                        carrier                relay

@@ -17,7 +17,7 @@ extension FileDelivery {
     case link(TargetName, to: TargetName)
     /// → done
     case remove(TargetName)
-    /// Note the file on the page, for the process that continues if this one is killed. → done
+    /// Note the file in the target memory, for the process that continues if this one is killed. → done
     case remember(TargetNote)
     /// Note a file that may get the name at any moment: both files are ours. → done
     case rememberBoth(TargetNote)

@@ -6,7 +6,7 @@ extension FileDelivery {
   enum Finding: Sendable, Equatable {
     /// Checks the first of these notes.
     case lookingAtNoted([TargetNote])
-    /// Checks whether the found file also has the second name of the first note. Only then it is the noted file.
+    /// Checks whether the found file also has the second name of the first note. Only then is it the noted file.
     case lookingAtLink(FileIdentity, [TargetNote])
     /// Opens a noted file. The identity is the one that the check before has found.
     case openingNoted(TargetNote, FileIdentity, rest: [TargetNote])

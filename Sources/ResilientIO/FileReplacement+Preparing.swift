@@ -30,8 +30,8 @@ extension FileReplacement {
       new = identity
       made.append(identity)
       if let stray { return returnStray(stray) }
-      // The directory is reachable. The page has room for two notes, and the new one must not overwrite that of
-      // the file that has the name. So first find out which file has the name.
+      // The directory is reachable. The target memory has room for two notes, and the new one must not overwrite
+      // that of the file that has the name. So first find out which file has the name.
       return isSettled ? rememberCreated() : settle(namesToSettle)
     case (.creating, .failed(_, .fileExists)):
       leftNames.insert(temporary)
