@@ -5,12 +5,13 @@ import TestSupport
 import Testing
 
 extension OnSlurm {
-  /// What each layer of detection sees by itself, and what is never claimed.
+  /// What each layer of job detection finds by itself, and which jobs duct must never claim.
   @Suite struct DetectionTests {
     private let fixture: SlurmFixture
     init() throws { fixture = try SlurmFixture() }
 
-    /// Five ways to submit, each seen by other layers. The sessions live long enough for a sample.
+    /// Five ways to submit a job, each found by other layers. The sessions live long enough for duct to sample
+    /// them.
     private let script = """
       sbatch -J plain --wrap true
       hidden=$(sbatch --parsable -J hidden --wrap true)
@@ -38,8 +39,10 @@ extension OnSlurm {
       #expect(run.finished.stderr.contains("Slurm jobs:") == !names.isEmpty)
     }
 
+    /// A command that ends within milliseconds: duct still finds its job by the session.
     @Test func aCommandThatIsOverBeforeItIsLookedAt() async throws {
-      // bash makes room for sbatch, which is done after some milliseconds: before the first look, or after.
+      // bash replaces itself with sbatch, which ends after some milliseconds: before or after duct's first
+      // sample.
       for number in 1...8 {
         let run = try await fixture.run(
           "sbatch -J quick\(number) --wrap true", ["--clobber", "--slurm-detect", "session"])
@@ -48,14 +51,16 @@ extension OnSlurm {
       }
     }
 
+    /// A bare number in the output counts as a job id only if duct saw an sbatch process.
     @Test func numbersAreHintsOnceSbatchWasSeen() async throws {
-      // sbatch --wait stays long enough to be seen; its output is one number.
+      // sbatch --wait lives long enough to be sampled. It prints nothing but a number.
       let seen = try await fixture.run(
         "sbatch -J number --parsable --wait --wrap 'sleep 2'", ["--s-i", "0.2", "--slurm-detect", "output"])
       #expect(seen.jobs.map(\.name) == ["number"])
       #expect(seen.jobs.map(\.detectedBy) == [[.output]])
     }
 
+    /// duct finds the job id in a last line that has no newline.
     @Test func theLastLineNeedNotEnd() async throws {
       let run = try await fixture.run(
         "printf %s \"$(sbatch -J unfinished --wrap true)\"", ["--wait-jobs", "--slurm-detect", "output"])
@@ -72,9 +77,11 @@ extension OnSlurm {
       #expect(run.slurm["mentioned_jobs"]?.array?.isEmpty == true)
     }
 
+    /// duct does not claim a job whose id the command prints but which another session submitted.
     @Test func aStrangersJobIsNeverClaimed() async throws {
       let fixture = self.fixture
-      // Same user, same folder, same time; its id is printed as sbatch would, its session is alive.
+      // The stranger has the same user, folder and time. The command prints the job's id as sbatch prints it, and
+      // the stranger's session is alive.
       async let stranger = fixture.tool(
         "setsid", "-w", "bash", "-c",
         """
@@ -117,7 +124,7 @@ extension OnSlurm {
       #expect(two.map(\.name) == Array(repeating: "two", count: 4))
     }
 
-    // MARK: When the tag is left out
+    // MARK: Where duct sets no tag
 
     private func variables(_ environment: [String: String?], _ options: [String] = []) async throws
       -> SlurmRun
@@ -132,6 +139,7 @@ extension OnSlurm {
       #expect(run.finished.stdout == "SALLOC_WCKEY=\(tag)\nSBATCH_WCKEY=\(tag)\nSLURM_WCKEY=\(tag)\n")
     }
 
+    /// duct leaves a wckey that the user has set.
     @Test func aWckeyOfTheUsersStays() async throws {
       let run = try await variables(["SBATCH_WCKEY": "project7"])
       #expect(run.finished.stdout == "SBATCH_WCKEY=project7\n")
@@ -150,7 +158,8 @@ extension OnSlurm {
 
     @Test(arguments: ["TrackWCKey=yes", "AccountingStorageEnforce=associations,wckeys"])
     func aSiteThatUsesWckeys(_ setting: String) async throws {
-      // Its configuration says so; the daemons need not, for what is decided before the command starts.
+      // The test writes the setting to slurm.conf only. The daemons need not have it, since duct decides about
+      // the tag before the command starts.
       let conf = try String(decoding: readConfiguration(), as: UTF8.self)
       try fixture.sandbox.write(conf + "\n\(setting)\n", to: "slurm.conf")
       let run = try await variables(["SLURM_CONF": fixture.sandbox["slurm.conf"].string])
@@ -166,7 +175,7 @@ extension OnSlurm {
       try fixture.sandbox.bytes("../../" + fixture.testbed.configuration)
     }
 
-    // MARK: Runs within jobs and runs
+    // MARK: Runs within jobs and within runs
 
     @Test func aNestedRunHasATagOfItsOwnAndKnowsItsParent() async throws {
       let inner = "\(Programs.duct) -q -p inner_ --wait-jobs bash -c \"sbatch -J leaf --wrap true\""
@@ -180,6 +189,7 @@ extension OnSlurm {
       #expect(own?["own_job_name"] == "job")
     }
 
+    /// The output prefix can name the Slurm job, the array task and the process.
     @Test func thePrefixKnowsTheJob() async throws {
       let options = "-q -p '{slurm_job_id}.{slurm_array_task_id}.{slurm_procid}_'"
       let run = try await fixture.run(

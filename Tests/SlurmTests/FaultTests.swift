@@ -6,16 +6,16 @@ import TestSupport
 import Testing
 
 extension OnSlurm {
-  /// No answer from Slurm is ever an error of the run.
+  /// A failure of Slurm is never a failure of the run.
   @Suite struct FaultTests {
     private let fixture: SlurmFixture
     init() throws { fixture = try SlurmFixture() }
 
-    /// A script that submits, and prints as much as can be told apart.
+    /// A script that submits a job and prints distinct text to stdout and stderr.
     private let script =
       "sbatch -J known --wrap 'sleep 2'; echo out; echo err >&2; touch ready; until [ -e go ]; do sleep 0.05; done; exit 5"
 
-    /// What must hold whatever happens to Slurm.
+    /// What must hold whatever fails in Slurm.
     private func checkRun(_ run: SlurmRun, sourceLocation: SourceLocation = #_sourceLocation) throws {
       #expect(run.finished.code == 5, sourceLocation: sourceLocation)
       #expect(run.finished.stdout.hasSuffix("out\n"), sourceLocation: sourceLocation)
@@ -26,7 +26,8 @@ extension OnSlurm {
       #expect(run.info["execution_summary"]?["exit_code"] == 5, sourceLocation: sourceLocation)
     }
 
-    /// A run during which a daemon fails, once the job is in the record.
+    /// Runs the script and stops or hangs a daemon as soon as info.json has the job. `seconds` is the time from
+    /// then to duct's end.
     private func runWithout(
       _ daemon: String, by verb: String, options: [String] = ["--slurm-timeout", "6"]
     ) async throws -> (SlurmRun, seconds: Double) {
@@ -53,6 +54,7 @@ extension OnSlurm {
       ("slurmctld", "stop", "library"), ("slurmctld", "hang", "library"), ("munged", "hang", "library"),
       ("munged", "stop", "library"), ("slurmctld", "stop", "commands"), ("munged", "hang", "commands"),
     ])
+    /// duct ends within its time limit and keeps the job's last known state.
     func theControllerOrMungeIsGone(_ daemon: String, _ verb: String, _ way: String) async throws {
       let (run, seconds) = try await runWithout(
         daemon, by: verb, options: ["--slurm-timeout", "6", "--slurm-by", way])
@@ -60,7 +62,7 @@ extension OnSlurm {
       #expect(seconds < 12, "the end is bounded by --slurm-timeout")
       #expect(run.jobs.count == 1)
       let job = try run.job("known")
-      // With only the controller gone, accounting may still tell; else the state is what was seen last.
+      // If only slurmctld is gone, slurmdbd may still answer. Otherwise the state is the one that duct saw last.
       #expect(job.stale || job.source == .slurmdbd)
       let query = try #require(run.query("jobs_of_user"))
       #expect((query["failed"]?.double ?? 0) >= 1)
@@ -112,7 +114,7 @@ extension OnSlurm {
     }
 
     @Test func withoutSlurmNothingIsSaid() async throws {
-      // A PATH without sbatch, and no configuration.
+      // PATH has no sbatch, and there is no configuration.
       let result = try await duct(
         ["-t", "system-summary", "/bin/bash", "-c", "/bin/sleep 0.2; exit 0"], in: fixture.sandbox,
         environment: ["PATH": fixture.sandbox.path.string, "SLURM_CONF": nil])
@@ -145,12 +147,14 @@ extension OnSlurm {
       #expect(run.jobs == [])
       #expect(run.query("jobs_of_user")?["last_failure"]?["kind"]?.string == kind)
       #expect(run.slurm["problem"]?.string != nil)
-      // Printed, and so the records stay, though Slurm could not confirm it.
+      // The command printed a job id, so duct keeps the records of this failed run, though Slurm could not
+      // confirm the job.
       #expect(fixture.sandbox.exists("log_info.json"))
       #expect(fixture.sandbox.processes().allSatisfy { $0.name != "duct-slurm" }, "no helper is left behind")
       _ = try await fixture.tool("scancel", "-n", "known")
     }
 
+    /// duct records libslurm's own messages as diagnostics instead of printing them.
     @Test func whatLibslurmPrintsStaysOutOfDuctsStandardError() async throws {
       try fixture.sandbox.write("ClusterName=x\nThis is no slurm.conf\n", to: "slurm.conf")
       let run = try await fixture.run(

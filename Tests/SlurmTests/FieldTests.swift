@@ -5,8 +5,9 @@ import TestSupport
 import Testing
 
 extension OnSlurm {
-  /// Every member of a record against what `scontrol show job` and `sacct` print, on jobs of all fates. What stands here
-  /// of who is believed is what docs/records.md says.
+  /// Compares every member of a job's record with what `scontrol show job` and `sacct` print, for jobs that end
+  /// in different ways. Where the two sources differ, docs/records.md says which one counts, and these tests
+  /// check that.
   @Suite struct FieldTests {
     private let fixture: SlurmFixture
     init() throws { fixture = try SlurmFixture() }
@@ -50,7 +51,7 @@ extension OnSlurm {
       touch go ready-$WAY
       """#
 
-    /// The whole set twice at once, since a time limit takes a minute.
+    /// Runs the script by both ways at the same time, since a job that reaches its time limit takes a minute.
     @Test func everyMember() async throws {
       let fixture = self.fixture
       let other = try SlurmFixture()
@@ -59,7 +60,8 @@ extension OnSlurm {
         Self.script, ["--wait-jobs", "--slurm-by", "library"], environment: ["WAY": "library"], limit: 200)
       async let byCommands = other.run(
         Self.script, ["--wait-jobs", "--slurm-by", "commands"], environment: ["WAY": "commands"], limit: 200)
-      // Both have seen it suspended: then it was so for some looks, and not for a moment.
+      // Wait until both runs have recorded the suspended state, so that the job stays suspended for several
+      // queries.
       for run in [fixture, other] {
         try await eventually(90) {
           run.recordedJobs().contains { $0.name == "paused" && $0.state == .suspended }
@@ -69,12 +71,12 @@ extension OnSlurm {
       try await eventually(90) {
         fixture.sandbox.exists("ready-library") && other.sandbox.exists("ready-commands")
       }
-      // A node that dies: its slurmd is stopped, and slurmctld misses it.
+      // A node dies: the test stops its slurmd, and slurmctld misses it.
       try await fixture.testbed.control("stop", "n3", in: fixture.sandbox)
       _ = try await fixture.tool("scontrol", "update", "NodeName=n3", "State=DOWN", "Reason=gone")
       let runs = try await [byLibrary, byCommands]
       try await fixture.testbed.control("start", "n3", in: fixture.sandbox)
-      // It may have come back by itself.
+      // The node may have come back by itself. Then the command fails, and the test ignores that.
       _ = try? await fixture.tool("scontrol", "update", "NodeName=n3", "State=RESUME")
       try await fixture.testbed.restore(in: fixture.sandbox)
       for run in runs { try await check(run) }
@@ -93,7 +95,7 @@ extension OnSlurm {
       for job in run.jobs {
         let id = try #require(
           job.arrayTaskID.map { "\(job.arrayJobID ?? 0)_\($0)" } ?? job.jobID.map { "\($0)" })
-        // A task that was cancelled while it waited has no record anywhere.
+        // Neither slurmctld nor slurmdbd has a record of a task that was cancelled while it waited.
         guard let accounted = try await Accounted(id, fixture) else {
           #expect(job.name == "tasks" && job.arrayTaskID == 3 && job.state == .cancelled, "\(way) \(id)")
           continue
@@ -112,7 +114,7 @@ extension OnSlurm {
         ], "\(way)")
     }
 
-    /// Cancelled by somebody else: the jobs are another user's, and root cancels one.
+    /// The jobs belong to another user. root cancels one of them.
     @Test(.enabled(if: getuid() == 0, "it needs root, to be another user"), arguments: bothWays)
     func cancelledByAnAdministrator(_ way: String) async throws {
       let (sandbox, helper) = (fixture.sandbox, Programs.slurmHelper)
@@ -144,7 +146,7 @@ extension OnSlurm {
   }
 }
 
-/// What `sacct` prints of a job.
+/// What `sacct` prints about a job.
 private struct Accounted {
   private static let fields = [
     "JobIDRaw", "JobName", "User", "Account", "Partition", "QOS", "State", "ExitCode", "DerivedExitCode",
@@ -154,7 +156,7 @@ private struct Accounted {
     "WorkDir", "SubmitLine", "Cluster",
   ]
   private let values: [String: String]
-  /// Of each step: its largest task, all its tasks, its processor time in seconds.
+  /// For each step: memory of its largest task and of all its tasks in bytes, CPU time in seconds.
   let steps: [(largest: Int64?, all: Int64?, seconds: Double)]
   let runs: Int
 
@@ -171,14 +173,14 @@ private struct Accounted {
     }
     guard let row = try await rows("-X", fields: Self.fields).first else { return nil }
     values = Dictionary(uniqueKeysWithValues: zip(Self.fields, row))
-    // Not the other components of a heterogeneous job.
+    // Leave out the other components of a heterogeneous job.
     runs = try await rows("-X", "-D", fields: ["JobIDRaw"]).count { $0 == [row[0]] }
     steps = try await rows(fields: ["JobID", "TRESUsageInMax", "TRESUsageInTot", "TotalCPU"]).filter {
       $0[0].contains(".")
     }.map { (Self.memory($0[1]), Self.memory($0[2]), Self.seconds($0[3])) }
   }
 
-  /// What is not set is nil.
+  /// A field that sacct prints as not set is nil.
   subscript(name: String) -> String? {
     let empty = ["", "Unknown", "None", "None assigned", "UNLIMITED", "Partition_Limit"]
     return values[name].flatMap { empty.contains($0) ? nil : $0 }
@@ -194,7 +196,7 @@ private struct Accounted {
   }
 }
 
-/// What `scontrol show job` prints of one, as long as slurmctld has it.
+/// What `scontrol show job` prints about a job, as long as slurmctld has it.
 private struct ControlledJob {
   private let values: [String: String]
 
@@ -251,7 +253,7 @@ private struct Comparison {
     expect("dependency", job.dependency, control["Dependency"])
     let isBatch = job.name != "direct" && (job.hetJobOffset ?? 0) == 0
     expect("stdout_path", job.stdoutPath != nil, isBatch)
-    // Where the node has made the files, the paths are those.
+    // Once the job has started, the node has created the files at these paths.
     guard isBatch, job.startTime != nil else { return }
     for path in [job.stdoutPath, job.stderrPath] { expect("path", path.map { access($0, F_OK) }, 0) }
   }
@@ -270,10 +272,10 @@ private struct Comparison {
     expect("exit", ran ? exit : nil, ran ? control["ExitCode"] : nil)
     expect("exit_code", ran, job.exitCode != nil)
     let derived = "\(job.derivedExitCode ?? -1):\(job.derivedSignal ?? 0)"
-    // The larger one: slurmdbd's can lack a step (seen with 22.05: 0:0, where slurmctld had 7:0).
+    // The larger one counts: slurmdbd can miss a step (seen with 22.05: slurmdbd had 0:0, slurmctld had 7:0).
     let candidates = [accounted["DerivedExitCode"], control["DerivedExitCode"]].compactMap { $0 }
     expect("derived", ran ? derived : nil, ran ? candidates.max { number($0) < number($1) } : nil)
-    // Newer releases print the signal behind RaisedSignal.
+    // Newer releases append the signal to RaisedSignal.
     let reason = control["Reason"].map { $0.hasPrefix("RaisedSignal") ? "RaisedSignal" : $0 }
     expect("state_reason", job.stateReason, job.state == .cancelled && !ran ? nil : reason)
     expect("state_flags", job.stateFlags, [])
@@ -281,7 +283,7 @@ private struct Comparison {
     expect("runs", (job.runs?.count ?? 0) + 1, accounted.runs)
   }
 
-  /// Of an exit code and a signal, `7:0`.
+  /// An exit code and a signal, such as `7:0`, as one number that can be compared.
   private func number(_ exit: String) -> Int {
     exit.split(separator: ":").reduce(0) { $0 * 256 + (Int($1) ?? 0) }
   }
@@ -296,7 +298,7 @@ private struct Comparison {
   }
 
   private func times() {
-    // Of a requeued job the two have other times, as records.md says: the later run's in both.
+    // The two may differ for a requeued job. docs/records.md says that both report the times of the later run.
     near("submit_time", job.submitTime, accounted["Submit"])
     near("submit_time", job.submitTime, control["SubmitTime"], 0)
     near("end_time", job.endTime, accounted["End"])
@@ -323,7 +325,7 @@ private struct Comparison {
     expect("memory_requested_bytes", job.memoryRequestedBytes, job.tresRequested?["mem"])
   }
 
-  /// `cpu=1,mem=500M`, by name; memory in bytes.
+  /// The resources as `cpu=1,mem=500M` entries, sorted by name; memory in bytes.
   private func text(_ tres: OrderedFields<Int64>) -> [String] {
     tres.members.map { "\($0.key)=\($0.value)" }.sorted()
   }
@@ -340,10 +342,10 @@ private struct Comparison {
   private func use() {
     guard job.startTime != nil else { return }
     let seconds = accounted.steps.map(\.seconds).reduce(0, +)
-    // sacct has thousandths of a second.
+    // sacct prints thousandths of a second.
     #expect(abs((job.cpuSeconds ?? 0) - seconds) < 0.01, "\(way): cpu_seconds of \(job.displayID)")
     expect("max_rss_bytes", job.maxRSSBytes, accounted.steps.compactMap(\.largest).max())
-    // No two of its steps run at the same time, but for the script and what it starts.
+    // No two of its steps run at the same time, except the script and the steps that it starts.
     let all = accounted.steps.compactMap(\.all)
     expect("max_rss_all_tasks_bytes", job.maxRSSAllTasksBytes, all.isEmpty ? nil : all.reduce(0, +))
     if job.name == "fine" { #expect((job.maxRSSAllTasksBytes ?? 0) > 80_000_000) }

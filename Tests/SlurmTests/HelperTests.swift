@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 extension OnSlurm {
-  /// duct-slurm itself, beside what Slurm's own programs say.
+  /// duct-slurm itself: its answers agree with what Slurm's own programs print.
   @Suite struct HelperTests {
     private let fixture: SlurmFixture
     init() throws { fixture = try SlurmFixture() }
@@ -73,7 +73,7 @@ extension OnSlurm {
       let begin = time(nil)
       let id = try await submit(
         "-J counted", "-n", "2", "--wckey", "duct-accounting-test", "--wrap", "sleep 1; srun sleep 1; exit 6")
-      // slurmctld tells slurmdbd the start of jobs every five seconds, and their end at once.
+      // slurmctld reports the start of jobs to slurmdbd every five seconds, and their end immediately.
       try await eventually(30) {
         try await fixture.tool("sacct", "-nPX", "-j", "\(id)", "-o", "state,partition").trimmed
           == "FAILED|debug"
@@ -118,7 +118,7 @@ extension OnSlurm {
       try await eventually(30) { try await record()?.state == .running }
       let elapsed = try #require(try await record()?.elapsedSeconds)
       #expect(elapsed < 100, "its end_time is its limit, 300 s from its start")
-      // squeue's own word: minutes and seconds.
+      // squeue prints minutes and seconds.
       let shown = try await fixture.tool("squeue", "-h", "-j", "\(id)", "-o", "%M").trimmed
       let parts = shown.split(separator: ":").compactMap { Int($0) }
       #expect(parts.count == 2 && abs(parts[0] * 60 + parts[1] - elapsed) <= 2, "\(shown), \(elapsed)")
@@ -145,7 +145,8 @@ extension OnSlurm {
       #expect(failure?.code != nil)
     }
 
-    /// The helper with a question that libslurm takes a minute for, and our end of its standard input.
+    /// Starts the helper with a question that libslurm takes a minute to answer. Returns its pid and our end of
+    /// the socket that is its standard input.
     private func hangingHelper(_ children: ChildProcesses, limit: Double) throws -> (pid_t, FileDescriptor) {
       let (own, other) = try FileDescriptor.closeOnExecSocketPair()
       defer { other.closeQuietly() }
@@ -153,18 +154,19 @@ extension OnSlurm {
       var program = Program(path: path, arguments: [path])
       program.descriptors = [.duplicate(of: other)]
       program.environment = [Array("SLURM_CONF=\(fixture.sandbox["no-such.conf"].string)".utf8)]
-      // A limit must hold also where signals are blocked.
+      // The limit must hold even if the helper inherits blocked signals.
       program.signalMask = SignalSet([SIGALRM, SIGTERM])
       let pid = try children.start(program)
       try own.writeAll(RecordEncoder().line(SlurmQuestion(.ping, limit: limit)))
       return (pid, own)
     }
 
+    /// The helper exits when the process that asked it closes its end.
     @Test func theHelperEndsWithWhoeverAskedIt() throws {
       let children = ChildProcesses(reaping: .byWaiters)
       let (pid, end) = try hangingHelper(children, limit: 600)
       #expect(children.wait(for: pid, until: .now + 0.5) == nil, "it hangs")
-      // As when duct is killed.
+      // The kernel closes this end when duct is killed.
       end.closeQuietly()
       let exit = children.wait(for: pid, until: .now + 10)
       #expect(exit?.cause == .exited(1))

@@ -4,7 +4,8 @@ import TestSupport
 import Testing
 
 extension OnSlurm {
-  /// Jobs that the kernel keeps within their memory, by cgroups: on a Slurm of its own, since its settings are others.
+  /// Jobs that exceed the memory limit of their cgroup. They need a Slurm of their own, since its settings
+  /// differ.
   @Suite(
     .enabled(
       if: getuid() == 0 && access("/sys/fs/cgroup/memory", W_OK) == 0,

@@ -4,7 +4,8 @@ import TestSupport
 import Testing
 
 extension OnSlurm {
-  /// What newer releases alone can do. `make test-releases` plays these; on an older Slurm they are cancelled.
+  /// What only newer releases of Slurm can do. `make test-releases` runs these tests; on an older Slurm they are
+  /// cancelled.
   @Suite struct NewerReleaseTests {
     private let fixture: SlurmFixture
     init() throws { fixture = try SlurmFixture() }
@@ -37,7 +38,7 @@ extension OnSlurm {
       try await set("SlurmctldParameters=", "PrologFlags=")
     }
 
-    /// A job whose script and whose epilog fail begins again at once.
+    /// slurmctld restarts a job immediately if both its script and its epilog fail.
     @Test func expeditedRequeue() async throws {
       try await needs(SlurmRelease(25, 11))
       let sandbox = fixture.sandbox
@@ -52,7 +53,7 @@ extension OnSlurm {
           "rm -f epilog-succeeds seen; sbatch -J expedited --requeue=expedite --wrap '[ $SLURM_RESTART_COUNT ] || exit 5; touch epilog-succeeds'",
           ["--wait-jobs", "--clobber", "--slurm-by", way]
         ) { [fixture] _ in
-          // duct has seen it fail, and not be over.
+          // duct has recorded the failure. The job is still completing.
           try await eventually(60) {
             fixture.recordedJobs().contains { $0.stateFlags.contains(JobStateFlag.completing) }
           }
@@ -62,7 +63,7 @@ extension OnSlurm {
         #expect(
           job.state == .completed && job.exitCode == 0 && job.restarts == 1 && !job.stale, "\(way) \(job)")
         #expect(job.runs?.map(\.state) == ["REQUEUED"] && job.runs?.first?.exitCode == 5, "\(way)")
-        // Where an epilog has failed nothing starts any more.
+        // Slurm drains a node whose epilog has failed, so no job starts there until the node is resumed.
         for node in ["n1", "n2", "n3"] {
           _ = try? await fixture.tool("scontrol", "update", "NodeName=\(node)", "State=RESUME")
         }

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 extension OnSlurm {
-  /// con-duct's view of the records of real runs.
+  /// con-duct reads the records of real runs.
   @Suite struct ReportTests {
     private let fixture: SlurmFixture
     init() throws { fixture = try SlurmFixture() }
@@ -48,6 +48,7 @@ extension OnSlurm {
       #expect(json["runs"]?.array?.count == 1 && json["failed_jobs"]?.array?.count == 2)
     }
 
+    /// Without paths, con-duct reads the records that DUCT_OUTPUT_PREFIX names.
     @Test func withoutPathsThePrefixIsFollowed() async throws {
       _ = try await fixture.run("sbatch -J one --wrap true")
       let found = try await conDuct("report", "-f", "json", environment: ["DUCT_OUTPUT_PREFIX": "log_{pid}"])
@@ -58,6 +59,7 @@ extension OnSlurm {
       #expect(nothing.stderr.split(separator: "\n").count == 1)
     }
 
+    /// `con-duct jobs` asks Slurm for the jobs' current states.
     @Test func jobsShowTheStatesNow() async throws {
       let run = try await fixture.run("sbatch -J later --wrap 'sleep 2; exit 2'", [])
       #expect(run.jobs.map(\.state.isActive) == [true])
@@ -70,7 +72,7 @@ extension OnSlurm {
       }
       let now = try await conDuct("jobs", "log_info.json")
       #expect(now.stdout.contains("1 submitted: 1 FAILED (job \(id) exit 2)"))
-      // Its steps reach accounting a moment after itself.
+      // slurmdbd receives the steps of a job a moment after the job itself.
       try await eventually(30) {
         let json = try JSONParser.parse(try await conDuct("jobs", "--json", "log_").stdoutBytes)
         let job = try #require(json.array?.first?["jobs"]?.array?.first)
@@ -95,7 +97,7 @@ extension OnSlurm {
             "escaped", "escaped", "inner", "outer", "plain",
           ])
       }
-      // And from slurmdbd alone.
+      // The same with slurmdbd alone.
       try await fixture.testbed.control("stop", "slurmctld", in: fixture.sandbox)
       let result = try await conDuct("jobs", "--run", id, "--slurm-timeout", "30", folder: "elsewhere")
       try await fixture.testbed.restore(in: fixture.sandbox)
@@ -111,6 +113,7 @@ extension OnSlurm {
       #expect(result.stderr.split(separator: "\n").count == 1)
     }
 
+    /// duct was killed: the relay completes the job list of info.json by the tag.
     @Test func aKilledRunsJobsAreCompletedByTheTag() async throws {
       let fixture = self.fixture
       _ = try await duct(
@@ -125,7 +128,7 @@ extension OnSlurm {
         try fixture.sandbox.write("", to: "go")
       }
       try await eventually(60) { fixture.sandbox.exists("ended") }
-      // By the relay, without anyone asking.
+      // The relay does this, without any command from the user.
       try await eventually(30) { try fixture.sandbox.info()["run_state"] == "interrupted" }
       let jobs = try SlurmFixture.jobs(fixture.sandbox.info())
       #expect(jobs.map(\.name).sorted { ($0 ?? "") < ($1 ?? "") } == ["first", "second"])
@@ -147,7 +150,8 @@ extension OnSlurm {
         try await fixture.tool("sacct", "-nXP", "-W", tag, "-o", "jobname,state").trimmed
           .split(separator: "\n").sorted() == ["inner|COMPLETED", "outer|COMPLETED"]
       }
-      // As long after their end as MinJobAge, it is the same as if slurmctld were not there.
+      // The test stops slurmctld. That has the same effect as waiting until MinJobAge after the jobs' end, when
+      // slurmctld has forgotten them.
       try await fixture.testbed.control("stop", "slurmctld", in: fixture.sandbox)
       let result = try await conDuct("jobs", "log_", "--slurm-timeout", "30")
       try await fixture.testbed.restore(in: fixture.sandbox)

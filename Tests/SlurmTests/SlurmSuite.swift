@@ -4,13 +4,13 @@ import SlurmJobs
 import TestSupport
 import Testing
 
-/// Tests on the one real Slurm: one at a time, since some of them take its daemons down.
+/// Tests on the one real Slurm. They run one at a time, since some of them stop its daemons.
 @Suite(.serialized) struct OnSlurm {}
 
-/// Both ways by which Slurm is asked, for tests that shall hold for either.
+/// Both ways to ask Slurm, for tests that must pass with either.
 let bothWays = ["library", "commands"]
 
-/// A run of duct on the testbed, and what it recorded.
+/// A finished run of duct on the testbed, and what it recorded.
 struct SlurmRun {
   var finished: Finished
   var info: JSONValue
@@ -18,7 +18,7 @@ struct SlurmRun {
 
   var slurm: JSONValue { info["slurm"] ?? .null }
 
-  /// The one job of a name.
+  /// The only job with this name.
   func job(_ name: String) throws -> JobRecord {
     let found = jobs.filter { $0.name == name }
     guard found.count == 1, let job = found.first else {
@@ -33,7 +33,7 @@ struct SlurmRun {
   }
 }
 
-/// What every test of the suite has: a folder, and the testbed.
+/// What every test of the suite needs: a folder and the testbed.
 struct SlurmFixture: Sendable {
   let sandbox: Sandbox
   let testbed: Testbed
@@ -43,7 +43,7 @@ struct SlurmFixture: Sendable {
     testbed = try Testbed()
   }
 
-  /// Wraps a bash script with duct.
+  /// Wraps a bash script with duct and reads the records back.
   func run(
     _ script: String, _ options: [String] = ["--wait-jobs"], environment: [String: String?] = [:],
     limit: Double = 120, shell: String = "bash",
@@ -62,7 +62,7 @@ struct SlurmFixture: Sendable {
     return SlurmRun(finished: finished, info: info, jobs: try Self.jobs(info))
   }
 
-  /// A folder `libexec` in which only duct-slurm is missing, for DUCT_LIBEXEC_DIR.
+  /// Makes a folder `libexec`, for DUCT_LIBEXEC_DIR, that has all helper programs except duct-slurm.
   func makeLibexecWithoutHelper() throws {
     try sandbox.makeDirectory("libexec")
     try sandbox.write(sandbox.bytes("../../" + Programs.relay), to: "libexec/duct-relay")
@@ -75,10 +75,10 @@ struct SlurmFixture: Sendable {
     }
   }
 
-  /// The jobs in info.json now; none while there is no such file.
+  /// The jobs that info.json has at the moment. Empty while the file does not exist.
   func recordedJobs() -> [JobRecord] { (try? Self.jobs(sandbox.info())) ?? [] }
 
-  /// A client command of Slurm, or any other program.
+  /// Runs a client command of Slurm, or any other program, and returns its standard output.
   func tool(_ program: String, _ arguments: String..., environment: [String: String?] = [:]) async throws
     -> String
   {

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 extension OnSlurm {
-  /// Jobs of every kind are found, each once, with what became of it.
+  /// duct finds jobs of every kind, each exactly once, and records how they ended.
   @Suite struct SubmissionTests {
     private let fixture: SlurmFixture
     init() throws { fixture = try SlurmFixture() }
@@ -50,7 +50,7 @@ extension OnSlurm {
       #expect(job.detectedBy == [.output, .session, .tag])
       #expect(job.source == .slurmctld && !job.stale && job.lastSeen != nil)
       #expect(run.slurm["cluster_name"] == "testbed")
-      // Such as "slurm-wlm 22.05.8".
+      // squeue prints, for example, "slurm-wlm 22.05.8".
       let version = try await fixture.tool("squeue", "--version").trimmed
       let told = try #require(run.slurm["controller_version"]?.string)
       #expect(version.hasSuffix(" \(told)"), "\(version)")
@@ -74,6 +74,7 @@ extension OnSlurm {
       #expect(run.finished.stderr.contains("20 submitted: 19 COMPLETED, 1 FAILED (job \(id)_7 exit 1)"))
     }
 
+    /// Each waiting task of an array has its own entry in the record.
     @Test(arguments: bothWays) func waitingTasksAreThereOneByOne(_ way: String) async throws {
       let run = try await fixture.run(
         "id=$(sbatch --parsable -H -J held --array=1,5-7 --wrap true); echo $id; until [ -e seen ]; do sleep 0.1; done",
@@ -102,7 +103,7 @@ extension OnSlurm {
       #expect(try run.job("b").state == .failed)
       #expect(try run.job("c").state == .completed)
       #expect(try #require(run.job("b").startTime) >= (try #require(run.job("a").endTime)))
-      // It can never start, and is not waited for.
+      // This job can never start, so duct does not wait for it.
       let never = try run.job("d")
       #expect(
         never.state == .pending && never.stateReason == "DependencyNeverSatisfied" && never.canNeverStart)
@@ -167,7 +168,7 @@ extension OnSlurm {
       #expect(Set(run.jobs.compactMap(\.name)).count == 300)
       #expect(run.jobs.allSatisfy { $0.state == .completed && $0.detectedBy == [.session, .tag] })
       #expect(run.finished.stderr.contains("Slurm jobs: 300 submitted: 300 COMPLETED\n"))
-      // Polite: far fewer questions than jobs.
+      // duct is polite: it asks far fewer questions than there are jobs.
       #expect(try #require(run.query("jobs_of_user")?["asked"]?.double) < 40)
       #expect(try #require(run.query("accounting_jobs")?["asked"]?.double ?? 0) < 10)
     }
@@ -209,6 +210,7 @@ extension OnSlurm {
       #expect(try run.job("named").state == .completed)
     }
 
+    /// duct finds jobs that slurmctld forgets (MinJobAge) before duct asks again.
     @Test func jobsThatComeAndGoBetweenTwoLooks() async throws {
       try await fixture.testbed.control("set", "MinJobAge=2", in: fixture.sandbox)
       do {
@@ -240,6 +242,7 @@ extension OnSlurm {
       #expect(run.jobs.map(\.state) == [.completed])
     }
 
+    /// SIGINT ends waiting for jobs, and duct still exits with the command's code.
     @Test func waitingEndsWithAKey() async throws {
       let run = try await fixture.run("sbatch -J long --wrap 'sleep 100'", ["--wait-jobs"]) { pid in
         try await eventually(30) { fixture.recordedJobs().first?.state == .running }
@@ -259,7 +262,7 @@ extension OnSlurm {
         in: fixture.sandbox, environment: fixture.testbed.environment)
       #expect(result.code == 4)
       #expect(result.stdout.contains("Waiting for Slurm jobs: 0 of 1 ended, 1 "), "\(result.stdout)")
-      // The line is taken away before the next.
+      // duct erases the progress line before it prints the next line.
       #expect(result.stdout.firstRange(of: "\r\u{1B}[K2") != nil, "\(result.stdout)")
       #expect(result.stdout.contains("Slurm jobs: 1 submitted: 1 COMPLETED"))
     }

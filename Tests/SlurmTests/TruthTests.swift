@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 extension OnSlurm {
-  /// What Slurm really says, of jobs of odd kinds: the expected values are those of sacct, squeue and the files.
+  /// What Slurm really reports about unusual jobs. The expected values come from sacct, squeue and the files.
   @Suite struct TruthTests {
     private let fixture: SlurmFixture
     init() throws { fixture = try SlurmFixture() }
@@ -76,7 +76,8 @@ extension OnSlurm {
       #expect(run.jobs.allSatisfy { $0.state == .completed && $0.exitCode == 0 })
       for job in run.jobs {
         let row = try #require(try await sacct(job.jobID, "DerivedExitCode").first)
-        // slurmdbd's can lack a step (seen with 22.05: 0:0, where slurmctld has 0:9), then slurmctld's counts.
+        // slurmdbd can miss a step (seen with 22.05: slurmdbd had 0:0, slurmctld had 0:9). Then slurmctld's value
+        // counts.
         let shown = try await fixture.tool("scontrol", "-d", "-o", "show", "job", "\(job.jobID ?? 0)")
         let told = "\(job.derivedExitCode ?? -1):\(job.derivedSignal ?? 0)"
         #expect(
@@ -144,6 +145,7 @@ extension OnSlurm {
       #expect(rows.first?[0].hasPrefix("CANCELLED by \(getuid())") == true, "\(rows)")
     }
 
+    /// sbatch runs with an empty environment, without duct's tag: duct still finds the job by its output.
     @Test func anEnvironmentMadeAnew() async throws {
       let script = #"""
         env -i PATH="$PATH" SLURM_CONF="$SLURM_CONF" setsid sh -c 'sbatch -J anew --wrap true'
@@ -153,6 +155,7 @@ extension OnSlurm {
       #expect(run.slurm["mentioned_jobs"]?.array?.isEmpty == true)
     }
 
+    /// duct does not record the user's other jobs: here an array of 4000 tasks.
     @Test(arguments: bothWays) func whatIsNotTheRunsDoesNotTravel(_ way: String) async throws {
       let id = try await fixture.tool("sbatch", "--parsable", "-H", "--array=0-3999", "--wrap", "true")
         .trimmed

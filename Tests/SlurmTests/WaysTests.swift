@@ -8,8 +8,8 @@ import Testing
 @testable import SlurmClient
 
 extension OnSlurm {
-  /// libslurm and Slurm's own commands, asked for the same jobs: what each tells, member by member. What may differ
-  /// is named here and in docs/slurm.md.
+  /// Asks libslurm and Slurm's own commands about the same jobs, and compares the answers member by member. This
+  /// suite and docs/slurm.md name what may differ.
   @Suite struct WaysTests {
     private let fixture: SlurmFixture
     private let helper: SlurmHelper
@@ -19,13 +19,13 @@ extension OnSlurm {
       fixture = try SlurmFixture()
       let children = ChildProcesses(reaping: .byWaiters)
       helper = SlurmHelper(program: FilePath(Programs.slurmHelper), children: children)
-      // Variables of the user's that would change what the commands print.
+      // Variables that a user may have set, and that would change what the commands print.
       let odd = ["SQUEUE_FORMAT=%i", "SQUEUE_STATES=PD", "SACCT_FORMAT=jobid", "SLURM_TIME_FORMAT=relative"]
       commands = SlurmCommands(
         environment: environmentEntries() + odd.map { Array($0.utf8) }, children: children)
     }
 
-    /// Every kind of job, each as far as it comes: names by which they are told.
+    /// Every kind of job, each brought as far as possible. The names tell the jobs apart.
     private let script = #"""
       set -e
       sbatch -J plain -t 5 -n 2 --mem=100 -o out-%j-%x.txt -e /dev/null --wckey=duct-ways \
@@ -72,13 +72,13 @@ extension OnSlurm {
           && settled.allSatisfy { name in jobs.contains { $0.name == name } }
           && jobs.allSatisfy { !settled.contains($0.name ?? "") || $0.hasEnded }
       }
-      // squeue prints what is allocated in the place of what was asked for.
-      // From 25.11 on slurmctld tells the submit line, and squeue does not print it.
+      // squeue prints the allocated resources in place of the requested ones.
+      // From 25.11 on slurmctld reports the submit line, but squeue does not print it.
       let untold: Set = ["tres_requested", "memory_requested_bytes", "submit_line"]
       try compare(all, since: begin, differing: untold)
       let jobs = try helper.ask(all, limit: 20).jobs.map(\.record).filter { ($0.submitTime ?? 0) >= begin }
       let ids = Set(jobs.compactMap { $0.arrayJobID ?? $0.hetJobID ?? $0.jobID }).sorted()
-      // slurmctld tells slurmdbd the start of jobs every five seconds.
+      // slurmctld reports the start of jobs to slurmdbd every five seconds.
       try await eventually(30) {
         let told = try helper.ask(.accountingJobs(ids: ids, cluster: nil), limit: 20).jobs.map(\.record)
         let states = Dictionary(told.map { ($0.jobID, $0.state) }, uniquingKeysWith: { $1 })
@@ -89,7 +89,7 @@ extension OnSlurm {
       try compare(.jobs(ids: ids.suffix(5) + [4_000_000]), since: begin, differing: untold)
       try compare(.accountingJobs(ids: ids, cluster: nil), since: begin)
       try compare(.accountingJobs(ids: ids, cluster: "testbed", uid: getuid()), since: begin)
-      // sacct finds a job that could never start by its id alone.
+      // sacct does not find a job that never started by its tag; it must be asked for the job's id.
       try compare(
         .accountingOfUser(uid: getuid(), since: begin - 60, tag: "duct-ways"), since: begin, without: ["held"]
       )
@@ -101,7 +101,7 @@ extension OnSlurm {
 
     @Test func theClusterAndThisHost() throws {
       var configuration = try #require(try helper.ask(.configuration, limit: 20).configuration)
-      // That of libslurm, which the commands do not name.
+      // The version of libslurm, which the commands do not print.
       configuration.libraryVersion = nil
       #expect(try commands.ask(.configuration, limit: 20).configuration == configuration)
       #expect(try commands.ask(.ping, limit: 20).configuration?.controllerIsUp == true)
@@ -127,14 +127,14 @@ extension OnSlurm {
       _ = try await fixture.tool("scancel", "\(id)", held)
       #expect(library.jobs.count == 1 && library.jobs[0].record.name?.count == 900)
       var (tasks, others) = (library.jobs.flatMap(\.unfolded), other.jobs.flatMap(\.unfolded))
-      // What squeue does not print.
+      // squeue does not print the submit line.
       for index in tasks.indices { tasks[index].submitLine = nil }
       for index in others.indices { others[index].submitLine = nil }
       #expect(tasks.count == 500 && tasks == others)
     }
 
     /// - Parameters:
-    ///   - differing: members that the commands do not tell; resources only of jobs that have started.
+    ///   - differing: members that the commands do not report; resources only of jobs that have started.
     ///   - without: names of jobs that the commands do not find.
     private func compare(
       _ request: SlurmRequest, since begin: Int, differing: Set<String> = [], without: Set<String> = []
@@ -160,9 +160,10 @@ extension OnSlurm {
     }
 
     private func isEqual(_ member: String, _ left: JSONValue, _ right: JSONValue) -> Bool {
-      // sacct has thousandths of a second for each step; a running job's time grows, by two clocks.
+      // sacct prints thousandths of a second for each step. A running job's elapsed time grows between the two
+      // queries.
       let tolerances: [String: Double] = ["cpu_seconds": 0.01, "elapsed_seconds": 2]
-      // sacct takes 128 off what a shell makes of a signal.
+      // sacct subtracts 128 from the exit code that a shell uses for a signal.
       if member == "exit_code", let a = left.double, let b = right.double, a == b + 128 { return true }
       if member == "runs" {
         return (left.array ?? []).map(withoutTime) == (right.array ?? []).map(withoutTime)
@@ -173,8 +174,8 @@ extension OnSlurm {
       return abs(a - b) <= tolerance
     }
 
-    /// A run of a requeued job; sacct has its processor time in thousandths of a second for each step,
-    /// and exit codes as above.
+    /// A run of a requeued job, without the members that differ: sacct prints thousandths of a second of CPU time
+    /// for each step, and other exit codes (see above).
     private func withoutTime(_ run: JSONValue) -> [String: JSONValue] {
       guard case .object(let members) = run else { return [:] }
       return Dictionary(uniqueKeysWithValues: members.map { ($0.key, $0.value) }).filter {
@@ -182,7 +183,7 @@ extension OnSlurm {
       }
     }
 
-    /// All members of a job's record, and what detection looks at, by the job's id as squeue shows it.
+    /// All members of a job's record, and what job detection reads, by the job's id as squeue shows it.
     private func members(_ answer: SlurmAnswer, _ begin: Int) -> [String: [String: JSONValue]] {
       var jobs: [String: [String: JSONValue]] = [:]
       for folded in answer.jobs where (folded.record.submitTime ?? 0) >= begin {

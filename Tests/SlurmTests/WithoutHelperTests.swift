@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 extension OnSlurm {
-  /// duct on a host without a libslurm that fits: Slurm's own commands are asked.
+  /// duct on a host without a matching libslurm: it asks Slurm's own commands.
   @Suite struct WithoutHelperTests {
     private let fixture: SlurmFixture
     init() throws {
@@ -15,7 +15,7 @@ extension OnSlurm {
 
     private var environment: [String: String?] { ["DUCT_LIBEXEC_DIR": fixture.sandbox["libexec"].string] }
 
-    /// A run by the library around one without the helper: both see the same jobs.
+    /// A run that asks libslurm wraps a run that has no helper. Both must record the same jobs.
     @Test func theRecordsAreThoseOfTheLibrary() async throws {
       try fixture.sandbox.write(
         """
@@ -32,7 +32,7 @@ extension OnSlurm {
       let run = try await fixture.run(
         inner, ["--wait-jobs", "--slurm-by", "library", "--slurm-detect", "session,output", "--s-i", "0.2"]
       ) { [fixture] _ in
-        // Both know all jobs.
+        // Both runs have all jobs.
         try await eventually(30) {
           let inner = try SlurmFixture.jobs(fixture.sandbox.info("inner_info.json"))
           return inner.count == 13 && fixture.recordedJobs().count == 13
@@ -49,12 +49,14 @@ extension OnSlurm {
       for (left, right) in zip(byLibrary, byCommands) { #expect(left == right) }
     }
 
-    /// Without what depends on who looked when, and on fractions of a second that sacct does not print.
+    /// The record without members that depend on when and by whom the job was detected, and without fractions of
+    /// a second that sacct does not print.
     private static func comparable(_ job: JobRecord) -> JobRecord {
       var job = job
       job.detectedBy = []
       job.lastSeen = nil
-      // slurmdbd keeps no byte that is not UTF-8; slurmctld does, and tells the submit line from 25.11 on.
+      // slurmdbd replaces bytes that are not UTF-8. slurmctld keeps them, and reports the submit line from 25.11
+      // on.
       job.submitLine = job.submitLine.map { line in
         String(escaping: line.originalBytes.map { $0 == 0xFF ? UInt8(ascii: "?") : $0 })
       }
@@ -62,6 +64,7 @@ extension OnSlurm {
       return job
     }
 
+    /// duct logs only once that it asks Slurm's commands.
     @Test func itIsSaidOnce() async throws {
       let run = try await fixture.run(
         "sbatch -J one --wrap true; until [ -e seen ]; do sleep 0.1; done", ["--wait-jobs", "-l", "DEBUG"],
@@ -77,7 +80,7 @@ extension OnSlurm {
     }
 
     @Test func aLibraryThatIsGone() async throws {
-      // As the loader says it after an upgrade.
+      // The dynamic loader prints this after an upgrade of Slurm.
       let words = "duct-slurm: error while loading shared libraries: libslurm.so.38: cannot open it"
       try fixture.sandbox.write(
         "#!/bin/bash\necho '\(words)' >&2; exit 127\n", to: "libexec/duct-slurm", executable: true)
@@ -99,6 +102,7 @@ extension OnSlurm {
       _ = try await fixture.tool("scancel", "-n", "lost")
     }
 
+    /// Slurm could not be asked, and the command ran sbatch: duct keeps the records of the failed run.
     @Test func recordsOfJobsThatNobodyCouldTellOfAreKept() async throws {
       try fixture.sandbox.makeDirectory("bin")
       let run = try await fixture.run(
@@ -134,13 +138,15 @@ extension OnSlurm {
       #expect(wrong.stderr.contains("DUCT_SLURM_BY: 'magic' is none of auto, library, commands"))
     }
 
-    /// A Slurm in /opt/site, say, without SLURM_CONF: libslurm of another prefix would look elsewhere.
+    /// A Slurm in /opt/site, for example, without SLURM_CONF: a libslurm with another prefix would read another
+    /// configuration.
     @Test(arguments: bothWays) func theConfigurationLiesBesideTheCommands(_ way: String) async throws {
       let run = try await inSite("etc/slurm.conf", ["--slurm-by", way])
       #expect(try run.job("site").state == .completed)
     }
 
-    /// `configure --prefix=/opt/site --sysconfdir=/some/where`: that its commands alone know.
+    /// Slurm was built with `configure --prefix=/opt/site --sysconfdir=/some/where`: only its commands know the
+    /// configuration.
     @Test(arguments: ["auto", "commands"])
     func theConfigurationIsKnownToTheCommandsAlone(_ way: String) async throws {
       let run = try await inSite("elsewhere.conf", way == "auto" ? [] : ["--slurm-by", way])
