@@ -4,9 +4,9 @@ import Testing
 @testable import duct
 @testable import DuctSettings
 
-/// The quick reader of a run's command line says what the argument parser says, or nothing.
+/// The quick reader of a run's command line returns the same options as the argument parser, or nothing.
 @Suite struct ArgumentTests {
-  /// By the argument parser; nil where it refuses.
+  /// The options that the argument parser returns; nil if it refuses the words.
   private func parsed(_ words: [String]) -> RunOptions? {
     guard let command = try? DuctCommand.parseAsRoot(words) as? DuctCommand else { return nil }
     return try? command.arguments.options()
@@ -40,7 +40,7 @@ import Testing
   func everythingElseIsLeftToTheParser(_ words: [String]) { #expect(QuickRunArguments.parse(words) == nil) }
 
   @Test func anEmptyValueIsAValueAsForConDuct() {
-    // The parser would take the next word in its place.
+    // The argument parser would take the next word as the value.
     #expect(QuickRunArguments.parse(["--message=", "cmd"])?.message == "")
     #expect(QuickRunArguments.parse(["-m", "", "cmd"])?.message == "")
   }
@@ -48,6 +48,8 @@ import Testing
   @Test(arguments: ["--finalize-timeout", "--slurm-timeout", "--sample-interval", "--report-interval"])
   func aNegativeNumberIsAValue(_ name: String) { #expect(parsed([name, "-0.5", "x"]) != nil) }
 
+  /// A combining accent at the start of a value joins with `=` into one Swift character; the reader must still split
+  /// there.
   @Test func anAccentAtTheStartOfAValueIsNoPartOfTheSign() {
     #expect(QuickRunArguments.parse(["--message=\u{301}x", "cmd"])?.message == "\u{301}x")
   }
@@ -64,7 +66,7 @@ import Testing
       let words = (0..<Int.random(in: 0...7)).map { _ in tokens.randomElement() ?? "" }
       guard let quick = QuickRunArguments.parse(words) else { continue }
       accepted += 1
-      // NaN equals nothing; the settings refuse it in either case.
+      // NaN does not equal itself. The settings refuse it in both cases.
       if words.contains("nan") { continue }
       #expect(quick == parsed(words), "\(words)")
     }

@@ -2,7 +2,7 @@ import Glibc
 import TestSupport
 import Testing
 
-/// Which processes are counted as those of the command.
+/// Which processes duct counts as the command's.
 @Suite struct BelongingTests: SampledSuite {
   let sandbox: Sandbox
   init() throws { sandbox = try Sandbox() }
@@ -23,7 +23,7 @@ import Testing
     #expect(left.sorted() == ["sleep 601", "sleep 602", "sleep 603", "sleep 604"])
     #expect(result.stderr.contains("4 processes of the command still run"))
     #expect(result.stderr.contains("sleep 603"))
-    // Left running, and told of by pids that are theirs.
+    // duct leaves them running. The pids that it records must be those of the sleep processes.
     for process in info["processes_left"]?.array ?? [] {
       let pid = try #require(process["left_pid"]?.double)
       #expect(Proc.name(Int32(pid)) == "sleep")
@@ -44,8 +44,9 @@ import Testing
     #expect(try sandbox.info()["processes_left"] == .array([]))
   }
 
+  /// duct does not count a stranger that got the pid of a process of the command.
   @Test func pidsThatAreUsedAgain() async throws {
-    // 500 pids in all, of which strangers and the command take one after the other.
+    // The namespace has only 500 pids. Strangers and the command use them in turn.
     let inner = """
       echo 500 > /proc/sys/kernel/pid_max || exit 99
       (while :; do sh -c 'exec -a stranger sleep 0.01' 2>/dev/null || bash -c 'exec -a stranger sleep 0.01'; done) &
@@ -54,7 +55,7 @@ import Testing
       """
     let result = try await run(
       "unshare", ["-pf", "--mount-proc", "bash", "-c", inner, Programs.duct], in: sandbox)
-    // Kernels before 6.14 have one limit for all.
+    // Kernels before 6.14 have one pid_max for all namespaces.
     if result.code == 99 || result.code == 1 { return }
     #expect(result.code == 5, "\(result.stderr)")
     var commands: Set<String> = []
@@ -66,6 +67,7 @@ import Testing
     try expectTotal(try #require(try summary("cpu_seconds")))
   }
 
+  /// With hidepid=2 duct cannot see other users' processes in /proc. It still measures the command's.
   @Test func othersThatAreHidden() async throws {
     guard getuid() == 0 else { return }
     let script = """

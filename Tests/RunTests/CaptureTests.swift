@@ -5,7 +5,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Every byte that the command prints, in its file and at duct's own reader.
+/// Every byte that the command prints reaches its log file and the reader of duct's own stdout or stderr.
 @Suite struct CaptureTests {
   private let sandbox: Sandbox
   init() throws { sandbox = try Sandbox() }
@@ -47,7 +47,7 @@ import Testing
   }
 
   @Test func aPromptIsThereAtOnce() async throws {
-    // The reader answers only what it has seen: without the prompt this would wait for ever.
+    // The reader answers only after it has read the prompt. If duct held the prompt back, both would wait forever.
     let script = """
       coproc D { exec "$0" -q -p log_ bash -c 'printf "name? "; read -r n; echo "hello $n"'; }
       IFS= read -r -N 6 -t 20 prompt <&"${D[0]}"
@@ -60,7 +60,7 @@ import Testing
   }
 
   @Test func aReaderThatStopsDoesNotBlockTheCommand() async throws {
-    // Ten megabytes into a pipe that nobody reads, and the command still ends.
+    // The command writes ten megabytes into a pipe that no process reads, and still ends.
     let script = """
       mkfifo out
       exec 5<>out
@@ -112,6 +112,8 @@ import Testing
     #expect(result.stdout == "\"run_state\": \"finished\"\n")
   }
 
+  /// duct does not wait for a daemon that the command leaves behind, and the relay keeps writing the daemon's
+  /// output.
   @Test func daemonsAreNotWaitedForAndStayLogged() async throws {
     let script =
       "(setsid bash -c 'for i in 1 2 3 4 5 6; do echo daemon $i; sleep 0.3; done; echo last' &) ; echo main"
@@ -123,7 +125,7 @@ import Testing
     try await eventually { try sandbox.text("log_stdout").hasSuffix("last\n") }
     let text = try sandbox.text("log_stdout")
     for number in 1...6 { #expect(text.contains("daemon \(number)\n")) }
-    // And then the relay ends too.
+    // The relay exits after the daemon.
     try await eventually { sandbox.processes().isEmpty }
   }
 
@@ -177,6 +179,7 @@ import Testing
     #expect(result.stdout == (try sandbox.text("log_stdout")))
   }
 
+  /// If duct cannot write to its own stdout, it warns and keeps the log file.
   @Test func outputThatCannotBeShownIsToldOfAndKept() async throws {
     let script = "\"$0\" -p log_ sh -c 'head -c 3000 /dev/zero; exit 4' >/dev/full"
     let result = try await run("bash", ["-c", script, Programs.duct], in: sandbox)
@@ -189,7 +192,7 @@ import Testing
   }
 
   @Test func outputIsShownOnceThereIsRoomForIt() async throws {
-    // A file system of two pages: the echo has to wait until the file beside it is removed.
+    // A tmpfs of two pages: the echo must wait until the test removes the other file.
     let script = """
       mkdir disk; mount -t tmpfs -o size=8k none disk || { echo skipped; exit; }
       head -c 8192 /dev/zero >disk/other; : >disk/shown

@@ -3,7 +3,7 @@ import RecordText
 import TestSupport
 import Testing
 
-/// The command lines of the processes that are seen.
+/// The command lines that duct records for sampled processes.
 @Suite struct CommandLineTests: SampledSuite {
   let sandbox: Sandbox
   init() throws { sandbox = try Sandbox() }
@@ -20,7 +20,7 @@ import Testing
     let commands = try sandbox.usage().compactMap { line in
       members(line["processes"]).first?.value["cmd"]?.string
     }
-    // At the first look it may be in the middle of its first execve(2).
+    // At the first sample the process may be in the middle of its first execve(2).
     #expect(commands.contains { $0.contains("python3 -c") }, "\(commands)")
     #expect(commands.last == "sleep 0.35")
   }

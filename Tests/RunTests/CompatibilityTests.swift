@@ -3,12 +3,12 @@ import RecordText
 import TestSupport
 import Testing
 
-/// Records both ways between duct and con-duct 0.23.0 from PyPI.
+/// duct reads the records of con-duct 0.23.0 from PyPI, and con-duct reads duct's.
 @Suite struct CompatibilityTests {
   private let sandbox: Sandbox
   init() throws { sandbox = try Sandbox() }
 
-  /// The same command by both, with the prefixes `ours_` and `theirs_`.
+  /// Runs the same command with duct (prefix `ours_`) and con-duct (prefix `theirs_`).
   private func runBoth() async throws {
     let arguments = [
       "--s-i", "0.1", "--r-i", "0.3", "-m", "note", "bash", "-c", "echo out; echo err >&2; sleep 1",
@@ -19,13 +19,13 @@ import Testing
     #expect(theirs.code == 0, "\(theirs.stderr)")
   }
 
-  /// The kinds of all members, by their path. A number without a point is an integer there too.
+  /// The JSON types of all members, by their path. con-duct also writes a whole number without a decimal point.
   private func shape(_ value: JSONValue, _ path: String = "", _ shapes: inout [String: String]) {
     switch value {
     case .object(let members):
       shapes[path] = "object"
       for (name, member) in members {
-        // Names that are data: pids, states, variables.
+        // These member names are data: pids, states, variables.
         let isData = path.hasSuffix("/processes") || path.hasSuffix("/stat") || path == "/env"
         shape(member, path + "/" + (isData ? "*" : name), &shapes)
       }
@@ -48,13 +48,13 @@ import Testing
     try await runBoth()
     let ours = shapes(try sandbox.info("ours_info.json"))
     for (path, type) in shapes(try sandbox.info("theirs_info.json")) {
-      // con-duct's user is null where $USER is not set; duct looks it up.
+      // con-duct writes null if $USER is not set. duct looks the user up.
       if path == "/system/user" { continue }
       #expect(ours[path] == type, "\(path)")
     }
     let line = shapes(try #require(try sandbox.usage("ours_usage.jsonl").last))
     for (path, type) in shapes(try #require(try sandbox.usage("theirs_usage.jsonl").last)) {
-      // The mean of whole numbers is a float from the second sample on.
+      // From the second sample on, the mean of whole numbers is a float.
       if path.hasPrefix("/averages/"), type == "integer", line[path] == "float" { continue }
       #expect(line[path] == type, "\(path)")
     }
@@ -81,8 +81,10 @@ import Testing
     #expect(abs(ours - theirs) < 0.3 * theirs)
   }
 
+  /// duct adds no member with a name of con-duct's.
   @Test func nothingThatDuctAddsHidesAMemberFromTheirListing() throws {
-    // Their `ls` flattens nested objects by the last key.
+    // con-duct's `ls` flattens nested objects and names each value by its last key, so a second use of a name would
+    // hide the first.
     let names = [
       "command", "system", "env", "gpu", "duct_version", "schema_version", "execution_summary",
       "output_paths",
@@ -165,7 +167,7 @@ import Testing
     }
   }
 
-  /// Output of both for the same template and values.
+  /// duct and con-duct print the same summary for the same template and values.
   @Test(arguments: [
     "{exit_code!E} {command!r} {logs_prefix}", "{num_samples:05d}|",
     "{exit_code!X}{exit_code!N}{exit_code:3d}",

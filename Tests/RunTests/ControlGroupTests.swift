@@ -101,7 +101,7 @@ import Testing
     #expect(limit(share)?.bytes == 3 << 20 && limit(share)?.source == .slurm)
   }
 
-  /// Takes the group of `controller` away with the test's processes. Nil where this machine has none to make.
+  /// Makes a group of `controller` for a test and returns its path. Nil if this machine does not let us make one.
   private func group(_ controller: String) -> FilePath? {
     let group = FilePath("/sys/fs/cgroup/\(controller)/duct-test-\(getpid())-\(controller)")
     return group.withPlatformString { mkdir($0, 0o755) } == 0 ? group : nil
@@ -141,6 +141,7 @@ import Testing
     try await eventually { sandbox.processes().isEmpty }
   }
 
+  /// With a CPU quota of half a core, duct reports at most 50 %.
   @Test func aQuotaIsTheMostThatCanBe() async throws {
     guard let group = group("cpu") else { return }
     defer { _ = group.withPlatformString { rmdir($0) } }
@@ -158,7 +159,7 @@ import Testing
     try await eventually { sandbox.processes().isEmpty }
   }
 
-  /// A real group with a limit, where this machine lets us make one.
+  /// A real group with a memory limit, if this machine lets us make one.
   @Test func aLimitThatKills() async throws {
     let hierarchies = [("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max")]
     for (root, limit) in hierarchies {
@@ -177,7 +178,7 @@ import Testing
       let summary = info["execution_summary"]
       #expect(summary?["memory_limit"]?.double == Double(96 << 20))
       #expect(summary?["memory_limit_source"]?.string == "cgroup")
-      // Pages of files that are resident can be charged to others.
+      // The kernel can charge resident file pages to other groups.
       #expect((50...130).contains(summary?["peak_pmem_limit"]?.double ?? 0))
       let own = try #require(info["cgroups"]?.array?.last)
       #expect(own["cgroup_oom_kills"]?.double ?? 0 >= 1)

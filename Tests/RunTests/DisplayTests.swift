@@ -4,12 +4,13 @@ import SystemCalls
 import TestSupport
 import Testing
 
-/// What others have put into names and words does not reach the terminal as it is.
+/// duct neutralizes control characters in names and words that others chose before it prints them on the terminal.
 @Suite struct DisplayTests {
   private let sandbox: Sandbox
   init() throws { sandbox = try Sandbox() }
 
-  /// Moves the cursor, turns text around (also isolates), ends a line, and is no UTF-8 at its end.
+  /// Moves the cursor, reverses text direction (also with isolates), ends a line, and ends with a byte that is not
+  /// UTF-8.
   private static let hostile = String(
     escaping: Array("x\u{1B}[31m\u{7}\u{202E}\u{2066}\u{9B}2J\r\n\u{2028}".utf8) + [0xFF])
   private static let shown = "x [31m \u{FFFD}\u{FFFD} 2J   \u{FFFD}"
@@ -17,7 +18,7 @@ import Testing
 
   private func expectHarmless(_ text: String, _ bytes: [UInt8]? = nil, line: Int = #line) {
     let bad = text.unicodeScalars.filter {
-      // A tab of our own stands at the start of each line of a summary.
+      // duct itself starts each line of a summary with a tab.
       $0 != "\n" && $0 != "\t"
         && ($0.properties.generalCategory == .control || $0.properties.generalCategory == .lineSeparator
           || (0x202A...0x202E).contains($0.value) || (0x2066...0x2069).contains($0.value))
@@ -28,7 +29,7 @@ import Testing
   }
 
   private func duct(_ arguments: [String], code: Int32) async throws -> Finished {
-    // Subprocess wants valid text; a shell hands any bytes on.
+    // Subprocess accepts only valid text. A shell passes any bytes on.
     let words = arguments.map { word in
       "$'" + word.originalBytes.map { "\\x" + String($0 + 0, radix: 16) }.joined() + "'"
     }
@@ -102,7 +103,7 @@ import Testing
     expectHarmless(text, result.stdoutBytes)
   }
 
-  /// For programs nothing is changed.
+  /// Output for programs stays exact.
   @Test func machineReadableOutputIsExact() async throws {
     _ = try await duct(["-q", "-p", "log_", "-m", Self.hostile, "--slurm", "off", "true"], code: 0)
     let result = try await run(

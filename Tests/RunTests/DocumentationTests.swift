@@ -2,12 +2,12 @@ import RecordText
 import TestSupport
 import Testing
 
-/// What is documented is what there is.
+/// The documentation names every option, variable and member that exists.
 @Suite struct DocumentationTests {
   private let sandbox: Sandbox
   init() throws { sandbox = try Sandbox() }
 
-  /// `--options`, long and short, and variables that a help text names.
+  /// The words of a help text that `isWanted` accepts: `--options`, long and short, and variables.
   private func words(_ help: String, where isWanted: (Substring) -> Bool) -> Set<String> {
     let separators: (Character) -> Bool = { !($0.isLetter || $0.isNumber || "-_".contains($0)) }
     return Set(help.split(whereSeparator: separators).filter(isWanted).map(String.init))
@@ -21,7 +21,7 @@ import Testing
       .subtracting(["-1"])
     #expect(options.count > 30)
     for option in options {
-      // In mdoc: `Fl q`, `Fl -quiet`.
+      // The mdoc source has `Fl q`, `Fl -quiet`.
       let name = option.dropFirst()
       let marks = ["Fl \(name) ", "Fl \(name)\n", ", \(name) ", ", \(name)\n", "Fl \(name) ,"]
       let isThere = marks.contains { page.contains($0) }

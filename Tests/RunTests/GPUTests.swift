@@ -2,8 +2,8 @@ import RecordText
 import TestSupport
 import Testing
 
-/// No test machine has a GPU: a library that answers as NVML does stands in, to see that it is called as it wants
-/// to be. What real GPUs say is not tested.
+/// No test machine has a GPU. A fake library answers as NVML does, so these tests check only how duct calls NVML.
+/// They do not test what real GPUs report.
 @Suite struct GPUTests {
   private let sandbox: Sandbox
   init() throws { sandbox = try Sandbox() }
@@ -40,7 +40,7 @@ import Testing
     #expect(built.code == 0, "\(built.stderr)")
     try sandbox.write("#!/bin/sh\nexit 9\n", to: "nvidia-smi", executable: true)
     let script = "PATH=$PWD:$PATH LD_LIBRARY_PATH=$PWD exec \"$0\" -q --s-i 0.1 --r-i 0.1 -p log_ bash -c "
-    // The arguments stand in the record as well, and do not match themselves.
+    // usage.jsonl also contains this command line, so the pattern is written in a way that does not match itself.
     let isSeen = "grep -qs \"gpu_memory.: 300[0]\" log_usage.jsonl"
     let command = "'echo $$ > pid; until \(isSeen); do sleep 0.1; done'"
     let result = try await run("bash", ["-c", script + command, Programs.duct], in: sandbox)

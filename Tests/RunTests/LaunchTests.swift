@@ -3,7 +3,7 @@ import RecordText
 import TestSupport
 import Testing
 
-/// The command finds everything as without duct, and duct ends as the command does.
+/// The command finds the same environment with duct as without, and duct ends as the command does.
 @Suite struct LaunchTests {
   private let sandbox: Sandbox
   init() throws { sandbox = try Sandbox() }
@@ -91,7 +91,8 @@ import Testing
 
   // MARK: What the command finds
 
-  /// A description of a process by itself, with and without duct; no tag, for where there is a Slurm.
+  /// Runs a script that describes its own process, with and without duct. duct sets no tag, since hosts with Slurm
+  /// would differ then.
   private func compare(_ script: String, before: String = "") async throws -> (plain: String, ducted: String)
   {
     let body = "\(before)\nexec \"$@\" bash -c '\(script)'"
@@ -128,7 +129,7 @@ import Testing
       guard let arrow = line.firstRange(of: " -> ") else { return nil }
       return line[..<arrow.lowerBound].split(separator: " ").last.map(String.init)
     }
-    // 3 is ls's own, of the directory.
+    // ls itself opens the directory as descriptor 3.
     #expect(numbers == ["0", "1", "2", "3"])
   }
 
@@ -154,7 +155,7 @@ import Testing
       "bash", ["-c", "exec \"$0\" -p log_ sh -c 'echo a; echo b >&2; exit 4' <&- >&- 2>&-", Programs.duct],
       in: sandbox)
     #expect(result.code == 4)
-    // With a failing command the records go, so a second one that succeeds.
+    // duct removes the records of a command that fails immediately, so a second command succeeds.
     let kept = try await run(
       "bash", ["-c", "exec \"$0\" -p log_ sh -c 'echo a; echo b >&2' <&- >&- 2>&-", Programs.duct],
       in: sandbox)

@@ -4,7 +4,7 @@ import SystemCalls
 import TestSupport
 import Testing
 
-/// con-duct's subcommands that read records, where something is the matter.
+/// con-duct's subcommands that read records, when files or readers misbehave.
 @Suite struct ListingTests {
   private let sandbox: Sandbox
   init() throws { sandbox = try Sandbox() }
@@ -29,6 +29,7 @@ import Testing
   }
 
   @Test(arguments: ["ls", "jobs", "report"])
+  /// con-duct does not print control characters of file names.
   func namesOfFilesDoNotReachTheTerminalAsTheyAre(_ subcommand: String) async throws {
     try sandbox.write("{", to: "\u{1B}[31m\n\u{07}_info.json")
     let result = try await conDuct(subcommand, ".")
@@ -49,7 +50,7 @@ import Testing
     }
   }
 
-  /// As `con-duct ls | head -1`, also where SIGPIPE is ignored.
+  /// `con-duct ls | head -1`, also if SIGPIPE is ignored.
   @Test(arguments: ["", "trap '' PIPE; "])
   func aReaderThatLeavesIsNoError(_ trap: String) async throws {
     for number in 0..<300 { try write("\(String(repeating: "long", count: 60))\(number)_info.json") }
@@ -74,7 +75,7 @@ import Testing
     #expect(result.stderr.hasPrefix("con-duct: there are no records "))
   }
 
-  /// Where it was read, it would not fit into the memory that there is.
+  /// The file would not fit into the memory of con-duct if it were read.
   @Test(arguments: ["ls", "jobs", "report"])
   func aRecordThatIsTooLargeIsPassedOver(_ subcommand: String) async throws {
     try sandbox.write("{", to: "x_info.json")
@@ -90,12 +91,13 @@ import Testing
   }
 
   @Test(arguments: ["ls", "jobs", "report"])
+  /// con-duct also finds records that a run wrote beside its usual name, with the run id appended.
   func recordsBesideTheirNameAreFound(_ subcommand: String) async throws {
     let beside = "x_info.json.20261125t032436-1cd75ed6c4"
     try sandbox.makeDirectory("d")
     try write("d/x_info.json")
     try write("d/" + beside)
-    // Another prefix, a copy of an editor's, and a temporary file.
+    // A copy that an editor made, a record of another prefix, and a temporary file.
     for name in ["x_info.json.bak", "xx_info.json.20261125t032436-1cd75ed6c5", ".x_info.json.host.1.0.tmp"] {
       try write("d/" + name)
     }

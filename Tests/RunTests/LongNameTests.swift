@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Prefixes with which names are as long as a file system takes them, or longer.
+/// Prefixes whose file names are as long as a file system allows, or longer.
 @Suite struct LongNameTests {
   private let sandbox: Sandbox
   init() throws { sandbox = try Sandbox() }
@@ -28,6 +28,7 @@ import Testing
     #expect(try sandbox.text("logs/" + files[2]) == "out\n")
   }
 
+  /// duct refuses names that no file system allows before it starts the command.
   @Test func whatNoFileSystemTakesIsRefusedBeforeTheCommand() async throws {
     let folder = (0..<21).map { _ in name(200) }.joined(separator: "/")
     for prefix in ["logs/" + name(245), name(300), "logs/" + name(256) + "/x_", folder + "/x_"] {
@@ -38,7 +39,8 @@ import Testing
     }
   }
 
-  /// The names beside the records are shortened, and are not one for all of a run's files.
+  /// duct shortens the names of records that it writes beside existing ones. The short names of one run's files
+  /// differ.
   @Test(arguments: ["never", "always"]) func shortenedNamesAreFound(_ mode: String) async throws {
     let (sandbox, prefix) = (self.sandbox, "logs/" + name(244))
     async let first = duct(
@@ -70,7 +72,7 @@ import Testing
     }
     let script = "\"$0\" -q --slurm off --fail-time 0 -p \"$(printf 'logs/\\377_')\" echo out"
     #expect(try await run("bash", ["-c", script, Programs.duct], in: sandbox).code == 0)
-    // A byte that is no UTF-8, as tests write it.
+    // The test helpers write this character for a byte that is not UTF-8.
     #expect(try sandbox.text("logs/\u{10FFFF}_stdout") == "out\n")
     #expect(sandbox.spooledRuns().isEmpty)
   }

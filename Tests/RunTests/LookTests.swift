@@ -2,7 +2,7 @@ import Glibc
 import TestSupport
 import Testing
 
-/// When the processes are looked at.
+/// When duct samples the processes.
 @Suite struct LookTests: SampledSuite {
   let sandbox: Sandbox
   init() throws { sandbox = try Sandbox() }
@@ -18,7 +18,8 @@ import Testing
     #expect(Double(try sandbox.usage().count) == count, "each is reported by itself")
   }
 
-  /// The clocks of the kernel and of duct differ by more than the first milliseconds hold.
+  /// In the first milliseconds the CPU percentage is unreliable, since the kernel's clock and duct's differ by more
+  /// than that. duct must not record it as the peak.
   @Test func theStartIsNoPeak() async throws {
     _ = try await duct(["-q", "--slurm", "off", "sleep", "1.2"], in: sandbox)
     let (peak, mean) = (

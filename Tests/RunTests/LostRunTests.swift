@@ -4,7 +4,7 @@ import SystemCalls
 import TestSupport
 import Testing
 
-/// Everything of a run is killed at once, as a batch system does at the end of a job's time.
+/// A batch system kills all processes of a run together when the job's time is over.
 @Suite struct LostRunTests {
   private let sandbox: Sandbox
   init() throws { sandbox = try Sandbox() }
@@ -18,7 +18,7 @@ import Testing
     let result = try await duct(
       options + ["-q", "-p", prefix, "sh", "-c", "echo begun; exec sleep 600"], in: sandbox
     ) { duct in
-      // By the schedule alone: no report is due, and no job has changed.
+      // Only the schedule can have written info.json: no report is due, and no job has changed.
       try await eventually { try elapsed() > 1 }
       Proc.killTree(duct)
     }
@@ -29,6 +29,7 @@ import Testing
   @Test(arguments: [
     [], ["-c", "none"], ["-t", "system-summary"], ["--report-interval", "3600"], ["--local-first", "always"],
   ])
+  /// After SIGKILL of the whole run, info.json is as recent as the schedule promises.
   func theRecordIsNotOlderThanItMayBe(_ options: [String]) async throws {
     try await lose(options)
     let info = try sandbox.info()
@@ -54,7 +55,7 @@ import Testing
         #expect(!result.stdout.contains("running"), "\(arguments + options)")
       }
     }
-    // Another that has the same pid is not the duct of this run.
+    // A process that got the same pid later is not this run's duct.
     var info = try sandbox.text("log_info.json")
     let pid = try #require(sandbox.info()["duct_process"]?["duct_pid"]?.double)
     info = info.replacing("\"duct_pid\": \(Int(pid)),", with: "\"duct_pid\": \(getpid()),")
@@ -63,7 +64,8 @@ import Testing
     #expect(result.stdout.contains("interrupted"))
   }
 
-  /// What it held is gone with the last descriptor, where no report was due after that.
+  /// Somebody deletes or replaces the log file just before the kill. Its content is lost if no report was due in
+  /// between, and `recover` must say so.
   @Test(arguments: [false, true]) func aLogFileThatIsGoneIsTold(_ isReplaced: Bool) async throws {
     let sandbox = sandbox
     _ = try await duct(["-q", "-p", "log_", "sh", "-c", "echo begun; exec sleep 600"], in: sandbox) { duct in
@@ -87,7 +89,8 @@ import Testing
     if isReplaced { #expect(try sandbox.text("log_stdout") == "another\n") }
   }
 
-  /// The copy of a beginning, and what was made of it, are lost too: what has the name now is another's.
+  /// The run's copy of the beginning is lost with the kill. The file that has the name belongs to somebody else, and
+  /// recovery must not copy its bytes.
   @Test func aBeginningIsNotTakenFromAnothersFile() async throws {
     let sandbox = sandbox
     let options = ["-q", "-p", "log_", "--sample-interval", "0.1", "--report-interval", "0.2"]
@@ -115,7 +118,7 @@ import Testing
     #expect(text.hasSuffix("more\n") && !text.contains("anoth"), "\(text)")
   }
 
-  /// Of a log file that was removed there is a copy in the spool, which is no larger than a spool may be.
+  /// duct copies the beginning of a removed log file into the spool, but only up to the spool limit.
   @Test(arguments: ["1M", "100M"]) func theCopyOfABeginningHasALimit(_ limit: String) async throws {
     let sandbox = sandbox
     let spooled = { @Sendable in sandbox.spooledRuns().flatMap { sandbox.names(of: $0) } }
@@ -143,7 +146,7 @@ import Testing
       try await eventually { sandbox.exists("log_info.json") }
       let result = try await run(Programs.conDuct, ["ls", "log_"], in: sandbox)
       #expect(result.stdout.contains("running"))
-      // Seen by another user, whom /proc may tell less.
+      // Another user may see less of duct in /proc.
       if OtherUser.canBe {
         let other = try await run(as: OtherUser.first, "con-duct", ["ls", "log_"], in: sandbox)
         #expect(other.stdout.contains("running"), "\(other.stderr)")
@@ -154,7 +157,7 @@ import Testing
     #expect(result.stdout.contains("finished"))
   }
 
-  /// Fail-time has removed them: the schedule does not bring them back.
+  /// duct has removed the records because of --fail-time, and the schedule does not write info.json again.
   @Test func removedRecordsStayRemoved() async throws {
     let sandbox = sandbox
     _ = try await duct(

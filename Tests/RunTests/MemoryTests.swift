@@ -2,7 +2,7 @@ import Glibc
 import TestSupport
 import Testing
 
-/// The memory of known loads, and what ps(1) and time(1) say of the same.
+/// The memory of known loads, compared with ps(1) and time(1).
 @Suite struct MemoryTests: SampledSuite {
   let sandbox: Sandbox
   init() throws { sandbox = try Sandbox() }
@@ -28,7 +28,7 @@ import Testing
       """
     let size = 300.0 * 1024 * 1024
     _ = try await python(program) { [sandbox] _ in
-      // There is a budget for reading it, a part of the time: on a busy machine its turn comes late.
+      // duct reads PSS only within a time budget, so on a busy machine the reading comes late.
       try await eventually(60) {
         let lines = sandbox.exists("log_usage.jsonl") ? try sandbox.usage() : []
         func isSeen(_ name: String, _ bytes: Double) -> Bool {
@@ -43,8 +43,9 @@ import Testing
     #expect(try #require(try summary("peak_rss")) >= size * 5)
   }
 
+  /// duct finds a peak between two samples in the kernel's peak value.
   @Test func aPeakBetweenTwoLooksIsSeen() async throws {
-    // Long before the first report that would come upon it.
+    // The memory is freed long before the first report.
     let program = "x = bytearray(200 << 20)\nfor i in range(0, len(x), 4096): x[i] = 1\ndel x"
     _ = try await python(program, options: ["-q", "--sample-interval", "60"])
     #expect(try #require(try summary("peak_rss")) >= 200 * 1024 * 1024)
@@ -82,7 +83,7 @@ import Testing
     ) { [sandbox] _ in
       try await eventually { sandbox.exists("ready") }
       let child = try #require(sandbox.processes().first { $0.name.hasPrefix("python") }?.pid)
-      // It does nothing more that could change its memory.
+      // The process sleeps, so its memory does not change any more.
       try await eventually { Proc.state(child) == "S" }
       let ps = try await run("ps", ["-o", "pid=,rss=,vsz=,ppid=", "-p", "\(child)"], in: sandbox)
       seen.set(words(ps.stdout).compactMap { Int($0) })
@@ -90,9 +91,9 @@ import Testing
     let theirs = seen.value
     try #require(theirs.count == 4)
     let all = try sandbox.usage().flatMap { members($0["processes"]) }.filter { $0.key == "\(theirs[0])" }
-    // At the very last look it is a zombie.
+    // At the last sample the process is a zombie.
     let ours = try #require(all.last { $0.value["rss"]?.double ?? 0 > 0 }).value
-    // The kernel adds up resident pages by processor, in batches: two readings can be some pages apart.
+    // The kernel counts resident pages per processor, in batches, so two readings can differ by some pages.
     #expect(abs((ours["rss"]?.double ?? 0) / 1024 - Double(theirs[1])) <= 1024)
     #expect(ours["vsz"]?.double == Double(theirs[2]) * 1024)
     #expect(ours["ppid"]?.double == Double(theirs[3]))
@@ -101,7 +102,7 @@ import Testing
 
 private func words(_ text: String) -> [String] { text.split(whereSeparator: \.isWhitespace).map(String.init) }
 
-/// A value that a test's closure leaves.
+/// A value that a test's closure sets.
 private final class Monitored: @unchecked Sendable {
   private(set) var value: [Int] = []
   func set(_ new: [Int]) { value = new }

@@ -3,12 +3,12 @@ import RecordText
 import TestSupport
 import Testing
 
-/// duct in a pid namespace of its own, with the /proc of another: as some containers have it.
+/// duct in a pid namespace of its own, with the /proc of another namespace, as in some containers.
 @Suite(.enabled(if: geteuid() == 0, "only root makes namespaces")) struct PidNamespaceTests: SampledSuite {
   let sandbox: Sandbox
   init() throws { sandbox = try Sandbox() }
 
-  /// Runs a bash script as the first process of a namespace that has the host's /proc.
+  /// Runs a bash script as the first process of a pid namespace that has the host's /proc.
   private func inNamespace(
     _ script: String, while body: @escaping @Sendable (pid_t) async throws -> Void = { _ in }
   ) async throws -> Finished {
@@ -17,7 +17,7 @@ import Testing
       environment: ["DUCT_OUTPUT_PREFIX": "log_", "DUCT_SLURM": "off"], while: body)
   }
 
-  /// All commands that were seen, by the pids that stand in the records.
+  /// All commands that duct sampled, by the pids that the records have.
   private func commands() throws -> [String: Set<String>] {
     var commands: [String: Set<String>] = [:]
     for line in try sandbox.usage() {
@@ -64,7 +64,7 @@ import Testing
     #expect(commands[pids[0]]?.contains { $0.hasSuffix("burner.py") } == true, "\(commands)")
     #expect(commands[pids[1]]?.contains("sleep 606") == true, "\(commands)")
     #expect(commands[pids[2]]?.contains("sleep 607") == true, "\(commands)")
-    // In a shared session its other processes count too, as con-duct has it.
+    // In a shared session duct counts the session's other processes too, as con-duct does.
     let others = Set(commands.values.joined()).filter { !$0.hasSuffix("burner.py") && !$0.contains("sleep") }
     #expect(others.allSatisfy { mode == "current-session" && $0.contains("duct") }, "\(others)")
     let last = try processes()
@@ -93,7 +93,7 @@ import Testing
     try expectTotal(try #require(try summary("cpu_seconds")))
   }
 
-  /// By its pid, start and boot, for a reader in the same namespace.
+  /// The reader in the same namespace recognizes duct by its pid, start time and boot id.
   @Test func aRunThatGoesOnIsShownAsRunning() async throws {
     var now = timespec()
     clock_gettime(CLOCK_BOOTTIME, &now)
@@ -111,8 +111,8 @@ import Testing
     #expect(start >= Double(now.tv_sec) * ticks, "the start of a stranger: \(start)")
   }
 
-  /// The relay looks for the end of the command in /proc. There nobody has the pid that the command has in its own
-  /// namespace.
+  /// The relay waits for the end of the command in /proc. There, no process has the pid that the command has in its
+  /// own namespace.
   @Test func theEndIsSeenWhereDuctWasKilled() async throws {
     let result = try await inNamespace(
       """
@@ -121,7 +121,7 @@ import Testing
       until [ -e began -a -e log_info.json ]; do sleep 0.02; done
       kill -9 $duct; until grep -q '"run_state": "interrupted"' log_info.json; do sleep 0.1; done
       """)
-    // A kernel without CONFIG_CHECKPOINT_RESTORE.
+    // The kernel lacks CONFIG_CHECKPOINT_RESTORE.
     if result.code == 99 { return }
     #expect(result.code == 0, "\(result)")
     let summary = try sandbox.info()["execution_summary"]
@@ -129,7 +129,7 @@ import Testing
     #expect(end - (summary?["start_time"]?.double ?? 0) > 0.9)
   }
 
-  /// /proc of a namespace within: duct is not in it at all.
+  /// /proc belongs to an inner namespace that duct is not part of, so duct records null for what it cannot measure.
   @Test func whatCannotBeToldIsNull() async throws {
     let script = """
       mkfifo ready; duct=$0
@@ -150,7 +150,7 @@ import Testing
     }
     #expect(info["processes_left"]?.isNull ?? true)
     #expect(info["processes_escaped"]?.isNull ?? true)
-    // From wait4(2).
+    // wait4(2) returns it.
     #expect(try #require(try summary("cpu_seconds")) > 0)
   }
 }

@@ -2,7 +2,7 @@ import Glibc
 import TestSupport
 import Testing
 
-/// The processor time of known loads.
+/// The CPU time of known loads.
 @Suite struct ProcessorTimeTests: SampledSuite {
   let sandbox: Sandbox
   init() throws { sandbox = try Sandbox() }
@@ -65,7 +65,7 @@ import Testing
   }
 
   @Test func whatOrphansUseIsCounted() async throws {
-    // Both parents end at once: duct adopts the burner.
+    // Both parents of the burner end immediately, so duct adopts it.
     let program =
       Self.burn + """
         if not os.fork():
@@ -81,10 +81,11 @@ import Testing
     let seconds = try #require(try summary("cpu_seconds"))
     let kernels = try #require(try summary("user_seconds")) + #require(try summary("system_seconds"))
     #expect(seconds - kernels > 0.5 && seconds - kernels < 0.8, "\(seconds) \(kernels)")
-    // The one in between is there for a moment only.
+    // The process in between lives only for a moment, so duct may miss it.
     #expect((1...2).contains(try sandbox.info()["processes_escaped"]?.double ?? 0))
   }
 
+  /// The kernel adds no CPU time of children to a parent that ignores SIGCHLD. duct still counts what it sampled.
   @Test func childrenThatNobodyWaitsForAreCounted() async throws {
     let program =
       Self.burn + """
@@ -100,7 +101,7 @@ import Testing
         """
     _ = try await python(program)
     let seconds = try #require(try summary("cpu_seconds"))
-    // What they use between the last look and their end, nobody knows.
+    // CPU time between the last sample of a process and its end cannot be known.
     #expect(seconds > 0.8 && seconds < 1.6, "\(seconds)")
   }
 

@@ -3,7 +3,7 @@ import RecordText
 import TestSupport
 import Testing
 
-/// What a run leaves behind.
+/// The records that a run leaves behind.
 @Suite struct RecordTests {
   private let sandbox: Sandbox
   init() throws { sandbox = try Sandbox() }

@@ -4,7 +4,8 @@ import SystemCalls
 import TestSupport
 import Testing
 
-/// A record names files; who reads it may read more than who wrote it. Needs two users beside root.
+/// A record names files, and the user who reads it may have more rights than the user who wrote it. `con-duct
+/// report` must not show files that the writer could not read. Needs two users besides root.
 @Suite(.enabled(if: OtherUser.canBe)) struct ReportNeighbourTests {
   private let sandbox: Sandbox
   init() throws {
@@ -15,7 +16,7 @@ import Testing
     sandbox.give("victim/notes", to: OtherUser.second, mode: 0o600)
   }
 
-  /// A record of the first user, whose failed job names `path` as its output.
+  /// Writes a record of the first user whose failed job names `path` as its output.
   private func record(_ path: String, uid: UInt32 = OtherUser.first, owner: UInt32 = OtherUser.first) throws {
     try sandbox.write(
       """
@@ -37,7 +38,7 @@ import Testing
     #expect(try await report().stdout.contains("    | printed by the job\n"))
   }
 
-  /// Also where the record claims to be the victim's, or the job root's.
+  /// Also if the record claims to belong to the victim, or the job to root.
   @Test(arguments: [OtherUser.first, OtherUser.second, 0])
   func filesOfOthersAreNotShown(_ claimed: UInt32) async throws {
     for path in [sandbox["victim/notes"].string, "/etc/shadow", "/etc/passwd"] {
@@ -62,13 +63,14 @@ import Testing
     }
   }
 
-  /// An archive that root has made of the records says whose they were.
+  /// root has archived the records, so con-duct trusts what they say about their owner.
   @Test func rootsOwnRecordsAreTrusted() async throws {
     try record(sandbox["victim/notes"].string, uid: OtherUser.second, owner: 0)
     #expect(try await report().stdout.contains("secret of the second"))
   }
 
-  /// The first user may not read what the record of the second names, and learns nothing but that.
+  /// The record of the second user names a private file of the first. The report that the first user makes must not
+  /// contain it.
   @Test func anOrdinaryUserReadsTheRecordsOfAnother() async throws {
     try sandbox.write("mine\n", to: "logs/private")
     sandbox.give("logs/private", to: OtherUser.first, mode: 0o600)

@@ -3,7 +3,7 @@ import RecordText
 import TestSupport
 import Testing
 
-/// A run under a known load, and what is told of it.
+/// A suite that runs a known load and checks what duct records about it.
 protocol SampledSuite {
   var sandbox: Sandbox { get }
 }
@@ -11,7 +11,7 @@ protocol SampledSuite {
 extension SampledSuite {
   static var options: [String] { ["-q", "--sample-interval", "0.05", "--report-interval", "0.2"] }
 
-  /// Runs a Python program below duct.
+  /// Runs a Python program under duct.
   func python(
     _ program: String, options: [String] = Self.options,
     while body: @escaping @Sendable (pid_t) async throws -> Void = { _ in }
@@ -25,7 +25,7 @@ extension SampledSuite {
     try sandbox.info()["execution_summary"]?[name]?.double
   }
 
-  /// What was seen of all processes, by their last lines.
+  /// The last record of each process, from all lines of usage.jsonl.
   func processes() throws -> [(pid: Int, value: JSONValue)] {
     var last: [String: JSONValue] = [:]
     for line in try sandbox.usage() {
@@ -36,7 +36,7 @@ extension SampledSuite {
 
   var cores: Double { Double(sysconf(CInt(_SC_NPROCESSORS_ONLN))) }
 
-  /// Uses a CPU for so many seconds of its own time.
+  /// A Python function that uses a CPU for the given seconds of its own CPU time.
   static var burn: String {
     """
     import os, sys, time
@@ -47,12 +47,13 @@ extension SampledSuite {
     """
   }
 
-  /// All processes were waited for: then the kernel's own count, and the mean over time, say the same.
+  /// Expects that the total agrees with the kernel's own count and with the mean over time. Holds only if every
+  /// process was waited for.
   func expectTotal(_ seconds: Double) throws {
     let kernels = try #require(try summary("user_seconds")) + #require(try summary("system_seconds"))
     #expect(abs(seconds - kernels) <= kernels * 0.01 + 0.001, "\(seconds) \(kernels)")
     let mean = try #require(try summary("average_pcpu")) * #require(try summary("wall_clock_time")) / 100
-    // Ticks of 10 ms for each of the processes that are waited for.
+    // Each of the processes that are waited for may add one tick of 10 ms.
     #expect(abs(mean - kernels) <= kernels * 0.05 + 0.05, "\(mean) \(kernels)")
   }
 }

@@ -3,7 +3,7 @@ import RecordText
 import TestSupport
 import Testing
 
-/// The command runs and duct ends, however little of anything there is.
+/// The command runs and duct ends even if descriptors, processes or memory are scarce.
 @Suite struct ScarcityTests {
   private let sandbox: Sandbox
   init() throws { sandbox = try Sandbox() }
@@ -20,11 +20,11 @@ import Testing
     if limit == 40 { #expect(!result.stderr.contains("Cannot start"), "enough for the relay") }
   }
 
-  /// Runs duct as a user who may have so many processes and threads; nil where that cannot be had. Root's
-  /// are not counted. Tests run side by side: each needs a user of its own.
+  /// Runs duct as a user who may have only `limit` processes and threads. Returns nil unless the test runs as root,
+  /// whose own processes the kernel does not limit. Tests run side by side, so each needs a user of its own.
   private func limited(_ limit: Int, uid: Int, _ arguments: String) async throws -> Finished? {
     guard getuid() == 0 else { return nil }
-    // The build folder may be one that only its owner may enter.
+    // The build folder may be one that only its owner can enter, so the script copies the programs.
     let script = """
       cp "$0" "$1" . && chmod 777 . && unset HOME
       exec setpriv --reuid \(uid) --regid \(uid) --clear-groups \
@@ -43,6 +43,7 @@ import Testing
     if sandbox.exists("log_stdout") { #expect(try sandbox.text("log_stdout") == "1234\n") }
   }
 
+  /// If duct cannot fork and becomes the command, the command inherits no special settings of duct.
   @Test func aCommandInDuctsPlaceFindsNothingOfDucts() async throws {
     let check =
       #"python3 -c "import ctypes; v = ctypes.c_int(); ctypes.CDLL(None).prctl(37, ctypes.byref(v)); print(v.value)""#

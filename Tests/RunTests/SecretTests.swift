@@ -3,7 +3,7 @@ import RecordText
 import TestSupport
 import Testing
 
-/// What a run records, logs and shows of command lines and of the environment.
+/// Which secrets of command lines and of the environment a run records, logs and shows.
 @Suite struct SecretTests: SampledSuite {
   let sandbox: Sandbox
   init() throws { sandbox = try Sandbox() }
@@ -13,7 +13,7 @@ import Testing
     "SLURM_JWT": "jot-1", "OSG_TOKEN": "tok-2", "PBS_PASSWORD": "pass-3", "SLURM_API_KEY": "key-4",
     "SLURM_OTHER": "plain",
   ]
-  /// A process of that command line, as /proc has it, is a child of the command.
+  /// The command starts a child with this command line, which /proc shows.
   private static let command = [
     "bash", "-c", "bash -c 'sleep 0.3; :' x OSG_TOKEN=tok-2 --password pass-3; :", "SLURM_JWT=jot-1 key-4",
   ]
@@ -26,7 +26,8 @@ import Testing
     for secret in Self.secrets where secret != "key-4" {
       for text in texts { #expect(!text.contains(secret), "\(secret): \(text)") }
     }
-    // In a command line of another process a value ends at white space.
+    // usage.jsonl may contain key-4: in the command line of a sampled process, duct ends a redacted value at white
+    // space.
     #expect(!texts[0].contains("key-4") && !texts[2].contains("key-4"))
     let info = try sandbox.info()
     for name in ["SLURM_JWT", "OSG_TOKEN", "PBS_PASSWORD", "SLURM_API_KEY"] {
@@ -50,7 +51,7 @@ import Testing
     #expect(wrong.code == 2)
   }
 
-  /// The kernel takes arguments of two megabytes.
+  /// The kernel accepts two megabytes of arguments.
   @Test(arguments: ["always", "never"])
   func aVeryLongCommandLineIsShownInPart(_ localFirst: String) async throws {
     let arguments =

@@ -4,7 +4,7 @@ import SystemCalls
 import TestSupport
 import Testing
 
-/// .env files that are no files, or are not to be obeyed.
+/// .env files that duct must not read or must not trust.
 @Suite struct SettingsFileTests {
   private let sandbox: Sandbox
   init() throws {
@@ -14,7 +14,7 @@ import Testing
 
   private static let message = "DUCT_MESSAGE=obeyed\n"
 
-  /// Runs duct with the default places of settings, but that nothing is found in the home directory.
+  /// Runs duct with the default places of settings, except that it finds nothing in the home directory.
   private func runDuct(as user: UInt32? = nil) async throws -> Finished {
     let environment: [String: String?] = [
       "DUCT_CONFIG_PATHS": nil, "HOME": "/nonexistent", "XDG_CONFIG_HOME": nil,
@@ -52,7 +52,7 @@ import Testing
 
   @Test(.enabled(if: OtherUser.canBe)) func aFileOfAnotherUserIsNotObeyed() async throws {
     try sandbox.write(Self.message, to: ".duct/.env")
-    // A directory that both use.
+    // A directory that both users may write to.
     sandbox.give("", to: 0, mode: 0o777)
     sandbox.give(".duct/.env", to: OtherUser.second, mode: 0o644)
     let result = try await runDuct(as: OtherUser.first)
@@ -100,6 +100,7 @@ import Testing
     #expect(try isObeyed() == isNamed)
   }
 
+  /// con-duct's subcommands warn about such files too.
   @Test func readersTellOfThemToo() async throws {
     try valueOrErrno { sandbox[".duct/.env"].withPlatformString { mkfifo($0, 0o644) } }
     let result = try await run(

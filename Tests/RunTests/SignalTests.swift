@@ -4,12 +4,12 @@ import SystemCalls
 import TestSupport
 import Testing
 
-/// Signals to duct, and what the command sees of them.
+/// Signals that duct receives, and which of them the command receives.
 @Suite struct SignalTests {
   private let sandbox: Sandbox
   init() throws { sandbox = try Sandbox() }
 
-  /// A script that notes the signals which it gets in `seen`, and says in `ready` when it listens.
+  /// A bash script that appends each signal it receives to `seen`, and creates `ready` when it listens.
   private func listener(_ signals: String, then end: String = "") -> String {
     """
     for s in \(signals); do trap "echo $s >> seen; \(end)" $s; done
@@ -105,7 +105,7 @@ import Testing
       try await ready()
       for _ in 0..<5 {
         kill(pid, SIGINT)
-        // Each by itself: signals that are pending at once are one.
+        // One at a time: the kernel merges signals that are pending together.
         try await eventually { !Proc.isPending(SIGINT, pid) }
       }
       try sandbox.write("", to: "go")
@@ -129,8 +129,9 @@ import Testing
     #expect(result.code == 143)
   }
 
+  /// A timer that was set before duct started belongs to the command.
   @Test func anAlarmSetBeforeIsTheCommands() async throws {
-    // Timers survive exec: without duct this would end the sleep.
+    // Timers survive exec. Without duct this timer would end the sleep.
     for mode in ["new-session", "current-session"] {
       let result = try await run(
         "python3",
@@ -156,7 +157,7 @@ import Testing
 
   @Test(arguments: ["new-session", "current-session"])
   func withoutAShellNothingIsStopped(_ mode: String) async throws {
-    // As `ssh -t host duct …`: duct leads the session of its terminal, and nobody could continue it.
+    // This is `ssh -t host duct …`: duct leads the session of its terminal, and no shell could continue it.
     let terminal = """
       import os, pty, sys
       pid, terminal = pty.fork()
@@ -185,8 +186,8 @@ import Testing
       try await ready()
       let command = try #require(Int32(sandbox.text("main").trimmedLine))
       kill(pid, SIGTSTP)
-      // Bash runs the trap once the sleep of its loop is over; that may be after it was continued. But SIGCONT takes away
-      // a stop that has not reached it yet.
+      // Bash runs the trap after the sleep of its loop, which may be after SIGCONT. But SIGCONT also discards a stop
+      // signal that is still pending, so wait until the command has received SIGTSTP.
       try await eventually {
         seen() == ["TSTP"] || Proc.state(pid) == "T" && !Proc.isPending(SIGTSTP, command)
       }
@@ -208,8 +209,8 @@ import Testing
   }
 
   @Test func onATerminal() async throws {
-    // script(1) gives a terminal; the keys are sent through it. Its shell may be one that dies of the
-    // interrupt itself, so duct takes the shell's place.
+    // script(1) provides a terminal and sends the keys. Its shell might die of the interrupt itself, so duct takes
+    // the shell's place.
     let inner =
       "exec \(Programs.duct) -p log_ bash -c 'trap \"echo got \\$((6 * 7)); exit 6\" INT; touch ready; while :; do sleep 0.05; done'"
     let shell =
