@@ -5,7 +5,8 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// A run with --clobber takes its names when it begins. Who has them later has begun later, and keeps them.
+/// A run with --clobber takes its file names when it begins. If another run has a name later, that run began later
+/// and keeps the name.
 @Suite(.serialized) struct ClobberTests {
   private let sandbox: Sandbox
   init() throws { sandbox = try Sandbox() }
@@ -19,7 +20,7 @@ import Testing
       in: sandbox, while: body)
   }
 
-  /// The records of the run that has the names, and of the one beside it.
+  /// Checks the records of the second run, which has the names, and of the first run, which lie beside them.
   private func expect(second: String, first: String, _ label: Comment) throws {
     let names = sandbox.names()
     #expect(try sandbox.text("log_stdout") == second, label)
@@ -38,7 +39,8 @@ import Testing
   @Test(arguments: ["never", "always"])
   func theNamesOfALaterRunAreLeftToIt(_ localFirst: String) async throws {
     let sandbox = self.sandbox
-    // Nothing is measured for the first record of usage before the second run has its own.
+    // With this report interval the first run writes its first line of usage.jsonl only after the second run has the
+    // name.
     async let first = run(
       "echo first; touch a; until [ -e b ]; do sleep 0.02; done; echo more; echo late >&2; exit 1",
       ["--local-first", localFirst, "--r-i", "600"])
@@ -51,7 +53,7 @@ import Testing
     try expect(second: "second\n", first: "first\nmore\n", "\(localFirst)")
   }
 
-  /// Only the relay is left of the first run, and has its log file open.
+  /// Only the relay of the first run is left, and it has its log file open.
   @Test(arguments: ["never", "always"])
   func whatAKilledDuctHadPrintedGoesBesideTheRecordsOfALaterRun(_ localFirst: String) async throws {
     let sandbox = self.sandbox
@@ -74,7 +76,7 @@ import Testing
 }
 
 extension OnFaults {
-  /// The same where the log directory fails or hangs while the first run begins.
+  /// The same if the log directory fails or hangs while the first run begins.
   @Suite struct LateClobberTests {
     private let fixture: FaultFixture
     private var sandbox: Sandbox { fixture.sandbox }
@@ -82,13 +84,13 @@ extension OnFaults {
 
     private static let names = ["stdout", "stderr", "usage.jsonl", "info.json"]
 
-    /// As another host sees the directory.
+    /// Writes all log files as a run on another host would.
     private func writeAll(_ text: String) throws {
       for name in Self.names { try sandbox.write(text + name, to: "remote-backing/log_\(name)") }
     }
 
-    /// With a carrier that has just begun when the command starts, too: what counts is when duct has had enough of
-    /// waiting.
+    /// Also with a carrier that starts slowly. The time at which duct stops waiting and starts the command decides
+    /// which files are older than the run.
     @Test(arguments: [("fail any EACCES", false), ("hang any", false), ("hang any", true)])
     func aDirectoryThatAnswersLate(_ fault: String, carrierIsLate: Bool) async throws {
       let (fixture, sandbox) = (self.fixture, self.sandbox)
@@ -100,21 +102,22 @@ extension OnFaults {
       }
       try fixture.remote.tell(fault)
       let libraries = carrierIsLate ? try FaultFileSystem(in: sandbox, name: "libraries") : nil
-      // Every program looks there first for what it is linked with. Until the command starts that takes long.
+      // The dynamic loader of every program searches this directory first, so programs start slowly until the
+      // command starts.
       try libraries?.tell("slow lookup 100 for 4")
       let result = try await fixture.run(
         "echo first; touch a; until [ -e b ]; do sleep 0.02; done; echo err >&2", ["--clobber"],
         environment: libraries.map { ["LD_LIBRARY_PATH": $0.mount.string] } ?? [:]
       ) { _ in
         try await eventually(60) { sandbox.exists("a") }
-        // It has tried to take its names.
+        // Wait until the run has tried to take its names.
         if fault.hasPrefix("fail") {
           try await eventually {
             let failed = try fixture.spooledEvents().compactMap { $0["path"]?.string }
             return Self.names.allSatisfy { name in failed.contains { $0.hasSuffix(name) } }
           }
         }
-        // A later run has stdout and info.json by now; the rest is from before.
+        // Meanwhile a later run has written stdout and info.json. The other files are older than this run.
         for name in ["stdout", "info.json"] {
           try sandbox.write("later " + name, to: "remote-backing/log_\(name)")
         }
@@ -127,7 +130,7 @@ extension OnFaults {
       let names = sandbox.names("remote-backing")
       let beside = try #require(names.first { $0.hasPrefix("log_stdout.") })
       #expect(try fixture.logText(beside) == "first\n")
-      // What is older than the run is replaced, where that can be seen.
+      // The run replaces a file that is older than itself, if it can read the file's time.
       if fault.hasPrefix("hang") { #expect(try fixture.logText("log_stderr") == "err\n") }
       #expect(!names.contains { $0.hasPrefix(".") }, "\(names)")
     }

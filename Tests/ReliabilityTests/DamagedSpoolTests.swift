@@ -5,7 +5,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// `con-duct recover` with folders that are damaged: what cannot be read is told, the rest is delivered.
+/// `con-duct recover` with damaged run folders: it reports what it cannot read, and delivers the rest.
 @Suite(.serialized, .enabled(if: geteuid() == 0, "chmod stops no root, and tests have no user but it"))
 struct DamagedSpoolTests {
   private let user: UserFixture
@@ -16,12 +16,12 @@ struct DamagedSpoolTests {
     user = try UserFixture(61_351, in: sandbox)
   }
 
-  /// What is done to a folder, by a shell that is in it.
+  /// One way to damage a run folder: a shell script that runs in the folder.
   private struct Damage: Sendable {
-    /// What is told of it.
+    /// What `recover` must report about it.
     var message: String
     var script: String
-    /// The files that are delivered all the same.
+    /// The files that `recover` must deliver all the same.
     var delivered: [String]
 
     init(_ message: String, _ script: String, delivers: [String]) {
@@ -61,7 +61,7 @@ struct DamagedSpoolTests {
     edit("run_id", "\"../x\"", "run_id"),
   ]
 
-  /// Of the page: what was written, claimed, proven and released of stdout, and where the spool's file begins.
+  /// Offsets in the page: written, claimed, proven and released of stdout, and the start of the spool file.
   private static let ofNumbers = [56, 64, 72, 80, 104].flatMap { offset in
     [UInt64(Int64.max), 1 << 61].map { value in
       Damage("cannot be true", set(offset, value), delivers: ["stderr"] + records)
@@ -85,7 +85,7 @@ struct DamagedSpoolTests {
     return "printf '\(bytes)' | dd of=status bs=1 seek=\(offset) conv=notrunc status=none"
   }
 
-  /// All at once: the one before must not keep the next from being delivered.
+  /// All damaged folders in one spool: a damaged folder must not keep `recover` from delivering the next.
   @Test func whatCannotBeReadIsToldAndTheRestIsDelivered() async throws {
     let folder = try await user.leaveARunWaiting(in: "good")
     var script = "set -e; cd \(folder.removingLastComponent())\n"
@@ -122,6 +122,7 @@ struct DamagedSpoolTests {
     }
   }
 
+  /// After the damage is repaired, `recover` delivers the run.
   @Test func whatIsMendedIsDelivered() async throws {
     let folder = try await user.leaveARunWaiting(in: "logs")
     _ = try await user.sh("mv \(folder)/status kept; chmod 0 \(folder)/usage.jsonl")
@@ -132,6 +133,7 @@ struct DamagedSpoolTests {
     #expect(user.isWhole("logs") && user.spooledRuns().isEmpty)
   }
 
+  /// Another file has the name of a log file: `recover` reports where it delivered the run's own file.
   @Test func whatIsNotWhereOneLooksForItIsTold() async throws {
     let folder = try await user.leaveARunWaiting(in: "logs")
     #expect(try await user.sh("echo another > logs/x_stdout").code == 0)
@@ -145,7 +147,7 @@ struct DamagedSpoolTests {
     #expect(String(decoding: try readAll(FilePath(place)), as: UTF8.self) == UserFixture.out)
   }
 
-  /// Somebody has run chmod on all that is theirs.
+  /// A user has run chmod on all of their files.
   @Test func aSpoolThatOthersMayEnterIsLookedInto() async throws {
     let folder = try await user.leaveARunWaiting(in: "logs")
     let spool = folder.removingLastComponent().string
@@ -161,7 +163,7 @@ struct DamagedSpoolTests {
     #expect(user.isWhole("logs") && user.spooledRuns().isEmpty)
   }
 
-  // MARK: Runs of which nothing waits
+  // MARK: Runs that have nothing to deliver
 
   @Test func aRunThatIsWholeIsNoError() async throws {
     _ = try await user.leaveARunWaiting(in: "logs")
@@ -173,10 +175,11 @@ struct DamagedSpoolTests {
     #expect(try await user.sh("con-duct recover logs/x_info.json logs/x_stdout").code == 0)
   }
 
+  /// `recover` accepts the same words for records as the other subcommands: a prefix, a file, a directory.
   @Test func aWordMeansTheRecordsThatItMeansElsewhere() async throws {
     let folder = try await user.leaveARunWaiting(in: "logs")
     #expect(try await user.sh("con-duct recover").code == 0)
-    // As if another had had its name.
+    // As if another run had taken the name of its info.json.
     let beside = "logs/x_info.json.\(folder.lastComponent?.string ?? "?")"
     #expect(try await user.sh("mv logs/x_info.json \(beside)").code == 0)
     for word in ["logs/x_", beside, "logs"] {
@@ -189,9 +192,10 @@ struct DamagedSpoolTests {
     #expect(both.code == 0 && both.stdout == "Nothing waits for logs/x_, and its 2 records are complete\n")
   }
 
+  /// A word that names no known run is an error.
   @Test func aRunOfWhichNothingIsKnownIsOne() async throws {
     _ = try await user.leaveARunWaiting(in: "logs")
-    // The one that is known is delivered all the same.
+    // `recover` still delivers the run that it knows.
     let recovered = try await user.sh("con-duct recover logs/y_ logs/x_")
     #expect(recovered.code == 1 && recovered.stderr.contains("nothing is known of logs/y_"))
     #expect(user.isWhole("logs"))

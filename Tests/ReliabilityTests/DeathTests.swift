@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 extension OnFaults {
-  /// duct is killed, or lies on the file system that fails.
+  /// duct is killed, or its program lies on the file system that fails.
   @Suite struct DeathTests {
     private let fixture: FaultFixture
     init() throws { fixture = try FaultFixture() }
@@ -14,7 +14,8 @@ extension OnFaults {
     private static let script =
       "for i in $(seq 60); do echo line $i; echo err $i >&2; sleep 0.005; done; touch ended-$RUN; exit 3"
 
-    /// Kills at a random moment what `choose` gives, a hundred times; local and remote by turns.
+    /// Runs the script a hundred times, by turns with a remote and a local log directory, and kills the processes
+    /// that `isKilled` returns at a random moment.
     private func killAtRandom(
       _ isKilled: @Sendable @escaping (pid_t) -> [pid_t], _ check: (String, Finished) async throws -> Void
     )
@@ -40,11 +41,11 @@ extension OnFaults {
       var (unstarted, withoutEnd) = (0, 0)
       let sandbox = fixture.sandbox
       try await killAtRandom({ [$0] }) { prefix, result in
-        // The relay goes on, and finishes the run when the command has ended.
+        // The relay survives, and finishes the run after the command has ended.
         try await eventually { sandbox.spooledRunsAreOver() }
         let number = prefix.filter(\.isNumber)
         guard sandbox.exists("ended-\(number)") else {
-          // It was killed before the command had started: then there is nothing to be told.
+          // duct was killed before it started the command, so there is nothing to record.
           unstarted += 1
           return
         }
@@ -56,7 +57,7 @@ extension OnFaults {
         #expect(wanted.contains(state ?? ""), "\(prefix) \(info)")
         if state == "interrupted" {
           #expect(info["execution_summary"]?["exit_code"] == JSONValue.null)
-          // The relay has seen it, unless the command ended in the same moment.
+          // The relay has recorded the end, unless the command ended at the same moment.
           if let end = info["execution_summary"]?["end_time"]?.double {
             let start = try #require(info["execution_summary"]?["start_time"]?.double)
             let elapsed = try #require(info["execution_summary"]?["wall_clock_time"]?.double)
@@ -68,7 +69,7 @@ extension OnFaults {
       }
       #expect(unstarted < 60 && withoutEnd < 40)
       #expect(!sandbox.names().contains { $0.hasSuffix(".tmp") }, "temporary files are left")
-      // Of those that were killed before the command had started.
+      // This removes the folders of runs that were killed before their command started.
       #expect(try await fixture.recover().code == 0)
       #expect(fixture.sandbox.spooledRuns().isEmpty)
     }
@@ -81,7 +82,7 @@ extension OnFaults {
         try await eventually { sandbox.exists("a") && sandbox.exists("remote-backing/log_info.json") }
         let relay = try #require(Proc.children(of: duct).first { Proc.name($0) == "duct-relay" })
         kill(duct, SIGKILL)
-        // The relay has seen that, and looks for the end of the command.
+        // The relay has detected the death of duct, and waits for the end of the command.
         try await eventually { Proc.files(relay).contains("anon_inode:[pidfd]") }
         #expect(try fixture.info()["run_state"] == "running", "it is: the command goes on")
         try sandbox.write("", to: "b")
@@ -94,6 +95,7 @@ extension OnFaults {
       try await eventually { sandbox.processes().isEmpty && sandbox.spooledRuns().isEmpty }
     }
 
+    /// The totals of a killed run include all lines of its usage.jsonl, also those that info.json does not have yet.
     @Test func whatAKilledDuctHasMeasuredIsCountedWhole() async throws {
       let sandbox = fixture.sandbox
       let result = try await fixture.run("touch a; until [ -e b ]; do sleep 0.02; done") { duct in
@@ -103,7 +105,8 @@ extension OnFaults {
         try await eventually { try readAll(journal, limit: 1 << 20).split(separator: 10).count > 3 }
         kill(duct, SIGKILL)
         try await eventually { Proc.state(duct) == "Z" }
-        // Killed in the middle of a line, after others that info.json had not heard of.
+        // The test makes a journal as if duct had been killed in the middle of a line, after lines that info.json
+        // does not include.
         let lines = try readAll(journal, limit: 1 << 20).split(separator: 10)
         let last = try #require(lines.last)
         var bytes = Array(lines.joined(separator: [10]))
@@ -121,7 +124,7 @@ extension OnFaults {
       let summary = try #require(try fixture.info()["execution_summary"])
       #expect(try fixture.info()["run_state"] == "interrupted")
       #expect(summary["num_reports"]?.double == Double(lines.count))
-      // Looks that no line has told of count too: fewer than a report interval has.
+      // Samples that no line reports count too. There are fewer of them than fit into a report interval.
       let told = try #require(summary["num_samples"]?.double)
       #expect(told >= looks && told <= looks + 4, "\(told) \(looks)")
       let peak = lines.compactMap { $0["totals"]?["rss"]?.double }.max()
@@ -179,6 +182,7 @@ extension OnFaults {
       }
     }
 
+    /// The relay writes the output of daemons that outlive the command.
     @Test func daemonsAreHeardToTheirEnd() async throws {
       let sandbox = fixture.sandbox
       let result = try await fixture.run(
@@ -204,13 +208,13 @@ extension OnFaults {
       ) { pid in
         try await eventually { sandbox.exists("a") }
         try remote.tell("fail any EKEYEXPIRED")
-        // The pages of programs are to be read anew.
+        // Make the kernel read the pages of the programs again.
         sync()
         let caches = try FileDescriptor.opening("/proc/sys/vm/drop_caches", .writeOnly)
         try caches.writeAll(Array("1".utf8))
         caches.closeQuietly()
         if isKilled { kill(pid, SIGKILL) }
-        // A relay that is killed must be replaced from its copy.
+        // duct must replace a killed relay from the copy of the program that it holds.
         for child in Proc.children(of: pid) where Proc.name(child) != "bash" && !isKilled {
           if (try? readAll(FilePath("/proc/\(child)/cmdline")))?.starts(with: Array("duct-relay".utf8))
             == true
@@ -219,7 +223,7 @@ extension OnFaults {
           }
         }
         try sandbox.write("", to: "b")
-        // To the end of whoever is left: what they need they have in memory.
+        // Wait until the remaining processes end. All the code that they need is in memory.
         try await eventually { sandbox.spooledRunsAreOver() }
         try remote.tell("clear")
       }

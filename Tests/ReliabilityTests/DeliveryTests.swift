@@ -5,7 +5,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// What may be delivered, dropped and removed, with real runs.
+/// What duct may deliver, drop and remove, with real runs.
 @Suite struct DeliveryTests {
   private let sandbox: Sandbox
   init() throws { sandbox = try Sandbox() }
@@ -16,10 +16,10 @@ import Testing
     )
   }
 
-  /// Fault 0: two runs of one script begin alike, and an empty stream always does.
+  /// Fault 0: two runs of one script print the same beginning, and all empty streams are equal.
   @Test func recoverTouchesNoFileOfAnotherRun() async throws {
     try sandbox.makeDirectory("L")
-    // Root may write everywhere; a file in the place of the directory keeps it out.
+    // root may write everywhere, so a file in place of the directory makes delivery fail.
     rename(sandbox["L"].string, sandbox["away"].string)
     try sandbox.write("", to: "L")
     let first = try await duct("L/x_", ["--finalize-timeout", "1"], "echo 'Solver v3 starting'")
@@ -39,7 +39,7 @@ import Testing
     #expect(recovered.stdout.contains("is another's") || recovered.stderr.contains("is another's"))
   }
 
-  /// Fault 1: what is delivered does not count against the limit.
+  /// Fault 1: delivered bytes do not count against the spool limit.
   @Test func nothingIsDroppedWhileTheDirectoryIsHealthy() async throws {
     let result = try await duct(
       "d/log_", ["--local-first", "always", "--spool-limit", "1M"],
@@ -49,7 +49,7 @@ import Testing
     #expect(try sandbox.bytes("d/log_stdout") == [UInt8](repeating: UInt8(ascii: "x"), count: 6_000_000))
   }
 
-  /// Fault 2.
+  /// Fault 2: somebody removes a log file late in the run. duct recreates it and records an ENOENT event.
   @Test func aLogFileThatIsRemovedLateIsMadeAgainAndTold() async throws {
     let result = try await duct(
       "d/log_", ["--r-i", "600"],
@@ -61,7 +61,7 @@ import Testing
       events.contains { $0["path"]?.string?.hasSuffix("log_stdout") == true && $0["errno"] == "ENOENT" })
   }
 
-  /// Fault 3: a daemon of a command that failed at once prints on.
+  /// Fault 3: a daemon prints after its command failed immediately and duct removed the records.
   @Test func removedRecordsDoNotComeBack() async throws {
     let result = try await run(
       Programs.duct,
@@ -77,6 +77,7 @@ import Testing
     #expect(sandbox.names("d") == [])
   }
 
+  /// The command truncates the page in the spool, and duct survives that.
   @Test func theCommandCannotEndDuctByTheSpool() async throws {
     let result = try await duct(
       "d/log_", ["--local-first", "always"],

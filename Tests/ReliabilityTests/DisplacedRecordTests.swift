@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 extension OnFaults {
-  /// info.json says where a file is whose name another has taken.
+  /// If somebody else has taken a log file's name, info.json reports the path of the run's own file.
   @Suite(.serialized) struct DisplacedRecords {
     private let fixture: FaultFixture
     private var sandbox: Sandbox { fixture.sandbox }
@@ -14,7 +14,7 @@ extension OnFaults {
     private static let script =
       "seq 2000; seq 2000 >&2; touch a; until [ -e b ]; do sleep 0.02; done; seq 2001 4000; seq 2001 4000 >&2"
 
-    /// Puts files of another's at the names of ours.
+    /// Puts somebody else's files in place of ours.
     private func replace(_ names: [String], in folder: String) throws {
       for name in names {
         try sandbox.write("another's", to: "new")
@@ -22,7 +22,7 @@ extension OnFaults {
       }
     }
 
-    /// Looks whether a run's record, in `folder`, tells where its files are.
+    /// Checks that the run's info.json in `folder` reports where its files are.
     private func expectPlaces(of names: [String], in folder: String, path: String) throws {
       let isDisplaced = names.contains("log_info.json")
       let beside = sandbox.names(folder).filter { $0.hasPrefix("log_info.json.") }
@@ -87,7 +87,7 @@ extension OnFaults {
       try expectPlaces(of: names, in: "remote-backing", path: "remote/")
     }
 
-    /// Another has them by the time that the run is brought home.
+    /// Somebody else has the names by the time `recover` delivers the run.
     @Test(arguments: [["log_stdout"], all])
     func afterRecovery(_ names: [String]) async throws {
       let result = try await fixture.run(Self.script, ["--finalize-timeout", "1"]) { [self] _ in

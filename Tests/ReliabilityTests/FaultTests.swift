@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 extension OnFaults {
-  /// Log directories that hang, lie, or are tampered with.
+  /// Log directories that hang, report wrong results, or are tampered with.
   @Suite struct FaultTests {
     private let fixture: FaultFixture
     init() throws { fixture = try FaultFixture() }
@@ -26,7 +26,7 @@ extension OnFaults {
       #expect(result.code == 4 && result.stdout == lines)
       #expect(MonotonicInstant.now.seconds(since: start) < 15)
       #expect(result.stderr.contains("does not answer"))
-      // Samples went on meanwhile: they are in the spool.
+      // duct kept sampling meanwhile: the samples are in the spool.
       let spool = try #require(fixture.sandbox.spooledRuns().first)
       let info = try JSONParser.parse(readAll(spool.appending("info.json")))
       #expect(try #require(info["execution_summary"]?["num_samples"]?.double) >= 10)
@@ -41,7 +41,8 @@ extension OnFaults {
     @Test func aDirectoryThatHangsFromTheStartHoldsUpNothing() async throws {
       let fixture = self.fixture
       try fixture.remote.tell("hang any")
-      // Records of more bytes than any socket or pipe would hold until someone reads them.
+      // The records have more bytes than a socket or pipe buffers, so a blocking write to a hung reader would block
+      // duct.
       let result = try await fixture.run(
         "echo ran; sleep 2; exit 4",
         ["--finalize-timeout", "0.5", "--message", String(repeating: "m", count: 60_000)])
@@ -52,8 +53,8 @@ extension OnFaults {
       #expect(try fixture.logText("log_stdout") == "ran\n")
     }
 
-    /// With `--local-first never` the log files are written where they are, and their names lie on what hangs: they
-    /// are looked at by nobody who has anything else to do.
+    /// With `--local-first never` the relay writes the log files in the log directory, and their names lie on the
+    /// file system that hangs. No thread that has other work may check them there.
     @Test func aLookAtLogFilesThatHangsHoldsUpNoSamples() async throws {
       let (sandbox, remote) = (fixture.sandbox, fixture.remote)
       try sandbox.makeDirectory("disk")
@@ -67,7 +68,7 @@ extension OnFaults {
         try await eventually { sandbox.exists("disk/log_info.json") }
         let spool = try #require(sandbox.spooledRuns().first)
         defer {
-          // Also when it fails: a process that hangs could not be ended.
+          // Also if the test fails: a process that hangs could not be ended.
           _ = try? remote.tell("clear")
           try? sandbox.write("", to: "go")
         }
@@ -83,7 +84,7 @@ extension OnFaults {
       #expect(try sandbox.info("disk/log_info.json")["run_state"] == "finished")
     }
 
-    /// A process that ends has no arguments any more while it closes what it had open.
+    /// An exiting process has no arguments in /proc any more while the kernel closes its files.
     @Test func aCommandThatHangsInItsEndKeepsItsName() async throws {
       let (sandbox, remote) = (fixture.sandbox, fixture.remote)
       let script = "exec 9> remote/held; mkfifo go; touch ready; read line < go"
@@ -91,7 +92,7 @@ extension OnFaults {
         Programs.duct, FaultFixture.quick + ["-p", "log_", "bash", "-c", script], in: sandbox
       ) { duct in
         try await eventually { sandbox.exists("ready") }
-        // It has been looked at: before that nothing can be known of it.
+        // duct has sampled the command. Before that, duct cannot know its command line.
         try await eventually { try !sandbox.usage().isEmpty }
         let command = try #require(Proc.children(of: duct).first { Proc.name($0) == "bash" })
         try remote.tell("hang flush path held")
@@ -146,6 +147,7 @@ extension OnFaults {
       try fixture.expectWholeUsage()
     }
 
+    /// The `con-duct recover` command that duct prints at its end works in a shell, also with quotes in the path.
     @Test func theCommandThatIsNamedAtTheEndWorks() async throws {
       let (sandbox, remote) = (fixture.sandbox, fixture.remote)
       try sandbox.makeDirectory("it's the spool")
@@ -183,7 +185,7 @@ extension OnFaults {
       ) { _ in
         try await eventually { ((try? fixture.logText("log_stdout")) ?? "").hasSuffix("\n3000\n") }
         try await eventually { fixture.sandbox.exists("remote-backing/log_usage.jsonl") }
-        // Shortened to a length beyond its end, it would be made longer.
+        // Wait until the file is this long, since truncating it to a greater length would extend it.
         try await eventually { try fixture.log("log_usage.jsonl").count >= length }
         try fixture.remote.tell("truncate log_stdout \(length)")
         try fixture.remote.tell("truncate log_usage.jsonl \(length)")
@@ -237,7 +239,7 @@ extension OnFaults {
       try await eventually { fixture.sandbox.spooledRunsAreOver() }
       let run = try #require(fixture.sandbox.spooledRuns().first)
       #expect(result.stderr.contains("con-duct recover \(run)\n"))
-      // To look does not end it.
+      // `recover --list` leaves the run as it is.
       #expect(try await fixture.recover("--list").stdout.contains("remote/log_"))
       let early = try await fixture.recover()
       #expect(early.code == 1 && early.stderr.contains("(EACCES)"), "\(early)")

@@ -5,7 +5,8 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// A limit for files (`ulimit -f`): duct and its helpers hear of it as an error, and the command finds it as without duct.
+/// A file size limit (`ulimit -f`): duct and its helpers get EFBIG instead of a signal, and the command finds the
+/// limit and the signal's disposition as without duct.
 @Suite(.serialized) struct FileSizeLimitTests {
   private let sandbox: Sandbox
   init() throws { sandbox = try Sandbox() }
@@ -14,10 +15,10 @@ import Testing
     try await run("bash", ["-c", script, Programs.duct, Programs.conDuct], in: sandbox)
   }
 
-  /// Beyond the limit dd is killed, or told, by what whoever started duct has set.
+  /// At the limit dd dies of SIGXFSZ or gets an error, depending on how the caller of duct set the signal.
   private static let command = "sh -c 'dd if=/dev/zero of=big bs=200k count=1 2>errors; exit $?'"
 
-  /// With 1 KB duct cannot have a page for its relay, and leaves its place to the command.
+  /// With 1 KB duct cannot make the page for its relay, and executes the command in its own place.
   @Test(arguments: [1, 100]) func theCommandFindsItAsWithoutDuct(_ limit: Int) async throws {
     for (ignored, code) in [("", 153 as Int32), ("trap '' XFSZ;", 1)] {
       for mode in ["never", "always"] {
@@ -39,7 +40,7 @@ import Testing
       """)
     let folder = try #require(user.spooledRuns().first, "\(waiting)")
     try await eventually { sandbox.isOver(folder) }
-    // What the user could lift is lifted, and the rest waits for a shell without such a limit.
+    // `recover` raises the soft limit. With a hard limit, the rest waits for a shell without such a limit.
     let told = try await user.sh("ulimit -f 20; con-duct recover \(folder)")
     #expect(told.code == 1 && told.stderr.contains("(EFBIG)"), "\(told)")
     let soft = try await user.sh("ulimit -S -f 20; con-duct recover \(folder)")
@@ -51,7 +52,7 @@ import Testing
 }
 
 extension OnFaults {
-  /// The process that carries files to a remote directory.
+  /// The carrier of a remote log directory.
   @Suite struct CarrierLimitTests {
     private let fixture: FaultFixture
     init() throws { fixture = try FaultFixture() }

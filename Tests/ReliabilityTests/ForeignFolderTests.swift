@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Folders that no run has made, where recover and later runs come by: nothing in them is touched.
+/// `recover` and later runs touch nothing in folders that no run has made.
 @Suite(.serialized) struct ForeignFolderTests {
   private let sandbox: Sandbox
   init() throws { sandbox = try Sandbox() }
@@ -15,7 +15,7 @@ import Testing
     try await run("bash", ["-c", script, Programs.duct, Programs.conDuct], in: sandbox)
   }
 
-  /// What `find` says of a folder.
+  /// Paths, types and sizes that `find` prints for a folder.
   private func contents(_ folder: String) async throws -> String {
     try await sh("find \(folder) -printf '%p %y %s\\n' | sort").stdout
   }
@@ -31,7 +31,7 @@ import Testing
       #expect(result.code == 1 && result.stderr.split(separator: "\n").count == 1, "\(word): \(result)")
       #expect(try await contents(folder) == before, "\(word)")
     }
-    // It looks as if it were one, and is none.
+    // The manifest makes it look like a run folder, but it is none.
     _ = try await sh("echo {} > \(folder)/manifest.json")
     let marked = try await contents(folder)
     let result = try await sh("\"$1\" recover \(folder)")
@@ -52,7 +52,7 @@ import Testing
     #expect(try await contents(spool) == before)
   }
 
-  /// What `recover FOLDER` says of a run at each stage of its life.
+  /// What `recover FOLDER` reports about a run at each stage of its life.
   @Test func whatIsSaidOfAFolderIsTrue() async throws {
     let (sandbox, spool) = (self.sandbox, self.spool)
     async let run = sh(
@@ -70,7 +70,7 @@ import Testing
     let complete = try await sh("\"$1\" recover log_")
     #expect(complete.code == 0 && complete.stdout.contains("its record is complete"))
 
-    // A file among the folders is of no run; a link is told of, and not followed.
+    // A plain file among the run folders belongs to no run. `recover` reports a link and does not follow it.
     let id = "20261128t054249-11e8540437"
     _ = try await sh("echo x > \(spool)/\(id)")
     let later = try await sh("\"$1\" recover --list; \"$0\" --slurm off --fail-time 0 -p later_ true")

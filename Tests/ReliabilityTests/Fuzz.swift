@@ -4,7 +4,7 @@ import SystemCalls
 import SystemPackage
 import TestSupport
 
-/// What stands under a name.
+/// What a fuzzed name holds.
 enum FuzzedFile {
   case bytes([UInt8])
   case sparse(Int)
@@ -12,13 +12,13 @@ enum FuzzedFile {
   case link(String)
 }
 
-/// Damages files as disks, other releases and hostile neighbours do, and as nobody would.
+/// Damages files as disks, other releases and hostile neighbors do, and in ways that nothing real does.
 struct Fuzz {
   var numbers: SeededGenerator
 
   init(_ seed: UInt64, _ number: Int) { numbers = Self.generator(seed, number) }
 
-  /// One number gives one history.
+  /// The same seed and number always give the same damage.
   static func generator(_ seed: UInt64, _ number: Int) -> SeededGenerator {
     var generator = SeededGenerator(
       seed: seed &+ UInt64(truncatingIfNeeded: number) &* 0xD6E8_FEB8_6659_FD93)
@@ -93,7 +93,7 @@ struct Fuzz {
 
   // MARK: JSON
 
-  /// Each is text for a value: not all are JSON.
+  /// Texts in place of a JSON value. Not all of them are valid JSON.
   private static let values = [
     "null", "true", "false", "[]", "{}", "\"\"", "\"x\"", "0", "-1", "1", "0.5", "-0", "1e308", "-1e308",
     "1e400",
@@ -108,7 +108,7 @@ struct Fuzz {
   ]
 
   private mutating func jsonChanged(_ bytes: [UInt8]) -> [UInt8] {
-    // usage.jsonl is a document a line.
+    // usage.jsonl has one document per line.
     var lines = bytes.split(separator: 10, omittingEmptySubsequences: false).map { Array($0) }
     let number = numbers.below(lines.count)
     guard !lines.isEmpty, var value = try? JSONParser.parse(lines[number]) else { return bytesChanged(bytes) }
@@ -171,7 +171,7 @@ struct Fuzz {
 }
 
 extension FuzzedFile {
-  /// Puts it there, for a user.
+  /// Creates the file, owned by the user.
   func write(to path: FilePath, uid: UInt32) throws {
     let name = path.string
     switch self {

@@ -6,13 +6,13 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// What recover, ls and report do with files that are damaged in any way: no crash, no hang, little memory, and
-/// what is in order comes home. `make fuzz RUNS=20000 SEED=1` runs as many as wanted.
+/// `recover`, `ls` and `report` with files that are damaged in any way: they must not crash, hang or use much
+/// memory, and they must deliver what is intact. `make fuzz RUNS=20000 SEED=1` chooses the number of runs.
 @Suite(.serialized, .enabled(if: geteuid() == 0, "runs as an ordinary user of its own"))
 struct FuzzTests {
   private static let batch = 50
   private static let mostMemory = 300 << 10  // KiB
-  /// Seconds for a batch, and for a single run.
+  /// Seconds that a batch, or a single run, may take.
   private static let limit = 60.0
 
   private let user: UserFixture
@@ -34,13 +34,13 @@ struct FuzzTests {
     static let recordNames = ["info.json", "usage.jsonl", "stdout", "stderr"]
   }
 
-  /// A run with something of everything, before and after it was delivered.
+  /// The files of a run that has content in all of them, before and after delivery.
   private func template() async throws -> Template {
     let folder = try await user.leaveARunWaiting(in: "t")
     var template = Template()
     for name in Template.names { template.folder[name] = try readAll(folder.appending(name)) }
     #expect(try await user.sh("con-duct recover").code == 0)
-    // With jobs, and the end of their output, which report shows.
+    // Adds jobs and the end of their output, which `report` shows.
     for path in [folder.appending("info.json"), sandbox["t/x_info.json"]] {
       var value = try JSONParser.parse(
         path == sandbox["t/x_info.json"] ? readAll(path) : template.folder["info.json"] ?? [])
@@ -88,14 +88,14 @@ struct FuzzTests {
       }
       number = numbers.upperBound
     }
-    // Damaged paths lead beside the sandbox too.
+    // Damaged paths may also point outside the sandbox.
     _ = try await run(
       "find",
       ["/tmp", "/var/tmp", "-maxdepth", "1", "-user", "\(user.uid)", "-exec", "rm", "-rf", "{}", "+"],
       in: sandbox)
   }
 
-  /// Finds the run of a batch that did it.
+  /// Finds the run of a batch that caused the problem.
   private func blame(_ template: Template, _ seed: UInt64, _ numbers: Range<Int>, _ problem: String)
     async throws
   {
@@ -108,7 +108,7 @@ struct FuzzTests {
     Issue.record("FUZZ_SEED=\(seed) FUZZ_FIRST=\(numbers.lowerBound) FUZZ_RUNS=\(numbers.count): \(problem)")
   }
 
-  /// Damages copies, and has them read. Nil if all went well.
+  /// Damages copies of the template and runs con-duct on them. Returns the problem, or nil if all went well.
   private func play(_ template: Template, _ seed: UInt64, _ numbers: Range<Int>) async throws -> String? {
     _ = try await run(
       "rm", ["-rf", sandbox["logs"].string, sandbox["records"].string, "\(sandbox.spool)/duct-\(user.uid)"],
@@ -121,7 +121,7 @@ struct FuzzTests {
     mkdir(base.string, 0o700)
     lchown(base.string, user.uid, user.uid)
     let intact = try numbers.map { try damage(template, seed, $0, in: base) }
-    // Behind all others.
+    // Its name sorts after all others.
     try place(template.folder, for: "whole", at: base.appending("z"), damage: { .bytes($1) })
 
     if let problem = try await conduct("recover --timeout 2 --slurm-timeout 1", seed, numbers.lowerBound) {
@@ -146,7 +146,7 @@ struct FuzzTests {
 
   private static let streams = ["stdout", "stderr"]
 
-  /// Whether a folder holds all that was printed: under the stream's own name, or beside it.
+  /// Whether a folder holds all bytes of a stream: under the stream's own name, or beside it.
   private func isThere(_ stream: String, in folder: FilePath) -> Bool {
     let text = Array((stream == "stdout" ? UserFixture.out : UserFixture.err).utf8)
     let places = [stream, "x_\(stream)"] + sandbox.names(of: folder).filter { $0.hasPrefix("x_\(stream).") }
@@ -158,7 +158,7 @@ struct FuzzTests {
     }
   }
 
-  /// Returns the streams of which all can be known that is needed to deliver them.
+  /// Damages one run. Returns the streams that `recover` can still deliver completely.
   private func damage(
     _ template: Template, _ seed: UInt64, _ number: Int, in base: FilePath
   ) throws -> [String] {
@@ -166,11 +166,11 @@ struct FuzzTests {
     let chosen = Set((0...fuzz.numbers.below(3)).map { _ in fuzz.numbers.one(of: Template.names) })
     try place(template.folder, for: "\(number)", at: base.appending("r\(number)")) { name, bytes in
       var bytes = bytes
-      // One that was killed.
+      // As if the run had been killed.
       if name == "status", fuzz.numbers.isOne(in: 2) { bytes.replaceSubrange(32..<36, with: [0, 0, 0, 0]) }
       return chosen.contains(name) ? fuzz.damaged(bytes, isPage: name == "status") : .bytes(bytes)
     }
-    // What may be in the log directory already.
+    // The log directory may already contain a file.
     if fuzz.numbers.isOne(in: 3) {
       let name = fuzz.numbers.one(of: Template.recordNames)
       let file = fuzz.damaged(template.records[name] ?? [], isPage: false)
@@ -204,9 +204,9 @@ struct FuzzTests {
     }
   }
 
-  /// Runs con-duct on what is there. Nil if it did as it should.
+  /// Runs con-duct on the damaged files. Returns the problem, or nil if it did as it should.
   private func conduct(_ words: String, _ seed: UInt64, _ number: Int) async throws -> String? {
-    // Of this process the memory would count too: it is measured from a small one.
+    // A child's peak memory includes that of the process it was forked from, so a small process measures it.
     let program = """
       import resource, subprocess, sys
       try: code = subprocess.run(sys.argv[1:], timeout=\(Self.limit)).returncode

@@ -6,11 +6,12 @@ import TestSupport
 import Testing
 
 extension OnFaults {
-  /// What becomes of the files that the carrier of a killed duct has open.
+  /// What happens to the files that the carrier has open when duct is killed.
   @Suite struct KilledDuctTests {
     private let fixture: FaultFixture
     init() throws { fixture = try FaultFixture() }
 
+    /// The server reports lost data only at close. The carrier detects that even if duct is killed.
     @Test(arguments: ["stdout", "usage.jsonl"])
     func whatAServerTellsOnlyAtCloseIsHeardWhenDuctIsKilled(_ name: String) async throws {
       let (fixture, sandbox) = (self.fixture, self.fixture.sandbox)
@@ -20,7 +21,7 @@ extension OnFaults {
       ) {
         duct in
         try await eventually { sandbox.exists("a") }
-        // All of it was taken, and an fsync has said that it is safe.
+        // The server has accepted all of it, and an fsync has succeeded.
         try await eventually {
           try fixture.log("log_stdout").count == 23_893 && !fixture.log("log_usage.jsonl").isEmpty
         }
@@ -36,7 +37,7 @@ extension OnFaults {
       #expect(!sandbox.names("remote-backing").contains { $0.hasPrefix(".") })
     }
 
-    /// Where a file system has no other identity, a file that grows has a second name: see docs/reliability.md.
+    /// On a file system without another file identity, a growing file has a second name: see docs/reliability.md.
     @Test func theSecondNameOfARemovedFileGoesToo() async throws {
       let (fixture, sandbox) = (self.fixture, self.fixture.sandbox)
       _ = try await fixture.run("seq 100; touch a; sleep 60") { _ in

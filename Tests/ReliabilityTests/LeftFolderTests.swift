@@ -5,7 +5,8 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Folders in the spool of runs that are over: none stays that holds nothing, and one number is told of the others.
+/// Run folders of finished runs in the spool: duct removes those that hold nothing, and reports the others as one
+/// number.
 @Suite(.serialized) struct LeftFolderTests {
   private let sandbox: Sandbox
   init() throws { sandbox = try Sandbox() }
@@ -16,7 +17,7 @@ import Testing
 
   private static let options = "--slurm off --s-i 0.05 --r-i 0.1"
 
-  /// With duct ends the namespace, and all that is in it.
+  /// duct is the first process of the pid namespace, so the kernel kills all others when duct ends.
   private func inANamespace(_ options: String, _ command: String) async throws {
     let result = try await sh(
       "unshare -pf --mount-proc \"$0\" \(Self.options) \(options) sh -c 'setsid sleep 300 & \(command)'")
@@ -36,6 +37,7 @@ import Testing
     #expect(!sandbox.names().contains { $0.hasPrefix("removed_") })
   }
 
+  /// `recover` does not recreate records that duct removed.
   @Test(.enabled(if: geteuid() == 0, "only root can make such a namespace"))
   func whatWasRemovedIsNotMadeAgain() async throws {
     try await inANamespace("-p removed_", "exit 1")
@@ -54,7 +56,7 @@ import Testing
     let base = FilePath(sandbox.spool.string + "/duct-\(geteuid())")
     let left = try await sh("ls -A \(base)")
     #expect(left.stdout == "", "\(result.stderr)")
-    // A run that has a summary has its record.
+    // If duct printed a summary, the run's record exists.
     if result.stderr.contains("Summary:") {
       #expect(try sandbox.info("log_info.json")["run_state"] == "finished", "\(result.stderr)")
     }
@@ -69,6 +71,7 @@ import Testing
     }
   }
 
+  /// The number of waiting runs that duct reports equals what `recover --list` shows.
   @Test(.enabled(if: geteuid() == 0, "chmod stops no root, and tests have no user but it"))
   func whatIsToldIsWhatIsListed() async throws {
     let user = try UserFixture(61_331, in: sandbox)

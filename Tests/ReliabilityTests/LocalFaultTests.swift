@@ -5,7 +5,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// A small disk in memory, mounted for real: a local file system that is soon full.
+/// A small tmpfs: a local file system that is soon full.
 struct SmallDisk: ~Copyable {
   let path: FilePath
 
@@ -22,7 +22,7 @@ struct SmallDisk: ~Copyable {
   deinit { umount2(path.string, CInt(MNT_DETACH)) }
 }
 
-/// Whether a file can be mounted here.
+/// Whether loop devices and ext4 are available, to mount a file.
 private var hasLoopDevices: Bool {
   let control = open("/dev/loop-control", O_RDWR)
   guard control >= 0 else { return false }
@@ -34,7 +34,7 @@ private var hasLoopDevices: Bool {
 }
 
 extension OnFaults {
-  /// Log directories on a local disk, and local disks that cannot hold what waits.
+  /// Log directories on a local disk, and local disks that have no room for the data that waits.
   @Suite(.enabled(if: geteuid() == 0, "mounts need root")) struct LocalFaultTests {
     private let sandbox: Sandbox
     init() throws { sandbox = try Sandbox() }
@@ -88,7 +88,7 @@ extension OnFaults {
       try await TestSupport.run("sh", ["-ec", "PATH=$PATH:/usr/sbin:/sbin; " + script], in: sandbox)
     }
 
-    /// What a kernel does with a disk that it cannot trust any more: every open file gets EROFS.
+    /// The kernel makes a disk that it does not trust read-only: every open file gets EROFS.
     @Test(.enabled(if: hasLoopDevices, "needs loop devices"))
     func aDiskThatIsMadeReadOnlyInMidRun() async throws {
       let sandbox = self.sandbox
@@ -110,7 +110,7 @@ extension OnFaults {
       }
       #expect(result.code == 4 && result.stdout == lines(1...2000))
       #expect(result.stderr.contains("(EROFS)") && result.stderr.contains("con-duct recover"))
-      // Repaired, as an administrator would.
+      // Repair the disk as an administrator would.
       let repaired = try await shell(
         "umount logs; fsck.ext4 -fp disk || [ $? -le 1 ]; mount -o loop disk logs")
       #expect(repaired.code == 0, "\(repaired.stderr)")
@@ -182,7 +182,7 @@ extension OnFaults {
     }
 
     @Test func aSpoolThatIsFullToo() async throws {
-      // Neither the log directory nor the spool takes it: memory does.
+      // Neither the log directory nor the spool has room, so the relay keeps the output in memory.
       let logs = try SmallDisk(sandbox, "logs", bytes: 64 << 10)
       let spool = try SmallDisk(sandbox, "small", bytes: 256 << 10)
       let (path, sandbox) = (logs.path, self.sandbox)
@@ -201,6 +201,7 @@ extension OnFaults {
       #expect(try sandbox.info("logs/x_info.json")["execution_summary"]?["exit_code"] == 8)
     }
 
+    /// At the spool limit, the middle of the stream is dropped, and a mark with its length stands in its place.
     @Test func atTheSpoolLimitTheMiddleIsLetGoAndMarked() async throws {
       let sandbox = self.sandbox
       let fixture = try FaultFixture()
@@ -251,7 +252,7 @@ extension OnFaults {
       #expect(second.code == 2)
       try sandbox.write("", to: "b")
       #expect(try await first.code == 1)
-      // The second run has the names; the first one's records are beside them, whole.
+      // The second run has the names. The first run's records lie beside them, complete.
       #expect(try sandbox.text("log_stdout") == "second\n")
       #expect(try sandbox.info()["execution_summary"]?["exit_code"] == 2)
       let names = sandbox.names()

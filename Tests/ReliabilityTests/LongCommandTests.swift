@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 extension OnFaults {
-  /// The process that carries files, and `recover`, read the command in the manifest of the run.
+  /// The carrier and `recover` read a long command line from the run's manifest.
   @Suite(.serialized) struct LongCommands {
     private let fixture: FaultFixture
     init() throws { fixture = try FaultFixture() }

@@ -5,7 +5,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// The spool among other users, who may be hostile: each test has two.
+/// The spool among other users, who may be hostile. Each test has two users.
 @Suite(.serialized, .enabled(if: geteuid() == 0, "only root can be two users")) struct NeighbourTests {
   private let sandbox: Sandbox
   init() throws { sandbox = try Sandbox() }
@@ -14,13 +14,13 @@ import Testing
     try await run("bash", ["-c", "PATH=$PWD/programs:$PATH; " + script], in: sandbox, limit: 30)
   }
 
-  // MARK: Folders of others
+  // MARK: Folders of other users
 
   @Test(arguments: [61_311, 65_534])
   func rootIsNotObedientToTheFolderOfAUser(_ uid: UInt32) async throws {
     let user = try UserFixture(uid, in: sandbox)
     let folder = try await user.leaveARunWaiting(in: "logs")
-    // It would have root write where only root can.
+    // The manifest would make root write where only root can.
     try sandbox.makeDirectory("mine")
     _ = try await user.sh("cp -a \(folder) kept; sed -i 's#/logs/x_#/mine/x_#g' \(folder)/manifest.json")
     let before = try await asRoot("find \(folder) -printf '%p %s %T@\\n' | sort")
@@ -30,7 +30,7 @@ import Testing
     #expect(sandbox.names("mine") == [])
     #expect(try await asRoot("find \(folder) -printf '%p %s %T@\\n' | sort").stdout == before.stdout)
 
-    // What it says instead helps the user, and obeys him alone.
+    // The command that the message suggests helps the user and runs with the user's rights only.
     let command = try #require(
       refused.stderr.split(separator: "\n").first?.components(behind: "run: "))
     let name = getpwuid(uid).map { String(cString: $0.pointee.pw_name) }
@@ -47,7 +47,7 @@ import Testing
     let folder = try await user.leaveARunWaiting(in: "logs")
     try sandbox.write("secret\n", to: "secret")
     chmod(sandbox["secret"].string, 0o600)
-    // root's own as to the folder, with what a neighbour may have brought into it.
+    // The folder belongs to root, but a neighbor may have put files into it.
     _ = try await asRoot("chown -R 0:0 \(folder)")
     for (name, plant) in [
       ("status", "ln -s $PWD/secret"), ("usage.jsonl", "ln $PWD/secret"), ("stdout", "ln -s $PWD/secret"),
@@ -63,7 +63,7 @@ import Testing
     _ = try await asRoot("chmod 770 \(folder)")
     let refused = try await asRoot("con-duct recover \(folder)")
     #expect(refused.code == 1 && refused.stderr.contains("others may write into it"))
-    // A link in its place is not followed either, and nothing is removed through it.
+    // `recover` does not follow a link in place of the folder either, and removes nothing through it.
     _ = try await asRoot("chmod 700 \(folder); ln -s \(folder) duct-0; ln -s \(folder) duct-0-link")
     let linked = try await asRoot("con-duct recover $PWD/duct-0-link")
     #expect(linked.code == 1 && sandbox.exists("duct-0-link/manifest.json"))
@@ -71,6 +71,7 @@ import Testing
     #expect(user.isWhole("logs"))
   }
 
+  /// `recover` reports that it cannot open another user's folder.
   @Test func theFolderOfAnotherIsTold() async throws {
     let folder = try await UserFixture(61_313, in: sandbox).leaveARunWaiting(in: "logs")
     let other = try UserFixture(61_314, in: sandbox)
@@ -78,9 +79,9 @@ import Testing
     #expect(refused.code == 1 && refused.stderr.contains("cannot recover \(folder): cannot open it"))
   }
 
-  // MARK: Others that were there first
+  // MARK: Names that another user took first
 
-  /// A user of whom another has taken every name that can be known.
+  /// A user for whom another user has already taken every predictable spool name.
   private func victim(_ uid: UInt32) async throws -> UserFixture {
     let victim = try UserFixture(uid, in: sandbox)
     let taken = ["/var/tmp", "/tmp", sandbox.spool.string].map { "\($0)/duct-\(uid)" }
@@ -113,7 +114,7 @@ import Testing
         """, environment: ["HOME": home])
       #expect(waiting.stderr.contains("con-duct recover \(place)"), "\(waiting.stderr)")
       #expect(!waiting.stderr.contains("memory"))
-      // Found again by whoever comes later.
+      // Later commands find the spool again.
       let listed = try await victim.sh("con-duct recover --list --json", environment: ["HOME": home])
       #expect(listed.stdout.contains("\"spool\": \"\(place)"), "\(listed.stdout)")
       let recovered = try await victim.sh("con-duct recover", environment: ["HOME": home])

@@ -5,7 +5,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// By which words recover, ls and jobs find a run.
+/// The words by which `recover`, `ls` and `jobs` find a run.
 @Suite(.serialized, .enabled(if: geteuid() == 0, "chmod stops no root, and tests have no user but it"))
 struct RecoverWordTests {
   private let user: UserFixture
@@ -13,7 +13,7 @@ struct RecoverWordTests {
 
   init() throws { user = try UserFixture(61_341, in: Sandbox()) }
 
-  /// The prefixes of the runs that wait and are meant, or nothing if none is.
+  /// The prefixes of the waiting runs that a word names. Empty if it names none.
   private func meant(_ word: String, in folder: String = ".") async throws -> [String] {
     let result = try await user.sh("cd \(folder) && con-duct recover --list --json \(word)")
     if result.code == 1 { return [] }
@@ -42,7 +42,7 @@ struct RecoverWordTests {
     for word in ["logs", "logs/", "./link/", "."] {
       #expect(try await Set(meant(word, in: word == "." ? "logs" : ".")) == [first, second], "\(word)")
     }
-    // The same words elsewhere mean others.
+    // In another directory the same words name other runs.
     #expect(try await meant("logs/x_", in: "other").isEmpty)
     for word in ["logs/x", "x_"] { #expect(try await meant(word).isEmpty, "\(word)") }
 

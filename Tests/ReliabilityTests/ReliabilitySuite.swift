@@ -5,10 +5,10 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// What becomes of runs whose log directory fails. One after another: some watch the clock of a back-off.
+/// Runs whose log directory fails. The tests run one at a time, since some of them measure back-off times.
 @Suite(.serialized) struct OnFaults {}
 
-/// A sandbox with a file system that can be made to fail, and duct with its logs on it.
+/// A sandbox with a fault file system, and duct with its log directory on it.
 struct FaultFixture: Sendable {
   let sandbox: Sandbox
   let remote: FaultFileSystem
@@ -18,10 +18,10 @@ struct FaultFixture: Sendable {
     remote = try FaultFileSystem(in: sandbox)
   }
 
-  /// Options of runs that are over quickly and keep their records.
+  /// Options for runs that end quickly and keep their records.
   static let quick = ["--slurm", "off", "--fail-time", "0", "--s-i", "0.05", "--r-i", "0.1"]
 
-  /// Wraps a bash script, with its logs at `remote/NAME_…`.
+  /// Wraps a bash script with duct. Its log files are `remote/NAME_…`.
   func run(
     _ script: String, name: String = "log", _ options: [String] = [], program: String = Programs.duct,
     environment: [String: String?] = [:], limit: Double = 60,
@@ -36,20 +36,21 @@ struct FaultFixture: Sendable {
     try await TestSupport.run(Programs.conDuct, ["recover"] + arguments, in: sandbox)
   }
 
-  /// What really stands in the log directory.
+  /// The bytes of a file in the log directory's backing directory, without the fault file system.
   func log(_ name: String) throws -> [UInt8] { try sandbox.bytes("remote-backing/\(name)") }
   func logText(_ name: String) throws -> String { String(decoding: try log(name), as: UTF8.self) }
   func info(_ name: String = "log") throws -> JSONValue {
     try sandbox.info("remote-backing/\(name)_info.json")
   }
 
-  /// What the run in the spool tells of failures.
+  /// The failures (`io_events`) that info.json in the run folder records.
   func spooledEvents() throws -> [JSONValue] {
     guard let run = sandbox.spooledRuns().first else { return [] }
     return try JSONParser.parse(readAll(run.appending("info.json"), limit: 1 << 28))["io_events"]?.array ?? []
   }
 
-  /// Every line is a whole JSON document, and their numbers of samples add up to that of info.json.
+  /// Checks that every line is a complete JSON document, and that their numbers of samples add up to that of
+  /// info.json.
   func expectWholeUsage(_ name: String = "log") throws {
     let lines = try sandbox.usage("remote-backing/\(name)_usage.jsonl")
     #expect(!lines.isEmpty)

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 extension OnFaults {
-  /// Everything of a run is killed at once, the process that carries too, and the log directory is remote.
+  /// All processes of a run, including the carrier, are killed together. The log directory is remote.
   @Suite struct RemoteLossTests {
     private let fixture: FaultFixture
     init() throws { fixture = try FaultFixture() }
@@ -28,7 +28,7 @@ extension OnFaults {
       #expect(try #require(info["last_update_time"]?.double) - start > 1)
       let listing = try await TestSupport.run(Programs.conDuct, ["ls", "remote/log_"], in: sandbox)
       #expect(listing.stdout.contains("interrupted"))
-      // What it was last known to be is finished from the spool, and keeps its last_update_time.
+      // `recover` finishes the record from the last state in the spool, and keeps its last_update_time.
       #expect(try await fixture.recover().code == 0)
       let recovered = try fixture.info()
       #expect(recovered["run_state"] == "interrupted")

@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// What `--fail-time` removes, where the log directory is not there at that moment.
+/// What `--fail-time` removes if the log directory is missing at that moment.
 @Suite(.serialized) struct RemovalTests {
   private let sandbox: Sandbox
   init() throws { sandbox = try Sandbox() }
@@ -19,7 +19,7 @@ import Testing
       in: sandbox)
   }
 
-  /// The script waits until the records are there.
+  /// The beginning of a script that waits until info.json exists.
   private static let begin = "echo out; until [ -e logs/x_info.json ]; do sleep 0.01; done; "
 
   @Test(arguments: ["never", "always"])
@@ -28,7 +28,7 @@ import Testing
     #expect(result.code == 1 && result.stderr.contains("not all log files could be removed"), "\(result)")
     let folder = try #require(sandbox.spooledRuns().first)
     try await eventually { sandbox.isOver(folder) }
-    // It is not there yet, and nothing is forgotten.
+    // The directory is still missing. `recover` fails and keeps the run folder.
     let early = try await run(Programs.conDuct, ["recover", "\(folder)"], in: sandbox)
     #expect(early.code == 1 && early.stderr.contains("(ENOENT)"), "\(early)")
     _ = rename(sandbox["away"].string, sandbox["logs"].string)
@@ -39,7 +39,7 @@ import Testing
   }
 
   @Test func aDirectoryThatTheCommandRemovedLeavesNothing() async throws {
-    // Again, should a record come while it removes them.
+    // The command repeats this, since duct may write a record while rm removes the directory.
     let result = try await duct(
       Self.begin + "while [ -e logs ]; do rm -rf logs 2> /dev/null; done; exit 1", "never")
     #expect(result.code == 1 && result.stderr == "", "\(result)")

@@ -5,13 +5,13 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// A working directory that was removed before duct was started in it.
+/// duct starts in a working directory that has been removed.
 @Suite(.serialized) struct RemovedDirectoryTests {
   private let sandbox: Sandbox
   init() throws { sandbox = try Sandbox() }
 
   @Test(arguments: ["never", "always"]) func recordsGoWhereItWas(_ mode: String) async throws {
-    // No other run has this name, wherever it would lead.
+    // The prefix is unique, in case duct writes the files somewhere else.
     let prefix = "removed-\(sandbox.path.lastComponent?.string ?? "")_"
     let result = try await run(
       "bash",

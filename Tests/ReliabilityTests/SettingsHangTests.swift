@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 extension OnFaults {
-  /// Settings on a file system that hangs.
+  /// Settings files on a file system that hangs.
   @Suite struct SettingsHangTests {
     private let sandbox: Sandbox
     private let remote: FaultFileSystem
@@ -35,7 +35,7 @@ extension OnFaults {
       #expect(info["message"] == "remote" && info["campaign"] == "local")
     }
 
-    /// The process ends too: nothing of it hangs there.
+    /// The process that reads them ends too: it does not hang there.
     @Test(arguments: ["hang any", "hang lookup", "hang open", "hang read"])
     func theCommandRunsWhereItHangs(_ rule: String) async throws {
       try remote.tell(rule)

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 extension OnFaults {
-  /// Every operation fails by every errno, at the start, in the middle, and at the end of a run.
+  /// Every operation fails with every errno, at the start, in the middle, and at the end of a run.
   @Suite struct SweepTests {
     private static let operations = [
       "lookup", "stat", "open", "create", "write", "fsync", "flush", "rename", "unlink", "mkdir", "any",
@@ -38,7 +38,7 @@ extension OnFaults {
       #expect(fixture.sandbox.spooledRuns().isEmpty)
     }
 
-    /// Runs for some reports, and waits at the place that $GATE names.
+    /// A script that runs for some report intervals, and waits at the place that $GATE names.
     private static let script = """
       gate() { [ "$GATE" != "$1" ] || { : > "$RUN-at"; until [ -e "$RUN-on" ]; do sleep 0.01; done; }; }
       echo start; echo oops >&2; sleep 0.12; gate middle; echo middle; sleep 0.12; gate end; printf end; exit 7
@@ -48,7 +48,7 @@ extension OnFaults {
       _ operation: String, _ errno: String, _ moment: Moment, _ name: String, _ fixture: FaultFixture
     ) async throws {
       let what = "\(operation) \(errno) \(moment.rawValue)"
-      // In a directory of its own, which is made by duct.
+      // Each run has a log directory of its own, which duct makes.
       let rule = "fail \(operation) \(errno)"
       let scope = "path \(name)"
       let id = Monitor<String?>(nil)
@@ -67,7 +67,7 @@ extension OnFaults {
       #expect(result.code == 7, "\(what): \(result.stderr)")
       #expect(result.stdout == "start\nmiddle\nend", "\(what)")
       #expect(result.stderr.contains("oops\n") && result.stderr.contains("Exit Code: 7"), "\(what)")
-      // What is there is whole at any moment.
+      // An info.json that exists is a complete document at any moment.
       if fixture.sandbox.exists("remote-backing/\(name)/log_info.json") {
         #expect(throws: Never.self, "\(what)") { try fixture.info("\(name)/log") }
       }
@@ -82,20 +82,20 @@ extension OnFaults {
       let lines = try whole("usage.jsonl").split(separator: UInt8(ascii: "\n"))
       #expect(
         Double(lines.count) == info["execution_summary"]?["num_reports"]?.double, "\(what)")
-      // Nothing lies beside the records.
+      // There are no other files beside the records.
       #expect(
         fixture.sandbox.names(folder) == ["log_info.json", "log_stderr", "log_stdout", "log_usage.jsonl"],
         "\(what)")
     }
 
-    /// Delivers what a run has left.
+    /// Delivers what a run has left in the spool.
     private static func settle(_ name: String, _ what: String, _ fixture: FaultFixture) async throws {
       let waiting = try await TestSupport.run(
         Programs.conDuct, ["recover", "--list", "--json"], in: fixture.sandbox)
       let runs = try JSONParser.parse(Array(waiting.stdout.utf8)).array ?? []
       for run in runs where run["prefix"]?.string?.hasSuffix("/\(name)/log_") == true {
         let folder = FilePath(try #require(run["spool"]?.string))
-        // Its relay may be delivering it: then there is nothing to recover when that is done.
+        // The run's relay may still be delivering it. Then nothing is left to recover.
         try await eventually { fixture.sandbox.isOver(folder) }
         if !fixture.sandbox.spooledRuns().contains(folder) { continue }
         let recovered = try await fixture.recover(run["run_id"]?.string ?? "")

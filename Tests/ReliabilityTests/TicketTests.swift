@@ -7,13 +7,13 @@ import TestSupport
 import Testing
 
 extension OnFaults {
-  /// The reason why duct exists: logs on Kerberos NFS, and the ticket ends.
+  /// The reason why duct exists: the log directory is on NFS with Kerberos, and the ticket expires.
   @Suite struct TicketTests {
     private let fixture: FaultFixture
     init() throws { fixture = try FaultFixture() }
 
-    /// Prints some megabytes before, in and after the outage, to both streams; what it printed is in `copy`
-    /// and `copy-err`.
+    /// Prints some megabytes to both streams before, during and after the outage. The files `copy` and `copy-err`
+    /// hold what it printed.
     private let script = """
       say() { for i in $(seq $2); do echo "$1 line $i of stdout, and some more"; done | tee -a copy; }
       cry() { for i in $(seq $2); do echo "$1 line $i of stderr"; done | tee -a copy-err >&2; }
@@ -43,7 +43,7 @@ extension OnFaults {
     func renewedBeforeTheEnd(_ errno: String) async throws {
       let fixture = self.fixture
       try fixture.sandbox.write("old", to: "cache")
-      // There is always something new to be written as well.
+      // With these intervals there is always a new report to write as well.
       let result = try await fixture.run(
         script, ["--sample-interval", "0.3", "--report-interval", "0.3"],
         environment: ["KRB5CCNAME": "FILE:\(fixture.sandbox["cache"])"]
@@ -52,11 +52,11 @@ extension OnFaults {
         try fixture.remote.tell("fail any \(errno)")
         try fixture.sandbox.write("", to: "expired")
         try await eventually { fixture.sandbox.exists("during") }
-        // Three rounds have failed, and the next is 4 s away: what comes sooner comes by the new ticket.
+        // Three rounds have failed, and the next is due in 4 s. Delivery before that is due to the new ticket.
         try await eventually { try fixture.spooledEvents().contains { ($0["tries"]?.double ?? 0) >= 9 } }
         try fixture.remote.tell("clear")
         try fixture.sandbox.write("new ticket", to: "cache")
-        // Delivered within two seconds, while the run goes on.
+        // The data is delivered within two seconds, while the run continues.
         let renewed = MonotonicInstant.now
         let during = try fixture.sandbox.bytes("copy").count
         try await eventually(5) { try fixture.log("log_stdout").count == during }
@@ -93,7 +93,7 @@ extension OnFaults {
       #expect(result.stderr.contains("con-duct recover \(spool)"))
       #expect(result.stderr.contains("Key has expired (EKEYEXPIRED)"))
 
-      // The info.json that is in the log directory is old, and whole.
+      // The info.json in the log directory is old but complete.
       #expect(try fixture.info()["run_state"] == "running")
       let listed = try await fixture.recover("--list")
       #expect(listed.stdout.contains("waiting") && listed.stdout.contains("remote/log_"))
@@ -135,7 +135,7 @@ extension OnFaults {
       try fixture.expectWholeUsage()
     }
 
-    /// A run whose ticket ends before its command, and is not renewed in time.
+    /// Leaves a run waiting: its ticket expires before its command ends, and nobody renews it in time.
     private func leaveARunWaiting(name: String = "log") async throws {
       let (sandbox, remote) = (fixture.sandbox, fixture.remote)
       _ = try await fixture.run(
@@ -148,17 +148,18 @@ extension OnFaults {
       }
     }
 
+    /// Another process delivers the run while `recover` waits for its lock: `recover` reports that and succeeds.
     @Test func whatAnotherDeliversMeanwhileIsDelivered() async throws {
       let fixture = self.fixture
       try await leaveARunWaiting()
       let folder = try #require(fixture.sandbox.spooledRuns().first)
       let lock = try FileDescriptor.opening(folder, .readOnly)
-      // The relay of the run may still be about to go.
+      // The run's relay may still be exiting.
       try await eventually { flock(lock.rawValue, LOCK_EX | LOCK_NB) == 0 }
       let recovered = try await run(
         Programs.conDuct, ["recover", "\(folder)"], in: fixture.sandbox
       ) { recover in
-        // It waits for whoever has the lock, who then removes all.
+        // `recover` waits for the process that has the lock. That process then removes all files.
         try await eventually { Proc.isSleeping(recover) }
         try SpoolFolder(folder, inheriting: lock).remove { _ in true }
       }
@@ -166,6 +167,7 @@ extension OnFaults {
       #expect(recovered.stdout == "Delivered by another: \(folder)\n")
     }
 
+    /// A new run reports that older runs wait for delivery.
     @Test func aNewRunTellsOfOlderOnes() async throws {
       try await leaveARunWaiting(name: "first")
       #expect(fixture.sandbox.spooledRuns().count == 1)

@@ -4,8 +4,8 @@ import SystemCalls
 import SystemPackage
 import TestSupport
 
-/// An ordinary user with a duct of its own. Where the tests have no right to become another, it is the user of
-/// the tests.
+/// An ordinary user with an own copy of duct. If the tests may not become another user, it is the user that runs the
+/// tests.
 struct UserFixture: Sendable {
   struct Trouble: Error, CustomStringConvertible {
     var description: String
@@ -14,7 +14,7 @@ struct UserFixture: Sendable {
   let sandbox: Sandbox
   let uid: UInt32
 
-  /// - Parameter uid: tests run side by side: each has users of its own.
+  /// - Parameter uid: must be unique to the test, since tests run side by side.
   init(_ uid: UInt32, in sandbox: Sandbox) throws {
     self.sandbox = sandbox
     self.uid = geteuid() == 0 ? uid : geteuid()
@@ -42,7 +42,7 @@ struct UserFixture: Sendable {
   static let out = "out 1\nout 2\n"
   static let err = "err\n"
 
-  /// A run whose log directory cannot be written to until it is over. Returns its folder in the spool.
+  /// Makes a run whose log directory is not writable until the run is over. Returns its run folder.
   func leaveARunWaiting(in folder: String) async throws -> FilePath {
     let before = spooledRuns()
     let result = try await sh(
@@ -55,12 +55,12 @@ struct UserFixture: Sendable {
     guard result.code == 0, let new = spooledRuns().first(where: { !before.contains($0) }) else {
       throw Trouble(description: "no run waits: \(result)")
     }
-    // Its relay may still be about to go.
+    // The run's relay may still be exiting.
     try await eventually { sandbox.isOver(new) }
     return new
   }
 
-  /// Everything of the run is in its log directory.
+  /// Whether the log directory has all files of the run.
   func isWhole(_ folder: String) -> Bool {
     (try? sandbox.text("\(folder)/x_stdout")) == Self.out
       && (try? sandbox.text("\(folder)/x_stderr")) == Self.err
