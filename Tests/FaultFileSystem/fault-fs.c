@@ -1,10 +1,10 @@
-// fault-fs - a file system whose faults are ordered over a socket, for tests
+// fault-fs - a file system for tests, whose faults are commanded over a socket
 //
-// It shows a backing directory at a mount point, and passes all operations through to it, except where a
-// rule says otherwise. Rules come as lines over a Unix socket: which operations fail and how, which hang, are
+// It shows a backing directory at a mount point, and passes all operations through to it unless a rule says
+// otherwise. Rules are lines sent over a Unix socket. They say which operations fail and how, and which hang, are
 // slow, are short, or succeed and lose their data later. The text of --help below is the whole grammar.
 //
-//   fault-fs.c   this: the mount, the socket, the end
+//   fault-fs.c   this file: the mount, the socket, the end
 //   rules.c      the rules and the commands that make them
 //   files.c      the file system
 
@@ -131,7 +131,7 @@ struct service {
 
 static void truncate_file(char *rest, char *answer, size_t size)
 {
-    // The length is the last word; the path may have blanks in it.
+    // The length is the last word. The path may contain blanks.
     char *path = rest + strspn(rest, " \t");
     char *blank = strrchr(path, ' ');
     unsigned long long length;
@@ -158,12 +158,12 @@ static bool answer_line(int fd, char *line)
     else
         rules_command(line, answer, sizeof answer - 1);
     strcat(answer, "\n");
-    // A client that does not read its answers must not hold up the others, nor the end.
+    // Do not wait for a client that does not read its answers: that would hold up the other clients and the end.
     size_t length = strlen(answer);
     return send(fd, answer, length, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)length;
 }
 
-// Reads what has come, and answers all whole lines. Returns false when the connection is to be closed.
+// Reads what has arrived, and answers all complete lines. Returns false if the connection must be closed.
 static bool serve(struct client *client)
 {
     ssize_t count = recv(client->fd, client->line + client->used, LINE - client->used, MSG_DONTWAIT);
@@ -197,8 +197,8 @@ static void accept_client(struct service *service)
     close(fd);
 }
 
-// Ends the loop of the main thread, which may be about to wait for a semaphore: a signal interrupts that
-// wait, but only once it has begun, so it is sent until it has worked.
+// Ends the loop of the main thread. That thread may be about to wait for a semaphore, and a signal interrupts the
+// wait only after it has begun, so this function sends the signal until the loop is over.
 static void end_loop(struct service *service)
 {
     rules_end();
@@ -209,7 +209,7 @@ static void end_loop(struct service *service)
     }
 }
 
-// Serves the socket until the end is ordered or has come.
+// Serves the socket until the end is commanded or the mount is gone.
 static void *control(void *argument)
 {
     struct service *service = argument;
@@ -221,7 +221,7 @@ static void *control(void *argument)
         };
         for (size_t index = 0; index < CLIENTS; index++)
             wanted[3 + index] = (struct pollfd){ .fd = service->clients[index].fd, .events = POLLIN };
-        // Unmounted by somebody else, libfuse waits for what hangs and tells nobody: hence a limit.
+        // libfuse does not report an unmount by another process while calls hang, so poll with a timeout.
         if (poll(wanted, 3 + CLIENTS, 100) == -1 && errno != EINTR)
             break;
         if (wanted[0].revents || wanted[1].revents || fuse_session_exited(service->session))
@@ -240,7 +240,7 @@ static void *control(void *argument)
     return NULL;
 }
 
-// Returns -1 after saying what is wrong.
+// Prints the reason and returns -1 if it cannot listen.
 static int listen_at(const char *path)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -251,7 +251,7 @@ static int listen_at(const char *path)
         return -1;
     }
     strcpy(address.sun_path, path);
-    // One that was left behind.
+    // Remove a socket that an earlier process left behind.
     if (lstat(path, &status) == 0 && S_ISSOCK(status.st_mode))
         unlink(path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -276,8 +276,8 @@ static ssize_t receive(int fd, void *buffer, size_t size, void *userdata)
     return read(fd, buffer, size);
 }
 
-// Sends an answer to the kernel. Into the very first one it puts that names may be looked for in parallel:
-// libfuse before 3.17 promises to, and does not, so a lookup that hangs would hold up all in its directory.
+// Sends an answer to the kernel. The very first answer gets the flag that allows parallel lookups: libfuse before
+// 3.17 promises to set it and does not, so a lookup that hangs would hold up all others in its directory.
 static ssize_t reply(int fd, struct iovec *parts, int count, void *userdata)
 {
     static atomic_bool begun;
@@ -290,9 +290,10 @@ static ssize_t reply(int fd, struct iovec *parts, int count, void *userdata)
 static void started(void *userdata, struct fuse_conn_info *connection)
 {
     (void)userdata;
-    // A write must arrive when it is made.
+    // A write must arrive here when the application makes it.
     connection->want &= ~(unsigned)FUSE_CAP_WRITEBACK_CACHE;
-    // Releases and read-ahead are sent in the background, where 12 that hang (the default) hold up all.
+    // The kernel sends releases and read-ahead in the background. By default, 12 of them that hang hold up all
+    // others.
     connection->max_background = 4096;
     puts("ready");
     fflush(stdout);
@@ -310,10 +311,10 @@ static sigset_t prepare_signals(void)
     sigaddset(&ends, SIGTERM);
     sigaddset(&ends, SIGINT);
     sigaddset(&ends, SIGHUP);
-    // Blocked in all threads, and read from a descriptor by the one that serves the socket.
+    // Blocked in all threads. The thread that serves the socket reads them from a descriptor.
     pthread_sigmask(SIG_BLOCK, &ends, NULL);
     signal(SIGPIPE, SIG_IGN);
-    // Without SA_RESTART: it is there to interrupt.
+    // No SA_RESTART, since the signal must interrupt the wait.
     sigaction(SIGUSR1, &(struct sigaction){ .sa_handler = interrupt }, NULL);
     return ends;
 }
@@ -335,7 +336,7 @@ static int run(struct service *service, const char *mountpoint)
         && fuse_session_custom_io(service->session, &io, fuse_session_fd(service->session)) == 0) {
         pthread_t controller;
         struct fuse_loop_config *config = fuse_loop_cfg_create();
-        // Every call that hangs has a thread.
+        // Every call that hangs occupies a thread.
         fuse_loop_cfg_set_max_threads(config, 1024);
         if (pthread_create(&controller, NULL, control, service) == 0) {
             status = fuse_session_loop_mt(service->session, config) == 0 ? 0 : 1;
@@ -369,9 +370,9 @@ int main(int count, char **arguments)
     }
     const char *backing = arguments[first], *mountpoint = arguments[first + 1], *path = arguments[first + 2];
 
-    // The kernel has applied the caller's mask to modes already.
+    // The kernel has already applied the caller's umask to the modes.
     umask(0);
-    // Every inode that the kernel knows has a descriptor here.
+    // This process has a descriptor for every inode that the kernel knows.
     struct rlimit files;
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = files.rlim_max;
@@ -384,8 +385,8 @@ int main(int count, char **arguments)
     service.main_thread = pthread_self();
     for (size_t index = 0; index < CLIENTS; index++)
         service.clients[index].fd = -1;
-    // Not PR_SET_PDEATHSIG: that one tells the end of the thread that started us, which in a pool of threads
-    // comes long before that of the process.
+    // Not PR_SET_PDEATHSIG: it reports the end of the thread that started this process. In a program with a pool of
+    // threads that comes long before the end of the process.
     pid_t parent = getppid();
     if (!keep && parent > 0 && (service.parent = (int)syscall(SYS_pidfd_open, parent, 0)) == -1) {
         fprintf(stderr, "fault-fs: cannot watch process %ld, which started this: %s\n", (long)parent,

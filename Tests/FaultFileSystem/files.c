@@ -1,10 +1,10 @@
 // Passes operations through to the backing directory, after asking the rules.
 //
-// The low-level interface of libfuse is used and not the high-level one: that one finds files by path, which
-// would lose files that are open and unlinked, and locks paths, so that a hung operation would block others.
+// Uses libfuse's low-level interface. The high-level one finds files by path: it would lose files that are open and
+// unlinked, and it locks paths, so that a hung operation would block others.
 //
-// Every inode that the kernel knows has an O_PATH descriptor here. So its number stays its own, also when it
-// has no name any more, and renames need not be followed to find it. Names are followed for the rules only.
+// Every inode that the kernel knows has an O_PATH descriptor here. So its number stays its own even if it has no
+// name, and finding it does not depend on renames. Names are tracked for the rules only.
 
 #define _GNU_SOURCE
 #include "files.h"
@@ -22,7 +22,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-// Data of a write that was answered with success and has not reached the backing file. See `drop`.
+// Data of a write that was answered with success but is not in the backing file. See `drop`.
 struct extent {
     struct extent *next;
     off_t start;
@@ -35,28 +35,28 @@ struct inode {
     dev_t device;
     ino_t number;
     int fd;                    // O_PATH
-    uint64_t references;       // the kernel's, one for each handle, and one while pending_error is set
+    uint64_t references;       // from the kernel, one for each handle, and one while pending_error is set
     char *path;                // inside the mount: the name by which it was last found
-    pthread_mutex_t data;      // orders writes and reads; what follows is under it
+    pthread_mutex_t data;      // orders writes and reads, and protects the members below
     struct extent *pending;    // disjoint
     int pending_error;         // 0: nothing is pending
-    unsigned pending_at;       // by which operations it is told, as bits
+    unsigned pending_at;       // the operations that report the error, as bits
 };
 
 // An open file or directory.
 struct handle {
     struct handle *previous, *next;
     struct inode *inode;
-    char *path;                // what it was when this was opened
+    char *path;                // the inode's path when this was opened
     int fd;
-    DIR *listing;              // of a directory, which owns the descriptor then
-    pthread_mutex_t position;  // of the listing
+    DIR *listing;              // only for a directory; it owns the descriptor then
+    pthread_mutex_t position;  // protects the position in the listing
 };
 
 #define BUCKETS 1024
 
 static pthread_mutex_t table = PTHREAD_MUTEX_INITIALIZER;
-// Under this lock: the buckets, and of every inode the references and the path; the list of handles.
+// This lock protects the buckets, the references and path of every inode, and the list of handles.
 static struct inode *buckets[BUCKETS];
 static struct handle *handles;
 static struct inode root = { .fd = -1, .data = PTHREAD_MUTEX_INITIALIZER };
@@ -114,7 +114,7 @@ static struct inode **bucket_of(dev_t device, ino_t number)
     return &buckets[(number ^ device) % BUCKETS];
 }
 
-// With the lock held.
+// The caller holds the lock.
 static struct inode *find(dev_t device, ino_t number)
 {
     struct inode *inode = *bucket_of(device, number);
@@ -167,10 +167,10 @@ static void let_go(struct inode *inode, uint64_t references)
         free_inode(inode);
 }
 
-// Finds a name in a directory, for the kernel, which then has one more reference to the inode.
+// Finds a name in a directory for the kernel, which gets one more reference to the inode.
 static int enter(fuse_ino_t parent, const char *name, struct fuse_entry_param *entry)
 {
-    memset(entry, 0, sizeof *entry);   // so nothing of it may be cached: both timeouts are 0
+    memset(entry, 0, sizeof *entry);   // both timeouts are 0, so the kernel caches nothing
     int fd = openat(to_inode(parent)->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (fd == -1)
         return errno;
@@ -218,10 +218,11 @@ static void set_path(struct inode *inode, const char *from, const char *to)
     inode->path = path;
 }
 
-// After a rename, for the file and all that is below. The replaced file keeps its name: it has no other.
+// Updates the paths of a renamed file and of all below it. The replaced file keeps its path, since it has no other
+// name.
 static void follow_rename(const char *from, const char *to, const struct stat *moved, bool exchanged)
 {
-    static const char aside[] = "//";   // which no path begins with
+    static const char aside[] = "//";   // no path begins like this
     pthread_mutex_lock(&table);
     for (size_t index = 0; index < BUCKETS; index++) {
         for (struct inode *inode = buckets[index]; inode; inode = inode->next) {
@@ -238,12 +239,12 @@ static void follow_rename(const char *from, const char *to, const struct stat *m
     pthread_mutex_unlock(&table);
 }
 
-// Opens an inode anew, whatever has become of its names.
+// Opens an inode again, even if its names have changed or are gone.
 static int open_inode(const struct inode *inode, int flags)
 {
     char name[64];
     snprintf(name, sizeof name, "/proc/self/fd/%d", inode->fd);
-    // The place of an appending write is chosen in write_file. Direct I/O would ask for aligned buffers.
+    // fs_write chooses the place of an appending write. Direct I/O would need aligned buffers.
     int unwanted = O_NOFOLLOW | O_APPEND | O_DIRECT | O_CREAT | O_EXCL;
     return open(name, (flags & ~unwanted) | O_CLOEXEC);
 }
@@ -280,7 +281,7 @@ static int refused_name(fuse_req_t request, enum operation operation, fuse_ino_t
 
 // MARK: Dropped data
 
-// Takes a range out of the pending data, because it has been written, or cut off, since.
+// Removes a range from the pending data, because it has been overwritten or truncated since.
 static void cut(struct inode *inode, off_t start, off_t end)
 {
     for (struct extent **place = &inode->pending; *place; ) {
@@ -291,7 +292,7 @@ static void cut(struct inode *inode, off_t start, off_t end)
             continue;
         }
         if (end < extent_end) {
-            // What follows the range becomes an extent of its own.
+            // The part after the range becomes an extent of its own.
             struct extent *tail = needed(calloc(1, sizeof *tail));
             tail->start = end;
             tail->length = tail->room = (size_t)(extent_end - end);
@@ -332,7 +333,7 @@ static void keep(struct inode *inode, const char *data, size_t size, off_t start
     extent->length += size;
 }
 
-// Lays pending data over what was read from the backing file.
+// Copies pending data over what was read from the backing file.
 static void overlay(const struct inode *inode, char *buffer, size_t size, off_t start)
 {
     off_t end = start + (off_t)size;
@@ -361,7 +362,7 @@ static int put_nulls(int fd, off_t start, size_t length)
     return 0;
 }
 
-// Tells the error of dropped writes, if it is told by this operation, and loses their data.
+// If this operation reports the error of dropped writes: returns that error and loses their data.
 static int settle(struct inode *inode, enum operation operation)
 {
     int error = 0;
@@ -369,14 +370,14 @@ static int settle(struct inode *inode, enum operation operation)
     if (inode->pending_error && (inode->pending_at & 1u << operation)) {
         error = inode->pending_error;
         inode->pending_error = 0;
-        // The handle at hand may be one for reading.
+        // The caller's handle may be open for reading only.
         int fd = open_inode(inode, O_WRONLY);
         for (const struct extent *extent = inode->pending; extent; extent = extent->next)
             if (fd == -1 || put_nulls(fd, extent->start, extent->length) != 0)
                 fprintf(stderr, "fault-fs: dropped data could not be made NULs in the backing file\n");
         free_extents(inode);
         if (fd != -1) {
-            // By the time of modification the kernel sees that what it has cached for readers is not true.
+            // The new modification time tells the kernel that its cached pages for readers are stale.
             futimens(fd, NULL);
             close(fd);
         }
@@ -416,7 +417,7 @@ static void fs_forget_multi(fuse_req_t request, size_t count, struct fuse_forget
     fuse_reply_none(request);
 }
 
-// Answers an operation that has made a name, or has failed to.
+// Answers an operation that has created a name, or failed to.
 static void reply_made(fuse_req_t request, int error, fuse_ino_t parent, const char *name)
 {
     struct fuse_entry_param entry;
@@ -671,9 +672,9 @@ static void make_file_handle(struct inode *inode, int fd, struct fuse_file_info 
         cut(inode, 0, INT64_MAX);
     bool pending = inode->pending_error != 0;
     pthread_mutex_unlock(&inode->data);
-    // Without the page cache the application sees what a write here returns: through the cache, the kernel
-    // would write the rest itself. For reading, the cache repeats a failed request, and is avoided only where
-    // it would be in the way: files without it cannot be mapped by mmap with MAP_SHARED.
+    // Without the page cache the application sees the count that a write here returns; with it, the kernel would
+    // write the rest itself. For reads, the kernel repeats a failed request through the cache. Avoid the cache only
+    // where it would interfere, since files without it cannot be mapped with MAP_SHARED.
     bool writes = (info->flags & O_ACCMODE) != O_RDONLY;
     info->direct_io = writes || pending || rules_mention(OP_READ, handle->path);
 }
@@ -689,7 +690,7 @@ static void fs_open(fuse_req_t request, fuse_ino_t number, struct fuse_file_info
         return;
     }
     make_file_handle(inode, fd, info);
-    // The kernel does not want an answer any more if the caller has been killed: then no release follows.
+    // If the caller has been killed, the kernel wants no answer, and no release follows.
     if (fuse_reply_open(request, info) != 0)
         free_handle(to_handle(info));
 }
@@ -742,7 +743,7 @@ static void fs_read(fuse_req_t request, fuse_ino_t number, size_t size, off_t st
     free(buffer);
 }
 
-// With the inode's data locked.
+// The caller holds the lock of the inode's data.
 static int drop(const struct handle *handle, const char *data, size_t size, off_t start,
                 const struct verdict *verdict)
 {
@@ -754,7 +755,7 @@ static int drop(const struct handle *handle, const char *data, size_t size, off_
         return errno;
     futimens(handle->fd, NULL);
     keep(inode, data, size, start);
-    // Until it has been told, the inode stays, also if the kernel forgets it.
+    // Until the error is reported, the inode stays, even if the kernel forgets it.
     if (!inode->pending_error)
         retain(inode);
     inode->pending_error = verdict->drop_error;
@@ -783,7 +784,7 @@ static void fs_write(fuse_req_t request, fuse_ino_t number, const char *data, si
     ssize_t count = (ssize_t)size;
     struct stat status;
     pthread_mutex_lock(&inode->data);
-    // The kernel's idea of the end is old if the file was truncated behind its back.
+    // The kernel's idea of the file's end is stale if the file was truncated behind its back.
     if ((info->flags & O_APPEND) && fstat(handle->fd, &status) == 0)
         start = status.st_size;
     if (verdict.drop_error && size > 0) {
@@ -829,7 +830,7 @@ static void fs_release(fuse_req_t request, fuse_ino_t number, struct fuse_file_i
     (void)number;
     struct handle *handle = to_handle(info);
     int error = refused(request, OP_RELEASE, handle->path);
-    // It is closed in any case: the kernel comes only once.
+    // Close the file in any case: the kernel sends only one release.
     free_handle(handle);
     fuse_reply_err(request, error);
 }
@@ -899,7 +900,7 @@ static void fs_readdir(fuse_req_t request, fuse_ino_t number, size_t size, off_t
             break;
         used += needs;
     }
-    // An error that came after some entries comes again when the kernel asks for the next.
+    // An error after some entries occurs again when the kernel asks for the next ones.
     error = !entry && used == 0 ? errno : 0;
     pthread_mutex_unlock(&handle->position);
     if (error)

@@ -1,4 +1,4 @@
-// The file system that fault-fs mounts: a directory, as far as the rules let it through. See files.c.
+// The file system that fault-fs mounts: a directory whose operations the rules can disturb. See files.c.
 
 #ifndef FILES_H
 #define FILES_H
@@ -10,10 +10,10 @@ extern const struct fuse_lowlevel_ops files_operations;
 // Opens the backing directory. Returns 0 or an errno.
 int files_start(const char *backing);
 
-// Truncates a file of the backing directory; the kernel is not told. Returns 0 or an errno.
+// Truncates a file of the backing directory without telling the kernel. Returns 0 or an errno.
 int files_truncate(const char *path, off_t length);
 
-// Closes what is open. Only when no operation runs any more.
+// Closes what is open. Call it only when no operation runs any more.
 void files_end(void);
 
 #endif

@@ -1,9 +1,8 @@
 // The rules: a list in the order in which they were made, and the commands that change it.
 //
-// A call goes along the list from the first rule to the last. Where it hangs or is slowed down, it goes on
-// with the next rule after that, so a rule made meanwhile applies to it too: hang, add a `fail`, release.
-// A rule that makes it fail is the last one it meets. All of this is under one lock, which nobody holds
-// while waiting for anything but that lock.
+// A call passes the rules from first to last. After a rule that makes it hang or slow, it continues with the next
+// rule, so a rule that is added meanwhile applies to it too: hang, add a `fail`, release. A rule that makes it fail
+// ends the pass. One lock protects everything, and no thread holds it while it waits for anything else.
 
 #define _GNU_SOURCE
 #include "rules.h"
@@ -47,26 +46,26 @@ struct rule {
     enum kind kind;
     unsigned operations;           // bits
     char *path;                    // a substring, or NULL for every path
-    unsigned long long after;      // so many matching calls are left alone
-    unsigned long long times;      // and of the next, so many are not
+    unsigned long long after;      // leave this many matching calls alone
+    unsigned long long times;      // then apply to at most this many
     bool expires;
     struct timespec expiry;
-    unsigned long long seen;       // matching calls
-    unsigned long long applied;    // those to which something was done
+    unsigned long long seen;       // number of matching calls
+    unsigned long long applied;    // number of calls that the rule changed
     int error;                     // FAIL, DROP
     unsigned drop_at;              // DROP: bits
-    size_t limit;                  // SHORT
+    size_t limit;                  // SHORT: bytes
     unsigned long long milliseconds;   // SLOW
-    bool killable;                 // HANG: ends for a thread that is being killed
+    bool killable;                 // HANG: ends if the calling thread is being killed
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-// All below is under the lock.
-static pthread_cond_t changed;     // a rule went away, or the end came
-static struct rule *rules;         // ascending ids
+// The lock protects all variables below.
+static pthread_cond_t changed;     // a rule was removed, or the end has come
+static struct rule *rules;         // in ascending order of id
 static unsigned long last_id;
 static bool ending, logging;
-static unsigned hung;              // calls that hang now
+static unsigned hung;              // calls that hang at the moment
 static struct { unsigned long long calls, failed; } counts[OPERATIONS];
 
 static pid_t parent;
@@ -121,7 +120,7 @@ static bool is_about(const struct rule *rule, unsigned operations, const char *p
     return !rule->path || strstr(path, rule->path) || (other && strstr(other, rule->path));
 }
 
-// Counts a matching call, and says whether it is one of those to which something is done.
+// Counts a matching call, and returns whether the rule applies to it.
 static bool applies(struct rule *rule, const struct call *call)
 {
     if (!is_about(rule, BIT(call->operation), call->path, call->other))
@@ -134,8 +133,8 @@ static bool applies(struct rule *rule, const struct call *call)
     return true;
 }
 
-// Whether the thread that made the request has been sent SIGKILL: by somebody, or by the exit of its process.
-// FUSE tells of an interruption but not by which signal, hence the look at /proc.
+// Whether the thread that made the request has a pending SIGKILL, sent by a process or by the exit of its own
+// process. FUSE reports an interruption but not the signal, so this reads /proc.
 static bool is_being_killed(fuse_req_t request, bool killable)
 {
     if (!fuse_req_interrupted(request))
@@ -154,11 +153,12 @@ static bool is_being_killed(fuse_req_t request, bool killable)
             sscanf(line, "Tgid: %ld", &process);
     }
     fclose(status);
-    // A parent that hangs in its own trap could not be ended otherwise: it is we who wait for its end.
+    // If our parent hangs in its own mount, it cannot die, and this process waits for it to die. So its kill ends
+    // the hang.
     return (pending & 1ull << (SIGKILL - 1)) && (killable || process == parent);
 }
 
-// Waits as long as the rule is there. Returns EINTR if the caller is killed meanwhile.
+// Waits as long as the rule exists. Returns EINTR if the caller is killed meanwhile.
 static int hang(unsigned long id, const struct call *call)
 {
     int error = 0;
@@ -166,7 +166,7 @@ static int hang(unsigned long id, const struct call *call)
     hung++;
     while (!error && !ending && (rule = with_id(id)) && !(rule->expires && is_past(rule->expiry))) {
         bool killable = rule->killable;
-        // An interruption and an expiry wake nobody, so they are looked for.
+        // Interruptions and expiries do not signal the condition, so poll for them.
         struct timespec soon = after_milliseconds(20);
         pthread_cond_timedwait(&changed, &lock, &soon);
         pthread_mutex_unlock(&lock);
@@ -299,13 +299,13 @@ bool to_number(const char *text, unsigned long long most, unsigned long long *nu
     return errno == 0 && *number <= most;
 }
 
-// An errno by name or number, or 0 if it is not one that can be answered.
+// An errno by name or number. 0 if it is none that can be answered.
 static int to_error(const char *text)
 {
     unsigned long long number;
     if (!text)
         return 0;
-    // The kernel takes no answer from 512 up: those are for itself. The request would wait for ever.
+    // The kernel rejects errnos from 512 up, which are internal to it, and the request would wait forever.
     if (to_number(text, 511, &number))
         return (int)number;
     for (int error = 1; error < 200; error++) {
@@ -316,7 +316,7 @@ static int to_error(const char *text)
     return strcmp(text, "EWOULDBLOCK") == 0 ? EWOULDBLOCK : strcmp(text, "ENOTSUP") == 0 ? ENOTSUP : 0;
 }
 
-// A comma list of operations and groups as bits, or 0 if one of them does not exist.
+// A comma-separated list of operations and groups, as bits. 0 if one of them does not exist.
 static unsigned to_operations(char *list)
 {
     unsigned operations = 0;
@@ -343,7 +343,7 @@ static bool read_clauses(char *rest, struct rule *rule, char *answer, size_t siz
 {
     for (char *word; (word = next_word(&rest)); ) {
         if (strcmp(word, "path") == 0) {
-            // A path may have blanks in it, so it takes all that is left of the line.
+            // A path may contain blanks, so it takes the rest of the line.
             char *path = rest + strspn(rest, " \t");
             if (!*path) {
                 say(answer, size, "error path needs a part of a path");
@@ -379,7 +379,7 @@ static bool read_clauses(char *rest, struct rule *rule, char *answer, size_t siz
     return true;
 }
 
-// Reads `[at fsync|flush] [ERRNO]` of a `drop`, and leaves what follows.
+// Reads `[at fsync|flush] [ERRNO]` of a `drop`, and leaves the rest in `*rest`.
 static bool read_drop(char **rest, struct rule *rule, char *answer, size_t size)
 {
     rule->operations = rule->drop_at = 0;
@@ -411,7 +411,7 @@ static bool read_drop(char **rest, struct rule *rule, char *answer, size_t size)
     return true;
 }
 
-// Reads what follows the name of a rule.
+// Reads the arguments of a rule.
 static bool read_rule(char *rest, struct rule *rule, char *answer, size_t size)
 {
     unsigned long long number = 0;
@@ -490,7 +490,7 @@ static void add_rule(enum kind kind, char *rest, char *answer, size_t size)
     pthread_mutex_unlock(&lock);
 }
 
-// Removes the rule with the id, or all; or of them only those that make calls hang.
+// Removes the rule with the id, or all rules. With `hangs_only`, removes only rules that make calls hang.
 static void remove_rules(char *rest, bool hangs_only, char *answer, size_t size)
 {
     unsigned long long id = 0;
@@ -588,7 +588,7 @@ void rules_command(char *command, char *answer, size_t size)
 void rules_start(void)
 {
     parent = getppid();
-    // The clock for waiting is one that nobody sets.
+    // Waits use a clock that nobody can set.
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);

@@ -1,4 +1,4 @@
-// The rules of fault-fs: which operations fail, hang, are slow, are short or are lost. See rules.c.
+// The rules of fault-fs: they decide which operations fail, hang, are slow, are short or lose data. See rules.c.
 
 #ifndef RULES_H
 #define RULES_H
@@ -19,35 +19,35 @@ enum operation {
     OPERATIONS
 };
 
-// What a request says about itself before it does anything.
+// A request, before the file system performs it.
 struct call {
     enum operation operation;
     fuse_req_t request;
     const char *path;    // inside the mount, from "/"
     const char *other;   // the second name of a rename or link, or NULL
-    size_t size;         // how much a write wants to write
+    size_t size;         // bytes that a write wants to write
 };
 
-// What becomes of it.
+// What the rules decide about a call.
 struct verdict {
-    int error;           // answer this errno and do nothing; 0: do it
-    size_t limit;        // a write takes no more bytes than this
-    int drop_error;      // not 0: a write's data are not written, and this is told later, …
-    unsigned drop_at;    // … by the first of these (bits 1 << OP_FSYNC, 1 << OP_FLUSH)
+    int error;           // answer this errno and do nothing; 0: perform the call
+    size_t limit;        // a write takes at most this many bytes
+    int drop_error;      // not 0: discard a write's data, and report this errno later, …
+    unsigned drop_at;    // … at the first of these operations (bits 1 << OP_FSYNC, 1 << OP_FLUSH)
 };
 
 void rules_start(void);
 
-// Counts the call, and returns when it may go on: that is later for a call that hangs or is slow.
+// Counts the call, and returns when it may proceed, which is later for a call that hangs or is slow.
 struct verdict rules_judge(const struct call *call);
 
-// Counts an error that was promised by a `drop` rule and is answered now.
+// Counts an error of a `drop` rule that is answered at this moment.
 void rules_note_error(enum operation operation);
 
-// Whether a rule is about this operation on this path. Judges and counts nothing.
+// Whether a rule applies to this operation on this path. Does not count or judge a call.
 bool rules_mention(enum operation operation, const char *path);
 
-// Carries out a command, which it cuts into words. The answer has no newline.
+// Performs a command, splitting its text in place. The answer has no newline.
 void rules_command(char *command, char *answer, size_t size);
 
 // The next word of a line, or NULL at its end.
@@ -56,7 +56,7 @@ char *next_word(char **rest);
 // Whether the text is a decimal number that is not greater than `most`.
 bool to_number(const char *text, unsigned long long most, unsigned long long *number);
 
-// From now on nothing hangs or is slow, and what does is let go.
+// Ends all hangs and delays, and prevents new ones.
 void rules_end(void);
 
 #endif
