@@ -1,10 +1,10 @@
 #if DEBUG || DUCT_SIMULATION
-  /// Where the numbers of one history come from.
+  /// The random numbers of one history.
   struct SimulatedChance {
     private var state: UInt64
 
     init(seed: UInt64) {
-      // Neighbouring seeds shall have nothing in common.
+      // Neighboring seeds must have nothing in common.
       state = seed
       state = next() ^ 0x5851_F42D_4C95_7F2D
     }

@@ -5,7 +5,8 @@
   @testable import OutputRelay
   @testable import ResilientIO
 
-  /// Performing what the machines decide, on the simulated file system and the relay's page.
+  /// Performs the actions that the delivery state machines decide on, on the simulated file system and the relay's
+  /// page.
   extension SimulatedDeliverer {
     private func use(_ job: Job, _ handle: SimulatedFileSystem.Handle) -> FileDelivery.Event {
       if job.current != nil { keepForNextTurn(job) }
@@ -95,7 +96,7 @@
         got = fileSystem.read(old, offset..<(first > offset ? min(end, first) : end))
       }
       if got.isEmpty {
-        // A hole: to the next byte that there is.
+        // A hole: skip to the next byte that exists.
         let next = source.nextReadable(behind: offset)
         let block = offset + 4096 - offset % 4096
         return .missing(to: min(job.old == nil ? next : min(next, block), end))

@@ -5,7 +5,7 @@
   @testable import ResilientIO
 
   extension SimulatedDeliverer {
-    /// One file.
+    /// The delivery of one file.
     final class Job {
       enum Machine {
         case growth(FileDelivery, RenderedOutput)
@@ -26,12 +26,12 @@
       var old: SimulatedFileSystem.Handle?
       var heldBack: Errno?
       var pause = 0
-      /// It does not come to its file without delivery: the relay does not write it.
+      /// False while the relay writes the log file itself.
       var isDelivered = true
       var isLast = false
       var isDone = false
       var hasFailed = false
-      /// Which content is being written.
+      /// The content of info.json that is being written.
       var content: [UInt8] = []
       var wasMade = false
 

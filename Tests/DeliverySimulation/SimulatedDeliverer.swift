@@ -5,19 +5,19 @@
   @testable import OutputRelay
   @testable import ResilientIO
 
-  /// A process that delivers a run's files: the carrier, its successor, or `recover`. Each step is one action, so that
-  /// everybody else gets in between.
+  /// A process that delivers a run's files: the carrier, its successor, or `recover`. Each step is one action, so
+  /// that the other processes can act in between.
   final class SimulatedDeliverer {
     let jobs: [Job]
     let fileSystem: SimulatedFileSystem
     let status: RelayStatus
-    /// The latest content of info.json, if there is one that is not written yet.
+    /// The latest content of info.json, if it is not written yet.
     var info: [UInt8]?
     var isFinishing = false
     private var madeDirectory = false
-    /// A close has said that something was lost, and it is not noted yet.
+    /// A close has reported lost data, and the page does not record it yet.
     private var isHearing = false
-    /// Told of each action and what became of it.
+    /// Receives each action and its result.
     var log: ((String) -> Void)?
 
     static let runID = "run"
@@ -63,24 +63,24 @@
       }
     }
 
-    /// Its descriptors go with it.
+    /// The process dies, and the kernel closes its descriptors.
     func die() {
       if isHearing { fileSystem.wentUnheard = true }
       for job in jobs {
         for handle in [job.current, job.old] {
-          // Nobody hears what is said at that.
+          // No process receives the error of this close.
           if let handle, fileSystem.close(handle) != nil { fileSystem.wentUnheard = true }
         }
       }
     }
 
-    /// No file is being dealt with.
+    /// Whether no file is in the middle of a turn.
     var isIdle: Bool { jobs.allSatisfy { $0.next == nil } }
     var isDone: Bool { isFinishing && jobs.allSatisfy { $0.isDone || !$0.isDelivered } }
     var leftovers: Bool { jobs.contains { $0.hasFailed } }
 
-    /// A rename over a name is about to be made, or a file that is too long to be cut: nobody can get in between the look
-    /// and that, where no call does both (see docs/reliability.md).
+    /// Whether the next action renames over a name or truncates a file that is too long. No rival may act between
+    /// the check and that action, since no system call does both (see docs/reliability.md).
     var isBetweenLookAndCall: Bool {
       jobs.contains { job in
         switch job.next {
@@ -90,7 +90,7 @@
       }
     }
 
-    /// The relay has left the log file of a stream, which has `proven` bytes.
+    /// Takes over a stream whose log file the relay has left and which has `proven` bytes.
     func adopt(_ index: Int, proven: Int) {
       guard case .growth(_, let source) = jobs[index].machine else { return }
       jobs[index].machine = .growth(
@@ -103,7 +103,7 @@
     // MARK: A step
 
     func step(_ chance: inout SimulatedChance) {
-      // Each file by itself, one turn at a time: as the deliverer's thread does it.
+      // One file at a time, one turn at a time, as the deliverer's thread does it.
       if let job = jobs.first(where: { $0.next != nil }) { return advance(job, &chance) }
       for job in jobs where job.pause > 0 { job.pause -= isFinishing ? job.pause : 1 }
       let due = jobs.filter { job in
@@ -141,7 +141,7 @@
       start(job)
     }
 
-    /// One try.
+    /// Starts one attempt.
     private func start(_ job: Job) {
       switch job.machine {
       case .growth(var machine, let source):

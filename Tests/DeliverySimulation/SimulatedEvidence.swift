@@ -1,30 +1,32 @@
 #if DEBUG || DUCT_SIMULATION
   @testable import OutputRelay
 
-  /// What is known of a history when it is checked: what is rightly missing, and what has happened to it.
+  /// What is known about a history when it is checked: the bytes that may be missing, and the events that happened.
   struct SimulatedEvidence {
-    /// What marks stand for in each stream, by the first byte.
+    /// The range that each mark stands for, by its first byte, for each stream.
     var marked: [[Int: Range<Int>]] = [[:], [:]]
-    /// How far each stream was given back at most.
+    /// The greatest released offset of each stream.
     var maxReleased = [0, 0]
-    /// Where each file was when the last carrier ended.
+    /// The path of each file when the last carrier ended.
     var lastPlaces: [String: String] = [:]
-    /// What others have cut off a log file that the relay writes itself, or removed with it: it has no second copy.
+    /// Ranges that rivals truncated or removed from a log file that the relay writes itself. No second copy of them
+    /// exists.
     var takenAway: [[Range<Int>]] = [[], []]
-    /// Others have cut, removed or replaced a file of the run, or a server has lost what it had confirmed.
+    /// A rival has truncated, removed or replaced a file of the run, or a server has lost data that it had
+    /// confirmed.
     var wasTamperedWith = false
     var wasKilled = false
-    /// A store has lost bytes that were delivered already: nobody can mend with them what others do to the log file.
+    /// A store has lost bytes that were already delivered, so they cannot repair what rivals do to the log file.
     var storesLost = false
     var hadFaults = false
-    /// A removal found nothing, since the directory was away.
+    /// A removal found no files, since the directory was away.
     var wasAwayAtRemoval = false
-    /// The first thing that the relay did wrong.
+    /// The first error of the relay.
     private(set) var fault: String?
 
     mutating func fault(_ text: String) { fault = fault ?? text }
 
-    /// What a page says now. It forgets some of it later.
+    /// Collects what the page records at the moment. It forgets some of it later.
     mutating func collect(from status: RelayStatus) {
       for index in marked.indices {
         maxReleased[index] = max(maxReleased[index], status.released(stream: index))

@@ -1,19 +1,19 @@
 #if DEBUG || DUCT_SIMULATION
   @testable import OutputRelay
 
-  /// A stream as it should stand in its log file: every byte, or a mark in its place.
+  /// The expected content of a stream's log file: every byte, or a mark in its place.
   struct SimulatedExpectation {
-    /// Bytes of the stream before this were given back: nobody can write them again.
+    /// The bytes of the stream before this offset were released, so no process can write them again.
     let released: Int
     private(set) var bytes: [UInt8] = []
-    /// The bytes of the stream that are in it, those with a mark included.
+    /// The offset in the stream up to which `bytes` covers it, with bytes or marks.
     private(set) var end = 0
-    /// Where it may read as NUL bytes, should others have cut the file.
+    /// Ranges of `bytes` that may read as NUL bytes if rivals truncated the file.
     private var excused: [Range<Int>] = []
 
     init(released: Int) { self.released = released }
 
-    /// The stream from where it is up to byte `next`.
+    /// Adds the stream's bytes from `end` up to offset `next`.
     mutating func add(_ text: [UInt8], upTo next: Int) {
       if end < released { excused.append(bytes.count..<bytes.count + min(next, released) - end) }
       bytes += text[end..<next]
@@ -27,7 +27,7 @@
       end = range.upperBound
     }
 
-    /// Whether `data` is the same but for NUL bytes, or an earlier end, where others have `cut` it.
+    /// Whether `data` matches, except for NUL bytes or an earlier end where rivals have truncated it (`cut`).
     func allows(_ data: [UInt8], cut: [Range<Int>]) -> Bool {
       if cut.isEmpty || data.count > bytes.count { return false }
       var data = data + repeatElement(0, count: bytes.count - data.count)
@@ -37,7 +37,7 @@
       return data == bytes
     }
 
-    /// Whether `data` is the same but for NUL bytes where they are excused.
+    /// Whether `data` matches, except for NUL bytes in excused ranges, or everywhere if `anywhere`.
     func allows(_ data: [UInt8], anywhere: Bool) -> Bool {
       guard data.count == bytes.count else { return false }
       var data = data

@@ -2,9 +2,9 @@
   import SystemCalls
   import SystemPackage
 
-  /// The calls of the run. Each can fail by itself.
+  /// The run's system calls. Each of them can fail.
   extension SimulatedFileSystem {
-    /// Fails a call, perhaps after it was carried out.
+    /// Fails a call at random, perhaps after performing it.
     private func check(_ chance: inout SimulatedChance, _ body: () throws(Errno) -> Void) throws(Errno) {
       if isAway || isMissing { throw .noSuchFileOrDirectory }
       if let outage { throw outage }
@@ -12,7 +12,7 @@
         let error = chance.one(of: [
           Errno.permissionDenied, .ioError, Errno(rawValue: 127), Errno(rawValue: 116),
         ])
-        // NFS: the answer was lost, and what is answered the next time is an error.
+        // NFS: the answer was lost, so the client repeats the call, and the second answer is an error.
         if chance.happens(500) { try body() }
         throw error
       }
@@ -27,7 +27,7 @@
           found = identity(inode)
         }
       } catch {
-        // The directory itself may have gone: nothing is there either.
+        // The directory itself may be gone. Then the file does not exist either.
         if error == .noSuchFileOrDirectory { return nil }
         throw error
       }
@@ -67,20 +67,20 @@
         set(to, inode)
         if traits.hasExchange { set(from, nil) }
       }
-      // As duct_rename_new does it there, by link(2) and unlink(2): a process can be killed between the two.
+      // Here duct_rename_new uses link(2) and unlink(2). The process can be killed between the two.
       if traits.hasExchange { return }
       if chance.happens(20) { throw .fileExists }
       do throws(Errno) {
         try check(&chance) { () throws(Errno) in
           guard let inode = names[from] else { throw .noSuchFileOrDirectory }
-          // Somebody may have put another file there after the link was made.
+          // A rival may have put another file there after the link was made.
           noteUnlink(from, inode)
           set(from, nil)
         }
       } catch { throw .fileExists }
     }
 
-    /// As duct_move does it.
+    /// Does what duct_move does.
     func move(_ from: String, _ to: String, _ chance: inout SimulatedChance) throws(Errno) {
       try check(&chance) { () throws(Errno) in
         guard let inode = names[from] else { throw .noSuchFileOrDirectory }
@@ -126,7 +126,8 @@
       }
     }
 
-    /// Another's file may lose a name that this run has given it, as long as it has its own.
+    /// The run may remove a name that it has given to a rival's file, as long as the file keeps the rival's own
+    /// name.
     private func noteUnlink(_ name: String, _ inode: Inode) {
       if inode.links == 1 || rivalNames[name] === inode { note(inode, "unlink \(name)") }
     }
@@ -189,7 +190,7 @@
       inode.dirty = []
     }
 
-    /// After an error it is closed all the same.
+    /// Closes the handle, even if it returns an error.
     func close(_ handle: Handle) -> Errno? {
       handles[ObjectIdentifier(handle)] = nil
       let inode = handle.inode

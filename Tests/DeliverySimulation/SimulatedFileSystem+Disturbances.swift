@@ -1,7 +1,7 @@
 #if DEBUG || DUCT_SIMULATION
-  /// What a server and rivals do to the directory, and what is known of it.
+  /// What a server and rivals do to the directory, and how the checks detect damage to rivals' files.
   extension SimulatedFileSystem {
-    /// A server restarts, and what it had not put on disk is gone: it reads as NUL bytes.
+    /// Restarts the server: data that it had not put on disk is lost, and reads as NUL bytes.
     ///
     /// - Returns: whether anything was lost.
     func loseWrites() -> Bool {
@@ -21,12 +21,12 @@
       return lost
     }
 
-    // MARK: What rivals do: another run, or somebody else
+    // MARK: What rivals do: other runs, or other programs
 
     func rivalPuts(_ name: String, _ data: [UInt8], isLink: Bool = false, reusing number: UInt64?) {
       if isAway || isMissing { return }
       if let old = names[name], old.owner == .rival { rivalNames[name] = nil }
-      // Its number is free then, if nobody has it open.
+      // The inode number is free then, unless a process has the file open.
       if names[name] != nil { set(name, nil) }
       let inode = makeInode(.rival, data, reusing: number)
       inode.isLink = isLink
@@ -54,9 +54,9 @@
       set(name, nil)
     }
 
-    // MARK: What was done to rivals
+    // MARK: What the run did to rivals
 
-    /// What a rival has is as it left it; nil if all is well.
+    /// A description if a rival's file is not as the rival left it; nil if all are.
     var damage: String? {
       if let crime { return crime }
       for (name, inode) in rivalNames {
@@ -65,7 +65,7 @@
       return nil
     }
 
-    /// A rival's file that is not under its name.
+    /// The name of a rival's file that is no longer under its name.
     var missingRivalName: String? { rivalNames.first { names[$0.key] !== $0.value }?.key }
   }
 #endif

@@ -4,21 +4,22 @@
 
   @testable import ResilientIO
 
-  /// What kind of file system a history has.
+  /// The kind of file system that a history has.
   struct SimulatedTraits {
-    /// NFS has none.
+    /// It can exchange two names. NFS cannot.
     var hasExchange: Bool
-    /// Either by link(2) or by renameat2(2).
+    /// It can give a name only if no file has it, by link(2) or by renameat2(2).
     var givesNewNames: Bool
-    /// Tells when a file was made, or has handles: else a number may be given again.
+    /// It reports when a file was created, or has file handles. Otherwise a reused inode number looks like the same
+    /// file.
     var tellsBirth: Bool
-    /// Writes are accepted, and may be lost until an fsync has covered them.
+    /// It accepts writes that it may lose until an fsync has covered them.
     var losesWrites: Bool
-    /// What was lost is told at close only, by a server that says yes to fsync.
+    /// Its server reports lost data only at close, although it confirms each fsync.
     var tellsAtCloseOnly: Bool
   }
 
-  /// A directory in memory with the behaviour of local disks and of NFS, among others who use it.
+  /// A directory in memory that behaves like a local disk or like NFS, and that rivals use too.
   final class SimulatedFileSystem {
     enum Owner: Equatable { case run, rival }
 
@@ -30,11 +31,11 @@
       var links = 0
       var isLink = false
       var modification: Int
-      /// Written, and in no fsync yet.
+      /// Ranges that were written and that no fsync has covered.
       var dirty: [Range<Int>] = []
-      /// What was lost, and not told yet.
+      /// Data was lost, and no call has reported it.
       var hasLost = false
-      /// Its content as its owner left it, to see whether anybody else has been at it.
+      /// The content as its owner left it, to detect that somebody else changed it.
       var expected: [UInt8]?
 
       init(number: UInt64, birth: Int, owner: Owner, data: [UInt8]) {
@@ -42,7 +43,7 @@
         modification = birth
       }
 
-      /// Takes away what lies behind `length`.
+      /// Truncates the data to `length`.
       func cut(to length: Int) {
         data.removeLast(max(data.count - length, 0))
         dirty = dirty.map { $0.clamped(to: 0..<length) }.filter { !$0.isEmpty }
@@ -51,33 +52,33 @@
 
     final class Handle {
       let inode: Inode
-      /// What was lost while it was open.
+      /// Data was lost while this handle was open.
       var hasLost = false
       init(_ inode: Inode) { self.inode = inode }
     }
 
     let traits: SimulatedTraits
-    /// What is under each name.
+    /// The file under each name.
     var names: [String: Inode] = [:]
-    /// Names that a rival has given to its files.
+    /// The names that rivals have given to their files.
     var rivalNames: [String: Inode] = [:]
     var handles: [ObjectIdentifier: Handle] = [:]
     private var time = 1
     var freeNumbers: [UInt64] = []
     private var nextNumber: UInt64 = 100
-    /// The log directory is not there: it was moved away, and comes back.
+    /// The log directory was moved away, and comes back later.
     var isAway = false
-    /// Nobody has made it yet.
+    /// The log directory does not exist yet.
     var isMissing = false
-    /// Every call fails.
+    /// If set, every call fails with it.
     var outage: Errno?
-    /// Calls in a thousand that fail by themselves.
+    /// Calls in a thousand that fail at random.
     var failures = 0
-    /// A server that had said yes to fsync said at the close of a killed process that it had lost something.
+    /// The server reported at the close of a killed process that it lost data, after it had confirmed an fsync.
     var wentUnheard = false
-    /// Bytes at most in one write.
+    /// Each write takes only a random part of its bytes.
     var shortWrites = false
-    /// Something that the run did to another's file.
+    /// The first thing that the run did to a rival's file.
     var crime: String?
 
     init(_ traits: SimulatedTraits) { self.traits = traits }
@@ -113,11 +114,11 @@
       return Inode(number: number, birth: tick(), owner: owner, data: data)
     }
 
-    /// Gives a file a name, or takes the name away.
+    /// Gives a name to a file, or removes the name if `inode` is nil.
     func set(_ name: String, _ inode: Inode?) {
       if let old = names[name] {
         old.links -= 1
-        // Its number is free once nobody has it open.
+        // The inode number is free once no process has the file open.
         if old.links == 0, !handles.values.contains(where: { $0.inode === old }) {
           freeNumbers.append(old.number)
         }

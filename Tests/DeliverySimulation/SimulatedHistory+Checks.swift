@@ -1,7 +1,7 @@
 #if DEBUG || DUCT_SIMULATION
   @testable import OutputRelay
 
-  /// What must hold after each step.
+  /// Checks that must hold after each step.
   extension SimulatedHistory {
     func check() throws {
       if let damage = fileSystem.damage { throw Violation(description: damage) }
@@ -10,10 +10,9 @@
       try checkInfo()
     }
 
-    /// Under its name stands a whole document, at any moment.
+    /// At any moment, the file under info.json's name is a whole document.
     func checkInfo() throws {
       guard let inode = fileSystem.inode("info"), inode.owner == .run else { return }
-      // While a made-in-place file system has no atomic name there is nothing to be asked.
       let text = String(decoding: inode.data, as: UTF8.self)
       if !(text.hasPrefix("{info ") && text.hasSuffix(" of the run}")) {
         throw Violation(description: "info.json is torn: \(text.debugDescription)")
@@ -22,20 +21,20 @@
 
     // MARK: The relay's moves
 
-    /// Nothing is dropped unless more waits than may.
+    /// Checks that the relay drops bytes only if more wait than the limits allow.
     func checkDrops(since before: Int, waiting: (spool: Int, memory: Int)) {
       guard droppedBytes > before else { return }
       if waiting.memory > memoryLimit || waiting.spool > spoolLimit ?? .max { return }
       known.fault("dropped \(droppedBytes - before) bytes while \(waiting) waited")
     }
 
-    /// The stores of all streams hold no more than they may.
+    /// Checks that the stores of all streams hold no more than their limits.
     func checkLimits() {
       let slack = StreamLimits.slack + 3 * StreamAccount.block
       for (kind, limit) in [(OutputStores.Kind.memory, memoryLimit as Int?), (.spool, spoolLimit)] {
         guard let limit else { continue }
         let held = (0..<Self.streamCount).reduce(0) { $0 + (stores[$1].stores[kind.rawValue]?.held ?? 0) }
-        // What delivery has claimed is not dropped: it is a part of the limit at most, for each stream.
+        // The relay does not drop what delivery has claimed. Per stream, that is at most a part of the limit.
         let claimed = (0..<Self.streamCount).reduce(0) { sum, index in
           let delivered = max(status.proven(stream: index), status.released(stream: index))
           return sum + max(status.claimed(stream: index) - delivered, 0)
@@ -54,7 +53,7 @@
       }
     }
 
-    /// Bytes that a store holds and that are not proven, counted apart from how the limits count them.
+    /// The unproven bytes that a store holds, counted in another way than the limits count them.
     func waiting(_ keepers: [StreamKeeper], in kind: OutputStores.Kind) -> Int {
       keepers.reduce(0) { sum, keeper in
         guard let start = status.start(of: kind.rawValue, stream: keeper.index) else { return sum }

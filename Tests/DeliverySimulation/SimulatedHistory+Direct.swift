@@ -4,10 +4,10 @@
   @testable import OutputRelay
   @testable import ResilientIO
 
-  /// Log files that the relay writes itself, as on a local file system. duct looks whether they are still what their
-  /// names lead to; what is left of one that is not goes to the spool, and from there to a file made anew.
+  /// Log files that the relay writes itself, as on a local file system. duct checks whether their names still lead
+  /// to them. If a name does not, the rest of that stream goes to the spool, and from there to a new file.
   extension SimulatedHistory {
-    /// As duct does it before the command starts.
+    /// Creates the log files, as duct does before the command starts.
     func makeLogFiles() throws {
       for (index, target) in [RelayStatus.Target.stdout, .stderr].enumerated() {
         let handle = try fileSystem.create(Self.names[index], &chance)
@@ -16,18 +16,18 @@
       }
     }
 
-    /// Nil where the log file is not open any more.
+    /// The open log file of a stream; nil if it is closed.
     func openLog(_ index: Int) -> SimulatedFileSystem.Handle? {
       if case .open(let handle) = stores[index].log { handle } else { nil }
     }
 
-    /// Whether what a log file's name leads to is the file that the relay has open. In doubt it is not.
+    /// Whether the log file's name leads to the file that the relay has open. False if that cannot be found out.
     private func isInPlace(_ index: Int, _ log: SimulatedFileSystem.Handle) -> Bool {
       let found = try? fileSystem.look(Self.names[index], &chance)
       return found?.isSameFile(as: fileSystem.identity(log.inode)) == true
     }
 
-    /// As OutputCapture does it.
+    /// Does what OutputCapture does.
     func checkLogFiles() {
       for index in stores.indices {
         guard let log = openLog(index), !status.hasLeftLog(stream: index),
@@ -44,20 +44,21 @@
       }
     }
 
-    /// Has what the relay does not write itself any more delivered, as StreamDelivery does it.
+    /// Makes the carrier deliver the streams whose log files the relay has left, as StreamDelivery does.
     func adoptLeft() {
       for index in stores.indices
       where status.hasLeftLog(stream: index) && carrier?.jobs[index].isDelivered == false {
         guard let log = openLog(index) else { continue }
         let start = status.deliveryStart(stream: index) ?? 0
-        // What is in a file without a name would be gone with the last descriptor.
+        // The content of a file without a name would be lost with its last descriptor.
         if !isInPlace(index, log) { heads[index] = Array(log.inode.data.prefix(start)) }
         note("stream \(index) is delivered from \(start) on")
         carrier?.adopt(index, proven: start)
       }
     }
 
-    /// The command has ended: what is in the pipes is asked for, and then everything is delivered.
+    /// The command has ended: asks the relay to move what is in the pipes. Returns true once everything can be
+    /// delivered.
     func drainLogFiles() -> Bool {
       guard let request = syncRequest else {
         checkLogFiles()
@@ -66,7 +67,7 @@
         return false
       }
       guard status.isSynced(request) || streamsHaveEnded else { return false }
-      // A stream that has ended meanwhile did not hear of it.
+      // A stream that has ended meanwhile did not get the request to leave its log file.
       checkLogFiles()
       adoptLeft()
       return true
@@ -74,11 +75,11 @@
 
     // MARK: Recovery
 
-    /// The processes that had the log files open have gone.
+    /// Closes the log files, since the processes that had them open are gone.
     func closeLogFiles() {
       for index in stores.indices {
         if let log = openLog(index) {
-          // What nobody has open and nobody has copied is gone with its last name.
+          // A file that no process has open and that was not copied is lost with its last name.
           if heads[index] == nil, fileSystem.inode(Self.names[index]) !== log.inode {
             known.takenAway[index].append(0..<(status.deliveryStart(stream: index) ?? 0))
           }
@@ -88,7 +89,7 @@
       }
     }
 
-    /// The beginning of a stream, for `recover`: from the copy in the spool, or from its file. See RecoveredRun.
+    /// The beginning of a stream, for `recover`: from the copy in the spool, or from the log file. See RecoveredRun.
     func beginning(_ index: Int, _ left: RelayStatus) -> SimulatedStores.Log? {
       if let head = heads[index] { return .copy(head) }
       guard !fileSystem.isAway, let inode = fileSystem.inode(Self.names[index]),
@@ -97,7 +98,7 @@
       return .open(SimulatedFileSystem.Handle(inode))
     }
 
-    /// What others have cut off a log file before it was left: there is no second copy.
+    /// Records what rivals cut off a log file before the relay left it. No second copy of it exists.
     func noteCut(_ name: String, to length: Int) {
       guard let inode = fileSystem.inode(name) else { return }
       for index in stores.indices where openLog(index)?.inode === inode {

@@ -4,7 +4,7 @@
   @testable import OutputRelay
   @testable import ResilientIO
 
-  /// What befalls a run: faults of the directory and of the disk, deaths, rivals.
+  /// Disturbances of a run: faults of the directory and of the disk, killed processes, rivals.
   extension SimulatedHistory {
     func disturb() {
       known.hadFaults = true
@@ -31,12 +31,12 @@
         note("the spool's disk is full, or has space")
       case 5:
         if chance.happens(300), let store = stores.first, let length = store.length(1), length > 10 {
-          // Behind what is proven: that is not read again but for repairs.
+          // After what is proven. Earlier bytes are read again only for repairs.
           let first = max(status.proven(stream: 0) - (status.start(of: 1, stream: 0) ?? 0), 0)
           if first < length {
             let from = first + chance.below(length - first)
             store.stores[1]?.unreadable = from..<min(from + 1 + chance.below(6000), length)
-            // Only where the relay writes nothing into it later.
+            // Only if the relay writes nothing into it later.
             store.stores[1]?.takesNothing = true
             known.storesLost = true
             note("the spool cannot read \(from) and on")
@@ -73,8 +73,8 @@
       }
     }
 
-    /// A process cannot leave a call that hangs. Only a kill ends it, and what was asked of the server may be done all
-    /// the same.
+    /// A call hangs, or the hanging carrier is killed. A process cannot leave a call that hangs; only a kill ends
+    /// it, and the server may still perform the call.
     func hang() {
       guard let carrier else { return }
       if !isHanging, chance.happens(4), isDue {
@@ -96,7 +96,7 @@
       let index = name.hasPrefix("stderr") ? 1 : 0
       switch chance.below(6) {
       case 0:
-        // With the same beginning, with nothing in it, with our old file's number, or as a link.
+        // The file begins like ours, is empty, has our old file's inode number, or is a link.
         var start = Self.text[index].prefix(chance.one(of: [0, 0, 5, 3000, 40_000]))
         if kind == .direct { start += Array("of another".utf8) }
         let number = fileSystem.inode(name)?.number

@@ -10,7 +10,7 @@
   extension SimulatedHistory {
     func duct() {
       guard ductIsAlive else {
-        // Without duct the carrier hears of nothing more, and ends.
+        // Without duct the carrier gets no more requests, and ends.
         if carrier != nil, kind == .direct || chance.happens(100) { killCarrier() }
         return
       }
@@ -63,7 +63,7 @@
         endActions += end.step(.delivered(isAll: isAll, streamsHadEnded: hadEnded))
         note("delivered: all \(isAll), streams had ended \(hadEnded)")
       case .discard:
-        // The carrier removes what it has put there, and has no successor.
+        // The carrier removes the files that it has delivered. It has no successor.
         if let carrier {
           guard carrier.isDone else { return }
           if let removal, !removal.isDone { return step(removal) }
@@ -88,7 +88,7 @@
         note("the spool is gone")
       }
       if endActions.isEmpty {
-        // A process that hangs stays, and goes on once the server answers.
+        // A process that hangs stays, and continues once the server answers.
         if carrier != nil, !isHanging { killCarrier() }
         ductIsAlive = false
         note("duct ends")
@@ -122,7 +122,7 @@
 
     func killCarrier() {
       notePlaces()
-      // In the middle of something: what it has done last may be noted nowhere.
+      // The carrier is in the middle of a turn, so its last action may not be recorded in the page.
       if carrier?.isIdle == false { known.wasKilled = true }
       carrier?.die()
       carrier = nil

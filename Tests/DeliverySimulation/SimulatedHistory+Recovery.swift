@@ -5,9 +5,10 @@
 
   @testable import OutputRelay
 
-  /// The end: the file system works again, nobody disturbs, and `recover` delivers what is left.
+  /// The end of a history: the file system works again, rivals are quiet, and `recover` delivers what is left.
   extension SimulatedHistory {
-    /// The file system works again, nobody disturbs, and `recover` runs, which may be killed too.
+    /// Ends all processes and runs `recover`, which may be killed too, while the file system works again; then
+    /// verifies.
     func settle() throws {
       if keepers != nil || relayIsAlive { finishRelay() }
       if carrier != nil { killCarrier() }
@@ -20,9 +21,9 @@
       try verify(final)
     }
 
-    /// One step of a removal.
+    /// Performs one step of a removal.
     func step(_ removal: SimulatedRemoval) {
-      // What is not there for the moment cannot be found.
+      // Files in a directory that is away cannot be found.
       if fileSystem.isAway { known.wasAwayAtRemoval = true }
       let done = removal.step(&chance)
       note(done)
@@ -52,7 +53,7 @@
     }
 
     func recover() throws -> SimulatedDeliverer {
-      // What was in memory only has gone with the processes.
+      // What was only in memory is gone with the processes.
       for index in 0..<Self.streamCount where stores[index].stores[2]?.data.isEmpty == false {
         known.storesLost = true
         stores[index].stores[2] = nil

@@ -3,12 +3,12 @@
 
   @testable import OutputRelay
 
-  /// The command, and the relay that keeps its pipes read.
+  /// The command, and the relay that keeps the command's pipes read.
   extension SimulatedHistory {
     func command() {
       if pipesHaveEnded { return }
       for index in 0..<Self.streamCount where printed[index] < toPrint[index] {
-        // A pipe takes so much; the relay is what empties it.
+        // A pipe holds 64 KiB. Only the relay empties it.
         let room = (64 << 10) - (printed[index] - (keepers?[index].written ?? status[index].written))
         guard relayIsAlive, room > 0 else { continue }
         printed[index] += min(1 + chance.below(20 << 10), toPrint[index] - printed[index], room)
@@ -49,7 +49,7 @@
         let before = keepers[index].written
         switch move(&keepers[index]) {
         case .killed:
-          // Before it could tell of it.
+          // The relay is killed before it could record the move.
           relayIsAlive = false
           self.keepers = nil
           known.wasKilled = true
@@ -92,7 +92,7 @@
 
     private enum Move { case moved, storesFailed, killed }
 
-    /// One move, if there is anything in the pipe.
+    /// Moves bytes once, if the pipe has any.
     private func move(_ keeper: inout StreamKeeper) -> Move {
       let index = keeper.index
       let before = keeper.written
@@ -123,14 +123,14 @@
       return result
     }
 
-    /// The relay outlives duct, and is `recover` then; here that comes at the end.
+    /// In reality the relay outlives duct and then does what `recover` does. Here `recover` runs at the end.
     func endRelay() {
       relayIsAlive = false
       keepers = nil
       note("relay ends")
     }
 
-    /// What is in the pipes is moved, and they end.
+    /// Moves what is in the pipes, and ends the streams.
     func finishRelay() {
       if var keepers {
         if kind == .direct, wake.isWanted { for index in keepers.indices { keepers[index].serveRequests() } }

@@ -2,10 +2,10 @@
   @testable import OutputRelay
   @testable import ResilientIO
 
-  /// What must hold at the end, when the directory works and `recover` has run.
+  /// Checks that must hold at the end, when the directory works and `recover` has run.
   extension SimulatedHistory {
-    /// Where a file system gives no second names, an empty file that a failing call has made after all cannot be told
-    /// from another's.
+    /// False if an empty file, created by a call that reported an error, may be indistinguishable from a rival's.
+    /// That happens on a file system that cannot give second names.
     var isCertain: Bool {
       fileSystem.traits.givesNewNames
         || fileSystem.traits.tellsBirth && !known.hadFaults && !known.wasKilled
@@ -29,7 +29,7 @@
       }
     }
 
-    /// Where a file was put by `recover`, or by the last carrier.
+    /// Where `recover`, or else the last carrier, put a file.
     private func place(_ name: String, _ final: SimulatedDeliverer?) -> String {
       let job = final?.jobs.first { $0.name == name }
       return job.flatMap { final?.place($0) } ?? known.lastPlaces[name] ?? name
@@ -53,7 +53,7 @@
       let place = self.place("info", final)
       let found = fileSystem.inode(place).map { String(decoding: $0.data, as: UTF8.self) }
       let wanted = String(decoding: info(infoNumber), as: UTF8.self)
-      // Nobody writes again what somebody has removed when the run was over.
+      // No process recreates a file that a rival removed after the run was over.
       if found != wanted, !(hasRivals && final == nil) {
         throw Violation(description: "\(place) has \(found ?? "nothing"), and not \(wanted)")
       }
@@ -61,7 +61,7 @@
     }
 
     private func verifyStream(_ index: Int, _ place: String, _ page: RelayStatus) throws {
-      // Nobody writes again what somebody has removed when the run was over.
+      // No process recreates a file that a rival removed after the run was over.
       guard let inode = fileSystem.inode(place), inode.owner == .run else {
         if hasRivals { return }
         throw Violation(description: "\(place) is not there")
@@ -69,8 +69,8 @@
       let marks = known.marked[index].values.sorted { $0.lowerBound < $1.lowerBound }
       var expected = SimulatedExpectation(released: known.maxReleased[index])
       for range in marks where !range.isEmpty {
-        // What a mark stood for that is proven, and no longer remembered, can be lost once more with what is around it,
-        // where others have cut the file.
+        // The page forgets marks whose bytes are proven. If a rival truncates the file there, they can be lost again
+        // together with their surroundings, and a second mark overlaps.
         if range.lowerBound < expected.end, hasRivals { return }
         guard range.lowerBound >= expected.end else {
           throw Violation(description: "marks of \(place) overlap at \(range)")
@@ -84,9 +84,10 @@
       expected.add(Self.text[index], upTo: max(printed[index], expected.end))
       if inode.data == expected.bytes || expected.allows(inode.data, cut: known.takenAway[index]) { return }
       if hasRivals || known.wasTamperedWith || fileSystem.wentUnheard || !isCertain {
-        // What others cut or took away, and the stores had given back, nobody has: it reads as NUL bytes.
+        // Bytes that rivals truncated or removed after the stores had released them exist nowhere, so they read as
+        // NUL bytes.
         if expected.allows(inode.data, anywhere: known.storesLost || fileSystem.wentUnheard) { return }
-        // Nobody mends what is done after the last look.
+        // No process repairs what a rival does after duct's last check.
         if hasRivals, spoolIsGone { return }
       }
       let at = zip(inode.data, expected.bytes).enumerated().first { $0.element.0 != $0.element.1 }?.offset

@@ -6,23 +6,23 @@
   @testable import OutputRelay
   @testable import ResilientIO
 
-  /// One history of a run: the command, duct, its relay, its carrier, `recover`, the log directory and others who use
-  /// it, step by step as a seed has it.
+  /// One history of a run: the command, duct, its relay, its carrier, `recover`, the log directory and its other
+  /// users. A seed determines every step.
   final class SimulatedHistory {
-    /// What is done of all that a seed would have happen.
+    /// The part of a seed's history that is performed.
     struct Plan {
-      /// Steps until the end.
+      /// The number of steps until the end.
       var most = 4000
-      /// Disturbances, by number, that do not happen.
+      /// The disturbances, by number, that are left out.
       var leftOut: Set<Int> = []
     }
 
     enum Kind: String, Sendable, CaseIterable {
-      /// All goes to the spool, and a process of its own carries it.
+      /// All output goes to the spool, and the carrier process delivers it.
       case delivered
       /// The relay writes the log files itself, on a local file system.
       case direct
-      /// The same as carried, and calls in the log directory hang, for a while or until the process is killed.
+      /// Like `delivered`, but calls in the log directory hang, for a while or until the process is killed.
       case hanging
     }
 
@@ -30,13 +30,13 @@
       var description: String
     }
 
-    /// A history runs on one thread.
+    /// Unchecked: a history runs on one thread.
     final class Wake: @unchecked Sendable { var isWanted = false }
 
     static let streamCount = 2
-    /// The files of a run.
+    /// The names of a run's files.
     static let names = ["stdout", "stderr", "info"]
-    /// What the streams print: never a NUL byte, so that a hole shows.
+    /// What the streams print. It has no NUL byte, so that holes are visible.
     static let text: [[UInt8]] = (0..<streamCount).map { index in
       var chance = SimulatedChance(seed: UInt64(index) + 77)
       return (0..<(1 << 20)).map { _ in UInt8(1 + chance.below(255)) }
@@ -56,7 +56,7 @@
     let removes: Bool
     let leavesDaemon: Bool
 
-    // What goes on.
+    // The state of the history.
     var printed = [0, 0]
     let toPrint: [Int]
     var commandHasEnded = false
@@ -71,21 +71,21 @@
     var endActions: [RunEnd.Action] = []
     var isEnding = false
     var infoNumber = 0
-    /// What was there was handed over, or given up.
+    /// Delivery has finished, or was given up.
     var isDelivered = false
     /// Whether the streams had ended when duct began to end the run.
     var hadEnded = false
     var wasDiscarded = false
-    /// By the carrier, of what it has put there.
+    /// The carrier's removal of the files that it has delivered.
     var removal: SimulatedRemoval?
     var spoolIsGone = false
     /// The carrier's call does not return before this step.
     var hangsUntil = 0
-    /// Of duct, at the end: move what is in the pipes.
+    /// duct's request at the end that the relay move what is in the pipes.
     var syncRequest: UInt32?
-    /// Copies in the spool of the beginnings of log files that were removed.
+    /// Copies, in the spool, of the beginnings of removed log files.
     var heads: [[UInt8]?] = [nil, nil]
-    /// A directory that is moved away does not come back before this step.
+    /// A directory that was moved away does not come back before this step.
     var awayUntil = 0
     let wake = Wake()
 
@@ -94,7 +94,7 @@
     let keepsTrace: Bool
     var steps = 0
     let plan: Plan
-    /// Disturbances so far.
+    /// The number of disturbances so far.
     var disturbances = 0
 
     init(seed: UInt64, kind: Kind, plan: Plan, keepsTrace: Bool = false) throws {
@@ -103,13 +103,13 @@
       self.keepsTrace = keepsTrace
       var chance = SimulatedChance(seed: seed)
       let isNetwork = chance.happens(600)
-      // What can exchange two names can also give one that nothing has.
+      // A file system that can exchange two names can also give a name only if no file has it.
       var traits = SimulatedTraits(
         hasExchange: !isNetwork, givesNewNames: chance.happens(900) || !isNetwork,
         tellsBirth: chance.happens(800),
         losesWrites: isNetwork && chance.happens(600), tellsAtCloseOnly: chance.happens(200))
       if kind == .direct {
-        // What duct takes for a local file system tells when a file was made, or has handles.
+        // duct treats a file system as local only if it reports creation times or has file handles.
         (traits.hasExchange, traits.givesNewNames, traits.tellsBirth) = (true, true, true)
         (traits.losesWrites, traits.tellsAtCloseOnly) = (false, false)
       }
@@ -145,7 +145,7 @@
       if keepsTrace { trace.append("\(steps): \(text())") }
     }
 
-    // MARK: The whole of it
+    // MARK: The history
 
     func run() throws {
       while steps < plan.most, !isOver {
@@ -156,7 +156,7 @@
       try settle()
     }
 
-    /// Nobody of the run is there any more.
+    /// Whether no process of the run is left.
     var isOver: Bool { !ductIsAlive && !relayIsAlive && carrier == nil }
 
     func step() {

@@ -5,7 +5,7 @@
   @testable import OutputRelay
   @testable import ResilientIO
 
-  /// The removal of a run's files from the log directory. Each step is one action, as those of a deliverer are.
+  /// The removal of a run's files from the log directory. Each step is one action, as with a deliverer.
   final class SimulatedRemoval {
     private let fileSystem: SimulatedFileSystem
     private let status: RelayStatus
@@ -23,13 +23,13 @@
 
     var isDone: Bool { left.isEmpty }
 
-    /// A rename over a name is about to be made: as for `SimulatedDeliverer.isBetweenLookAndCall`.
+    /// Whether the next action renames over a name. See `SimulatedDeliverer.isBetweenLookAndCall`.
     var isBetweenLookAndCall: Bool {
       if case .move(_, to: .place) = next, machine != nil { return true }
       return false
     }
 
-    /// - Returns: what was done.
+    /// - Returns: a description of what was done.
     func step(_ chance: inout SimulatedChance) -> String {
       guard let (name, target) = left.first else { return "" }
       guard var machine else {

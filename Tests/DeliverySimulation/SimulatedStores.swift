@@ -4,23 +4,23 @@
 
   @testable import OutputRelay
 
-  /// Stores of a stream in memory. The first is the log file, where the relay writes that itself.
+  /// The stores of a stream, in memory. The first one is the log file if the relay writes it itself.
   final class SimulatedStores: OutputStoring, @unchecked Sendable {
     struct Store {
       var data: [UInt8] = []
-      /// What was given back reads as NUL bytes, as a hole does.
+      /// The number of bytes that were not given back. Those that were given back read as NUL bytes, like a hole.
       var held = 0
       var capacity = Int.max
       var holes: [Range<Int>] = []
-      /// A disk that cannot read this any more.
+      /// A range that the disk cannot read any more.
       var unreadable: Range<Int>?
       var takesNothing = false
     }
 
-    /// Where the bytes of the log file are.
+    /// The source of the log file's bytes.
     enum Log {
       case open(SimulatedFileSystem.Handle)
-      /// A copy of its beginning.
+      /// A copy of the file's beginning.
       case copy([UInt8])
 
       var data: [UInt8] {
@@ -32,9 +32,9 @@
     }
 
     var log: Log?
-    /// Of the open log file: a relay goes on where the one before it was.
+    /// The position in the open log file. A new relay continues where the previous one ended.
     var logPosition = 0
-    /// Nil where there is none. The log file is not among them.
+    /// Nil where the store does not exist. The log file is not in this list.
     var stores: [Store?]
 
     init(hasSpool: Bool) { stores = [nil, hasSpool ? Store() : nil, Store()] }
@@ -71,7 +71,7 @@
       stores[store] = found
     }
 
-    /// Appends as much as there is room for.
+    /// Appends as many bytes as there is room for.
     func append(_ store: Int, _ bytes: ArraySlice<UInt8>) throws(Errno) -> Int {
       guard var found = stores[store] else { throw .badFileDescriptor }
       if found.takesNothing { throw .ioError }

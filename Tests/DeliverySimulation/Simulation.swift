@@ -2,18 +2,18 @@
   import Glibc
   import SystemCalls
 
-  /// Histories by the thousand.
+  /// Runs thousands of histories.
   package enum Simulation {
-    /// A history that went wrong.
+    /// A history that violated a check.
     package struct Failure: Sendable, Equatable {
       package var seed: UInt64
       package var kind: String
       package var reason: String
-      /// What happened, with as few disturbances and steps as it was found to take.
+      /// What happened, with as few disturbances and steps as the search found to be enough.
       package var history: String
     }
 
-    /// Of a seed's histories, one of each kind.
+    /// The first failure among a seed's histories, one of each kind.
     package static func failure(of seed: UInt64) -> Failure? {
       for kind in SimulatedHistory.Kind.allCases {
         if let failure = failure(of: seed, kind) { return failure }
@@ -43,7 +43,7 @@
       } catch { return "\(error)" }
     }
 
-    /// Leaves out one disturbance after the other, and then steps from the end, as long as it still goes wrong.
+    /// Leaves out one disturbance after the other, and then steps from the end, as long as the history still fails.
     private static func shortest(
       _ seed: UInt64, _ kind: SimulatedHistory.Kind
     ) -> SimulatedHistory.Plan {
@@ -67,11 +67,11 @@
       return violation(seed, kind, last) == nil ? plan : last
     }
 
-    /// On all cores. Stops after some failures.
+    /// The failures of many seeds, on all cores. Stops after `most` failures.
     ///
     /// - Parameters:
-    ///   - oneKind: of each seed's histories only one is played, of each kind in turn.
-    ///   - tell: called with each at once, on any thread.
+    ///   - oneKind: for each seed, run only one history, alternating the kinds.
+    ///   - tell: called with each failure immediately, on any thread.
     package static func failures(
       in seeds: Range<UInt64>, atMost most: Int, oneKind: Bool = false,
       tell: @escaping @Sendable (Failure) -> Void = { _ in }

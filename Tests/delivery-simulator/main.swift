@@ -1,7 +1,6 @@
-// delivery-simulator SEEDS [FIRST [MOST]]: histories of runs from that many seeds. See docs/testing.md.
+// delivery-simulator SEEDS [FIRST [MOST]]: runs the histories of that many seeds. See docs/testing.md.
 //
-// It stops after MOST that went wrong (3).
-// Exit code 1 if one went wrong. It is built by `make simulate`.
+// Stops after MOST failures (default 3). Exit code 1 if a history failed. `make simulate` builds it.
 
 #if DEBUG || DUCT_SIMULATION
   import DeliverySimulation
