@@ -6,8 +6,8 @@ import Testing
 @testable import SlurmJobs
 @testable import SlurmClient
 
-/// Slurm's commands where they misbehave in every way that a program can, and their words read as numbers. That the
-/// real ones answer is shown in SlurmTests.
+/// Slurm's commands when they misbehave in every way that a program can, and the numbers in their output. SlurmTests
+/// shows that the real commands answer.
 @Suite struct SlurmCommandsTests {
   private let sandbox: Sandbox
   init() throws { sandbox = try Sandbox() }
@@ -34,6 +34,7 @@ import Testing
     #expect(failure?.kind == .noCommand && failure?.message == "there is no squeue in PATH")
   }
 
+  /// The message of a failure is what the command printed.
   @Test func itsOwnWordIsTheMessage() throws {
     let down = failure(
       try ask("echo slurm_load_jobs error: Unable to contact slurm controller >&2; exit 1"))
@@ -71,6 +72,7 @@ import Testing
     #expect(sandbox.processes().allSatisfy { $0.name != "squeue" })
   }
 
+  /// duct removes variables that would change the commands' output.
   @Test func whatWouldChangeTheirOutputIsLeftOut() {
     let given = [
       "A=1", "SQUEUE_FORMAT=%i", "SACCT_LOCAL=1", "SLURM_CLUSTERS=all", "SLURM_TIME_FORMAT=x",
@@ -80,6 +82,7 @@ import Testing
     #expect(entries == ["A=1", "SLURM_CONF=/c", "SLURM_TIME_FORMAT=%s", "SLURM_BITSTR_LEN=0", "LC_ALL=C"])
   }
 
+  /// A field may contain newlines and separators. The number of fields tells where a record ends.
   @Test func recordsAreToldByTheNumberOfTheirFields() throws {
     let records = SeparatedRecords()
     let (mark, name) = (records.mark, "odd\n\u{1F}|\nname")

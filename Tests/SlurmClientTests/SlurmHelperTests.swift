@@ -7,8 +7,8 @@ import Testing
 @testable import SlurmJobs
 @testable import SlurmClient
 
-/// The client against helpers that misbehave in every way that a program can. That the real one
-/// answers is shown in SlurmTests.
+/// The client with helpers that misbehave in every way that a program can. SlurmTests shows that the real helper
+/// answers.
 @Suite struct SlurmHelperTests {
   private let sandbox: Sandbox
   init() throws { sandbox = try Sandbox() }
@@ -93,7 +93,7 @@ import Testing
       let complaint = "host: Incompatible Slurm plugin /p/auth_munge.so version (26.05.5)"
       #expect(plugins?.message.hasSuffix(complaint) == true, "\(plugins?.message ?? "")")
     }
-    // An answer is one, whatever is said beside it.
+    // A valid answer counts, even if the helper also prints messages.
     #expect(
       try failure("echo 'Incompatible Slurm plugin p' >&2; echo '{\"jobs\": [], \"host_names\": []}'") == nil)
   }
@@ -114,7 +114,7 @@ import Testing
     let start = MonotonicInstant.now
     #expect(try kind(ask(script, limit: 0.5)) == .timeout)
     #expect(MonotonicInstant.now.seconds(since: start) < 10)
-    // And nothing of it is left but what the shell itself started.
+    // No helper process is left, except what the shell itself started.
     #expect(sandbox.processes().allSatisfy { $0.name != "helper" })
   }
 
@@ -126,6 +126,7 @@ import Testing
     if case .failure(let failure) = result { #expect(failure.code == 1800) }
   }
 
+  /// Another thread can cancel a question.
   @Test func aQuestionCanBeGivenUp() throws {
     try sandbox.write("#!/bin/bash\nsleep 600", to: "helper", executable: true)
     let helper = SlurmHelper(program: sandbox["helper"], children: ChildProcesses(reaping: .byWaiters))

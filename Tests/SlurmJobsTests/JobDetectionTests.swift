@@ -60,10 +60,10 @@ import Testing
     var detection = detection(tag: nil, layers: [.session])
     detection.note(SessionSighting(sid: 77, firstSeen: start + 5, goneBy: start + 20))
     #expect(evidence(detection, job(after: 10)) == [.session])
-    // Slurm tells whole seconds, and clocks differ a little.
+    // Slurm reports whole seconds, and clocks differ a little.
     #expect(evidence(detection, job(after: 3)) == [.session])
     #expect(evidence(detection, job(after: 22)) == [.session])
-    // The number is another's by then.
+    // By then another process may have this session id.
     #expect(evidence(detection, job(after: 30)) == [])
     #expect(evidence(detection, job(after: 1)) == [])
     #expect(evidence(detection, job(sid: 78)) == [])
@@ -79,6 +79,7 @@ import Testing
     #expect(evidence(detection, job(node: "vpn-name")) == [.session])
   }
 
+  /// If no sample saw the session, detection asks who owns it.
   @Test func aSessionThatNoSampleSawIsLookedFor() {
     #expect(evidence(detection(), job(), owner: { sid, _ in sid == 77 ? .command : .gone }) == [.session])
     #expect(evidence(detection(), job(), owner: { _, _ in .other }) == [])
@@ -105,9 +106,9 @@ import Testing
   @Test func whatTheCommandPrintedAndSlurmConfirms() {
     #expect(evidence(mentioning(), job()) == [.output])
     #expect(evidence(mentioning(layers: [.tag, .session]), job()) == [])
-    // An old log that the command shows.
+    // The command shows an old log.
     #expect(evidence(mentioning(), job(after: -5)) == [])
-    // Printed before it was submitted: another's id of an earlier day.
+    // Printed long before the submission, so the id belonged to another job.
     #expect(evidence(mentioning(), job(after: 60)) == [])
     #expect(evidence(mentioning(cluster: "two"), job()) == [])
     #expect(evidence(mentioning(cluster: "One"), job()) == [.output])
@@ -123,11 +124,11 @@ import Testing
   }
 
   @Test func printedButSubmittedByAnother() {
-    // From a session that is alive and not below the command.
+    // Submitted from a session that is alive and does not descend from the command.
     #expect(evidence(mentioning(), job(), owner: { _, _ in .other }) == [])
-    // With the tag of another run.
+    // With another run's tag.
     #expect(evidence(mentioning(), job(wckey: "duct-other")) == [])
-    // Without our tag, though all that the command starts here inherits it: squeue prints numbers too.
+    // Without our tag, though everything that the command starts here inherits it. The number may come from squeue.
     var numbers = mentioning(.number, tag: "duct-me")
     numbers.hasSeenSbatch = true
     #expect(evidence(numbers, job()) == [])
@@ -145,16 +146,16 @@ import Testing
   }
 
   @Test func submittedWithAnEnvironmentMadeAnew() {
-    // `env -i setsid sh -c 'sbatch …'`: neither tag nor session are left, but sbatch's own words are.
+    // `env -i setsid sh -c 'sbatch …'` leaves neither tag nor session, but sbatch still prints its sentence.
     #expect(evidence(mentioning(tag: "duct-me"), job()) == [.output])
     #expect(evidence(mentioning(tag: "duct-me"), job(wckey: "duct-other")) == [])
     #expect(evidence(mentioning(tag: "duct-me"), job(after: -60)) == [])
   }
 
   @Test func printedAndSubmittedElsewhereForTheCommand() {
-    // By ssh to another login node, where the tag does not go.
+    // By ssh to another login node, which does not get the tag.
     #expect(evidence(mentioning(tag: "duct-me"), job(node: "login2")) == [.output])
-    // With a wckey of the script's own in place of the tag.
+    // The script sets a wckey of its own in place of the tag.
     #expect(evidence(mentioning(tag: "duct-me"), job(wckey: "project7")) == [.output])
   }
 
@@ -169,7 +170,7 @@ import Testing
     #expect(evidence(mentioning(), component) == [.output])
   }
 
-  // MARK: A session that is shared with others
+  // MARK: A session that is shared with other processes
 
   @Test func aSharedSessionSpeaksNeitherForNorAgainst() {
     func shared(tag: String?) -> JobDetection {
@@ -188,6 +189,7 @@ import Testing
     #expect(evidence(shared(tag: nil), job(sid: 78), owner: { _, _ in .other }) == [], "of another session")
   }
 
+  /// The session's owner is looked up at the submit time by our clock, without the controller's skew.
   @Test func theOwnerIsAskedForTheTimeOfTheSubmissionByOurClock() {
     var asked: [Double] = []
     _ = detection().evidence(for: job(after: 310), skew: 300) { _, submit in
@@ -199,6 +201,7 @@ import Testing
 
   // MARK: Much output
 
+  /// A flood of bare numbers does not push out ids from sbatch's sentence.
   @Test func numbersDoNotKeepSentencesOut() {
     var detection = detection(tag: nil)
     for id in 1...50_000 {
@@ -233,6 +236,7 @@ import Testing
 
   // MARK: Doubts
 
+  /// A printed number that duct does not take for a job id leads to no doubt.
   @Test func aNumberThatNobodyBelievesRaisesNoDoubt() {
     var detection = mentioning(.number, tag: "duct-me")
     #expect(detection.doubt(about: job(), skew: 0, owner: gone) == nil)
@@ -244,6 +248,7 @@ import Testing
         == "it was submitted after its id was printed")
   }
 
+  /// duct asks for this host's names only if they could decide about a job.
   @Test func namesOfThisHostAreAskedForOnlyWhereTheyMatter() {
     #expect(!detection().isFromUnknownHost(job(), skew: 0))
     #expect(detection().isFromUnknownHost(job(node: "vpn-name"), skew: 0))

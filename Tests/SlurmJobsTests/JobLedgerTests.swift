@@ -39,7 +39,7 @@ import Testing
     #expect(ledger.isEmpty)
     apply([job(2, .pending)], evidence: [.session, .output])
     #expect(ledger.jobs.map(\.detectedBy) == [[.output, .session]])
-    // Known by then: no evidence is needed any more, and more of it is kept.
+    // The ledger has this job, so it needs no evidence, and adds further evidence.
     apply([job(2, .running)], evidence: [.tag])
     #expect(ledger.jobs.map(\.state) == [.running])
     #expect(ledger.jobs[0].detectedBy == [.output, .session, .tag])
@@ -76,7 +76,7 @@ import Testing
     apply([job(1, .pending, submit: 500_000)], evidence: [])
     #expect(ledger.jobs[0].state == .completed)
     #expect(ledger.jobs[0].submitTime == 100)
-    // And an older record of slurmdbd is not ours either.
+    // An older record of slurmdbd does not belong to our job either.
     apply([job(1, .failed, submit: 50)], .slurmdbd, evidence: [])
     #expect(ledger.jobs[0].state == .completed)
   }
@@ -109,6 +109,7 @@ import Testing
     #expect(ledger.jobs.map(\.displayID) == ["7_0"])
   }
 
+  /// slurmdbd adds the usage, but slurmctld's exit code stays.
   @Test mutating func accountingAddsUseAndDoesNotTakeTheExitCode() {
     apply([
       job(1, .cancelled) {
@@ -145,6 +146,7 @@ import Testing
     #expect(ledger.idsToLookUp(notIn: nil, cluster: "one", withUsage: true) == [])
   }
 
+  /// If slurmdbd has only the end of a job, the ledger asks again until it has the start.
   @Test mutating func accountingThatHasNotHeardOfTheStartIsAskedAgain() {
     apply([
       job(1, .completed) {
@@ -152,7 +154,7 @@ import Testing
         $0.endTime = 120
       }
     ])
-    // The end alone: slurmctld tells the start of jobs every five seconds.
+    // slurmdbd has only the end: slurmctld reports the start of jobs every five seconds.
     apply([job(1, .completed) { $0.cpuSeconds = 1 }], .slurmdbd)
     #expect(ledger.lacksAccounting(ofJobsEndedSince: 110) && !ledger.lacksAccounting(ofJobsEndedSince: 121))
     #expect(ledger.idsToLookUp(notIn: nil, cluster: "one", withUsage: true) == [1])
@@ -167,6 +169,7 @@ import Testing
     #expect(ledger.idsToLookUp(notIn: nil, cluster: "one", withUsage: true) == [])
   }
 
+  /// A job that slurmctld has forgotten gets its state from slurmdbd.
   @Test mutating func accountingTellsTheStateOfWhatTheControllerForgot() {
     apply([job(1, .running) { $0.startTime = 100 }, job(2, .running)])
     let later = answer([job(2, .running)])
@@ -178,6 +181,7 @@ import Testing
     #expect(ledger.jobs[0].startTime == 100)
   }
 
+  /// If Slurm does not answer, states of active jobs become stale, and final states do not.
   @Test mutating func silenceMakesStatesOldButNotFinalOnes() {
     apply([job(1, .running), job(2, .completed)], at: 10)
     let isNews = ledger.markStale(notSeenSince: 11)
@@ -208,7 +212,7 @@ import Testing
   @Test mutating func anOlderRecordOfAccountingDoesNotReplaceTheControllers() {
     apply([job(1, .running, submit: 100)])
     apply([job(1, .running, submit: 200) { $0.restarts = 1 }])
-    // slurmdbd has not been told of the second run yet; the tag is in the first one's record too.
+    // slurmdbd does not know the second run yet. The first run's record has the tag too.
     let isNews = apply([job(1, .pending, submit: 100) { $0.stateFlags = ["REQUEUE"] }], .slurmdbd, at: 9)
     #expect(!isNews)
     #expect(ledger.jobs.map(\.submitTime) == [200])
@@ -224,14 +228,15 @@ import Testing
     #expect(ledger.jobs.map(\.state) == [.completed])
   }
 
+  /// slurmctld's last state is not final for a requeued job.
   @Test mutating func theLastWordOfTheControllerIsNoneForAJobThatRunsAgain() {
-    // Seen at the moment at which it was put back into the queue.
+    // Seen at the moment when slurmctld put it back into the queue.
     apply([job(1, .nodeFail) { $0.stateFlags = ["REQUEUE"] }])
     #expect(!ledger.jobs[0].hasEnded && ledger.hasActiveJobs)
     ledger.noteSilence()
     apply([job(1, .completed)], .slurmdbd)
     #expect(ledger.jobs.map(\.state) == [.completed])
-    // Ended for slurmctld, and requeued by hand before it was looked at again.
+    // slurmctld had reported the end, and a user requeued the job before the next query.
     apply([job(2, .failed)])
     apply([job(2, .completed, submit: 300) { $0.restarts = 1 }], .slurmdbd)
     #expect(ledger.jobs[1].state == .completed && ledger.jobs[1].submitTime == 300)
@@ -251,25 +256,27 @@ import Testing
     apply([job(3, .running) { $0.hetJobID = 2 }])
     doubt([job(2, .running)])
     #expect(ledger.doubts.isEmpty, "a component of it is the command's")
-    // The id was another's before.
+    // The id belonged to another job before.
     doubt([job(1, .completed, submit: 5)], .slurmdbd)
     #expect(ledger.doubts.isEmpty)
   }
 
+  /// slurmctld's doubt about a printed id stays, even if slurmdbd has nothing against it.
   @Test mutating func whatTheControllerSpokeAgainstIsNotClaimedForWhatAccountingDoesNotKnow() {
     doubt([job(1, .pending), job(2, .pending)])
-    // slurmdbd knows no sessions: nothing speaks against the printed id there.
+    // slurmdbd knows no sessions, so it has nothing against the printed id.
     apply([job(1, .completed)], .slurmdbd, evidence: [.output])
     #expect(ledger.isEmpty && ledger.doubts[1] == "odd")
     apply([job(1, .completed)], .slurmdbd, evidence: [.tag])
     #expect(ledger.jobs.map(\.jobID) == [1])
-    // Of that id, but not that job.
+    // The id is the same, but it is another job.
     apply([job(2, .completed, submit: 300)], .slurmdbd, evidence: [.output])
     #expect(ledger.jobs.map(\.jobID) == [1, 2])
   }
 
   // MARK: Jobs that Slurm has lost
 
+  /// A job that neither slurmctld nor slurmdbd reports counts as lost after ten seconds.
   @Test mutating func aJobThatNobodyTellsOfIsLostAfterSomeTime() {
     apply([job(1, .running), job(2, .running), job(3, .completed)])
     let listed = answer([job(2, .running)])
@@ -280,7 +287,7 @@ import Testing
     }
     ledger.noteAbsences(from: listed, cluster: "one", askedAt: 21, at: 21)
     #expect(ledger.jobs.map { ledger.isLost($0) } == [true, false, false])
-    // Accounting is back.
+    // slurmdbd answers again.
     apply([job(1, .running)], .slurmdbd, at: 30)
     ledger.noteAbsences(from: listed, cluster: "one", askedAt: 30, at: 31)
     #expect(ledger.jobs.allSatisfy { !ledger.isLost($0) })

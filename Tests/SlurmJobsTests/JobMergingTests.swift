@@ -2,7 +2,7 @@ import Testing
 
 @testable import SlurmJobs
 
-/// One job told by slurmctld and by slurmdbd, where the two differ: docs/records.md, "When the two differ".
+/// One job in the records of slurmctld and slurmdbd, where the two differ: docs/records.md, "When the two differ".
 @Suite struct JobMergingTests {
   private var ledger = JobLedger()
 
@@ -21,6 +21,7 @@ import Testing
 
   private var job: JobRecord { ledger.jobs[0] }
 
+  /// slurmctld's state counts as long as it has the job.
   @Test mutating func theControllerSpeaksAsLongAsItHasTheJob() {
     apply(
       record(.pending) {
@@ -30,12 +31,13 @@ import Testing
     apply(record(.pending) { $0.stateFlags = ["REQUEUE"] }, .slurmdbd)
     #expect(
       job.source == .slurmctld && job.stateFlags == ["REQUEUE_HOLD"] && job.stateReason == "JobHeldUser")
-    // It has left the controller, or the controller does not answer.
+    // The job has left slurmctld, or slurmctld does not answer.
     ledger.noteSilence()
     apply(record(.running), .slurmdbd)
     #expect(job.source == .slurmdbd && job.state == .running)
   }
 
+  /// Only slurmdbd knows the exit codes of steps that a step manager runs.
   @Test mutating func stepsOfAStepManagerAreAccountingsToTell() {
     apply(
       record(.completed) {
@@ -60,6 +62,7 @@ import Testing
     #expect(job.dependency == nil)
   }
 
+  /// slurmdbd replaces a quote in a name. slurmctld's name stays.
   @Test mutating func aQuoteInANameStays() {
     apply(record(.completed) { $0.name = "a\"b" }, .slurmctld)
     ledger.noteSilence()
@@ -69,6 +72,7 @@ import Testing
     #expect(job.name == "other")
   }
 
+  /// Start and end come from the same source.
   @Test mutating func theTimesOfARunAreOfTheOneWhoToldItsEnd() {
     apply(record(.running) { $0.startTime = 110 }, .slurmctld)
     apply(nil, .slurmctld)
@@ -100,6 +104,7 @@ import Testing
     JobConversion(cluster: nil, now: 200).submittedJob(job).record
   }
 
+  /// Slurm marks a job that ran out of memory with exit status 125, which is not a signal.
   @Test func marksOfSlurmAreNoSignals() {
     #expect(converted(fields(.outOfMemory, exit: 125)).signal == nil)
     #expect(converted(fields(.failed, exit: 9)).signal == 9)
@@ -131,7 +136,7 @@ import Testing
     let batch = step(110, 120, max: 5, total: 5)
     #expect(used([batch, step(111, 115, max: 250, total: 1000)]).maxRSSAllTasksBytes == 1005)
     #expect(used([batch, step(111, 115, max: 250, total: 1000)]).maxRSSBytes == 250)
-    // One after the other, the second one in the second in which the first one ended.
+    // One after the other: the second begins in the second in which the first ends.
     let turns = [step(110, 115, max: 100, total: 300), step(115, 120, max: 100, total: 200)]
     #expect(used(turns).maxRSSAllTasksBytes == 300)
     let together = [step(110, 115, max: 100, total: 300), step(114, nil, max: 100, total: 200)]

@@ -40,6 +40,7 @@ import Testing
 }
 
 @Suite struct JobScopeTests {
+  /// Which jobs of the user a query must return: those that could be the run's.
   @Test func whatCanBeMeant() {
     var scope = JobScope()
     (scope.tags, scope.ids, scope.since, scope.otherSessions) = (["duct-a"], [7], 100, [9])
@@ -76,6 +77,7 @@ import Testing
   @Test(arguments: [nil, "", "nonsense", "=", "3=18446744073709551615"] as [String?])
   func nothing(_ text: String?) { #expect(TresText.parse(text) == nil) }
 
+  /// A number that is too large for its unit is nil.
   @Test func whatIsBeyondEveryNumberIsNotKnown() {
     let tres = TresText.parse("1=2,2=8796093022208,4=18446744073709551000")
     #expect(tres?["cpu"] == 2 && tres?["mem"] == nil && tres?["node"] == .max)
@@ -116,6 +118,7 @@ import Testing
     #expect(scan(["srun: job 10 queued and waiting for resources\n"]) == [sentence(10)])
   }
 
+  /// duct finds a sentence that is split between two reads at any place.
   @Test func acrossTheBordersOfWhatIsRead() {
     let line = "x\nSubmitted batch job 4711\ny\n"
     for cut in 0...line.count {
@@ -124,6 +127,7 @@ import Testing
     }
   }
 
+  /// A line with only a number counts as a hint, not as a sentence.
   @Test func numbersAreHints() {
     #expect(scan(["123\n"]) == [JobMention(jobID: 123, cluster: nil, form: .number)])
     #expect(scan(["123;far\n"]) == [JobMention(jobID: 123, cluster: "far", form: .number)])
@@ -131,6 +135,7 @@ import Testing
       scan(["1 2\n", "12a\n", "0\n", "-5\n", "99999999999\n", "3.5\n", " 7\n", "12;\n", "12;a b\n"]) == [])
   }
 
+  /// Lines that resemble sbatch's sentence.
   @Test func whatOnlyLooksAlike() {
     #expect(
       scan([
@@ -171,6 +176,7 @@ import Testing
     #expect(JobSummary.text(jobs) == "12 submitted: 9 COMPLETED, 2 RUNNING, 1 FAILED (job 118 exit 3)")
   }
 
+  /// The summary names only a few of many failed jobs, and marks stale states.
   @Test func namesAFewOfManyAndWhatMayBeOld() {
     let jobs = (1...7).map { job($0, .failed, exit: 1) } + [job(8, .running, stale: true)]
     #expect(

@@ -2,7 +2,7 @@ import Testing
 
 @testable import SlurmJobs
 
-/// The expected names are those of files that slurmd of 22.05, 24.11 and 26.05 made for these patterns.
+/// The expected names are those of files that slurmd of 22.05, 24.11 and 26.05 created for these patterns.
 @Suite struct OutputPathsTests {
   private func path(
     _ pattern: String?, id: UInt32? = 7, array: UInt32? = nil, task: UInt32? = nil, node: String? = "vm",
@@ -80,6 +80,7 @@ import Testing
     #expect(path("/abs/%j") == "/abs/7")
   }
 
+  /// The path is nil if a pattern needs a value that is not known yet.
   @Test func whatIsNotKnownYetIsNotMadeUp() {
     #expect(path("%j.o", id: nil, array: 11, task: 3) == nil, "a task gets its id when it starts")
     #expect(path("%A-%a.o", id: nil, array: 11, task: 3) == "/w/11-3.o")
@@ -90,6 +91,7 @@ import Testing
     #expect(path("\\%N.o", node: nil) == "/w/%N.o")
   }
 
+  /// Slurm has expanded the pattern for the whole array, with 4294967294 in place of the task.
   @Test func filledInBySlurmForAWholeArray() {
     func later(_ pattern: String) -> String? { path(pattern, id: nil, array: 11, task: 3, .since2405) }
     #expect(later("/w/slurm-11_4294967294.out") == "/w/slurm-11_3.out")

@@ -43,6 +43,7 @@ import Testing
     #expect(try read("ClusterName = \"Deep\" SlurmctldHost = host\n").clusterName == "deep")
   }
 
+  /// A file that is too large is refused, since a setting may follow the part that is read.
   @Test func aFileThatIsTooLargeIsNotBelieved() throws {
     let filling = String(repeating: "# filling\n", count: 120_000)
     #expect(throws: Errno.fileTooLarge) { try read("ClusterName=a\n" + filling + "TrackWCKey=yes\n") }

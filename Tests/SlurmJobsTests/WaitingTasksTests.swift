@@ -2,7 +2,8 @@ import Testing
 
 @testable import SlurmJobs
 
-/// Tasks of arrays that are cancelled while they wait: slurmctld takes them out of the array's record and tells nobody.
+/// Array tasks that are cancelled while they wait: slurmctld removes them from the array's record without any
+/// report.
 @Suite struct WaitingTasksTests {
   private var ledger = JobLedger()
 
@@ -31,6 +32,7 @@ import Testing
 
   private var states: [String] { ledger.jobs.map { "\($0.displayID) \($0.state)" } }
 
+  /// A task that disappeared too soon to have run was cancelled.
   @Test mutating func aTaskThatCannotHaveRunWasCancelled() {
     ledger.minJobAge = 300
     apply([waiting("0-3%1")])
@@ -41,6 +43,7 @@ import Testing
     #expect(cancelled.source == .slurmctld && cancelled.startTime == nil)
   }
 
+  /// A task that may have run and been forgotten is looked up in slurmdbd.
   @Test mutating func aTaskThatMayHaveRunIsLookedUp() {
     ledger.minJobAge = 10
     apply([waiting("0-3")])
@@ -49,11 +52,12 @@ import Testing
     var answer = SlurmAnswer()
     answer.jobs = [waiting("3")]
     #expect(ledger.idsToLookUp(notIn: answer, cluster: nil, withUsage: false) == [7])
-    // Accounting has the ones that ran.
+    // slurmdbd has the tasks that ran.
     apply([task(0, id: 8, .completed), waiting(nil)], .slurmdbd, at: 61)
     #expect(states == ["7_0 COMPLETED", "7_1 CANCELLED", "7_2 CANCELLED", "7_3 PENDING"])
   }
 
+  /// If MinJobAge is not known, only slurmdbd decides.
   @Test mutating func withoutTheLimitOfTheControllerAccountingDecides() {
     apply([waiting("0-1")])
     apply([waiting("1")], at: 2)
@@ -69,6 +73,7 @@ import Testing
     #expect(ledger.jobs[0].cancelledBy == 5 && ledger.jobs[0].endTime == 130)
   }
 
+  /// squeue shows a cancelled array like a plain job, without its tasks.
   @Test mutating func aWholeArrayAsSqueueShowsIt() {
     apply([waiting("0-1")])
     var whole = waiting(nil, .cancelled)
@@ -86,6 +91,7 @@ import Testing
     #expect(ledger.jobs[1].cancelledBy == 5 && ledger.jobs[1].endTime == 130)
   }
 
+  /// If slurmctld does not answer, no task counts as cancelled.
   @Test mutating func silenceCancelsNothing() {
     ledger.minJobAge = 300
     apply([waiting("0-1")])
@@ -94,6 +100,7 @@ import Testing
     #expect(states == ["7_0 PENDING", "7_1 PENDING"])
   }
 
+  /// The tasks of a very large array share one record.
   @Test mutating func anArrayThatIsTooLargeForARecordATask() {
     ledger.minJobAge = 300
     apply([waiting("0-199999%2")])
@@ -132,6 +139,7 @@ import Testing
     #expect(JobSummary.count(ledger.jobs) == 200_000)
   }
 
+  /// The ledger does not expand arrays of other runs.
   @Test mutating func othersAreNotUnfolded() {
     apply([waiting("0-99999")], evidence: [])
     #expect(ledger.isEmpty)
