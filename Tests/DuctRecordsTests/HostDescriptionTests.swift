@@ -20,6 +20,7 @@ import Testing
     #expect(GPUInfo.parse("header\nbroken\n") == nil)
   }
 
+  /// A run id contains the start time, and is valid as a wckey.
   @Test func runIdsTellTheirStartAndAreFitForAWckey() {
     let start = WallTime(seconds: 1_790_000_000)
     let id = RunID.make(start)

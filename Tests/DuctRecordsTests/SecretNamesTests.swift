@@ -39,6 +39,7 @@ import Testing
   ])
   func whatIsNoSecretStays(_ line: String) { #expect(SecretNames.hidden(in: line) == line) }
 
+  /// A value of the command's own arguments is redacted to the end of the argument, also beyond white space.
   @Test func argumentsAreKnownToTheirEnds() throws {
     let redaction = try Redaction([], name: "")
     #expect(

@@ -11,16 +11,15 @@ import Testing
 @testable import SlurmClient
 @testable import ProcessSampling
 
-/// The watcher against a stand-in for duct-slurm that fails at given moments. What a real Slurm answers is
-/// shown in SlurmTests.
+/// The watcher with a fake duct-slurm that fails at chosen moments. SlurmTests shows what a real Slurm answers.
 @Suite struct JobWatcherTests {
   private let sandbox: Sandbox
   private let lines = Lines()
-  /// When all jobs are submitted, in seconds since 1970.
+  /// The submit time of all jobs, in seconds since 1970.
   private let begin = WallTime.now.seconds
   init() throws { sandbox = try Sandbox() }
 
-  /// What the watcher logs.
+  /// The messages that the watcher logs.
   private final class Lines: Sendable {
     let all = Monitor<[String]>([])
   }
@@ -36,8 +35,8 @@ import Testing
     func log(event: LogEvent) { lines.all.update { $0.append("\(event.message)") } }
   }
 
-  /// Each kind of question is answered with the file of its name, and fails while there is none. Where
-  /// a FIFO NAME.gate is, that is before a line has been read from it.
+  /// A fake duct-slurm. It answers each kind of question with the file of that name, and fails if the file is
+  /// missing. If a FIFO NAME.gate exists, it first reads a line from it.
   private let standIn = """
     #!/bin/bash
     cd "${0%/*}"
@@ -84,15 +83,15 @@ import Testing
     }
   }
 
-  /// From here on a kind of question is not answered.
+  /// Holds back the answers to this kind of question.
   private func holdBack(_ name: String) throws {
     try valueOrErrno { sandbox[name + ".gate"].withPlatformString { mkfifo($0, 0o600) } }
   }
 
-  /// Lets the one be answered that waits.
+  /// Releases one held answer.
   private func letOneGo(_ name: String) throws { try sandbox.write("\n", to: name + ".gate") }
 
-  /// Lets the one be answered that waits, and all that follow.
+  /// Releases the held answer, and all later ones.
   private func letGo(_ name: String) throws {
     try letOneGo(name)
     forget(name + ".gate")
@@ -100,7 +99,7 @@ import Testing
 
   private func forget(_ name: String) { _ = sandbox[name].withPlatformString { unlink($0) } }
 
-  /// The questions so far.
+  /// The questions of this kind so far.
   private func asked(_ name: String) -> [JSONValue] {
     let lines = (try? sandbox.bytes("asked"))?.split(separator: UInt8(ascii: "\n")) ?? []
     return lines.compactMap { try? JSONParser.parse(Array($0)) }.filter { $0["query"]?.string == name }
@@ -110,7 +109,7 @@ import Testing
     JobMention(jobID: id, cluster: cluster, form: .sentence)
   }
 
-  /// Waits as `--wait-jobs` does; false if it took longer than `seconds`.
+  /// Waits as `--wait-jobs` does. False if it took longer than `seconds`.
   private func waitForJobs(
     _ watcher: JobWatcher, within seconds: Double = 60, look: () -> Void = {}
   ) -> Bool {
@@ -121,6 +120,7 @@ import Testing
 
   // MARK: Waiting for jobs
 
+  /// A question that failed does not make the wait endless: the watcher asks again.
   @Test func aQuestionThatFailedDoesNotMakeTheWaitEndless() async throws {
     let watcher = try watcher(limit: 60)
     defer { watcher.cancel() }
@@ -131,6 +131,7 @@ import Testing
     #expect(asked("jobs_of_user").count >= 2)
   }
 
+  /// The wait ends if Slurm does not answer and no job is known.
   @Test func whereNobodyAnswersAndNoJobIsKnownTheWaitEnds() throws {
     let watcher = try watcher(limit: 1)
     defer { watcher.cancel() }
@@ -146,7 +147,7 @@ import Testing
     defer { watcher.cancel() }
     watcher.note([sentence(7)])
     try await eventually { asked("jobs_of_user").count == 1 }
-    // The question is on its way, and its answer holds no job; one was submitted since.
+    // The question is on its way, and its answer has no job. A job has been submitted since.
     let hasBegun = Monitor(false)
     let waiting = Task { waitForJobs(watcher) { hasBegun.update { $0 = true } } }
     try await eventually { hasBegun.withLock { $0 } }
@@ -166,7 +167,7 @@ import Testing
     defer { watcher.cancel() }
     watcher.note([sentence(7)])
     try await eventually { !watcher.snapshot.ledger.isEmpty }
-    // It has left slurmctld, and slurmdbd is down.
+    // The job has left slurmctld, and slurmdbd is down.
     try answer("jobs_of_user")
     #expect(waitForJobs(watcher))
     #expect(watcher.snapshot.ledger.jobs.map(\.stale) == [true])
@@ -184,7 +185,7 @@ import Testing
     defer { watcher.cancel() }
     watcher.note(TreeNews(sessions: [], hasChanged: false, hasNewSbatch: true))
     try await eventually { asked("jobs_of_user").count == 1 }
-    // The controller's answer is out already.
+    // slurmctld has already sent its answer.
     watcher.note(TreeNews(sessions: [], hasChanged: false, hasNewSbatch: true))
     try letGo("jobs_of_user")
     try await eventually { asked("jobs_of_user").count == 2 }
@@ -199,6 +200,7 @@ import Testing
     try await eventually { watcher.snapshot.ledger.jobs.count == 1 }
   }
 
+  /// A printed id is looked up until slurmdbd knows the job.
   @Test func aJobThatWasNamedIsLookedForUntilAccountingKnowsIt() async throws {
     try answer("jobs_of_user")
     try answer("accounting_jobs")
@@ -216,6 +218,7 @@ import Testing
     (question["ids"]?.array ?? []).compactMap { $0.double.map { Int($0) } }
   }
 
+  /// A flood of printed ids is looked up in parts of at most 100.
   @Test func aFloodOfIdsIsAskedForInParts() async throws {
     try answer("jobs_of_user")
     try answer("accounting_jobs")
@@ -235,7 +238,7 @@ import Testing
     let watcher = try watcher()
     defer { watcher.cancel() }
     watcher.note([sentence(7, cluster: "Far"), sentence(8, cluster: "one")])
-    // slurmdbd fails: that does not count as a look.
+    // slurmdbd fails, which does not count as a lookup.
     try await eventually { asked("accounting_jobs").count >= 2 }
     watcher.finish(until: .now + 20, waits: false)
     let questions = asked("accounting_jobs")
@@ -246,6 +249,7 @@ import Testing
     #expect(watcher.snapshot.lookUps.isEmpty)
   }
 
+  /// At the end the watcher looks up a printed id once more.
   @Test func theLastLookTriesOnceMore() async throws {
     try answer("jobs_of_user")
     try answer("accounting_jobs")
@@ -260,6 +264,7 @@ import Testing
 
   // MARK: What is not known
 
+  /// A problem is recorded until its own question gets an answer.
   @Test func aProblemStaysUntilItsOwnQuestionIsAnswered() async throws {
     try answer("jobs_of_user", [job(7, .running)])
     try answer("configuration")

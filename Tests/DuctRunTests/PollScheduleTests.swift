@@ -10,6 +10,7 @@ import Testing
     schedule.next.map { ($0.seconds(since: now) * 1000).rounded() / 1000 }
   }
 
+  /// The schedule has no next query until something happens.
   @Test func nothingHappensUntilSomethingDoes() {
     var schedule = PollSchedule()
     #expect(schedule.next == nil)
@@ -54,6 +55,7 @@ import Testing
 }
 
 extension PollScheduleTests {
+  /// What happens during a question leads to another question afterwards.
   @Test func whatIsSeenDuringAQuestionIsAskedForAfterwards() {
     var schedule = PollSchedule()
     schedule.noteSubmission(now)
@@ -97,6 +99,7 @@ extension PollScheduleTests {
     #expect(pauses == [8, 16, 32, 60, 60, 60])
   }
 
+  /// --wait-jobs makes the next question due immediately, even while another question is on its way.
   @Test func whoWaitsForJobsAsksAtOnceAlsoDuringAQuestion() {
     var schedule = PollSchedule()
     schedule.noteSubmission(now)

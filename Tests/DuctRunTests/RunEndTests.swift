@@ -4,6 +4,7 @@ import Testing
 @testable import DuctRun
 
 @Suite struct RunEndTests {
+  /// When everything is delivered, duct removes the run folder.
   @Test func whatIsDeliveredNeedsNoSpool() {
     var end = RunEnd()
     #expect(end.step(.jobsAreKnown(removes: false)) == [.deliver])
@@ -22,6 +23,7 @@ import Testing
     #expect(end.state == .ended(ending))
   }
 
+  /// If duct dies while it removes the records, the surviving process removes the rest.
   @Test func recordsAreRemovedByWhoeverGoesOn() {
     var end = RunEnd()
     #expect(end.step(.jobsAreKnown(removes: true)) == [.note(.removed), .discard])
@@ -35,6 +37,7 @@ import Testing
     #expect(end.step(.discarded(isAll: isAll, streamsHaveEnded: streamsHaveEnded)) == [.note(.removed)])
   }
 
+  /// Events that do not fit the state change nothing.
   @Test func whatComesAtTheWrongTimeChangesNothing() {
     var end = RunEnd()
     let before = end

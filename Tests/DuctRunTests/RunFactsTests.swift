@@ -18,7 +18,8 @@ import Testing
     #expect(facts.summary(LogPaths(prefix: "p_")).wallClockTime == 2)
   }
 
-  /// Others' processor time is what is left of all when the command's is taken off, whatever ticks hide of it.
+  /// The CPU time of the other processes is the total minus the command's own time, whatever the ticks' rounding
+  /// hides.
   @Test func processorTimeOfOthers() {
     func seconds(all: Double, root: Double, kernel: Double) -> Double? {
       var facts = RunFacts(
@@ -31,14 +32,16 @@ import Testing
         processorTime: Int64(all * 1e9), processorTimeOfRoot: Int64(root * 1e9))
       return facts.summary(LogPaths(prefix: "p_")).cpuSeconds.map { ($0 * 1000).rounded() / 1000 }
     }
-    // Children seen in nanoseconds, and once more in the command's ticks when it had waited for them.
+    // The samples have the children in nanoseconds. The command's `cutime` repeats them in ticks after it has reaped
+    // them.
     #expect(seconds(all: 1.250, root: 1.235, kernel: 1.250) == 1.250)
     #expect(seconds(all: 1.750, root: 1.235, kernel: 1.250) == 1.750)
-    // The command went on after the last look.
+    // The command ran on after the last sample.
     #expect(seconds(all: 0.900, root: 0.400, kernel: 1.250) == 1.730)
     #expect(seconds(all: 0.400, root: 0.400, kernel: 1.250) == 1.250)
   }
 
+  /// A redaction pattern that cannot be parsed hides the whole text.
   @Test func whatCannotBeReadHidesEverything() {
     #expect(Redaction(recorded: ["pass=[a-z]+"]).applied(to: "a pass=b") == "a [redacted]")
     #expect(Redaction(recorded: ["("]).applied(to: "a pass=b") == "[redacted]")

@@ -6,7 +6,7 @@ import Testing
 @testable import DuctRun
 
 @Suite struct SessionOwnersTests {
-  /// A child that waits to be killed.
+  /// Starts a child that waits to be killed.
   private func child(startsSession: Bool) throws -> pid_t {
     var program = Program(path: Array("sleep".utf8), arguments: ["sleep", "600"].map { Array($0.utf8) })
     program.searchesPath = true
@@ -19,8 +19,8 @@ import Testing
     waitpid(pid, nil, 0)
   }
 
-  /// A leader of a session that is no descendant of this process: its parent has left it to whoever adopts
-  /// orphans here. The sandbox ends it.
+  /// Starts a session leader that is no descendant of this process: its parent exits, and the system's reaper adopts
+  /// it. The sandbox ends it.
   private func foreignLeader(in sandbox: Sandbox) async throws -> pid_t {
     let started = try await run(
       "sh", ["-c", "setsid sleep 600 </dev/null >/dev/null 2>&1 & echo $!"], in: sandbox)
@@ -38,11 +38,11 @@ import Testing
     let now = WallTime.now.seconds
     let owners = SessionOwners(root: leader)
     #expect(owners.owner(of: UInt32(leader), submit: now) == .command)
-    // duct's other children are the command's orphans.
+    // duct's other children are orphans of the command.
     #expect(SessionOwners(root: 1).owner(of: UInt32(leader), submit: now) == .command)
-    // The pid was another's when the job was submitted.
+    // Another process had the pid when the job was submitted.
     #expect(owners.owner(of: UInt32(leader), submit: now - 60) == .gone)
-    // A pid that leads no session is not the one that the job was submitted from.
+    // The job was submitted from a session, so a process that leads none is not its leader.
     #expect(owners.owner(of: UInt32(other), submit: now) == .gone)
     #expect(owners.owner(of: UInt32(foreign), submit: now) == .other)
     #expect(owners.owner(of: .max, submit: now) == .gone)

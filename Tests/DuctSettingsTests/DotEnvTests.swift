@@ -4,7 +4,7 @@ import Testing
 
 @testable import DuctSettings
 
-/// The reader of .env files against python-dotenv itself, which con-duct uses.
+/// Compares the reader of .env files with python-dotenv, which con-duct uses.
 @Suite struct DotEnvTests {
   static let samples: [String] = [
     "A=1", "A=1\nB=2", "export A=1", "export\tA=1", " A = 1 ", "A=", "A", "A=\nB=2", "# comment\nA=1",
@@ -32,7 +32,7 @@ import Testing
   private let sandbox: Sandbox
   init() throws { sandbox = try Sandbox() }
 
-  /// What python-dotenv makes of texts, each as an object.
+  /// The variables that python-dotenv reads from each text, as an object.
   private func yardstick(_ texts: [String]) async throws -> [JSONValue] {
     let input = JSONWriter.bytes(of: .array(texts.map { .string($0) }))
     try sandbox.write(String(decoding: input, as: UTF8.self), to: "texts.json")
@@ -80,7 +80,7 @@ import Testing
     try await compare(texts)
   }
 
-  /// Each is counted from the one before, and not from the start.
+  /// The line number of each is counted from the previous one, not from the start, so the cost stays linear.
   @Test func linesThatCannotBeReadAreCounted() {
     let text = String(repeating: "A=1\nno statement here\n\n", count: 20_000)
     let lines = DotEnv(text, environment: [:]).malformedLines

@@ -119,10 +119,12 @@ import Testing
     #expect(try settings(["DUCT_FAIL_TIME": "inf"]).failTime == .infinity)
     #expect(try settings { $0.failTime = .infinity }.failTime == .infinity)
     #expect(try settings { $0.sampleInterval = 0.001 }.sampleInterval == 0.001)
-    // On a local disk the records are written within this.
+    // On a local disk duct writes the records within this time.
     #expect(try settings { $0.finalizeTimeout = -0.0 }.finalizeTimeout == 0.2)
   }
 
+  /// A combining accent joins with the character before it in a Swift string. Paths and variables must still split
+  /// there.
   @Test func anAccentAtTheStartIsNoPartOfWhatStandsBefore() throws {
     let found = surroundings(["X": "\u{301}", "DUCT_CONFIG_PATHS": "/none:\u{301}/x"])
     #expect(found.expandHome("~/\u{301}x") == "/home/me/\u{301}x")

@@ -5,7 +5,7 @@ import Testing
 @testable import LogDelivery
 
 @Suite struct InfoScheduleTests {
-  /// Ages of the run, in seconds, at which its record is written.
+  /// The ages of the run, in seconds, at which duct writes its record.
   private func times(_ count: Int, cost: Double, bytes: Int = 4000) -> [Double] {
     var age = 0.01
     return (0..<count).map { _ in

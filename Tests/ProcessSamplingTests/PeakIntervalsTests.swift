@@ -5,7 +5,7 @@ import Testing
 @testable import DuctRecords
 
 @Suite struct PeakIntervalsTests {
-  /// The peak of looks, each with seconds and processor seconds since the one before; of the last one last.
+  /// The CPU peak of a series of samples, each with the seconds and the CPU seconds since the previous one.
   private func peak(_ looks: [(Double, Double)], sampleInterval: Double = 1) -> Double? {
     var intervals = PeakIntervals(sampleInterval: sampleInterval)
     var time = PeakTime()
@@ -18,18 +18,20 @@ import Testing
   }
 
   @Test func theFirstMillisecondsAreNoPeak() {
-    // A command that sleeps, and its start.
+    // The start of a command that then sleeps.
     #expect(peak([(0.003, 0.0005), (0.997, 0), (1, 0), (0.001, 0)]) == 0.05)
-    // One thread, looked at by two clocks.
+    // One thread that runs all the time, measured by two clocks.
     #expect(peak([(0.003, 0.0031), (0.997, 0.9969), (1, 1), (0.002, 0.0021)]) == 100.01)
   }
 
+  /// Intervals that are long enough each count as a peak of their own.
   @Test func longOnesArePeaksOfTheirOwn() {
     #expect(peak([(1, 0.5), (1, 1.5), (0.5, 0.1)]) == 150)
     #expect(peak([(0.1, 0.1), (0.9, 0)]) == 100)
     #expect(peak([(0.05, 0), (0.05, 0.1), (1, 0)]) == 100)
   }
 
+  /// A short last interval is joined with the previous one.
   @Test func aLastOneThatIsShortIsJoinedWithTheOneBefore() {
     #expect(peak([(1, 0.5), (0.05, 0.55)]) == 100)
     #expect(peak([(1, 1), (0.05, 0)]) == 100)

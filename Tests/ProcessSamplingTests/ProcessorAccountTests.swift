@@ -8,23 +8,26 @@ import Testing
     account.read(own: own * 1_000_000, childTicks: children, nanosecondsPerTick: 10_000_000)
   }
 
+  /// CPU time of a sampled child counts once, though it appears again in the parent's `cutime`.
   @Test func whatAChildHadIsCountedOnce() {
     var account = ProcessorAccount()
     read(&account, own: 100)
     #expect(account.settle() == 100_000_000)
-    // A child that was seen with 300 ms goes, and had used 20 ms more.
+    // A child that was sampled with 300 ms exits. It has used 20 ms more since.
     read(&account, own: 110, children: 32)
     account.claim(300_000_000)
     #expect(account.settle() == 30_000_000)
     #expect(account.legacy == 430_000_000)
   }
 
+  /// CPU time of a child that was never sampled counts when the parent reaps it.
   @Test func aChildThatWasNeverSeenIsNew() {
     var account = ProcessorAccount()
     read(&account, own: 0, children: 50)
     #expect(account.settle() == 500_000_000)
   }
 
+  /// A child's time may be claimed one sample before it appears in the parent's `cutime`.
   @Test func aClaimMayComeALookBeforeTheGain() {
     var account = ProcessorAccount()
     read(&account, own: 0)
@@ -34,6 +37,7 @@ import Testing
     #expect(account.settle() == 10_000_000)
   }
 
+  /// A claim for a child that no parent reaps does not hide other time forever.
   @Test func aChildThatNobodyWaitsForBurdensNobody() {
     var account = ProcessorAccount()
     read(&account, own: 0)
@@ -42,11 +46,12 @@ import Testing
     for look in 1...3 {
       read(&account, own: 0, children: UInt64(look) * 100)
       let new = account.settle()
-      // Rounded ticks apart.
+      // Ticks are rounded.
       if look > 2 { #expect(new >= 980_000_000) }
     }
   }
 
+  /// A sample that could not read the process adds no time.
   @Test func aLookThatCouldNotReadItCountsNothing() {
     var account = ProcessorAccount()
     read(&account, own: 100)

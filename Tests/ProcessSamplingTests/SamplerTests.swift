@@ -34,6 +34,7 @@ import Testing
     var hasEnded = false
   }
 
+  /// A sample that finds no process is not counted.
   @Test func aLookThatFindsNobodyIsNoSample() throws {
     let children = ChildProcesses(reaping: .byWaiters)
     let root = try children.start(

@@ -4,7 +4,7 @@ import Testing
 @testable import SystemCalls
 
 @Suite struct ProcessStatTests {
-  /// As of Linux 6.1, from the state on.
+  /// The fields of /proc/PID/stat of Linux 6.1, from the state on.
   private let numbers =
     "S 10 11 12 34817 11 4194304 1 222 3 4 555 66 77 88 20 5 3 0 9999 8192000 321 18446744073709551615 1 1 7 0 0 0 0 0 0 0 0 0 17 1 0 0 0 0 0 1 2 3 8 9 1 0 0"
 
@@ -29,6 +29,7 @@ import Testing
     #expect(stat.startTicks == 9999 && stat.virtualBytes == 8_192_000 && stat.residentPages == 321)
   }
 
+  /// After an execve(2) the process has another `image` value.
   @Test func anotherImageShows() throws {
     let line = Array("42 (x) \(numbers)\n".utf8)
     let image = try #require(parse(line)).image
@@ -42,7 +43,7 @@ import Testing
 
   @Test func cutLinesAreRefused() {
     let line = Array("42 (bash) \(numbers)\n".utf8)
-    // Kernels before 3.3 end earlier; the 24th field is in all of them.
+    // Kernels before 3.3 print fewer fields, but all print the first 24.
     let fields = line.split(separator: UInt8(ascii: " ")).prefix(24)
     let enough = fields.reduce(0) { $0 + $1.count + 1 } - 1
     for length in 0..<(enough - 3) { #expect(parse(Array(line[..<length])) == nil, "\(length)") }
