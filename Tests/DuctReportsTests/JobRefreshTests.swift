@@ -8,7 +8,7 @@ import Testing
 @testable import DuctRecords
 @testable import DuctSettings
 
-/// What a refresh makes of records where Slurm does not answer. SlurmTests has those where it does.
+/// What a refresh does with records if Slurm does not answer. SlurmTests tests it with answers.
 @Suite struct JobRefreshTests {
   private let unreadable = Surroundings(
     entries: ["SLURM_CONF=/nonexistent/slurm.conf", "DUCT_CONFIG_PATHS=/nonexistent"].map { Array($0.utf8) })
@@ -27,6 +27,7 @@ import Testing
     #expect(byTag.problem?.hasPrefix("cannot read /nonexistent/slurm.conf: ") == true)
   }
 
+  /// Without an answer, states from before the refresh are stale.
   @Test func whatWasSeenBeforeTheRefreshIsOldHoweverLongItMayTake() throws {
     let refresh = JobRefresh([try active(seenBefore: 5)], unreadable, by: .auto, limit: 20)
     #expect(refresh.jobs.map { $0.map(\.stale) } == [[true]])
@@ -40,6 +41,7 @@ import Testing
     return run
   }
 
+  /// The refresh looks up every active run by its tag, but only the latest of the finished ones.
   @Test func everyRunWithATagIsAskedForUnlessTooManyAreOver() throws {
     #expect(JobRefresh.askedByTag([try tagged(1000, "finished")]) == [0])
     let over = try (1...20).map { try tagged($0 * 1000, "finished") }

@@ -7,7 +7,7 @@ import Testing
 @testable import DuctReports
 @testable import DuctRecords
 
-/// A record with one job, as text with marks for what tests put into it.
+/// The text of a record with one job, with places where tests insert members.
 func record(summary: String = "", members: String = "", job: String = "", jobs: String? = nil) -> String {
   let one = """
     {"job_id": 7, "state": "COMPLETED", "state_flags": [], "start_time": 200, "eligible_time": 100,
@@ -22,7 +22,7 @@ func record(summary: String = "", members: String = "", job: String = "", jobs: 
 
 func run(_ text: String) throws -> RecordedRun { try RecordedRun(Array(text.utf8), of: "r_info.json") }
 
-/// All that ls, jobs and report print of runs, in every form.
+/// All that ls, jobs and report print about runs, in every format.
 func everything(_ runs: [RecordedRun]) throws -> [String] {
   var texts: [String] = []
   for format in RunListing.Format.allCases {
@@ -41,7 +41,7 @@ func everything(_ runs: [RecordedRun]) throws -> [String] {
 }
 
 @Suite struct RecordNumberTests {
-  /// Members that come later win.
+  /// If a member occurs twice, the later one counts.
   @Test(
     arguments: [
       record(summary: #", "exit_code": 1e300"#), record(summary: #", "exit_code": 1e400"#),
@@ -90,7 +90,7 @@ func everything(_ runs: [RecordedRun]) throws -> [String] {
   }
 }
 
-/// Whatever has become of a record: it is shown, or refused, and nothing ends the program.
+/// A damaged record is shown or refused, and never ends the program.
 @Suite struct DamagedRecordTests {
   private static let whole: JSONValue = [
     "schema_version": "0.2.3", "command": "run it", "run_state": "running", "run_id": "r",
@@ -144,7 +144,7 @@ func everything(_ runs: [RecordedRun]) throws -> [String] {
     }
   }
 
-  /// As Python writes it: JSON has no word for these numbers.
+  /// Writes numbers as Python does: JSON has no word for NaN and infinity.
   private func text(_ value: JSONValue) -> String {
     switch value {
     case .number(let number) where number.isNaN: "NaN"
@@ -156,7 +156,8 @@ func everything(_ runs: [RecordedRun]) throws -> [String] {
     }
   }
 
-  /// Colors are ours, and are set as ESC [1;… and reset as ESC [0m.
+  /// Whether the text has control bytes other than our color sequences, which begin with ESC [1;… and end with ESC
+  /// [0m.
   private func movesTheCursor(_ text: String) -> Bool {
     let bytes = Array(text.utf8) + [0, 0]
     return bytes.indices.dropLast(2).contains { index in
@@ -176,7 +177,7 @@ func everything(_ runs: [RecordedRun]) throws -> [String] {
     for round in 0..<500 {
       let document = text(mutated(Self.whole, chance, &random))
       if let run = try? run(document) { runs.append(run) }
-      // Several at once, for sums and for order.
+      // Several runs together, to test sums and sorting.
       guard round % 5 == 4 else { continue }
       for text in try everything(runs) { #expect(!movesTheCursor(text)) }
       shown += runs.count

@@ -6,7 +6,7 @@ import Testing
 @testable import DuctReports
 @testable import DuctRecords
 
-/// Jobs as records hold them, also those that another release of duct has written.
+/// Jobs in records, also in those of another release of duct.
 @Suite struct RecordedJobTests {
   @Test(
     arguments: [
@@ -22,6 +22,7 @@ import Testing
     #expect(run.problem == nil)
   }
 
+  /// An entry that is no valid job is counted, and the problem names the reason.
   @Test(
     arguments: [
       ("{\"state\": \"RUNNING\"}", "there is no job_id"), ("{\"job_id\": 1}", "there is no state"),
@@ -42,6 +43,7 @@ import Testing
     #expect(texts.filter { $0.contains("\"unreadable_jobs\": 2") }.count == 2, "jobs and report as JSON")
   }
 
+  /// A list that cannot be read is not shown as "no Slurm jobs".
   @Test func noJobIsNotSaidOfWhatCannotBeRead() throws {
     for jobs in ["7", "[7]"] {
       let run = try run(record(jobs: jobs))
@@ -53,7 +55,7 @@ import Testing
   }
 }
 
-/// What others have named - jobs, reasons, nodes, files - is text, wherever it is shown.
+/// Names that others chose - of jobs, reasons, nodes, files - are shown as plain text everywhere.
 @Suite struct ForeignTextTests {
   private let sandbox: Sandbox
   init() throws { sandbox = try Sandbox() }
@@ -95,7 +97,7 @@ import Testing
     let report = CampaignReport([run], jobs: [run.jobs], problem: "<b> & so on", lines: 9)
     let text = try report.text(.markdown)
     for part in [
-      // A backslash and a bar in the cell of a table: each with a backslash of its own.
+      // A backslash and a bar in a table cell: each is escaped with a backslash.
       #"| \<script\>\`a\\\|b\` |"#, #" (\<script\>\`a\\\|b\`): FAILED\<script\>"#,
       "The end of ``\(sandbox["out`put"].string)``:\n\n````\nbefore\n```\n# no heading\n````\n",
       #"Slurm did not answer everything: \<b\> \& so on"#,

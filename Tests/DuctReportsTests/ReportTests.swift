@@ -18,6 +18,7 @@ import Testing
     #expect(table.markdown == "| NAME | N |\n| --- | ---: |\n| a | 1 |\n| 日本 | 1000 |\n")
   }
 
+  /// In a narrow terminal the widest column is truncated, except the name.
   @Test func aNarrowTerminalCutsWhatIsWidestButTheName() {
     var table = TextTable([("NAME", .left), ("COMMAND", .left), ("N", .right)])
     table.add(["a-name-of-20-columns", "日本 and so on and so on", "1"])

@@ -17,10 +17,11 @@ import Testing
   @Test func whatCanBeSeenDecides() {
     #expect(state(.alive, here: true, age: 1e6) == "running")
     #expect(state(.gone, here: true, age: 1) == "interrupted")
-    // A container on this host has its own pids.
+    // A container on this host has pids of its own.
     #expect(state(.elsewhere, here: true, age: 20) == "running")
   }
 
+  /// A run on another host counts as running if its record is recent.
   @Test func otherHostsAreBelievedForAWhile() {
     #expect(state(.elsewhere, age: 40) == "running")
     #expect(state(.elsewhere, age: 599) == "running")
@@ -30,6 +31,7 @@ import Testing
     #expect(state(nil, age: nil) == "running")
   }
 
+  /// A run from before the host's boot is interrupted.
   @Test func aHostThatWasStartedSinceHasNoneOfItsOldRuns() {
     #expect(state(.elsewhere, here: true, age: 120, boot: 1e9 - 60) == "interrupted")
     #expect(state(.elsewhere, here: false, age: 120, boot: 1e9 - 60) == "running")
