@@ -6,7 +6,7 @@ import Testing
 
 @testable import OutputRelay
 
-/// The end of a command whose duct was killed.
+/// How the relay detects the end of a command after duct was killed.
 @Suite struct CommandWatchTests {
   private let status: RelayStatus
   private let children = ChildProcesses(reaping: .byWaiters)
@@ -19,7 +19,7 @@ import Testing
     input = try FileDescriptor.closeOnExecPipe()
   }
 
-  /// A command that ends when its input does.
+  /// Starts a command that ends when its input ends.
   private func startCommand() throws -> pid_t {
     var cat = Program(path: Array("/bin/cat".utf8), arguments: ["cat"].map { Array($0.utf8) })
     cat.descriptors = [.duplicate(of: input.read), .inherited, .inherited]
@@ -35,7 +35,7 @@ import Testing
     watch.look()
   }
 
-  /// nil: as the system has it. ENOSYS is Linux before 5.3, EPERM a container that does not let it through.
+  /// The result of pidfd_open(2). nil: as this system has it. ENOSYS: Linux before 5.3. EPERM: a container forbids it.
   @Test(arguments: [nil, Errno(rawValue: ENOSYS), .notPermitted, .tooManyOpenFiles] as [Errno?])
   func theEndOfTheCommandIsSeen(_ failure: Errno?) throws {
     let pid = try startCommand()
@@ -51,8 +51,7 @@ import Testing
     #expect(!watch.isOver, "duct has gone, and the command has not")
     if failure != nil { try look(&watch) }
     #expect(!watch.isOver && status.commandEnd == nil)
-    // It stays a zombie: nobody reaps it here.
-    // The time is kept in whole milliseconds.
+    // The command stays a zombie, since no process reaps it here. The page stores its end in whole milliseconds.
     let before = WallTime.now.seconds - 1e-3
     input.write.closeQuietly()
     while !watch.isOver { try look(&watch) }

@@ -5,7 +5,7 @@ import Testing
 
 @testable import OutputRelay
 
-/// What is known of a run from the copy of its page, when all its processes were killed.
+/// What the copy of a run's page still tells after all processes of the run were killed.
 @Suite struct LeftPageTests {
   private let sandbox: Sandbox
   private let status: RelayStatus
@@ -28,8 +28,8 @@ import Testing
     #expect(left[0].written == 100 && left.isInOrder(stream: 0))
   }
 
-  /// The log file is written once more when its bytes are in no store any more: what lies before the merged ranges and
-  /// behind them has its place all the same.
+  /// Merges dropped ranges to make room. The log file may be rewritten after its bytes have left all stores, so
+  /// bytes before and after the merged ranges must keep their positions.
   @Test func rangesThatMakeRoomKeepWhatIsAroundThemInItsPlace() throws {
     let stores = OutputStores(log: nil, spool: nil, memory: try FileDescriptor.memory("test"))
     let output = RenderedOutput(stream: 0, stores: stores, status: status, wake: {})
@@ -55,7 +55,7 @@ import Testing
     let ranges = status.dropped(stream: 0)
     #expect(ranges.items.count == count && ranges.merged?.range == 5000..<20_000)
     #expect(bytes.map(output.position) == places)
-    // Where the merged ranges are to be written again, their place stays empty.
+    // If the merged ranges must be written again, their place stays empty.
     let length = 5000 + 2 * gapMark(5000).count
     #expect(output.giveUpUnreadable(at: 5000) == (skip: length, missing: 15_000))
     #expect(output.position(of: 20_000) == 5000 + length)
@@ -75,7 +75,7 @@ import Testing
     #expect(!left.isNoted(ours, as: .stderr))
   }
 
-  /// Whatever part of a note has come into the copy, from its beginning on.
+  /// If only the beginning of a note has reached the copy of the page, the note does not count.
   @Test func aNoteThatWasCutOffDoesNotCount() throws {
     func note(_ inode: UInt64) -> TargetNote {
       let time = FileIdentity.Time(seconds: 1, nanoseconds: 2)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import OutputRelay
 
-/// Space is limited: what is kept, what is let go, and how that is said.
+/// Limited space: which bytes the stores keep, which they drop, and how a mark reports that.
 @Suite struct OutputGapTests {
   private let fixture: RelayFixture
   init() throws { fixture = try RelayFixture() }
@@ -35,7 +35,7 @@ import Testing
     #expect(head.count + lost + tail.count == bytes.count)
     #expect(bytes.starts(with: head) && bytes.suffix(tail.count).elementsEqual(tail))
     #expect(head.count > 200_000 && tail.count > 200_000)
-    // Blocks on disk follow what is kept, not what was printed.
+    // The blocks on disk correspond to the bytes kept, not to those printed.
     var information = stat()
     #expect(stat(fixture.sandbox["spool"].string, &information) == 0)
     #expect(information.st_blocks * 512 < 4 << 20)
@@ -54,6 +54,7 @@ import Testing
     #expect(String(decoding: output, as: UTF8.self).hasSuffix("line 499999\n"))
   }
 
+  /// A deliverer that reaches a range that still grows asks the relay to close it, and continues after it.
   @Test func aDelivererThatComesBackClosesTheGapAndGoesOn() async throws {
     fixture.status.setLimits(spool: 1 << 20, memory: 64 << 20)
     let stores = try fixture.stores(spool: fixture.file("spool"))
@@ -61,7 +62,7 @@ import Testing
     try fixture.pipe.write.writeAll([UInt8](repeating: 0x61, count: 6_000_000))
     try fixture.sync()
     let output = fixture.rendered(stores)
-    // It reads up to the gap, asks for its end, and goes on behind it.
+    // It reads up to the gap, requests the gap's end, and continues after it.
     var bytes: [UInt8] = []
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
     defer { buffer.deallocate() }
@@ -77,7 +78,7 @@ import Testing
     try fixture.pipe.write.writeAll(Array("and then\n".utf8))
     fixture.pipe.write.closeQuietly()
     #expect(loop.join(until: .now + 20))
-    // What was delivered before is given back first.
+    // The relay releases delivered bytes before it drops others.
     while true {
       let got = output.read(buffer, at: bytes.count)
       if got == 0 { break }
@@ -88,6 +89,7 @@ import Testing
     #expect(output.position(of: fixture.status[0].written) == bytes.count)
   }
 
+  /// Proven bytes of the spool are released, except the last `kept` bytes.
   @Test func whatIsDeliveredIsGivenBackButForWhatIsKept() throws {
     let stores = try fixture.stores(spool: fixture.file("spool"))
     let loop = try fixture.start(stores)

@@ -6,7 +6,7 @@ import Testing
 
 @testable import OutputRelay
 
-/// A pipe, its stores, and the page that tells of them.
+/// A pipe, its stores, and the page that describes them.
 struct RelayFixture {
   let sandbox: Sandbox
   let pipe: (read: CommandPipe, write: FileDescriptor)
@@ -30,7 +30,7 @@ struct RelayFixture {
     OutputStores(log: log, spool: spool, memory: try FileDescriptor.memory("test"))
   }
 
-  /// The loop on a thread, for one stream.
+  /// Runs the relay loop on a thread, for one stream.
   func start(_ stores: OutputStores) throws -> OwnThread {
     let (pipe, wake, status) = (self.pipe, self.wake, self.status)
     return try OwnThread("relay") {
@@ -39,7 +39,7 @@ struct RelayFixture {
     }
   }
 
-  /// What a deliverer would put into the log file.
+  /// What a deliverer would write into the log file.
   func rendered(_ stores: OutputStores, kept: Int = 64 << 20) -> RenderedOutput {
     RenderedOutput(
       stream: 0, stores: stores, status: status, kept: kept, wake: { [wake] in wake.signalEvent() })

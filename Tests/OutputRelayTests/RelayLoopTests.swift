@@ -32,7 +32,8 @@ import Testing
     #expect(loop.join(until: .now + 20))
   }
 
-  /// Else duct would take a daemon for the writer that it waits for no longer, and leave the rest of the run to the relay.
+  /// Otherwise duct would take the ended stream for one that a daemon keeps open, and leave the rest of the run to
+  /// the relay.
   @Test func aSyncOfAPipeThatNobodyWritesIntoTellsItsEnd() throws {
     for _ in 0..<60 {
       let fixture = try RelayFixture()
@@ -51,11 +52,12 @@ import Testing
     }
   }
 
+  /// Bytes that a killed relay left in its internal pipe come before new ones.
   @Test(arguments: [false, true])
   func whatARelayLeftInItsOwnPipeComesFirst(withoutSplice: Bool) async throws {
     let bytes = noise(250_000)
     let transit = try #require(fixture.pipe.read.transit)
-    // Where the relay before was killed: some in the file, some between the pipes.
+    // As a killed relay leaves it: some bytes in the file, some in the internal pipe.
     let file = try FileDescriptor.opening(
       fixture.sandbox["out"], .readWrite, options: withoutSplice ? [.create, .append] : .create)
     try file.writeAll(bytes[..<50_000])

@@ -34,7 +34,7 @@ import Testing
       pipe.write.closeQuietly()
       done.update { $0 = true }
     }
-    // Killed at twenty places, wherever it is then.
+    // Kill it at twenty places, whatever it does at that moment.
     var relay = try start(stores)
     var written = 0
     for _ in 0..<20 {

@@ -2,7 +2,7 @@ import Testing
 
 @testable import OutputRelay
 
-/// What is dropped, and when: decisions without calls.
+/// Decides what is dropped and when. Pure decisions, without system calls.
 @Suite struct StreamKeepingTests {
   private func account(written: Int, claimed: Int = 0, proven: Int = 0) -> StreamAccount {
     var account = StreamAccount()
@@ -17,7 +17,7 @@ import Testing
       limits.actions([account(written: 300_000, claimed: 300_000, proven: 300_000)]) == [
         .release(stream: 0, upTo: 225_000)
       ])
-    // Within the limit nothing happens, proven or not.
+    // Within the limit nothing happens, whether bytes are proven or not.
     #expect(limits.actions([account(written: 90_000)]) == [])
   }
 
@@ -29,7 +29,7 @@ import Testing
       ])
   }
 
-  /// Fault 10: delivery has begun with what is claimed.
+  /// Fault 10: delivery has already begun with claimed bytes.
   @Test func whatIsClaimedIsNotDropped() {
     var keeping = StreamKeeping(isDropping: false, hasEnded: false)
     let actions = keeping.step(
@@ -39,7 +39,7 @@ import Testing
     #expect(keeping.state == .dropping)
   }
 
-  /// Fault 9: without room to remember another range the one that grows goes on growing.
+  /// Fault 9: if there is no room to record another range, the current range keeps growing.
   @Test func withoutRoomForAnotherRangeItGoesOn() {
     var keeping = StreamKeeping(isDropping: true, hasEnded: false)
     var full = account(written: 150_000)
