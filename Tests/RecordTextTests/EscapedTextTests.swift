@@ -18,7 +18,7 @@ import Testing
     var generator = SystemRandomNumberGenerator()
     for _ in 0..<2000 {
       let bytes = (0..<Int.random(in: 0...24)).map { _ in
-        // Mostly bytes around the borders of UTF-8's forms.
+        // Mostly bytes at the boundaries of UTF-8's encodings.
         Bool.random()
           ? UInt8.random(in: 0x7E...0xFF, using: &generator) : [0xF4, 0x8F, 0xBE, 0xBF].randomElement()!
       }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import RecordText
 
-/// Expectations are what Python 3.11 prints.
+/// The expected texts are what Python 3.11 prints.
 @Suite struct FormatTests {
   @Test(
     arguments: [
@@ -55,6 +55,7 @@ import Testing
     ])
   func sizes(_ bytes: Double, _ expected: String) { #expect(humanSize(bytes) == expected) }
 
+  /// Values that no clock can have measured are still printed as text.
   @Test(arguments: [1e15, 1e300, .infinity, .nan, -1e300, -.infinity])
   func whatNoClockHasMeasuredIsStillText(_ value: Double) {
     #expect(!humanDuration(value).isEmpty && !humanSize(value).isEmpty)
@@ -83,7 +84,7 @@ import Testing
   }
 }
 
-/// Expectations are what con-duct 0.23.0's formatter gives.
+/// The expected texts are what con-duct 0.23.0's formatter prints.
 @Suite struct SummaryTemplateTests {
   private let fields: Set<String> = ["n", "x", "t", "none"]
   private let values: [String: TemplateValue] = [

@@ -111,7 +111,7 @@ import Testing
     #expect(throws: (any Error).self) { try RecordDecoder().decode(Sample.self, from: Array(text.utf8)) }
   }
 
-  // MARK: Objects with the names of the one before
+  // MARK: Objects with the names of the previous one
 
   @Test(
     "Names that are alike, cut short, doubled, escaped or in another order",
@@ -125,14 +125,14 @@ import Testing
     ])
   func objectsInARow(_ text: String) throws {
     let list = try #require(try JSONParser.parse(Array(text.utf8)).array)
-    // Each by itself, where there is no object before.
+    // Each object parsed alone, without a previous object.
     for (index, object) in list.enumerated() {
       let alone = try JSONParser.parse(JSONWriter.bytes(of: object))
       #expect(alone == object, "\(index)")
     }
     let numbers = text.split { !$0.isASCII || !$0.isNumber }.filter { $0 != "0061" }
     let written = String(decoding: JSONWriter.bytes(of: .array(list)), as: UTF8.self)
-    // A doubled name has its last value, in its first place.
+    // A duplicate name has its last value at its first place.
     if !text.contains("\"a\":3,\"b\":4,\"a\":5") {
       #expect(written.split { !$0.isNumber }.filter { $0 != "00" && $0 != "9" } == numbers, "\(written)")
     } else {

@@ -2,14 +2,14 @@ import RecordText
 import TestSupport
 import Testing
 
-/// Python's format language, against Python itself: the one that con-duct runs in.
+/// Compares Python's format language with Python itself, in the release that con-duct runs in.
 @Suite struct PythonFormatTests {
   enum Value: Sendable {
     case integer(Int)
     case number(Double)
     case text(String)
 
-    /// How Python gets it: a type and its text. JSON has no infinities.
+    /// The value for Python: a type and its text. JSON has no infinities.
     fileprivate var asJSON: [JSONValue] {
       switch self {
       case .integer(let value): [.string("int"), .string(String(value))]
@@ -47,7 +47,7 @@ import Testing
   private let sandbox: Sandbox
   init() throws { sandbox = try Sandbox() }
 
-  /// What Python's `format()` makes of them; nil where it refuses.
+  /// What Python's `format()` returns for each case; nil if it refuses.
   private func yardstick(_ cases: [Case]) async throws -> [String?] {
     let input = JSONValue.array(cases.map { .array([.string($0.spec)] + $0.value.asJSON) })
     try sandbox.write(JSONWriter.bytes(of: input), to: "cases.json")
@@ -69,13 +69,14 @@ import Testing
   private func compare(_ cases: [Case]) async throws {
     for (one, expected) in zip(cases, try await yardstick(cases)) {
       let ours = one.value.formatted(one.spec)
-      // Swift compares what looks alike; a format counts scalars.
+      // Swift's == ignores differences between equivalent characters, so compare scalars.
       #expect(
         ours.map { Array($0.unicodeScalars) } == expected.map { Array($0.unicodeScalars) },
         "'\(one.spec)' of \(one.value): \(ours ?? "refused"), Python: \(expected ?? "refuses")")
     }
   }
 
+  /// Regression cases.
   @Test func whatWasWrong() async throws {
     try await compare([
       ("#010x", .integer(255)), ("#010x", .integer(-255)), ("=#10b", .integer(5)),

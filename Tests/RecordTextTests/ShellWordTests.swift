@@ -9,7 +9,7 @@ import Testing
     arguments: [
       "plain/word-1.2", "", "two words", "it's", "'", "$(date)`date`\"\\", "*?[a]", "~root", "a\nb", "é",
       "日本",
-      // One character for Swift, and a quote for a shell.
+      // A single character in Swift, but a quote in a shell.
       "'\u{301}; echo more '\u{301}", "a'\u{200D}b",
     ])
   func aShellReadsTheText(_ text: String) async throws {
