@@ -6,13 +6,13 @@ import Testing
 
 @testable import ResilientIO
 
-/// A source in memory.
+/// A growing source in memory.
 final class MemorySource: GrowingSource {
   private let state: Monitor<(bytes: [UInt8], isComplete: Bool, proven: Int, failures: Int, released: Int)>
 
   init(_ text: String = "") { state = Monitor((Array(text.utf8), false, 0, 0, 0)) }
 
-  /// What comes before cannot be read any more.
+  /// Makes the bytes before `offset` unreadable.
   func release(upTo offset: Int) { state.update { $0.released = offset } }
   var firstReadable: Int { state.withLock { $0.released } }
   func nextReadable(behind position: Int) -> Int { max(position + 1, firstReadable) }
@@ -25,11 +25,11 @@ final class MemorySource: GrowingSource {
   var readableLength: Int { state.withLock { $0.bytes.count } }
   var isComplete: Bool { state.withLock { $0.isComplete } }
   func prove(upTo length: Int) { state.update { $0.proven = length } }
-  /// What it was carried for could not be written: its deliverer pauses.
+  /// A write for this source failed, so its deliverer pauses.
   func noteFailure() { state.update { $0.failures += 1 } }
   var failures: Int { state.withLock { $0.failures } }
 
-  /// Waits until all of it is proven, or there are more than `known` failures.
+  /// Waits until all bytes are proven, or until there are more than `known` failures.
   func waitForDeliverer(beyond known: Int) -> Bool {
     state.wait(until: .now + 20) { state -> Bool? in
       state.proven == state.bytes.count || state.failures > known ? true : nil
@@ -109,6 +109,7 @@ final class MemorySource: GrowingSource {
     #expect(told == ["displaced", "displaced"])
   }
 
+  /// `take` takes over a file that another run owns, but only once: a later replacement of it is left alone.
   @Test func aNameThatIsTakenIsOursOnce() async throws {
     try sandbox.write("another's", to: "log")
     try sandbox.write("another's too", to: "info")
@@ -133,11 +134,12 @@ final class MemorySource: GrowingSource {
     #expect(told == ["displaced", "displaced"])
   }
 
+  /// An error of the last close is detected, and the deliverer writes again.
   @Test func whatIsSaidAtTheLastCloseIsHeard() async throws {
     let deliverer = try deliverer()
     let source = MemorySource("one\n")
     deliverer.deliver(source, to: sandbox["log"])
-    // Nothing waits any more.
+    // Nothing waits for delivery any more.
     try await eventually { source.proven == 4 }
     let closes = Monitor(0)
     let leftovers = try FaultDriver.use({ call, _ in
@@ -168,7 +170,7 @@ final class MemorySource: GrowingSource {
     let events = deliverer.events
     #expect(events.map(\.outcome) == [.delivered, .delivered])
     #expect(events.allSatisfy { $0.errnoName == "ENOENT" && $0.tries >= 3 && $0.bytesWaiting == 0 })
-    // One word when it begins and one when it ends, whatever the number of files.
+    // One notice at the beginning and one at the end, whatever the number of files.
     #expect(told.count == 2 && told[0].hasPrefix("began "))
   }
 
@@ -213,7 +215,7 @@ final class MemorySource: GrowingSource {
     }) {
       let deliverer = try deliverer(credentials: cache)
       deliverer.deliver(MemorySource("x"), to: sandbox["log"])
-      // Three rounds: the pause is 4 s by now.
+      // Three rounds have failed, so the pause is 4 s.
       #expect(tries.wait(until: .now + 20) { $0 >= 9 ? true : nil } == true)
       isExpired.update { $0 = false }
       let renewed = MonotonicInstant.now

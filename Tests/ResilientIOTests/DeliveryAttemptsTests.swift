@@ -9,12 +9,13 @@ import Testing
     #expect([1, 2, 3].map { _ in attempts.failed(.permissionDenied) } == [.tryAgain, .tryAgain, .giveUp])
   }
 
+  /// An error of the permanent class is not retried.
   @Test func whatCannotGetBetterIsTriedOnce() {
     var attempts = DeliveryAttempts(mayMakeDirectory: true)
     #expect(attempts.failed(.readOnlyFileSystem) == .giveUp)
   }
 
-  /// Fault 11: the directory is missing at the third try.
+  /// Fault 11: the directory is missing at the third attempt.
   @Test func aDirectoryThatIsMadeIsFollowedByATry() {
     var attempts = DeliveryAttempts(mayMakeDirectory: true)
     #expect(attempts.failed(.permissionDenied) == .tryAgain)
@@ -22,7 +23,7 @@ import Testing
     #expect(attempts.failed(.noSuchFileOrDirectory) == .makeDirectory)
     attempts.madeDirectory()
     #expect(attempts.failures == 2)
-    // It has gone again: that is a failure as any other.
+    // It is gone again, which counts as an ordinary failure.
     #expect(attempts.failed(.noSuchFileOrDirectory) == .giveUp)
   }
 }

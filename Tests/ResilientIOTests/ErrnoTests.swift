@@ -6,7 +6,7 @@ import Testing
 
 @testable import ResilientIO
 
-/// What no file system can be made to do: each call of a deliverer fails, by each errno, at each place.
+/// What no real file system can be made to do: each call of a deliverer fails, with each errno, at each place.
 @Suite(.serialized) struct ErrnoTests {
   private static let names: [(String, CInt)] = [
     ("EACCES", EACCES), ("EPERM", EPERM), ("EKEYEXPIRED", EKEYEXPIRED), ("EKEYREVOKED", EKEYREVOKED),
@@ -21,7 +21,7 @@ import Testing
     arguments: ["open", "write", "fsync", "truncate", "stat", "rename", "close"])
   func fails(_ operation: String) throws {
     for (name, number) in Self.names {
-      // At the first call of its kind, at a later one; once, and more often than is tried at once.
+      // At the first call of its kind or at a later one; once, or more often than the deliverer retries immediately.
       for (skipped, times) in [(0, 1), (1, 1), (3, 1), (0, 7)] {
         let sandbox = try Sandbox()
         let counter = Monitor(0)
@@ -44,12 +44,12 @@ import Testing
             source.add("line \(index)\n")
             deliverer.deliver(source, to: sandbox["dir/log"])
             deliverer.replace(sandbox["dir/info"]) { Array("info \(index)".utf8) }
-            // Each line by itself, unless the deliverer pauses after a failure.
+            // One line at a time, unless the deliverer pauses after a failure.
             if failures == 0 { #expect(source.waitForDeliverer(beyond: 0)) }
           }
           source.complete()
           deliverer.deliver(source, to: sandbox["dir/log"])
-          // The last try of all, and what a later `recover` does: again.
+          // The deliverer's last try. Then try again, as a later `recover` does.
           var leftovers = deliverer.finish(until: .now + 20)
           for _ in 0..<8 where !leftovers.isEmpty {
             let again = try Deliverer(runID: "run", makesDirectories: true) { _ in }

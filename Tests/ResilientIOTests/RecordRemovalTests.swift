@@ -6,7 +6,7 @@ import Testing
 
 @testable import ResilientIO
 
-/// The removal of a run's own files.
+/// Removes a run's own files.
 @Suite struct RecordRemovalTests {
   private let sandbox: Sandbox
   private static let away = "logs/.file.run.99.tmp"
@@ -24,6 +24,7 @@ import Testing
     try RecordFile.remove(sandbox["logs/file"], [note], runID: "run")
   }
 
+  /// If the directory is missing, the removal fails instead of counting the file as removed.
   @Test func aDirectoryThatIsAwayIsNoRemoval() throws {
     try sandbox.write("ours", to: "logs/file")
     let note = try note()
@@ -33,10 +34,11 @@ import Testing
     rename(sandbox["elsewhere"].string, sandbox["logs"].string)
     try remove(note)
     #expect(sandbox.names("logs") == [])
-    // Whoever has removed it since.
+    // If the file is missing, the removal succeeds, whoever removed it.
     try remove(note)
   }
 
+  /// A missing file on another device proves nothing, since another file system may be mounted over the directory.
   @Test func whereAnotherFileSystemIsMountedNothingIsGone() throws {
     try sandbox.write("ours", to: "logs/file")
     var note = try note()
@@ -45,7 +47,7 @@ import Testing
     #expect(throws: IOFailure.self) { try remove(note) }
   }
 
-  /// Where link(2) and unlink(2) stand for a rename, and one process was killed between them.
+  /// Where link(2) and unlink(2) replace a rename, a process was killed between them, so the file has both names.
   @Test func aFileWithBothNamesIsRemoved() throws {
     try sandbox.write("ours", to: "logs/file")
     link(sandbox["logs/file"].string, sandbox[Self.away].string)
@@ -64,7 +66,7 @@ import Testing
     #expect(try sandbox.text("logs/file") == "another's")
   }
 
-  /// It was taken out of its name in the place of ours, and has lost that to us since.
+  /// An earlier removal moved another's file aside in place of ours. Since then our file has taken its name.
   @Test func anothersFileInTheWayIsKept() throws {
     try sandbox.write("ours", to: "logs/file")
     try sandbox.write("another's", to: Self.away)

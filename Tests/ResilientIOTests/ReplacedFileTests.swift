@@ -6,7 +6,7 @@ import Testing
 
 @testable import ResilientIO
 
-/// Files of a log directory that are replaced as a whole.
+/// Files of the log directory that are replaced as a whole.
 @Suite struct ReplacedFileTests {
   private let sandbox: Sandbox
   private let memory = NotedTarget()
@@ -22,7 +22,7 @@ import Testing
       try file.replace(with: Array(text.utf8))
       #expect(try sandbox.text("file") == text)
     }
-    // A successor knows it.
+    // A successor recognizes the file as ours.
     var second = self.file()
     try second.replace(with: [4])
     #expect(try sandbox.bytes("file") == [4] && !second.wasDisplaced)
@@ -68,13 +68,14 @@ import Testing
     #expect(sandbox.names() == ["file", "file.run"])
   }
 
+  /// Somebody else takes the name between our check and our rename.
   @Test(arguments: [false, true]) func anotherTakesItInTheSameMoment(_ wasThere: Bool) throws {
     let path = sandbox["file"]
     var file = file()
     if wasThere { try file.replace(with: [1]) }
     let isDone = Monitor(false)
     try FaultDriver.use({ [sandbox] call, place in
-      // After the look, and before the rename.
+      // After the check and before the rename.
       guard call == "rename", place == path, !isDone.update({ done in (done, done = true).0 }) else {
         return nil
       }
@@ -89,7 +90,7 @@ import Testing
     #expect(sandbox.names() == ["file", "file.run"])
   }
 
-  /// Fault 12: an answer that was lost, and a look that fails.
+  /// Fault 12: the server renames the file, but its answer is lost and the following check fails.
   @Test(arguments: [false, true], [EACCES, EIO, ESTALE])
   func aRenameThatWasCarriedOutAllTheSame(_ wasThere: Bool, _ errno: CInt) throws {
     let path = sandbox["file"]
@@ -120,7 +121,8 @@ import Testing
     #expect(sandbox.names() == ["file"])
   }
 
-  /// The exchange, and link(2) in the place of a rename to a new name.
+  /// A file system without the exchange of two names, or without link(2) to rename to a new name: a plain rename
+  /// must do.
   @Test(arguments: [EINVAL, EPERM, EOPNOTSUPP], [false, true])
   func whereThereIsNoMoreThanRename(_ errno: CInt, _ wasThere: Bool) throws {
     if wasThere, errno == EPERM { return }
@@ -146,7 +148,7 @@ import Testing
     var file = file()
     try file.replace(with: [1])
     let ours = try FileCalls.status(path)
-    // Some file systems give the number of a removed file to the next one.
+    // Some file systems give the inode number of a removed file to the next file.
     for number in 0..<100 {
       try FileCalls.unlink(path)
       try sandbox.write([9], to: "file")

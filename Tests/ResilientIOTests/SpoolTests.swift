@@ -51,6 +51,7 @@ import Testing
     #expect(spool?.base == sandbox["good/\(base)"])
   }
 
+  /// While a process holds the lock of a run folder, no other process can open it.
   @Test func aFolderIsOnesOwnWhileItIsHeld() throws {
     let spool = try #require(Spool.find(in: [.named(sandbox.path)]))
     var folder: SpoolFolder? = try SpoolFolder.create(spool, name: "run")
@@ -67,7 +68,7 @@ import Testing
   @Test func whatAKilledDuctHadBegunToMakeIsRemoved() async throws {
     chmod(sandbox.path.string, 0o700)
     for name in [".old", ".held", ".new", ".full", "run"] { try sandbox.makeDirectory(name) }
-    // A run has its files when it has its name.
+    // A run folder has files only after it has its final name.
     try sandbox.write("", to: ".full/file")
     let lock = try FileDescriptor.opening(sandbox[".held"], .readOnly)
     #expect(flock(lock.rawValue, LOCK_EX | LOCK_NB) == 0)
@@ -80,11 +81,12 @@ import Testing
     lock.closeQuietly()
   }
 
+  /// A held run folder is not mistaken for another folder that takes its name.
   @Test func aFolderThatIsSwappedIsNotMistaken() throws {
     let spool = try #require(Spool.find(in: [.named(sandbox.path)]))
     let folder = try SpoolFolder.create(spool, name: "run")
     try sandbox.write("mine", to: "\(base)/run/file")
-    // Another folder takes its name while it is held.
+    // Another folder takes the name while ours is held.
     rename(folder.path.string, sandbox["away"].string)
     try sandbox.makeDirectory("\(base)/run")
     try sandbox.write("another's", to: "\(base)/run/file")
@@ -95,7 +97,7 @@ import Testing
   }
 }
 
-/// What lies in a spool is opened in one way.
+/// All files in a spool are opened by the same checks.
 @Suite struct PrivateFolderTests {
   private let sandbox: Sandbox
   init() throws {
@@ -156,7 +158,7 @@ import Testing
   }
 }
 
-/// Where a spool is when others have taken the usual names.
+/// The place of a spool if other users have taken the usual names.
 @Suite struct SpoolPlaceTests {
   private let sandbox: Sandbox
   init() throws { sandbox = try Sandbox() }
@@ -172,7 +174,7 @@ import Testing
     #expect(Spool.find(in: places)?.base == spool.base, "the next run takes the same")
     #expect(Spool.existing(in: places).map(\.base) == [spool.base])
     #expect(spool.folders() == [])
-    // Folders that only look like it.
+    // Folders that only look like a spool.
     for other in ["\(name)-1", "\(name)-2"] { try sandbox.makeDirectory(other) }
     chmod(sandbox["\(name)-1"].string, 0o700)
     #expect(Spool.existing(in: places).map(\.base) == [spool.base])

@@ -6,7 +6,7 @@ import Testing
 
 @testable import ResilientIO
 
-/// A file in the log directory that another touches while it grows.
+/// A growing file in the log directory that somebody else touches.
 @Suite struct TargetFileTests {
   private let sandbox: Sandbox
   private let source = MemorySource()
@@ -56,6 +56,7 @@ import Testing
     #expect(try sandbox.text("log") == source.text)
   }
 
+  /// Text that somebody appended to our log file is removed.
   @Test func whatAnotherAddedGoesAtTheEnd() throws {
     var file = target()
     try grow(&file, "one\n")
@@ -87,7 +88,7 @@ import Testing
   @Test func aSuccessorTakesOnlyWhatIsOurs() throws {
     var file = target()
     try grow(&file, "one\ntwo\n")
-    // It was killed behind an unproven write.
+    // The first process was killed after an unproven write.
     let torn = try FileDescriptor.opening(sandbox["log"], .writeOnly, options: .append)
     try torn.writeAll(Array("thr".utf8))
     var second = successor(proven: 8)
@@ -96,6 +97,7 @@ import Testing
     #expect(sandbox.names() == ["log"])
   }
 
+  /// A file with the same beginning, but another identity, is not ours.
   @Test(arguments: ["this is the log of another run\n", "one\ntwo\n", "one\ntwo\nthree\n", ""])
   func aFileThatBeginsAlikeIsAnothers(_ content: String) throws {
     var file = target()
@@ -133,7 +135,7 @@ import Testing
     #expect(try sandbox.text("log.run.3") == source.text)
   }
 
-  /// Fault 7: what an fsync had covered and the source cannot give any more is not cut.
+  /// Fault 7: bytes that an fsync has covered and that the source cannot give again are not truncated.
   @Test func anErrorAtTheLastCloseCutsNothingThatTheSourceCannotGive() throws {
     var file = target()
     try grow(&file, "one\ntwo\n")
@@ -154,7 +156,7 @@ import Testing
     #expect(try sandbox.text("log") == source.text)
   }
 
-  /// Fault 15: the old descriptor is the only place where the beginning is, until the new file has it.
+  /// Fault 15: until the new file has the beginning, only the old descriptor has it.
   @Test func aReCreationThatFailsLosesNothing() throws {
     var file = target()
     try grow(&file, "one\ntwo\n")
@@ -172,7 +174,7 @@ import Testing
   }
 }
 
-/// What a run notes of its files.
+/// What a run records about its files.
 final class NotedTarget: TargetMemory {
   private let state = Monitor<[TargetNote]>([])
   var notes: [TargetNote] { state.withLock { $0 } }
@@ -194,7 +196,7 @@ final class NotedTarget: TargetMemory {
       29 22 0:35 / /odd rw - somethingnew x rw
       """.utf8))
 
-  // What lies below a remote mount is reached by way of it, whatever it is itself.
+  // Paths below a remote mount count as remote, since they are reached through it, whatever is mounted there.
   @Test(arguments: [
     ("/", Filesystem.local), ("/home", .remote), ("/home/me/logs", .remote), ("/homestead", .local),
     ("/home/fast/x", .remote), ("/home/fast/../me", .remote), ("/mnt/with space/x", .remote),
