@@ -28,8 +28,8 @@ import Testing
     #expect(result.stderr == "con-duct: cannot read ./x_info.json: it is no regular file\n")
   }
 
-  @Test(arguments: ["ls", "jobs", "report"])
   /// con-duct does not print control characters of file names.
+  @Test(arguments: ["ls", "jobs", "report"])
   func namesOfFilesDoNotReachTheTerminalAsTheyAre(_ subcommand: String) async throws {
     try sandbox.write("{", to: "\u{1B}[31m\n\u{07}_info.json")
     let result = try await conDuct(subcommand, ".")
@@ -90,8 +90,8 @@ import Testing
         == "con-duct: cannot read ./x_info.json: it has 900 MiB, and 256 MiB are the most that is read\n")
   }
 
-  @Test(arguments: ["ls", "jobs", "report"])
   /// con-duct also finds records that a run wrote beside its usual name, with the run id appended.
+  @Test(arguments: ["ls", "jobs", "report"])
   func recordsBesideTheirNameAreFound(_ subcommand: String) async throws {
     let beside = "x_info.json.20261125t032436-1cd75ed6c4"
     try sandbox.makeDirectory("d")

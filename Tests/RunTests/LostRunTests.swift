@@ -26,10 +26,10 @@ import Testing
     try await eventually { sandbox.processes().isEmpty }
   }
 
+  /// After SIGKILL of the whole run, info.json is as recent as the schedule promises.
   @Test(arguments: [
     [], ["-c", "none"], ["-t", "system-summary"], ["--report-interval", "3600"], ["--local-first", "always"],
   ])
-  /// After SIGKILL of the whole run, info.json is as recent as the schedule promises.
   func theRecordIsNotOlderThanItMayBe(_ options: [String]) async throws {
     try await lose(options)
     let info = try sandbox.info()

@@ -3,7 +3,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Faults that there have been can be put back, so that `make mutations` can show that the simulator finds them.
+/// Patches that reintroduce past faults, so that `make mutations` can show that the simulator finds them.
 @Suite struct MutationTests {
   private static let folder = Documentation.project.appending("Tests/DeliverySimulation/mutations")
   static let faults = ["0", "1", "3", "7", "8", "8-numbers", "9", "10", "11", "12"]

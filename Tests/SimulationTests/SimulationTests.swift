@@ -3,9 +3,9 @@ import Glibc
 import SystemCalls
 import Testing
 
-/// Histories of runs, each from a seed: see docs/testing.md.
+/// Histories of runs, each determined by a seed: see docs/testing.md.
 @Suite struct SimulationTests {
-  /// Seeds that failed once: what they showed was mended.
+  /// Seeds that failed once, each by a fault that has been fixed.
   static let known: [UInt64] = [
     72, 77, 138, 192, 333, 426, 517, 737, 576, 716, 836, 916, 940, 972, 1041, 1091, 1516, 1828, 1969, 2296,
     2446, 2751, 2982,
@@ -19,7 +19,7 @@ import Testing
     542271, 75880, 698508, 778729, 822877, 80424, 841469, 882797, 952441,
   ]
 
-  /// Of each seed one history; `make simulate` plays all three kinds.
+  /// Runs one history of each seed. `make simulate` runs all three kinds.
   @Test func manyHistories() {
     let count: UInt64 = 2000
     let start = MonotonicInstant.now

@@ -50,11 +50,11 @@ extension OnSlurm {
       return (run, seconds)
     }
 
+    /// duct ends within its time limit and keeps the job's last known state.
     @Test(arguments: [
       ("slurmctld", "stop", "library"), ("slurmctld", "hang", "library"), ("munged", "hang", "library"),
       ("munged", "stop", "library"), ("slurmctld", "stop", "commands"), ("munged", "hang", "commands"),
     ])
-    /// duct ends within its time limit and keeps the job's last known state.
     func theControllerOrMungeIsGone(_ daemon: String, _ verb: String, _ way: String) async throws {
       let (run, seconds) = try await runWithout(
         daemon, by: verb, options: ["--slurm-timeout", "6", "--slurm-by", way])

@@ -19,6 +19,7 @@ import Testing
     #expect(MonotonicInstant.now.seconds(since: start) >= 0.05)
   }
 
+  /// `join` returns at its deadline if the thread still runs.
   @Test func aThreadThatGoesOnIsNotWaitedForForEver() throws {
     let gate = Monitor(false)
     let thread = try OwnThread("waits") { _ = gate.wait { $0 ? true : nil } }

@@ -9,7 +9,7 @@ import Testing
     Program(path: Array("/bin/sh".utf8), arguments: ["sh", "-c", script].map { Array($0.utf8) })
   }
 
-  /// What a program prints on its standard output, and how it ends.
+  /// What a program prints on its standard output, and how it exits.
   private func output(_ program: Program) throws -> (text: String, exit: ChildExit) {
     let children = ChildProcesses(reaping: .byWaiters)
     let pipe = try FileDescriptor.closeOnExecPipe()
@@ -63,7 +63,7 @@ import Testing
     program.descriptors = [.inherited, .inherited, .inherited]
     #expect(try output(program).text.contains(" \(moved) "))
     program.closesOthers = true
-    // 10 and the like may be the shell's own.
+    // Descriptors such as 10 may be the shell's own.
     #expect(!(try output(program).text.contains(" \(moved) ")))
   }
 
@@ -77,7 +77,7 @@ import Testing
       first.closeQuietly()
       second.closeQuietly()
     }
-    // Crosswise: each source is the other's target, if they have these numbers.
+    // If the numbers are like this, each source is the other's target.
     var program = shell("cat <&4; cat <&3")
     program.descriptors = [
       .inherited, .inherited, .inherited, .duplicate(of: first), .duplicate(of: second),
@@ -90,7 +90,7 @@ import Testing
   }
 
   @Test func theMaskIsHandedOn() throws {
-    // Not by a shell, which clears its mask.
+    // Not with a shell, which clears its signal mask.
     var program = Program(
       path: Array("/bin/grep".utf8),
       arguments: ["grep", "SigBlk", "/proc/self/status"].map { Array($0.utf8) })
@@ -117,11 +117,12 @@ import Testing
     #expect(children.hasEnded(pid))
     #expect(children.reapEnded().contains { $0.pid == pid })
     #expect(children.wait(for: pid, until: .now)?.cause == .exited(0))
-    // Forgotten: a pid that is used again must not be signalled.
+    // The child is forgotten, since its pid may be reused and must not get signals.
     #expect(children.wait(for: pid, until: .now) == nil)
     #expect(!children.isKnown(pid))
   }
 
+  /// A child whose result no caller wants is still known as ours until it is reaped.
   @Test func aChildThatNobodyWaitsForIsStillOurs() throws {
     let children = ChildProcesses(reaping: .byEventLoop)
     let program = Program(path: Array("/bin/true".utf8), arguments: [Array("true".utf8)])
@@ -133,10 +134,11 @@ import Testing
     let ended = children.reapEnded()
     #expect(ended.first { $0.pid == ours }?.isAdopted == false)
     #expect(ended.first { $0.pid == other }?.isAdopted == true)
-    // Its pid can be another's from now on.
+    // From now on another process can have its pid.
     #expect(!children.isKnown(ours))
   }
 
+  /// `reapEnded(but:)` leaves one child unreaped.
   @Test func whoIsKeptStaysAZombie() throws {
     let children = ChildProcesses(reaping: .byEventLoop)
     let program = Program(path: Array("/bin/true".utf8), arguments: [Array("true".utf8)])
