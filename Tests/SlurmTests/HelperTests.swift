@@ -108,6 +108,7 @@ extension OnSlurm {
       #expect(try await ask(.accountingJobs(ids: [], cluster: nil)).jobs == [], "no id is not all jobs")
     }
 
+    /// The elapsed time of a job that was suspended and resumed equals squeue's.
     @Test func theTimeThatAResumedJobHasRun() async throws {
       let id = try await submit("-J resumed", "-t", "5", "--wrap", "sleep 100")
       func record() async throws -> JobRecord? { try await ask(.jobs(ids: [id])).jobs.first?.record }
