@@ -7,6 +7,7 @@ import Testing
   let sandbox: Sandbox
   init() throws { sandbox = try Sandbox() }
 
+  /// Processes that leave the command's session still count as the command's.
   @Test func whoLeavesTheSessionIsKept() async throws {
     let script = """
       setsid sleep 601 </dev/null >/dev/null 2>&1 &
@@ -33,6 +34,7 @@ import Testing
     #expect(commands.contains("sleep 601") && commands.contains("sleep 602"))
   }
 
+  /// Processes that the command did not start are not counted.
   @Test func othersAreNotCounted() async throws {
     let stranger = try await run(
       "sh", ["-c", "setsid sleep 611 </dev/null >/dev/null 2>&1 & echo $!"], in: sandbox)

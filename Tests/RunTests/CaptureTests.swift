@@ -18,6 +18,7 @@ import Testing
     #expect(try sandbox.bytes("log_stdout") == expected)
   }
 
+  /// The command may open /dev/stdout, /dev/stderr and /proc/self/fd/2 and write to them.
   @Test func nothingIsLostByWritingToTheDevices() async throws {
     let script =
       "for i in 1 2 3; do echo out$i; echo err$i > /dev/stderr; echo x$i > /dev/stdout; echo y$i > /proc/self/fd/2; done"
@@ -80,6 +81,7 @@ import Testing
     #expect(try sandbox.bytes("log_stdout").count == 10_000_000)
   }
 
+  /// duct finishes the records even if the reader of its stdout hangs, and SIGTERM then ends the wait.
   @Test func recordsAreFinishedWhileAReaderIsWaitedFor() async throws {
     let script = """
       mkfifo out; exec 5<>out
@@ -92,6 +94,7 @@ import Testing
     #expect(result.stdout == "\"run_state\": \"finished\"\ncode 0\n")
   }
 
+  /// If the reader of duct's stdout exits, the command runs on.
   @Test func aReaderThatLeavesDoesNotEndTheCommand() async throws {
     let script = "\"$0\" -q -p log_ bash -c 'seq 300000; touch ended' | head -n 1; echo ${PIPESTATUS[0]}"
     let result = try await run("bash", ["-c", script, Programs.duct], in: sandbox)

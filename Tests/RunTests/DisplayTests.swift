@@ -50,6 +50,7 @@ import Testing
     #expect(result.stderr.split(separator: "\n").count == 15, "no line was forged")
   }
 
+  /// Control sequences in the user's own summary format are printed as they are.
   @Test func theUsersOwnTemplateAndColoursStay() async throws {
     let format = "\u{1B}[4m{command}\u{1B}[0m {exit_code!E} {command!r}\n"
     let result = try await duct(

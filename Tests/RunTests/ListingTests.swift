@@ -18,6 +18,7 @@ import Testing
       "{\"schema_version\": \"0.2.3\", \"command\": \"c\", \"execution_summary\": {}\(members)}", to: name)
   }
 
+  /// con-duct skips a FIFO with the name of a record instead of waiting for a writer.
   @Test(arguments: ["ls", "jobs", "report"])
   func aFIFOAmongTheRecordsIsPassedOver(_ subcommand: String) async throws {
     try valueOrErrno { sandbox["x_info.json"].withPlatformString { mkfifo($0, 0o644) } }
@@ -116,6 +117,7 @@ import Testing
     #expect(try await shown("d/x_") == [false, true, false])
   }
 
+  /// Messages about options name them as the user writes them.
   @Test func aMessageNamesOptionsAsTheyAreWritten() async throws {
     let messages = [
       (["recover", "--list", "--to", "x"], "--to delivers; it does not go with --list"),

@@ -7,6 +7,7 @@ import Testing
   let sandbox: Sandbox
   init() throws { sandbox = try Sandbox() }
 
+  /// Even a run that is much shorter than the sample interval has samples.
   @Test func shortRunsHaveNumbers() async throws {
     _ = try await python(Self.burn + "burn(0.03)", options: ["-q", "--sample-interval", "60"])
     #expect(try #require(try summary("num_samples")) >= 1)
@@ -31,6 +32,7 @@ import Testing
     }
   }
 
+  /// Samples that duct missed while it was stopped are counted.
   @Test func missedLooksAreCounted() async throws {
     _ = try await duct(Self.options + ["sleep", "1.2"], in: sandbox) { [sandbox] pid in
       try await eventually { sandbox.exists("log_usage.jsonl") }

@@ -32,6 +32,7 @@ import Testing
     #expect(seconds >= cores * 2 * 0.5)
   }
 
+  /// Three processes share one CPU: the total is at most 100 %.
   @Test func aProcessorThatIsShared() async throws {
     let program =
       Self.burn + """
@@ -64,6 +65,7 @@ import Testing
     try expectTotal(seconds)
   }
 
+  /// CPU time of a process whose parents have exited counts.
   @Test func whatOrphansUseIsCounted() async throws {
     // Both parents of the burner end immediately, so duct adopts it.
     let program =

@@ -85,6 +85,7 @@ import Testing
     #expect(sandbox.names() == ["log_usage.jsonl"])
   }
 
+  /// duct removes the records of a command that fails within --fail-time.
   @Test func aFailureAtOnceLeavesNothing() async throws {
     let result = try await duct(["false"], in: sandbox)
     #expect(result.code == 1)
@@ -110,6 +111,7 @@ import Testing
     #expect(try sandbox.usage().count == 2, "the first look and the last")
   }
 
+  /// --fail-time removes only files that this run has written.
   @Test func aFailureTakesOnlyRecordsOfThisRun() async throws {
     try sandbox.write("kept\n", to: "log_stdout")
     _ = try await duct(["-q", "--clobber", "-c", "stderr", "false"], in: sandbox)
@@ -118,6 +120,7 @@ import Testing
     #expect(try sandbox.text("log_stdout") == "kept\n")
   }
 
+  /// A prefix may lead through a directory that duct must first create.
   @Test func aDirectoryBesideANewOneIsNoTrouble() async throws {
     let result = try await duct(["-p", "new/../x_", "sleep", "0.2"], in: sandbox)
     #expect(!result.stderr.contains("WARNING"))

@@ -197,6 +197,7 @@ import Testing
     #expect(seen() == ["TSTP"])
   }
 
+  /// In --mode current-session, duct signals only the command's process.
   @Test func inTheCurrentSessionOnlyTheCommandIsMeant() async throws {
     let result = try await duct(
       ["-q", "--mode", "current-session", "bash", "-c", listener("TERM", then: "exit 5")], in: sandbox
