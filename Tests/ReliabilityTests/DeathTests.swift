@@ -195,6 +195,7 @@ extension OnFaults {
       #expect(sandbox.spooledRuns().isEmpty)
     }
 
+    /// The file system with duct's own programs fails. duct and the relay run on from memory.
     @Test(arguments: [false, true])
     func ductItselfLiesOnTheFailingFileSystem(_ isKilled: Bool) async throws {
       let (sandbox, remote) = (fixture.sandbox, fixture.remote)

@@ -197,6 +197,7 @@ extension OnFaults {
       #expect(result.stderr.contains("it is whole again"))
     }
 
+    /// Another host replaces one log file and removes another one.
     @Test func filesThatAreReplacedOrRemovedThere() async throws {
       let fixture = self.fixture
       let result = try await fixture.run(

@@ -25,6 +25,7 @@ import Testing
     try await eventually { sandbox.spooledRunsAreOver() }
   }
 
+  /// The kernel kills the relay together with duct. No run folder and no incomplete record is left.
   @Test(.enabled(if: geteuid() == 0, "only root can make such a namespace"))
   func aContainerThatEndsWithDuctLeavesNothing() async throws {
     try await inANamespace("--fail-time 0 -p kept_", "echo hi")

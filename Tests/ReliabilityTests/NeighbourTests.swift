@@ -16,6 +16,7 @@ import Testing
 
   // MARK: Folders of other users
 
+  /// root's `recover` does not do what a run folder of another user says.
   @Test(arguments: [61_311, 65_534])
   func rootIsNotObedientToTheFolderOfAUser(_ uid: UInt32) async throws {
     let user = try UserFixture(uid, in: sandbox)
@@ -42,6 +43,7 @@ import Testing
     #expect(helped.code == 0 && user.isWhole("logs"), "\(helped)")
   }
 
+  /// `recover` by root follows no links, FIFOs or hard links that a neighbor planted in a run folder.
   @Test func rootsOwnRunIsNotLedOutOfItsFolder() async throws {
     let user = try UserFixture(61_312, in: sandbox)
     let folder = try await user.leaveARunWaiting(in: "logs")
@@ -96,6 +98,7 @@ import Testing
       "rm -rf /var/tmp/duct-\(uid) /tmp/duct-\(uid) /var/tmp/duct-\(uid)-* /tmp/duct-\(uid)-*")
   }
 
+  /// Another user has taken the usual spool names. The run uses another place, which `recover` finds.
   @Test func whoeverTakesTheNamesFirstGainsNothing() async throws {
     let uid: UInt32 = 61_321
     let victim = try await self.victim(uid)

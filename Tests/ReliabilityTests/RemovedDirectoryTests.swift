@@ -10,6 +10,7 @@ import Testing
   private let sandbox: Sandbox
   init() throws { sandbox = try Sandbox() }
 
+  /// The records are written at the path that the directory had.
   @Test(arguments: ["never", "always"]) func recordsGoWhereItWas(_ mode: String) async throws {
     // The prefix is unique, in case duct writes the files somewhere else.
     let prefix = "removed-\(sandbox.path.lastComponent?.string ?? "")_"

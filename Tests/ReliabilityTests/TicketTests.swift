@@ -107,6 +107,7 @@ extension OnFaults {
       #expect(try await fixture.recover().stdout == "Nothing waits on this host\n")
     }
 
+    /// `recover` is killed at any moment, and two of them run at the same time: every byte is delivered once.
     @Test func recoverMayBeKilledAndRunTwiceAtOnce() async throws {
       let (sandbox, remote) = (fixture.sandbox, fixture.remote)
       _ = try await fixture.run("touch a; until [ -e b ]; do sleep 0.02; done; seq 1000000; exit 4") { _ in
