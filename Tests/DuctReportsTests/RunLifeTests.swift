@@ -14,6 +14,7 @@ import Testing
       presence, isThisHost: here, lastUpdate: age.map { 1e9 - $0 }, now: 1e9, bootTime: boot)
   }
 
+  /// If the reader can see duct's process, its presence decides, whatever the age of the record.
   @Test func whatCanBeSeenDecides() {
     #expect(state(.alive, here: true, age: 1e6) == "running")
     #expect(state(.gone, here: true, age: 1) == "interrupted")
@@ -43,6 +44,7 @@ import Testing
     return try RecordedRun(Array((text + members + "}").utf8), of: FilePath("x_info.json"))
   }
 
+  /// Only a recorded state "running" is questioned.
   @Test func onlyRunningIsJudged() throws {
     #expect(try run("").presentState == nil)
     #expect(try run(", \"run_state\": \"finished\"").presentState == "finished")

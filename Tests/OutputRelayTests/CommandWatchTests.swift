@@ -59,6 +59,7 @@ import Testing
     _ = children.wait(for: pid, until: .now + 5)
   }
 
+  /// The command has already ended when the relay detects duct's death.
   @Test(arguments: [nil, Errno(rawValue: ENOSYS)] as [Errno?])
   func aCommandThatHasEndedAlreadyIsNotWaitedFor(_ failure: Errno?) throws {
     let pid = try startCommand()

@@ -41,6 +41,7 @@ import Testing
     #expect(information.st_blocks * 512 < 4 << 20)
   }
 
+  /// The memory store drops its oldest bytes at the limit.
   @Test func inMemoryTheOldestGoes() throws {
     fixture.status.setLimits(spool: nil, memory: 1 << 20)
     let stores = try fixture.stores()

@@ -21,6 +21,7 @@ import Testing
     #expect(!fixture.status.hasLeftLog(stream: 0))
   }
 
+  /// A sync request moves the bytes that are in the pipe, although a writer keeps it open.
   @Test func aSyncMovesWhatIsThereWhileThePipeStaysOpen() throws {
     let loop = try fixture.start(fixture.stores(log: fixture.file("out")))
     for index in 0..<50 {
@@ -85,6 +86,7 @@ import Testing
     #expect(try fixture.sandbox.bytes("out") == bytes)
   }
 
+  /// If the log file's disk is full, the rest of the stream goes to the spool.
   @Test func aFullLogDiskIsLeftForTheSpoolFromThatByteOn() throws {
     let full = try FileDescriptor.opening("/dev/full", .readWrite)
     let stores = try fixture.stores(log: full, spool: fixture.file("spool"))
@@ -99,6 +101,7 @@ import Testing
     #expect(fixture.everything(fixture.rendered(stores)) == bytes)
   }
 
+  /// On request the relay leaves the log file, and writes later bytes to the spool.
   @Test func aLogFileThatIsNotOursIsLeftOnRequest() throws {
     let stores = try fixture.stores(log: fixture.file("out"), spool: fixture.file("spool"))
     let loop = try fixture.start(stores)

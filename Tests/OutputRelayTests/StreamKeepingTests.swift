@@ -2,7 +2,7 @@ import Testing
 
 @testable import OutputRelay
 
-/// Decides what is dropped and when. Pure decisions, without system calls.
+/// The decisions about what is dropped and when, without system calls.
 @Suite struct StreamKeepingTests {
   private func account(written: Int, claimed: Int = 0, proven: Int = 0) -> StreamAccount {
     var account = StreamAccount()
@@ -11,6 +11,7 @@ import Testing
     return account
   }
 
+  /// Beyond the limit, proven bytes are released before others are dropped.
   @Test func whatIsProvenGoesFirst() {
     let limits = StreamLimits(limit: 100_000, kind: .spool)
     #expect(

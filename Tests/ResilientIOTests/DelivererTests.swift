@@ -94,6 +94,7 @@ final class MemorySource: GrowingSource {
     #expect(try sandbox.text("deep/er/log") == "")
   }
 
+  /// A file that is not the run's stays as it is. The run's own file is delivered beside it.
   @Test func aFileOfAnotherIsLeftAlone() throws {
     try sandbox.write("another's", to: "log")
     try sandbox.write("another's too", to: "info")

@@ -6,7 +6,7 @@ import Testing
 
 @testable import ResilientIO
 
-/// Removes a run's own files.
+/// The removal of a run's own files.
 @Suite struct RecordRemovalTests {
   private let sandbox: Sandbox
   private static let away = "logs/.file.run.99.tmp"
@@ -55,6 +55,7 @@ import Testing
     #expect(sandbox.names("logs") == [])
   }
 
+  /// Another's file that an earlier removal linked aside loses that name, and keeps its own.
   @Test func anothersFileWithBothNamesKeepsItsOwn() throws {
     try sandbox.write("ours", to: "logs/ours")
     let note = try note("logs/ours")

@@ -90,7 +90,7 @@ import Testing
     #expect(sandbox.names() == ["file", "file.run"])
   }
 
-  /// Fault 12: the server renames the file, but its answer is lost and the following check fails.
+  /// Fault 12: the server renames the file, but its answer is lost.
   @Test(arguments: [false, true], [EACCES, EIO, ESTALE])
   func aRenameThatWasCarriedOutAllTheSame(_ wasThere: Bool, _ errno: CInt) throws {
     let path = sandbox["file"]
@@ -110,6 +110,7 @@ import Testing
     #expect(sandbox.names() == ["file"])
   }
 
+  /// Fault 12: a failed check does not count as proof that the file is absent.
   @Test func aLookThatFailsIsNoAbsence() throws {
     var file = file()
     try file.replace(with: [1])

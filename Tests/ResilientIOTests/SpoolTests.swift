@@ -44,6 +44,7 @@ import Testing
     #expect(Spool.existing(in: [.named(sandbox.path)]).isEmpty == (geteuid() == 0))
   }
 
+  /// If a place for the spool cannot be used, the next one in the list is.
   @Test func theNextPlaceIsTaken() throws {
     try sandbox.write("", to: "file")
     try sandbox.makeDirectory("good")
@@ -65,6 +66,7 @@ import Testing
     #expect(spool.folders() == [])
   }
 
+  /// Unfinished run folders of a killed duct are removed if they are old, empty and not locked.
   @Test func whatAKilledDuctHadBegunToMakeIsRemoved() async throws {
     chmod(sandbox.path.string, 0o700)
     for name in [".old", ".held", ".new", ".full", "run"] { try sandbox.makeDirectory(name) }
@@ -147,6 +149,7 @@ import Testing
     #expect(throws: PrivateFolder.Refusal.self) { try PrivateFolder(sandbox["fifo"]) }
   }
 
+  /// The names are read with the folder's own descriptor. Each listing starts again from the first name.
   @Test func namesAreListedWithoutAnotherDescriptor() throws {
     for number in 0..<2000 { try sandbox.write("", to: "folder/\(number)") }
     let folder = try PrivateFolder(sandbox["folder"])
@@ -180,6 +183,7 @@ import Testing
     #expect(Spool.existing(in: places).map(\.base) == [spool.base])
   }
 
+  /// The spool in the home directory is `.local/state/duct-UID`.
   @Test func theHomeHasOneOfItsOwn() throws {
     let spool = try #require(Spool.find(in: [.home(sandbox.path)]))
     #expect(spool.base == sandbox[".local/state/\(name)"])

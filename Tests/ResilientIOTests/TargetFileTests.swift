@@ -68,6 +68,7 @@ import Testing
     #expect(try sandbox.text("log") == source.text)
   }
 
+  /// The log directory is moved away and comes back. The same file grows on.
   @Test func aDirectoryThatComesBack() throws {
     try sandbox.makeDirectory("dir")
     var file = TargetFile(sandbox["dir/log"], runID: "run")
@@ -85,6 +86,7 @@ import Testing
       sandbox["log"], runID: "run", notes: memory.notes, proven: proven, isSuccessor: true, memory: memory)
   }
 
+  /// A successor continues the noted file, and truncates it to the proven offset first.
   @Test func aSuccessorTakesOnlyWhatIsOurs() throws {
     var file = target()
     try grow(&file, "one\ntwo\n")
@@ -111,6 +113,7 @@ import Testing
     #expect(try sandbox.text("log.run") == source.text)
   }
 
+  /// Without a note, a file with the run's own content is not taken for ours.
   @Test func withoutANoteNothingIsOurs() throws {
     try sandbox.write("one\n", to: "log")
     source.add("one\ntwo\n")

@@ -66,6 +66,7 @@ import Testing
     )
   }
 
+  /// Messages of libslurm that mean that its release and slurmctld's are too far apart.
   @Test func releasesThatDoNotUnderstandEachOther() throws {
     let far = try slurmSays("slurm_ping: Insane message length")
     #expect(far?.kind == .otherRelease && far?.isOfLibrary == true)
@@ -78,6 +79,7 @@ import Testing
     #expect(try slurmSays("slurm_ping: Connection refused")?.kind == .slurm)
   }
 
+  /// Failures that mean that libslurm or its plugins do not fit.
   @Test func whatTheLibraryLacks() throws {
     let loader = try failure(
       "echo 'x: error while loading shared libraries: libslurm.so.38: no such file' >&2; exit 127")

@@ -138,6 +138,7 @@ import Testing
     #expect(mentioning().doubt(about: job(6), skew: 0, owner: gone) == nil)
   }
 
+  /// Session id 0 stands for a session outside the pid namespace, and is no evidence.
   @Test func aSessionOutsideOfThePidNamespaceIsNobodys() {
     var detection = detection()
     detection.note(SessionSighting(sid: 0, firstSeen: start))
@@ -172,6 +173,7 @@ import Testing
 
   // MARK: A session that is shared with other processes
 
+  /// In a shared session, the session is no evidence for or against a job.
   @Test func aSharedSessionSpeaksNeitherForNorAgainst() {
     func shared(tag: String?) -> JobDetection {
       var detection = JobDetection(

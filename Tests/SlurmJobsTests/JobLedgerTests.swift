@@ -45,6 +45,7 @@ import Testing
     #expect(ledger.jobs[0].detectedBy == [.output, .session, .tag])
   }
 
+  /// `apply` reports whether an answer changes anything but the elapsed time.
   @Test mutating func tellsWhetherSomethingHasChanged() {
     let first = apply([job(1, .running) { $0.elapsedSeconds = 1 }])
     #expect(first)
@@ -71,6 +72,7 @@ import Testing
     #expect(ledger.jobs[0].detectedBy == [.tag])
   }
 
+  /// An id with another submit time belongs to another job.
   @Test mutating func anIdThatIsUsedAgainIsAnotherJob() {
     apply([job(1, .completed) { $0.endTime = 120 }])
     apply([job(1, .pending, submit: 500_000)], evidence: [])
@@ -95,6 +97,7 @@ import Testing
     #expect(ledger.jobs.map(\.jobID) == [8, 7])
   }
 
+  /// The entry of a whole array disappears when entries of its tasks appear.
   @Test mutating func anUndividedArrayGoesWhenItsTasksCome() {
     let whole = job(7, .pending) { $0.arrayJobID = 7 }
     apply([whole])
@@ -293,6 +296,7 @@ import Testing
     #expect(ledger.jobs.allSatisfy { !ledger.isLost($0) })
   }
 
+  /// slurmctld does not know jobs of other clusters, so they do not count as lost.
   @Test mutating func jobsOfOtherClustersAreNotTheControllersToLose() {
     apply([job(1, .running) { $0.cluster = "two" }])
     for time in [10.0, 20, 30, 40] {

@@ -49,6 +49,7 @@ import Testing
     #expect(job.derivedExitCode == 7, "it is not forgotten at the next look")
   }
 
+  /// The record has a dependency until slurmctld drops it or the job starts.
   @Test mutating func aDependencyIsOverWhenTheJobStarts() {
     apply(record(.pending) { $0.dependency = "afterok:3(unfulfilled)" }, .slurmctld)
     #expect(job.dependency == "afterok:3(unfulfilled)")
@@ -132,6 +133,7 @@ import Testing
       .record
   }
 
+  /// max_rss_all_tasks_bytes adds up the tasks of steps that ran at the same time.
   @Test func memoryIsTheSumOverTasksOfStepsThatRanTogether() {
     let batch = step(110, 120, max: 5, total: 5)
     #expect(used([batch, step(111, 115, max: 250, total: 1000)]).maxRSSAllTasksBytes == 1005)

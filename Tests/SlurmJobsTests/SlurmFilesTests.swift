@@ -69,6 +69,7 @@ import Testing
     #expect(path == "/nowhere/slurm.conf")
   }
 
+  /// slurm.conf is found relative to the scontrol in PATH, also through a symbolic link.
   @Test func aSlurmWithAPrefixOfItsOwn() throws {
     for folder in ["site", "site/bin", "site/etc", "site/etc/slurm", "links"] {
       try sandbox.makeDirectory(folder)

@@ -32,7 +32,7 @@ import Testing
 
   private var states: [String] { ledger.jobs.map { "\($0.displayID) \($0.state)" } }
 
-  /// A task that disappeared too soon to have run was cancelled.
+  /// A task that is gone before MinJobAge has passed cannot have run, so it was cancelled.
   @Test mutating func aTaskThatCannotHaveRunWasCancelled() {
     ledger.minJobAge = 300
     apply([waiting("0-3%1")])
@@ -82,6 +82,7 @@ import Testing
     #expect(states == ["7_0 CANCELLED", "7_1 CANCELLED"])
   }
 
+  /// An array that slurmctld has forgotten stays pending until slurmdbd reports it.
   @Test mutating func aWholeArrayThatHasLeftTheController() {
     apply([waiting("0-1")])
     apply([], at: 2)
