@@ -9,6 +9,35 @@ internal import ResilientIO
 internal import SystemCalls
 internal import SystemPackage
 
+/// What decides where the files of a run go.
+struct LogPlan: Sendable {
+  let identity: RunIdentity
+  /// Whether stdout and stderr are captured.
+  let captured: [Bool]
+  let localFirst: LocalFirst
+  /// Whether existing records are replaced.
+  let clobber: Bool
+  /// The directory for spools that the user chose; nil for the default places.
+  let spoolDirectory: FilePath?
+  /// Bytes of output that may wait on disk; nil for no limit but that of the disk.
+  let spoolLimit: Int?
+  let redaction: Redaction
+  let environment: [String: String]
+
+  init(_ settings: RunSettings, _ surroundings: Surroundings, _ identity: RunIdentity) {
+    self.identity = identity
+    captured = (0..<2).map { settings.captureOutputs.includes($0) }
+    localFirst = settings.localFirst
+    clobber = settings.clobber
+    spoolDirectory = settings.spoolDirectory
+    spoolLimit = settings.spoolLimit
+    redaction = settings.redaction
+    environment = surroundings.environment
+  }
+
+  var paths: LogPaths { identity.paths }
+}
+
 /// Where the files of a run go, decided before the command starts.
 struct LogSetup: Sendable {
   let spool: RunSpool
@@ -21,25 +50,32 @@ struct LogSetup: Sendable {
   /// The relay writes the log files itself.
   let isDirect: Bool
 
+  /// Makes the run folder, the stores and the carrier.
+  ///
+  /// - Parameters:
+  ///   - carrierProgram: duct itself, which is started as the carrier of a remote log directory.
+  ///   - mask: the signal mask of that process.
   /// - Returns: nil if the system has no descriptors or threads left for it.
-  /// - Throws: when records exist that are not to be replaced.
-  static func make(_ context: RunContext) throws(UsageError) -> LogSetup? {
+  /// - Throws: `UsageError` if records exist that are not to be replaced.
+  static func make(
+    _ plan: LogPlan, carrierProgram: FilePath, children: ChildProcesses, mask: SignalSet, log: Logger
+  ) throws(UsageError) -> LogSetup? {
     let spool: RunSpool
     let wake: FileDescriptor
     do throws(Errno) {
-      let settings = context.settings
       spool = try RunSpool(
-        chosen: settings.spoolDirectory, limit: settings.spoolLimit,
-        captured: (0..<2).map { settings.captureOutputs.includes($0) }, runID: context.runID,
-        environment: context.surroundings.environment, log: context.log)
+        chosen: plan.spoolDirectory, limit: plan.spoolLimit, captured: plan.captured,
+        runID: plan.identity.runID, environment: plan.environment, log: log)
     } catch {
-      return tell(error, context)
+      return refuse(error, log)
     }
     do throws(Errno) { wake = try FileDescriptor.event() } catch {
       spool.remove()
-      return tell(error, context)
+      return refuse(error, log)
     }
-    let builder = LogSetupBuilder(context: context, spool: spool, wake: wake)
+    let builder = LogSetupBuilder(
+      plan: plan, spool: spool, wake: wake, carrierProgram: carrierProgram, children: children, mask: mask,
+      log: log)
     do throws(UsageError) {
       if let setup = try builder.build() { return setup }
     } catch {
@@ -50,27 +86,28 @@ struct LogSetup: Sendable {
     return nil
   }
 
-  private static func tell(_ error: Errno, _ context: RunContext) -> LogSetup? {
-    context.log.error("Cannot set up the records: \(error.description) (\(error.name))")
+  private static func refuse(_ error: Errno, _ log: Logger) -> LogSetup? {
+    log.error("Cannot set up the records: \(error.description) (\(error.name))")
     return nil
   }
 }
 
 /// Makes a `LogSetup`.
 private struct LogSetupBuilder {
-
-  let context: RunContext
+  let plan: LogPlan
   let spool: RunSpool
   let wake: FileDescriptor
+  let carrierProgram: FilePath
+  let children: ChildProcesses
+  let mask: SignalSet
+  let log: Logger
 
-  private var settings: RunSettings { context.settings }
-  private var paths: LogPaths { context.paths }
-  private var log: Logger { context.log }
+  private var paths: LogPaths { plan.paths }
 
   func build() throws(UsageError) -> LogSetup? {
     let kind = Filesystem.kind(of: paths.directory)
     let isDirect =
-      switch settings.localFirst {
+      switch plan.localFirst {
       case .auto: kind == .local
       case .always: false
       case .never: true
@@ -81,8 +118,6 @@ private struct LogSetupBuilder {
     return try local(isDirect: isDirect)
   }
 
-  private var captured: [Bool] { (0..<2).map { settings.captureOutputs.includes($0) } }
-
   private var notices: CarrierNotices {
     CarrierNotices(
       log: log, keptIn: spool.folder.map { "\($0.path) on \(hostName())" } ?? "memory")
@@ -91,12 +126,13 @@ private struct LogSetupBuilder {
   private func writeManifest(isDirect: Bool) {
     guard let folder = spool.folder else { return }
     let manifest = RunManifest(
-      runID: context.runID, host: hostName(), pid: getpid(), bootID: HostConstants.bootID,
-      startTime: context.start.seconds, command: context.commandText.bounded(to: RunManifest.longestCommand),
+      runID: plan.identity.runID, host: hostName(), pid: getpid(), bootID: HostConstants.bootID,
+      startTime: plan.identity.start.seconds,
+      command: plan.identity.command.bounded(to: RunManifest.longestCommand),
       workingDirectory: currentDirectory(), prefix: paths.prefix,
       paths: paths.absolute(in: currentDirectory()),
-      captured: captured, isDirect: isDirect, redact: settings.redaction.patterns,
-      redactSecrets: settings.redaction.hidesSecrets)
+      captured: plan.captured, isDirect: isDirect, redact: plan.redaction.patterns,
+      redactSecrets: plan.redaction.hidesSecrets)
     do throws(PrivateFolder.Refusal) { try manifest.write(to: folder) } catch {
       log.warning(
         "\(folder.file(RunManifest.fileName)): \(error): `con-duct recover` cannot deliver what this run leaves"
@@ -108,8 +144,8 @@ private struct LogSetupBuilder {
 
   private func local(isDirect: Bool) throws(UsageError) -> LogSetup? {
     let existing = LogDirectory.existing(paths)
-    if !existing.isEmpty, !settings.clobber { throw refusal(existing) }
-    LogDirectory.remove(LogDirectory.replaced(existing, paths, captured: captured))
+    if !existing.isEmpty, !plan.clobber { throw refusal(existing) }
+    LogDirectory.remove(LogDirectory.replaced(existing, paths, captured: plan.captured))
     var isMade = false
     do throws(IOFailure) {
       try makeDirectories(paths.directory)
@@ -127,11 +163,11 @@ private struct LogSetupBuilder {
     do throws(Errno) {
       let notices = self.notices
       let carrier = try ThreadCarrier(
-        sources, to: paths, runID: context.runID, status: spool.status,
-        credentials: context.surroundings.environment["KRB5CCNAME"]?.originalBytes,
+        sources, to: paths, runID: plan.identity.runID, status: spool.status,
+        credentials: plan.environment["KRB5CCNAME"]?.originalBytes,
         makesDirectories: !isMade
       ) { notice in CarrierNotice(notice).map(notices.tell) }
-      if settings.clobber { carrier.takeNames(delivered: stores.map { $0 != nil && $0?[.log] == nil }) }
+      if plan.clobber { carrier.takeNames(delivered: stores.map { $0 != nil && $0?[.log] == nil }) }
       return LogSetup(
         spool: spool, stores: stores, carrier: carrier, journal: journal, wake: wake, isDirect: isDirect)
     } catch {
@@ -144,7 +180,7 @@ private struct LogSetupBuilder {
   /// makes the file, or says why it cannot.
   private func newLogFile(_ index: Int) -> FileDescriptor? {
     let path = FilePath(escaped: paths.stream(index))
-    guard let (file, identity) = try? RecordFile.create(path, taking: settings.clobber) else { return nil }
+    guard let (file, identity) = try? RecordFile.create(path, taking: plan.clobber) else { return nil }
     spool.status.remember(TargetNote(identity: identity, name: 0), as: .stream(index))
     return file
   }
@@ -173,15 +209,15 @@ private struct LogSetupBuilder {
     do throws(Errno) {
       carrier = try CarrierProcess(
         spool, folder: folder.path, paths: paths.absolute(in: currentDirectory()),
-        program: context.helpers.duct, wake: wake, children: context.children,
-        mask: context.originalMask, notices: notices)
+        program: carrierProgram, wake: wake, children: children,
+        mask: mask, notices: notices)
     } catch {
       log.error(
         "Cannot start the process that carries files to the log directory: \(error.description) (\(error.name))"
       )
       return nil
     }
-    let answer = carrier.prepare(replacing: settings.clobber, until: .now + LogDirectory.patience)
+    let answer = carrier.prepare(replacing: plan.clobber, until: .now + LogDirectory.patience)
     if let existing = answer, !existing.isEmpty { throw refusal(existing) }
     if answer == nil {
       log.warning(

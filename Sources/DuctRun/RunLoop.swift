@@ -4,39 +4,53 @@ internal import ProcessSampling
 internal import SystemCalls
 internal import SystemPackage
 
-/// The main thread's loop: signals to the command, and its end. It touches no file.
+/// When the command ended, and its last line of /proc/PID/stat.
+struct CommandEnding {
+  let time = WallTime.now
+  let instant = MonotonicInstant.now
+  /// Nil if /proc did not show the command any more.
+  let lastStat: ProcessStat?
+}
+
+/// The main thread's loop: passes signals to the command, and reaps it. It touches no file.
 struct RunLoop {
+  /// Seconds that the last sample may take before the command is reaped without it.
+  private static let lastSampleLimit = 1.0
+
   private let watch: RunWatch
   private let signals: SignalFile
+  private let services: RunServices
+  private let orphanTime: Monitor<Int64>
+  private let finalize: (ChildExit, CommandEnding) -> RunFinalizer
   private var forwarding: SignalForwarding
   private var finalizer: RunFinalizer?
-  private var ending: Ending?
+  /// Set while the command has ended and is not reaped yet: the sampler takes its last sample.
+  private var ending: CommandEnding?
   private let files = ProcFiles()
 
-  /// The command has ended, and is not reaped yet: the last look at it is being taken.
-  private struct Ending {
-    let time = WallTime.now
-    let instant = MonotonicInstant.now
-    /// For what it has left behind in /proc.
-    let lastStat: ProcessStat?
-    /// Reaped then in any case.
-    let deadline = MonotonicInstant.now + 1
-  }
-
-  init(_ watch: RunWatch, signals: SignalFile) {
+  /// - Parameters:
+  ///   - hasOwnGroup: the command leads a process group of its own.
+  ///   - orphanTime: nanoseconds of processor time of the orphans that are reaped here.
+  ///   - finalize: does what is left to do after the end of the command.
+  init(
+    _ watch: RunWatch, signals: SignalFile, hasOwnGroup: Bool, _ services: RunServices,
+    orphanTime: Monitor<Int64>, finalize: @escaping (ChildExit, CommandEnding) -> RunFinalizer
+  ) {
     self.watch = watch
     self.signals = signals
-    forwarding = SignalForwarding(
-      command: watch.command, hasOwnGroup: watch.context.settings.mode == .newSession,
-      log: watch.context.log)
+    self.services = services
+    self.orphanTime = orphanTime
+    self.finalize = finalize
+    forwarding = SignalForwarding(command: watch.command, hasOwnGroup: hasOwnGroup, log: services.log)
   }
 
+  /// Runs until everything is done. Returns the exit code of duct.
   mutating func run() -> CInt {
-    // The command may have ended before its SIGCHLD could be read.
+    // The command may have ended before duct could read its SIGCHLD.
     reap()
     while true {
       if let finalizer, finalizer.isDone { return finalizer.exitCode }
-      let limit = finalizer == nil ? ending?.deadline : nil
+      let limit = finalizer == nil ? ending.map { $0.instant + Self.lastSampleLimit } : nil
       guard let ready = try? poll(reading: [signals.descriptor], until: limit) else { continue }
       if !ready[0].isReadable { reap() }
       while let signal = signals.next() {
@@ -45,7 +59,7 @@ struct RunLoop {
     }
   }
 
-  /// An exit code when duct shall leave at once.
+  /// Returns an exit code if duct shall exit immediately.
   private mutating func handle(_ signal: ArrivedSignal) -> CInt? {
     if signal.number == SIGCHLD {
       reap()
@@ -56,15 +70,15 @@ struct RunLoop {
       return nil
     }
     guard case .leave = forwarding.handle(signal) else { return nil }
-    watch.context.writer.flush(until: .now + 1)
+    services.writer.flush(until: .now + 1)
     return 1
   }
 
   private mutating func reap() {
-    if finalizer == nil, !isFinallySeen() { return }
-    // If it ends only now, its own SIGCHLD comes.
-    let unseen = finalizer == nil && ending == nil ? watch.command : nil
-    for exit in watch.context.children.reapEnded(but: unseen) {
+    if finalizer == nil, waitsForLastSample() { return }
+    // If the command ends only now, its own SIGCHLD comes.
+    let unsampled = finalizer == nil && ending == nil ? watch.command : nil
+    for exit in services.children.reapEnded(but: unsampled) {
       if exit.pid == watch.command, finalizer == nil {
         finish(exit)
       } else {
@@ -72,34 +86,32 @@ struct RunLoop {
         if exit.isAdopted { noteOrphan(exit) }
       }
     }
-    if finalizer == nil, watch.context.children.isGone(watch.command) {
-      watch.context.log.error(
+    if finalizer == nil, services.children.isGone(watch.command) {
+      services.log.error(
         "The command has ended, but somebody else has taken its exit code: 255 stands for it")
       finish(ChildExit(pid: watch.command, cause: .exited(255), usage: rusage()))
     }
   }
 
-  /// Where the command has ended, it is looked at once more, while it is a zombie: then /proc still tells of
-  /// it and of its children. False until then.
-  private mutating func isFinallySeen() -> Bool {
+  /// Whether the command has ended and the sampler has not taken its last sample yet. The command stays a zombie until
+  /// then, so that /proc still shows it and its children.
+  private mutating func waitsForLastSample() -> Bool {
     if ending == nil {
-      guard watch.context.children.hasEnded(watch.command) else { return true }
-      ending = Ending(lastStat: files.stat(own: watch.command))
+      guard services.children.hasEnded(watch.command) else { return false }
+      ending = CommandEnding(lastStat: files.stat(own: watch.command))
       watch.sampler?.end()
     }
-    guard let ending else { return true }
-    return watch.sampler?.hasEnded ?? true || ending.deadline <= .now
+    guard let ending, let sampler = watch.sampler else { return false }
+    return !sampler.hasEnded && ending.instant + Self.lastSampleLimit > .now
   }
 
   private mutating func finish(_ exit: ChildExit) {
-    let ending = ending ?? Ending(lastStat: nil)
-    finalizer = RunFinalizer(
-      watch, exit: exit, end: ending.time, endInstant: ending.instant, lastStat: ending.lastStat)
+    finalizer = finalize(exit, ending ?? CommandEnding(lastStat: nil))
   }
 
-  /// What an orphan has used comes to nobody but duct.
+  /// The kernel adds the processor time of an orphan to no process but duct.
   private func noteOrphan(_ exit: ChildExit) {
     let used = Int64((seconds(exit.usage.ru_utime) + seconds(exit.usage.ru_stime)) * 1e9)
-    watch.context.orphanTime.withLock { $0 += used }
+    orphanTime.withLock { $0 += used }
   }
 }

@@ -1,123 +1,201 @@
 internal import DuctRecords
+internal import DuctSettings
 import Glibc
 internal import LogDelivery
 internal import Logging
-internal import OrderedCollections
 internal import ProcessSampling
 internal import RecordText
 internal import SlurmJobs
 internal import SystemCalls
 internal import SystemPackage
 
-/// All that goes on beside a running command: echo, samples, records, jobs. Each on a thread of its own.
+/// Everything that goes on beside a running command: echo, samples, records, jobs. Each on a thread of its own.
 ///
-/// What cannot be started is told and left out; the command runs on.
+/// A part that cannot be started is reported and left out; the command runs on.
 final class RunWatch: Sendable {
-  let context: RunContext
   let command: pid_t
+  let setup: LogSetup
   let capture: OutputCapture?
   let records: RunRecords?
   let jobs: JobWatcher?
-  /// Hand the captured streams on to duct's own.
+  /// Show the captured streams on duct's own.
   let echoes: [OutputEcho]
-  /// Look for job ids in the captured streams.
+  /// Search the captured streams for job ids.
   let scanners: [OutputFollower]
   let sampler: Sampler?
-  private let gpus: OwnThread?
-  private let gpuMonitor: GPUMonitor?
-
-  let setup: LogSetup
   /// Has the output delivered that the relay does not write into the log files itself.
   let delivery: StreamDelivery?
+  private let gpuDescription: OwnThread?
+  private let gpuMonitor: GPUMonitor?
+
+  /// Seconds from the start of the command to the first info.json. Of a command that ends before, one is written and
+  /// not two.
+  private static let firstInfo = 0.01
 
   init(
-    _ context: RunContext, command: pid_t, setup: LogSetup, capture: OutputCapture?, slurm: SlurmSetup?
+    _ settings: RunSettings, environment: [String: String], _ identity: RunIdentity, _ services: RunServices,
+    command: pid_t, setup: LogSetup, capture: OutputCapture?, slurm: SlurmSetup?, orphanTime: Monitor<Int64>
   ) {
-    self.context = context
     self.command = command
-    self.capture = capture
     self.setup = setup
-    delivery = capture.flatMap { capture in
-      guard (0..<2).contains(where: capture.isCaptured) else { return nil }
-      return Self.attempt(context, "the delivery of output") { () throws(Errno) in
-        try StreamDelivery(
-          status: capture.status, stores: setup.stores, carrier: setup.carrier, folder: setup.spool.folder,
-          check: setup.isDirect
-            ? LogFileCheck(
-              status: capture.status, stores: setup.stores, paths: context.paths, wake: setup.wake) : nil,
-          checkInterval: context.settings.reportInterval)
-      }
-    }
-    let records = Self.attempt(context, "the records") { () throws(Errno) in
-      try RunRecords(
-        Self.facts(context), setup: setup, paths: context.paths, types: context.settings.recordTypes,
-        environment: context.surroundings.environment, redaction: context.settings.redaction,
-        log: context.log)
-    }
+    self.capture = capture
+    let parts = WatchParts(settings, environment, identity, services, command: command)
+    delivery = capture.flatMap { parts.delivery($0, setup) }
+    let records = parts.records(setup)
     self.records = records
-    let jobs = slurm.flatMap { setup in
-      Self.attempt(context, "watching jobs") { () throws(Errno) in
-        try JobWatcher(
-          setup, detection: Self.detection(context, setup), root: command,
-          limit: context.settings.slurmTimeout, log: context.log
-        ) { records?.writeInfo() }
-      }
-    }
+    let jobs = slurm.flatMap { parts.jobs($0, records) }
     self.jobs = jobs
-    echoes = Self.echoes(context, capture)
-    scanners = jobs.map { Self.scanners(context, capture, $0) } ?? []
-    let gpuMonitor = Self.gpuMonitor(context)
+    echoes = capture.map(parts.echoes) ?? []
+    scanners = capture.flatMap { capture in jobs.map { parts.scanners(capture, $0) } } ?? []
+    let gpuMonitor = parts.gpuMonitor()
     self.gpuMonitor = gpuMonitor
-    sampler = Self.sampler(context, command, records, jobs, gpuMonitor)
-    Self.reportSlurm(context, records, jobs, slurm)
+    sampler = parts.sampler(records, jobs, gpuMonitor, orphanTime)
+    if let jobs, let slurm { parts.connect(records, jobs, slurm) }
     records?.writeInfo(after: .now + Self.firstInfo)
-    gpus = Self.describeGPUs(context, records)
+    gpuDescription = records.flatMap(parts.gpuDescription)
   }
 
-  /// Runs a step whose failure must not harm the run.
-  private static func attempt<Result>(
-    _ context: RunContext, _ what: String, _ body: () throws(Errno) -> Result?
-  ) -> Result? {
+  /// Waits for what the record needs and is not there yet.
+  func finishDescription(until deadline: MonotonicInstant) {
+    gpuMonitor?.end()
+    gpuDescription?.join(until: deadline)
+  }
+}
+
+/// Starts the parts of a `RunWatch`.
+private struct WatchParts {
+  private let settings: RunSettings
+  private let environment: [String: String]
+  private let identity: RunIdentity
+  private let services: RunServices
+  private let command: pid_t
+
+  private var log: Logger { services.log }
+  private var paths: LogPaths { identity.paths }
+
+  init(
+    _ settings: RunSettings, _ environment: [String: String], _ identity: RunIdentity,
+    _ services: RunServices, command: pid_t
+  ) {
+    self.settings = settings
+    self.environment = environment
+    self.identity = identity
+    self.services = services
+    self.command = command
+  }
+
+  /// Starts a part whose failure must not harm the run.
+  private func attempt<Result>(_ what: String, _ body: () throws(Errno) -> Result?) -> Result? {
     do throws(Errno) {
       return try body()
     } catch {
-      context.log.error("Cannot start \(what): \(error.description) (\(error.name)); the command runs on")
+      log.error("Cannot start \(what): \(error.description) (\(error.name)); the command runs on")
       return nil
     }
   }
 
-  private static func facts(_ context: RunContext) -> RunFacts {
-    RunFacts(
-      runID: context.runID, command: context.commandText, startTime: context.start.seconds,
-      startInstant: context.startInstant,
-      workingDirectory: currentDirectory(), message: context.settings.message,
-      campaign: context.settings.campaign,
-      parentRunID: JobTag.parentRunID(environment: context.surroundings.environment))
-  }
+  // MARK: Output
 
-  private static func detection(_ context: RunContext, _ setup: SlurmSetup) -> JobDetection {
-    JobDetection(
-      uid: getuid(), runStart: context.start.seconds, tag: setup.tag.tag,
-      layers: context.settings.slurmDetect, hostName: hostName(),
-      sharedSession: context.settings.mode == .currentSession ? UInt32(exactly: getsid(0)) : nil)
-  }
-
-  // MARK: Starting
-
-  private static func echoes(_ context: RunContext, _ capture: OutputCapture?) -> [OutputEcho] {
-    guard let capture else { return [] }
-    return [context.paths.stdout, context.paths.stderr].enumerated().compactMap { index, path in
-      guard context.settings.outputs.includes(index) else { return nil }
-      return OutputEcho(stream: index, of: capture, path: path, log: context.log)
+  func delivery(_ capture: OutputCapture, _ setup: LogSetup) -> StreamDelivery? {
+    guard (0..<2).contains(where: capture.isCaptured) else { return nil }
+    return attempt("the delivery of output") { () throws(Errno) in
+      let check = LogFileCheck(
+        status: capture.status, stores: setup.stores, paths: paths, wake: setup.wake)
+      return try StreamDelivery(
+        status: capture.status, stores: setup.stores, carrier: setup.carrier, folder: setup.spool.folder,
+        check: setup.isDirect ? check : nil, checkInterval: settings.reportInterval)
     }
   }
 
-  private static func scanners(
-    _ context: RunContext, _ capture: OutputCapture?, _ jobs: JobWatcher
-  ) -> [OutputFollower] {
-    guard let capture, context.settings.slurmDetect.contains(.output) else { return [] }
+  func echoes(_ capture: OutputCapture) -> [OutputEcho] {
+    [paths.stdout, paths.stderr].enumerated().compactMap { index, path in
+      guard settings.outputs.includes(index) else { return nil }
+      return OutputEcho(stream: index, of: capture, path: path, log: log)
+    }
+  }
+
+  // MARK: Records
+
+  func records(_ setup: LogSetup) -> RunRecords? {
+    let facts = RunFacts(
+      runID: identity.runID, command: identity.command, startTime: identity.start.seconds,
+      startInstant: identity.startInstant, workingDirectory: currentDirectory(), message: settings.message,
+      campaign: settings.campaign, parentRunID: JobTag.parentRunID(environment: environment))
+    return attempt("the records") { () throws(Errno) in
+      try RunRecords(
+        facts, setup: setup, paths: paths, types: settings.recordTypes, environment: environment,
+        redaction: settings.redaction, log: log)
+    }
+  }
+
+  // MARK: Samples
+
+  func sampler(
+    _ records: RunRecords?, _ jobs: JobWatcher?, _ gpus: GPUMonitor?, _ orphanTime: Monitor<Int64>
+  ) -> Sampler? {
+    let isShared = settings.mode == .currentSession
+    let keepsSamples = settings.recordTypes.hasProcessesSamples
+    let (children, command) = (services.children, self.command)
+    return attempt("the sampler") { () throws(Errno) in
+      try Sampler(
+        .init(
+          root: command, session: isShared ? getsid(0) : command, sessionIsShared: isShared,
+          start: identity.startInstant, sampleInterval: settings.sampleInterval,
+          reportInterval: settings.reportInterval, redaction: settings.redaction, environment: environment),
+        .init(
+          isHelper: { $0 != command && children.isKnown($0) }, reaped: { orphanTime.withLock { $0 } },
+          gpus: { gpus?.snapshot ?? [:] }),
+        .init(
+          sample: { records?.add(keepsSamples ? $0 : nil, $1) },
+          report: { report, isLast in if keepsSamples { records?.add(report, isLast: isLast) } },
+          tree: { jobs?.note($0) },
+          // Wakes the main thread, which waits for it before it reaps the command.
+          ended: { kill(getpid(), SIGCHLD) }))
+    }
+  }
+
+  /// Asks nvidia-smi for the GPUs, on a thread: it may take seconds.
+  func gpuDescription(_ records: RunRecords) -> OwnThread? {
+    guard settings.recordTypes.hasSystemSummary, hasGPUPrograms else { return nil }
+    let (children, mask) = (services.children, services.originalMask)
+    return attempt("the description of GPUs") { () throws(Errno) in
+      try OwnThread("duct gpus") {
+        guard let gpus = GPUInfo.all(children, mask: mask) else { return }
+        records.facts.update { $0.gpus = gpus }
+        records.writeInfo()
+      }
+    }
+  }
+
+  func gpuMonitor() -> GPUMonitor? {
+    guard settings.recordTypes.hasProcessesSamples,
+      hasGPUPrograms || access("/dev/nvidiactl", F_OK) == 0
+    else { return nil }
+    return attempt("watching GPUs") { () throws(Errno) in
+      try GPUMonitor(interval: max(settings.sampleInterval, 1), log: log)
+    }
+  }
+
+  private var hasGPUPrograms: Bool { isInPath("nvidia-smi", path: environment["PATH"]) }
+
+  // MARK: Jobs
+
+  func jobs(_ slurm: SlurmSetup, _ records: RunRecords?) -> JobWatcher? {
+    let detection = JobDetection(
+      uid: getuid(), runStart: identity.start.seconds, tag: slurm.tag.tag, layers: settings.slurmDetect,
+      hostName: hostName(),
+      sharedSession: settings.mode == .currentSession ? UInt32(exactly: getsid(0)) : nil)
+    return attempt("watching jobs") { () throws(Errno) in
+      try JobWatcher(
+        slurm, detection: detection, root: command, limit: settings.slurmTimeout, log: log
+      ) { records?.writeInfo() }
+    }
+  }
+
+  func scanners(_ capture: OutputCapture, _ jobs: JobWatcher) -> [OutputFollower] {
+    guard settings.slurmDetect.contains(.output) else { return [] }
     return (0..<2).compactMap { index in
-      attempt(context, "looking for job ids in output") { () throws(Errno) -> OutputFollower? in
+      attempt("looking for job ids in output") { () throws(Errno) -> OutputFollower? in
         guard let stores = capture.stores(index) else { return nil }
         let text = Monitor(SubmissionText())
         let follower = OutputFollower(
@@ -134,99 +212,29 @@ final class RunWatch: Sendable {
     }
   }
 
-  private static func sampler(
-    _ context: RunContext, _ command: pid_t, _ records: RunRecords?, _ jobs: JobWatcher?,
-    _ gpus: GPUMonitor?
-  ) -> Sampler? {
-    let settings = context.settings
-    let isShared = settings.mode == .currentSession
-    let keepsSamples = settings.recordTypes.hasProcessesSamples
-    let (children, orphans) = (context.children, context.orphanTime)
-    return attempt(context, "the sampler") { () throws(Errno) in
-      try Sampler(
-        .init(
-          root: command, session: isShared ? getsid(0) : command, sessionIsShared: isShared,
-          start: context.startInstant, sampleInterval: settings.sampleInterval,
-          reportInterval: settings.reportInterval, redaction: settings.redaction,
-          environment: context.surroundings.environment),
-        .init(
-          isHelper: { $0 != command && children.isKnown($0) },
-          reaped: { orphans.withLock { $0 } },
-          gpus: { gpus?.snapshot ?? [:] }),
-        .init(
-          sample: { records?.add(keepsSamples ? $0 : nil, $1) },
-          report: { report, isLast in
-            if keepsSamples { records?.add(report, isLast: isLast) }
-          },
-          tree: { jobs?.note($0) },
-          // Wakes the main thread, which waits for it before it reaps the command.
-          ended: { kill(getpid(), SIGCHLD) }))
-    }
+  /// Has info.json contain what is known of Slurm.
+  func connect(_ records: RunRecords?, _ jobs: JobWatcher, _ slurm: SlurmSetup) {
+    let own = OwnJob(environment: environment.mapValues(settings.redaction.applied))
+    let layers = settings.slurmDetect.sorted()
+    records?.setSlurmSource { SlurmSection(jobs.snapshot, slurm, own, layers) }
   }
+}
 
-  /// The first info.json is written so many seconds after the start of the command, or when it ends:
-  /// of a command that is over at once one is written, and not two.
-  private static let firstInfo = 0.01
-
-  /// GPUs are told by a program that may take seconds, where there is one.
-  private static func describeGPUs(_ context: RunContext, _ records: RunRecords?) -> OwnThread? {
-    guard let records, context.settings.recordTypes.hasSystemSummary, hasGPUPrograms(context) else {
-      return nil
-    }
-    return attempt(context, "the description of GPUs") { () throws(Errno) in
-      try OwnThread("duct gpus") {
-        if let gpus = GPUInfo.all(context.children, mask: context.originalMask) {
-          records.facts.update { $0.gpus = gpus }
-          records.writeInfo()
-        }
-      }
-    }
-  }
-
-  private static func hasGPUPrograms(_ context: RunContext) -> Bool {
-    isInPath("nvidia-smi", path: context.surroundings.environment["PATH"])
-  }
-
-  private static func gpuMonitor(_ context: RunContext) -> GPUMonitor? {
-    let settings = context.settings
-    guard settings.recordTypes.hasProcessesSamples,
-      hasGPUPrograms(context) || access("/dev/nvidiactl", F_OK) == 0
-    else { return nil }
-    return attempt(context, "watching GPUs") { () throws(Errno) in
-      try GPUMonitor(interval: max(settings.sampleInterval, 1), log: context.log)
-    }
-  }
-
-  /// Waits for what the record needs and is not there yet.
-  func finishDescription(until deadline: MonotonicInstant) {
-    gpuMonitor?.end()
-    gpus?.join(until: deadline)
-  }
-
-  private static func reportSlurm(
-    _ context: RunContext, _ records: RunRecords?, _ jobs: JobWatcher?, _ setup: SlurmSetup?
-  ) {
-    guard let records, let jobs, let setup else { return }
-    let redaction = context.settings.redaction
-    let own = OwnJob(environment: context.surroundings.environment.mapValues(redaction.applied))
-    let layers = context.settings.slurmDetect.sorted()
-    records.setSlurmSource { section(jobs.snapshot, setup, own, layers) }
-  }
-
-  private static func section(
-    _ state: JobWatcher.State, _ setup: SlurmSetup, _ own: OwnJob?, _ layers: [JobEvidence]
-  ) -> SlurmSection {
+extension SlurmSection {
+  /// - Parameters:
+  ///   - own: the job that duct itself runs in; nil outside of one.
+  ///   - layers: the ways of detection in use.
+  fileprivate init(_ known: JobKnowledge, _ setup: SlurmSetup, _ own: OwnJob?, _ layers: [JobEvidence]) {
     var reason: String?
     if case .off(let text) = setup.tag { reason = text }
-    var section = SlurmSection(
-      tag: setup.tag.tag, tagReason: reason, detection: layers, ownJob: own, problem: state.problem,
-      submittedJobs: state.ledger.jobs,
-      mentionedJobs: state.ledger.doubts.map { MentionedJob(jobID: $0.key, reason: $0.value) },
-      queries: Array(state.queries.values))
-    section.clusterName = state.configuration?.clusterName ?? setup.clusterName
-    section.controllerVersion = state.configuration?.controllerVersion
-    section.libraryVersion = state.configuration?.libraryVersion
-    section.askedBy = state.askedBy
-    return section
+    self.init(
+      tag: setup.tag.tag, tagReason: reason, detection: layers, ownJob: own, problem: known.problem,
+      submittedJobs: known.ledger.jobs,
+      mentionedJobs: known.ledger.doubts.map { MentionedJob(jobID: $0.key, reason: $0.value) },
+      queries: Array(known.queries.values))
+    clusterName = known.configuration?.clusterName ?? setup.clusterName
+    controllerVersion = known.configuration?.controllerVersion
+    libraryVersion = known.configuration?.libraryVersion
+    askedBy = known.askedBy
   }
 }

@@ -246,7 +246,7 @@ import Testing
     for question in questions {
       #expect(ids(question) == (question["cluster"]?.string == "far" ? [7] : [8]))
     }
-    #expect(watcher.snapshot.lookUps.isEmpty)
+    #expect(watcher.snapshot.lookUpCounts.isEmpty)
   }
 
   /// At the end the watcher looks up a printed id once more.
@@ -256,7 +256,7 @@ import Testing
     let watcher = try watcher()
     defer { watcher.cancel() }
     watcher.note([sentence(7, cluster: "far")])
-    try await eventually(40) { watcher.snapshot.lookUps.values.elementsEqual([3]) }
+    try await eventually(40) { watcher.snapshot.lookUpCounts.values.elementsEqual([3]) }
     try answer("accounting_jobs", [job(7, .completed, cluster: "far")])
     watcher.finish(until: .now + 20, waits: false)
     #expect(watcher.snapshot.ledger.jobs.map(\.cluster) == ["far"])
@@ -291,7 +291,7 @@ import Testing
     try sandbox.write(#"{"jobs": [], "host_names": ["vpn-name"]}"#, to: "host_names")
     watcher.finish(until: .now + 10, waits: false)
     #expect(asked("host_names").count == 1)
-    watcher.pollAll(until: .now + 10, waits: false)
+    watcher.finish(until: .now + 10, waits: false)
     #expect(asked("host_names").count == 1)
   }
 }

@@ -1,0 +1,215 @@
+internal import DuctRecords
+internal import DuctSettings
+import Glibc
+internal import LogDelivery
+internal import Logging
+internal import OutputRelay
+internal import ProcessSampling
+internal import ResilientIO
+internal import SlurmClient
+internal import SlurmJobs
+internal import SystemCalls
+internal import SystemPackage
+
+/// Starts a command with everything around it. Where duct cannot do its work, the command takes duct's place.
+struct RunStart {
+  private let settings: RunSettings
+  private let surroundings: Surroundings
+  private let identity: RunIdentity
+  private let services: RunServices
+  private let helpers: HelperPrograms
+  /// Kept open for the last write of info.json, which needs a directory and a file, and for what is in its way.
+  private let reserve = DescriptorReserve(3)
+
+  private var log: Logger { services.log }
+  private var children: ChildProcesses { services.children }
+  private var paths: LogPaths { identity.paths }
+
+  init(
+    _ settings: RunSettings, _ surroundings: Surroundings, _ identity: RunIdentity, _ services: RunServices
+  ) {
+    self.settings = settings
+    self.surroundings = surroundings
+    self.identity = identity
+    self.services = services
+    helpers = HelperPrograms(environment: surroundings.environment)
+  }
+
+  /// Runs the command to its end.
+  ///
+  /// - Returns: the exit code of duct.
+  func run() throws(UsageError) -> CInt {
+    do throws(Errno) { try becomeSubreaper() } catch {
+      log.debug("Orphans of the command cannot be followed: \(error.description)")
+    }
+    let plan = LogPlan(settings, surroundings, identity)
+    guard
+      let setup = try LogSetup.make(
+        plan, carrierProgram: helpers.duct, children: children, mask: services.originalMask, log: log)
+    else { return replaceByCommand(nil, nil) }
+    var capture = makeCapture(setup)
+    let slurm = SlurmSetup.find(
+      settings, surroundings, runID: identity.runID, access: slurmAccess(), children: children, log: log)
+    let signals: SignalFile
+    do throws(Errno) {
+      signals = try SignalFile(SignalForwarding.read)
+    } catch {
+      // Without it duct could not wait for the command.
+      log.critical("Cannot watch the command (signalfd: \(error.description)): running it without duct")
+      return replaceByCommand(capture, setup)
+    }
+    // Before the command, so that something certainly reads what it prints.
+    if let unread = capture, !unread.startRelay() {
+      log.error("The command's output is not kept")
+      unread.abandon()
+      removeLogFiles(setup)
+      capture = nil
+    }
+    do throws(LaunchFailure) {
+      let pid = try launcher(capture, tag: slurm?.tag.tag).start(children)
+      return watch(pid, setup, capture, slurm, signals)
+    } catch {
+      if error.isLackOfProcesses {
+        log.critical("Cannot start another process (\(error.message)): running the command without duct")
+        return replaceByCommand(capture, setup)
+      }
+      capture?.closeWritingEnds()
+      discardRecords(setup)
+      log.error("\(error.message)")
+      return error.exitCode
+    }
+  }
+
+  /// The command has started.
+  private func watch(
+    _ pid: pid_t, _ setup: LogSetup, _ capture: OutputCapture?, _ slurm: SlurmSetup?, _ signals: SignalFile
+  ) -> CInt {
+    capture?.closeWritingEnds()
+    if let command = CommandIdentity(of: pid) { setup.spool.status.noteCommand(command) }
+    log.info(
+      "duct \(Versions.duct) is executing \(identity.command.bounded().pythonRepresentation)...")
+    log.info("Log files will be written to \(paths.prefix)")
+    if ProcNumbers.current.inProc(pid) == nil {
+      log.warning(
+        "/proc is not of this pid namespace, and does not tell which processes are the command's: what they use is not known"
+      )
+    }
+    let ownPeakResident = Self.ownPeakResident
+    let orphanTime = Monitor<Int64>(0)
+    let watch = RunWatch(
+      settings, environment: surroundings.environment, identity, services, command: pid, setup: setup,
+      capture: capture, slurm: slurm, orphanTime: orphanTime)
+    let end = RunFinalizer.Context(
+      settings: settings, services: services, startInstant: identity.startInstant, paths: paths,
+      ownPeakResident: ownPeakResident, reserve: reserve)
+    var loop = RunLoop(
+      watch, signals: signals, hasOwnGroup: settings.mode == .newSession, services, orphanTime: orphanTime
+    ) { exit, ending in RunFinalizer(watch, end, exit: exit, ending: ending) }
+    return loop.run()
+  }
+
+  /// duct's own largest resident memory, in bytes. Not from getrusage(2), whose value includes that of the program
+  /// which started duct. Nil if not known.
+  private static var ownPeakResident: Int? {
+    var own = ProcessDetails()
+    let files = ProcFiles()
+    if let number = files.numbers.own { own.read(files, number, withShares: false) }
+    return own.peakResidentBytes.map { Int(clamping: $0) }
+  }
+
+  // MARK: The parts
+
+  private func makeCapture(_ setup: LogSetup) -> OutputCapture? {
+    // Where no stream is captured, the relay still finishes the records if duct is killed.
+    guard settings.captureOutputs != .none || setup.spool.folder != nil else { return nil }
+    do throws(CaptureFailure) {
+      return try OutputCapture(
+        setup.stores, status: setup.spool.status, lock: setup.spool.folder?.lock,
+        folder: setup.spool.folder?.path, wake: setup.wake, programs: helpers, children: children, log: log)
+    } catch {
+      log.warning("\(error.message): the command runs, and its output is not kept")
+      removeLogFiles(setup)
+      // The threads that write the records can use these descriptors.
+      for stores in setup.stores { stores?.closeAll() }
+      return nil
+    }
+  }
+
+  private func slurmAccess() -> SlurmAccess {
+    SlurmAccess(
+      by: settings.slurmBy,
+      helper: SlurmHelper(program: helpers.slurm, children: children, signalMask: services.originalMask),
+      commands: SlurmCommands(
+        environment: surroundings.entries, children: children, signalMask: services.originalMask),
+      configuration: nil, note: { [log] in log.debug("\($0)") })
+  }
+
+  private func launcher(_ capture: OutputCapture?, tag: String?) -> CommandLauncher {
+    // The entries of the surroundings lack the variable that is duct's alone.
+    var environment: [[UInt8]]? = OwnProgram.isCopy ? surroundings.entries : nil
+    if let tag {
+      let names = JobTag.variables.map { Array(($0 + "=").utf8) }
+      environment =
+        surroundings.entries.filter { entry in !names.contains { entry.starts(with: $0) } }
+        + JobTag.variables.map { Array("\($0)=\(tag)".utf8) }
+    }
+    return CommandLauncher(
+      command: settings.command, environment: environment,
+      sources: [.inherited, source(0, capture), source(1, capture)],
+      startsSession: settings.mode == .newSession, signalMask: services.originalMask)
+  }
+
+  /// Where stdout (0) or stderr (1) of the command goes.
+  private func source(_ index: Int, _ capture: OutputCapture?) -> Program.Source {
+    if let end = capture?.writingEnd(index) { return .duplicate(of: end) }
+    if settings.outputs.includes(index) { return .inherited }
+    do throws(Errno) {
+      return .duplicate(of: try FileDescriptor.opening("/dev/null", .writeOnly))
+    } catch {
+      return .inherited
+    }
+  }
+
+  // MARK: Without a run
+
+  /// Removes everything that this run has made.
+  private func discardRecords(_ setup: LogSetup) {
+    warn(ofKept: setup.carrier.discard(until: .now + settings.finalizeTimeout))
+    setup.spool.status.noteEnding(.done)
+    setup.spool.remove()
+  }
+
+  /// Removes the log files that the relay was to write itself.
+  private func removeLogFiles(_ setup: LogSetup) {
+    guard setup.isDirect else { return }
+    warn(
+      ofKept: LogDirectory.removeOurs(
+        paths, status: setup.spool.status, runID: identity.runID, [.stdout, .stderr]))
+  }
+
+  private func warn(ofKept leftovers: [Deliverer.Leftover]) {
+    for leftover in leftovers {
+      log.warning("\(leftover.path) is not removed: \(leftover.failure ?? "it does not answer")")
+    }
+  }
+
+  /// Executes the command in place of duct, so that it finds everything as without duct.
+  private func replaceByCommand(_ capture: OutputCapture?, _ setup: LogSetup?) -> CInt {
+    capture?.abandon()
+    if let setup { discardRecords(setup) }
+    services.writer.flush(until: .now + Run.lastWords)
+    for index in 0..<2 where !settings.outputs.includes(index) {
+      if let null = try? FileDescriptor.opening("/dev/null", .writeOnly) { dup2(null.rawValue, CInt(index)) }
+    }
+    endBeingSubreaper()
+    unsetenv(OwnProgram.variable)
+    // duct's own writes raised them, and they would kill the command.
+    dropPending(SignalSet([SIGXFSZ, SIGPIPE]))
+    services.originalMask.setAsMask()
+    let arguments = settings.command.map { FilePath(bytes: $0).withPlatformString { strdup($0) } }
+    if let name = arguments.first.flatMap({ $0 }) { execvp(name, arguments + [nil]) }
+    let failure = LaunchFailure(Errno(rawValue: errno), settings.command.first ?? [])
+    log.error("\(failure.message)")
+    return failure.exitCode
+  }
+}
