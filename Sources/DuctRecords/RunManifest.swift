@@ -110,6 +110,5 @@ extension RunManifest {
   /// Whether a run folder has a manifest, so that `recover` can deliver what is in it.
   public static func exists(in folder: SpoolFolder) -> Bool { folder.contents.has(fileName) }
 
-
   public var redaction: Redaction { Redaction(recorded: redact, hidesSecrets: redactSecrets ?? true) }
 }

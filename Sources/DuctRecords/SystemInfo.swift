@@ -55,7 +55,7 @@ public struct SystemInfo: Codable, Sendable {
     func distro(_ name: String) -> String { release[name] ?? "" }
     return SystemInfo(
       cpuTotal: Int(host.configuredCPUs), memoryTotal: Int(host.memoryBytes),
-      hostname: text(&names.nodename), uid: Int(getuid()), user: userName(environment),
+      hostname: fullHostName(), uid: Int(getuid()), user: userName(environment),
       osName: text(&names.sysname), osRelease: text(&names.release), osVersion: text(&names.version),
       arch: text(&names.machine), distroID: distro("ID"), distroIDLike: distro("ID_LIKE"),
       distroName: distro("NAME"), distroVersion: distro("VERSION"),

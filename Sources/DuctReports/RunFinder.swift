@@ -110,16 +110,12 @@ public struct RunFinder: Sendable {
   }
 
   private static func names(in directory: FilePath) throws(RecordError) -> [String] {
-    guard let stream = directory.withPlatformString({ opendir($0) }) else {
-      let error = Errno(rawValue: errno)
+    let folder: FileDescriptor
+    do throws(Errno) { folder = try FileDescriptor.opening(directory, .readOnly, options: .directory) } catch
+    {
       throw RecordError("cannot list \(directory): \(error.description) (\(error.name))", error)
     }
-    defer { closedir(stream) }
-    var names: [String] = []
-    while let entry = readdir(stream) {
-      let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(escapingUpToNUL: $0) }
-      if name != ".", name != ".." { names.append(name) }
-    }
-    return names
+    defer { folder.closeQuietly() }
+    return entryNames(of: folder).map { String(escaping: $0) }
   }
 }

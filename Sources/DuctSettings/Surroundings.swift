@@ -87,14 +87,14 @@ public struct Surroundings: Sendable {
     guard path.utf8.first == UInt8(ascii: "~") else { return path }
     let rest = path.utf8.dropFirst()
     let name = String(Substring(rest.prefix { $0 != UInt8(ascii: "/") }))
-    let home =
+    let folder =
       name.isEmpty
-      ? environment["HOME"] ?? homeOfUser(getpwuid(getuid()))
-      : homeOfUser(getpwnam(name))
-    return home.map { $0 + Substring(rest.dropFirst(name.utf8.count)) } ?? path
+      ? environment["HOME"] ?? home(of: UserAccount(uid: getuid()))
+      : home(of: UserAccount(name: name.originalBytes))
+    return folder.map { $0 + Substring(rest.dropFirst(name.utf8.count)) } ?? path
   }
 }
 
-private func homeOfUser(_ entry: UnsafeMutablePointer<passwd>?) -> String? {
-  entry?.pointee.pw_dir.map { String(escaping: bytes(ofCString: $0)) }
+private func home(of account: UserAccount?) -> String? {
+  account.flatMap { $0.home.isEmpty ? nil : String(escaping: $0.home) }
 }

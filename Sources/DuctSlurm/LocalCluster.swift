@@ -1,5 +1,6 @@
 internal import CSlurm
 import Glibc
+internal import RecordText
 internal import SlurmJobs
 internal import SystemCalls
 
@@ -21,6 +22,5 @@ enum LocalCluster {
 
 /// The login name of a user, from the host's name service.
 func userName(_ uid: UInt32) -> String? {
-  guard let entry = getpwuid(uid) else { return nil }
-  return slurmText(entry.pointee.pw_name)
+  UserAccount(uid: uid).map { String(escaping: $0.name) }
 }

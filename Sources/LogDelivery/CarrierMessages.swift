@@ -6,29 +6,31 @@ internal import SystemPackage
 
 /// What duct tells the process that carries its files to a remote log directory: a letter, the length of
 /// what follows, and that.
-enum CarrierCommand: UInt8 {
+enum CarrierCommand: Character {
   /// Refuse what exists.
-  case prepare = 0x70  // p
+  case prepare = "p"
   /// Remove what exists. A deadline follows.
-  case replacePrepared = 0x63  // c
-  case stdoutHasGrown = 0x6F  // o
-  case stderrHasGrown = 0x65  // e
-  case usageHasGrown = 0x75  // u
+  case replacePrepared = "c"
+  case stdoutHasGrown = "o"
+  case stderrHasGrown = "e"
+  case usageHasGrown = "u"
   /// The whole of info.json follows.
-  case info = 0x69  // i
-  case finish = 0x66  // f
+  case info = "i"
+  case finish = "f"
   /// Remove what has been put there.
-  case discard = 0x64  // d
+  case discard = "d"
 
   func message(_ payload: [UInt8] = []) -> [UInt8] {
-    var bytes = [rawValue]
+    var bytes = Array(String(rawValue).utf8)
     withUnsafeBytes(of: UInt32(payload.count).littleEndian) { bytes.append(contentsOf: $0) }
     return bytes + payload
   }
 
   /// Reads the next one. Nil at the end: the other side has gone.
   static func next(from socket: FileDescriptor) -> (CarrierCommand, [UInt8])? {
-    guard let head = read(5, from: socket), let command = CarrierCommand(rawValue: head[0]) else {
+    guard let head = read(5, from: socket),
+      let command = CarrierCommand(rawValue: Character(Unicode.Scalar(head[0])))
+    else {
       return nil
     }
     let length = head[1...].reversed().reduce(0) { $0 << 8 | Int($1) }

@@ -174,8 +174,8 @@ public struct Recovery: Sendable {
     guard let owner = refusal.owner, geteuid() == 0, owner != 0 else { return refusal.description }
     let command = "con-duct recover \(folder.escapedText.shellWord)"
     let prefix =
-      getpwuid(owner).flatMap { $0.pointee.pw_name }.map {
-        "runuser -u \(String(escaping: bytes(ofCString: $0)).shellWord) --"
+      UserAccount(uid: owner).map {
+        "runuser -u \(String(escaping: $0.name).shellWord) --"
       } ?? "setpriv --reuid=\(owner) --regid=\(owner) --clear-groups --"
     return "\(refusal.description), and is not to be obeyed by root; run: \(prefix) \(command)"
   }

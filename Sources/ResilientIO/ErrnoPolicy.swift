@@ -1,3 +1,4 @@
+import Glibc
 public import SystemPackage
 
 /// What an error on the log directory means, and how delivery handles it.
@@ -19,10 +20,12 @@ extension Errno {
   /// The meaning of an errno from a call on the log directory.
   public var failureKind: FailureKind {
     switch rawValue {
-    case 13, 1, 126, 127, 128, 129: .credential  // EACCES EPERM ENOKEY EKEYEXPIRED EKEYREVOKED EKEYREJECTED
-    case 116, 9, 2: .handle  // ESTALE EBADF ENOENT
-    case 28, 122, 27: .space  // ENOSPC EDQUOT EFBIG
-    case 30, 22, 36, 20, 40, 21: .permanent  // EROFS EINVAL ENAMETOOLONG ENOTDIR ELOOP EISDIR
+    // Qualified: inside Errno, the bare names mean its own members.
+    case Glibc.EACCES, Glibc.EPERM, Glibc.ENOKEY, Glibc.EKEYEXPIRED, Glibc.EKEYREVOKED, Glibc.EKEYREJECTED:
+      .credential
+    case Glibc.ESTALE, Glibc.EBADF, Glibc.ENOENT: .handle
+    case Glibc.ENOSPC, Glibc.EDQUOT, Glibc.EFBIG: .space
+    case Glibc.EROFS, Glibc.EINVAL, Glibc.ENAMETOOLONG, Glibc.ENOTDIR, Glibc.ELOOP, Glibc.EISDIR: .permanent
     default: .server
     }
   }

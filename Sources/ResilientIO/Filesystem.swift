@@ -39,13 +39,9 @@ struct MountTable {
   init() { self.init((try? readAll("/proc/self/mountinfo", limit: 16 << 20)) ?? []) }
 
   init(_ text: [UInt8]) {
-    for line in text.split(separator: UInt8(ascii: "\n")) {
-      let words = line.split(separator: UInt8(ascii: " "))
-      guard let dash = words.firstIndex(where: { $0.elementsEqual("-".utf8) }), words.count > dash + 1,
-        words.count > 5
-      else { continue }
-      let type = String(decoding: words[dash + 1], as: UTF8.self)
-      mounts.append(Mount(point: Self.unescaped(words[4]), isLocal: Self.isOnThisHost(type)))
+    for mount in MountInfo.all(text) {
+      let type = String(decoding: mount.type, as: UTF8.self)
+      mounts.append(Mount(point: mount.point, isLocal: Self.isOnThisHost(type)))
     }
   }
 
@@ -119,23 +115,5 @@ struct MountTable {
 
   private static func components(_ path: [UInt8]) -> [[UInt8]] {
     path.split(separator: UInt8(ascii: "/")).map { Array($0) }.filter { !$0.elementsEqual(".".utf8) }
-  }
-
-  /// The table writes spaces and some other characters as octal escapes, such as `\040`.
-  private static func unescaped(_ word: ArraySlice<UInt8>) -> [UInt8] {
-    var result: [UInt8] = []
-    var rest = word
-    while let byte = rest.first {
-      rest = rest.dropFirst()
-      if byte == UInt8(ascii: "\\"), rest.count >= 3,
-        let code = UInt8(String(decoding: rest.prefix(3), as: UTF8.self), radix: 8)
-      {
-        result.append(code)
-        rest = rest.dropFirst(3)
-      } else {
-        result.append(byte)
-      }
-    }
-    return result
   }
 }

@@ -1,4 +1,3 @@
-internal import CSystemCalls
 import Glibc
 internal import SystemCalls
 public import SystemPackage
@@ -182,7 +181,7 @@ public final class PrivateFolder: Sendable {
   private static let mostNames = 1 << 20
 
   /// The names in the folder, without `.` and `..`. Needs no further descriptor.
-  public func names() -> [[UInt8]] { listDirectory(descriptor, limit: Self.mostNames) }
+  public func names() -> [[UInt8]] { entryNames(of: descriptor, limit: Self.mostNames) }
 
   func makeFolder(_ name: String) throws(Errno) {
     try valueOrErrno { mkdirat(descriptor.rawValue, name, 0o700) }
@@ -214,38 +213,3 @@ public final class PrivateFolder: Sendable {
 }
 
 private let folderFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC
-
-/// The names in an open directory, without `.` and `..`.
-///
-/// - Parameters:
-///   - start: the prefix that names must have.
-///   - limit: the most entries to read, including those with another prefix.
-func listDirectory(
-  _ directory: FileDescriptor, beginningWith start: String = "", limit: Int
-) -> [[UInt8]] {
-  guard lseek(directory.rawValue, 0, SEEK_SET) == 0 else { return [] }
-  let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 32 << 10, alignment: 8)
-  defer { buffer.deallocate() }
-  var names: [[UInt8]] = []
-  var left = limit
-  while left > 0 {
-    let got = duct_list_directory(directory.rawValue, buffer.baseAddress, buffer.count)
-    if got <= 0 { break }
-    var at = 0
-    // struct linux_dirent64, see getdents64(2): the length of the entry is at offset 16, its NUL-terminated name
-    // at 19.
-    while at + 19 < got, let entry = buffer.baseAddress.map({ $0 + at }) {
-      let name = (entry + 19).assumingMemoryBound(to: CChar.self)
-      if start.isEmpty ? !isDots(name) : strncmp(name, start, start.utf8.count) == 0 {
-        names.append(bytes(ofCString: name))
-      }
-      left -= 1
-      at += max(Int((entry + 16).load(as: UInt16.self)), 20)
-    }
-  }
-  return names
-}
-
-private func isDots(_ name: UnsafePointer<CChar>) -> Bool {
-  strcmp(name, ".") == 0 || strcmp(name, "..") == 0
-}

@@ -65,7 +65,7 @@ public enum SpoolPlace: Sendable, Equatable {
       return []
     }
     defer { directory.closeQuietly() }
-    return listDirectory(directory, beginningWith: name(uid) + "-", limit: mostNames)
+    return entryNames(of: directory, beginningWith: name(uid) + "-", limit: mostNames)
       .sorted { $0.lexicographicallyPrecedes($1) }
       .map { parent.appending(bytes: $0) }
       .filter { path in

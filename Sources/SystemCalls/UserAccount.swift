@@ -1,0 +1,27 @@
+import Glibc
+
+/// An account in the user database, from getpwuid(3) or getpwnam(3).
+///
+/// A name service may answer slowly: do not ask on a thread that must not wait.
+public struct UserAccount: Sendable {
+  public let name: [UInt8]
+  /// The home directory; empty if the account has none.
+  public let home: [UInt8]
+
+  /// Nil if no account has this number.
+  public init?(uid: UInt32) { self.init(getpwuid(uid)) }
+
+  /// Nil if no account has this name.
+  public init?(name: [UInt8]) {
+    let entry = (name + [0]).withUnsafeBufferPointer { buffer in
+      buffer.withMemoryRebound(to: CChar.self) { $0.baseAddress.flatMap { getpwnam($0) } }
+    }
+    self.init(entry)
+  }
+
+  private init?(_ entry: UnsafeMutablePointer<passwd>?) {
+    guard let entry, let name = entry.pointee.pw_name else { return nil }
+    self.name = bytes(ofCString: name)
+    home = entry.pointee.pw_dir.map { bytes(ofCString: $0) } ?? []
+  }
+}
