@@ -4,42 +4,54 @@ internal import OutputRelay
 internal import RecordText
 internal import ResilientIO
 
-/// info.json as it is written into the log directory: with what is known of the delivery by then.
+/// info.json as the carrier writes it into the log directory.
+///
+/// The carrier owns two of its members and gets the rest as bytes: `io_events`, because failures of the delivery are
+/// known to it alone, and the names in `output_paths`, because a file is beside its path where another file has that
+/// name.
 struct DeliveredInfo: Sendable {
+  private static let (events, paths) = ("io_events", "output_paths")
+
   let paths: LogPaths
-  /// On it stands which names our files have.
+  /// The page: on it stand the names that the run's files have.
   let status: RelayStatus
-  /// The run's id.
   let runID: String
 
-  /// - Parameter events: of the process that writes it. What others of the run have told of stands in the record.
+  /// - Parameters:
+  ///   - record: info.json as duct has written it.
+  ///   - events: the failures that this process has seen. The record contains those of other processes of the run.
   func bytes(of record: [UInt8], _ events: [IOEvent]) -> [UInt8] {
     let names = namesBeside
-    guard !events.isEmpty || !names.isEmpty, case .object(var members)? = try? JSONParser.parse(record) else {
-      return record
+    if events.isEmpty, names.isEmpty { return record }
+    let places = JSONMembers.ranges(of: [Self.events, Self.paths], in: record)
+    var values: [(place: Range<Int>, value: [UInt8])] = []
+    if !events.isEmpty, let place = places[Self.events],
+      let list = try? RecordEncoder().encode(events)
+    {
+      let earlier = earlier(try? JSONParser.parse(Array(record[place])), than: events)
+      values.append((place, JSONWriter.bytes(of: .array(earlier + (list.array ?? [])))))
     }
-    if !events.isEmpty, let list = try? RecordEncoder().encode(events) {
-      members["io_events"] = .array(earlier(members["io_events"], than: events) + (list.array ?? []))
-    }
-    if !names.isEmpty, case .object(var places)? = members["output_paths"] {
+    if !names.isEmpty, let place = places[Self.paths],
+      case .object(var members)? = try? JSONParser.parse(Array(record[place]))
+    {
       for (key, name) in names {
-        guard let path = places[key]?.string else { continue }
+        guard let path = members[key]?.string else { continue }
         let folder = path.utf8.lastIndex(of: UInt8(ascii: "/")).map { path[...$0] } ?? ""
-        places[key] = .string(folder + name)
+        members[key] = .string(folder + name)
       }
-      members["output_paths"] = .object(places)
+      values.append((place, JSONWriter.bytes(of: .object(members))))
     }
-    return JSONWriter.bytes(of: .object(members)) + [UInt8(ascii: "\n")]
+    return JSONMembers.replacing(values, in: record)
   }
 
-  /// Those of processes before this one.
+  /// The recorded events that earlier processes of the run have seen.
   private func earlier(_ recorded: JSONValue?, than events: [IOEvent]) -> [JSONValue] {
     (recorded?.array ?? []).filter { one in
       !events.contains { $0.path == one["path"]?.string && $0.firstTime == one["first_time"]?.double }
     }
   }
 
-  /// The names of files that are not at their paths, since another has those; by their member of `output_paths`.
+  /// The names of files that are beside their paths, with their members of `output_paths`.
   private var namesBeside: [(key: String, name: String)] {
     RelayStatus.Target.allCases.compactMap { target in
       guard let number = status.notes(of: target).first?.name, number > 0 else { return nil }
