@@ -4,20 +4,20 @@ internal import ResilientIO
 internal import SystemCalls
 internal import SystemPackage
 
-/// What duct tells the process that carries its files to a remote log directory: a letter, the length of
-/// what follows, and that.
+/// A command from duct to the carrier process. A message consists of one letter, the length of the payload (4
+/// bytes, little endian), and the payload.
 enum CarrierCommand: Character {
-  /// Refuse what exists.
+  /// Reply with the records that exist, and remove none.
   case prepare = "p"
-  /// Remove what exists. A deadline follows.
+  /// Remove the records that exist. The payload is a deadline, as `MonotonicInstant.message`.
   case replacePrepared = "c"
   case stdoutHasGrown = "o"
   case stderrHasGrown = "e"
   case usageHasGrown = "u"
-  /// The whole of info.json follows.
+  /// The payload is the whole of info.json.
   case info = "i"
   case finish = "f"
-  /// Remove what has been put there.
+  /// Remove the files that this run has put into the log directory.
   case discard = "d"
 
   func message(_ payload: [UInt8] = []) -> [UInt8] {
@@ -26,7 +26,7 @@ enum CarrierCommand: Character {
     return bytes + payload
   }
 
-  /// Reads the next one. Nil at the end: the other side has gone.
+  /// Reads the next message. Nil if duct has closed its end of the socket, or if the command is not known.
   static func next(from socket: FileDescriptor) -> (CarrierCommand, [UInt8])? {
     guard let head = read(5, from: socket),
       let command = CarrierCommand(rawValue: Character(Unicode.Scalar(head[0])))
@@ -55,16 +55,17 @@ enum CarrierCommand: Character {
 }
 
 extension MonotonicInstant {
-  /// For another process of this host: CLOCK_MONOTONIC is one for all.
+  /// The instant as bytes, for another process of this host: CLOCK_MONOTONIC is the same in all of them.
   var message: [UInt8] { withUnsafeBytes(of: nanoseconds.littleEndian) { Array($0) } }
 
-  /// - Parameter message: what `message` gave. In the past if that is too short.
+  /// - Parameter message: the value of `message` in the other process. If it is too short, the instant is in
+  ///   the past.
   init(message: [UInt8]) { self.init(nanoseconds: message.reversed().reduce(0) { $0 << 8 | Int64($1) }) }
 }
 
-/// What that process answers, a line of JSON each.
+/// A reply of the carrier process: one line of JSON.
 struct CarrierReply: Codable, Sendable {
-  /// Records that exist and were not to be replaced.
+  /// Existing records that the carrier has not replaced.
   var existing: [String]?
   var notice: CarrierNotice?
   var events: [IOEvent]?
@@ -85,13 +86,15 @@ struct LeftoverMessage: Codable, Sendable, Equatable {
   var leftover: Deliverer.Leftover { .init(path: FilePath(escaped: path), bytes: bytes, failure: failure) }
 }
 
-/// Descriptors of that process.
+/// The numbers of the descriptors that the carrier process gets from duct.
 enum CarrierPlacement {
   static let socket: CInt = 0
   static let status: CInt = 3
+  /// The spool file and the memory file of stdout, then those of stderr.
   static let stores: [[CInt]] = [[4, 5], [6, 7]]
+  /// The spool file and the memory file of usage.jsonl.
   static let usage: [CInt] = [8, 9]
-  /// The eventfd that makes the relay look at requests.
+  /// The eventfd that makes the relay check requests.
   static let wake: CInt = 10
   /// The copy of the page in the spool.
   static let copy: CInt = 11

@@ -6,38 +6,39 @@ public import ResilientIO
 public import SystemCalls
 public import SystemPackage
 
-/// duct's side of the process that carries its files to a remote log directory. Should that be killed,
-/// another takes its place.
+/// duct's side of the carrier process, which delivers a run's files to a remote log directory. If that process
+/// is killed, duct starts another one.
 public final class CarrierProcess: LogCarrier {
   private static let mostStarts = 5
-  /// Seconds from the end of one to the start of the next.
+  /// Seconds from the end of one carrier process to the start of the next.
   private static let pause = 1.0
 
   private struct State: Sendable {
     var socket: FileDescriptor
     var starts = 1
-    /// What the first ones have told of failures.
+    /// Failures that earlier carrier processes have reported.
     var earlierEvents: [IOEvent] = []
-    /// The latest, for a successor.
+    /// The latest info.json, for a successor.
     var info: [UInt8]?
     var existing: [String]?
     var events: [IOEvent] = []
     var leftovers: [Deliverer.Leftover]?
     var hasEnded = false
-    /// The last command: `finish` or `discard`.
+    /// The last command, once duct has sent it: `finish` or `discard`.
     var ending: CarrierCommand?
   }
 
   private let state: Monitor<State>
   private let sending = Monitor(())
-  /// Starts a process; true: in the place of one that had begun. Returns our end of its socket.
+  /// Starts a carrier process. The argument is true if it succeeds another one. Returns duct's end of the
+  /// socket.
   private let start: @Sendable (Bool) throws(Errno) -> FileDescriptor
   private let paths: LogPaths
   private let log: Logger
 
-  /// Starts it.
+  /// Starts the carrier process.
   ///
-  /// - Parameter program: duct itself.
+  /// - Parameter program: the executable of duct.
   public init(
     _ spool: RunSpool, folder: FilePath, paths: LogPaths, program: FilePath, wake: FileDescriptor,
     children: ChildProcesses, mask: SignalSet, notices: CarrierNotices
@@ -59,7 +60,7 @@ public final class CarrierProcess: LogCarrier {
         child.closesOthers = true
         child.startsSession = true
         child.signalMask = mask
-        // It stays known: it is none of the command's processes.
+        // Do not forget this child: the sampler leaves children that `children` knows out of the run.
         _ = try children.start(child)
         return own
       } catch {
@@ -76,9 +77,9 @@ public final class CarrierProcess: LogCarrier {
     }
   }
 
-  /// Has the log directory prepared.
+  /// Makes the carrier check the log directory and, if `replacing`, remove the records there.
   ///
-  /// - Returns: records that exist and were not to be replaced; nil if there was no answer in time.
+  /// - Returns: existing records that the carrier has not replaced. Nil if it did not answer in time.
   public func prepare(replacing: Bool, until deadline: MonotonicInstant) -> [String]? {
     if replacing { send(.replacePrepared, deadline.message) } else { send(.prepare) }
     return state.wait(until: deadline) { state -> [String]?? in
@@ -87,10 +88,10 @@ public final class CarrierProcess: LogCarrier {
     } ?? nil
   }
 
-  // MARK: Carrying
+  // MARK: Delivering
 
   public func deliverStream(_ index: Int) { send(index == 0 ? .stdoutHasGrown : .stderrHasGrown) }
-  /// Does nothing: where this process delivers, the relay writes no log files.
+  /// Does nothing: with a carrier process, the relay writes no log files.
   public func adoptStream(_ index: Int, proven: Int) {}
   public func deliverUsage() { send(.usageHasGrown) }
   public func replaceInfo(_ bytes: [UInt8]) {
@@ -118,11 +119,12 @@ public final class CarrierProcess: LogCarrier {
     if let answer, let answer { return answer }
     let reason =
       answer == nil ? "the log directory does not answer" : "the process that carries files there has ended"
-    // Nothing is known for certain but that it is all in the spool.
+    // How much the carrier has delivered is not known. Everything is still in the spool.
     return paths.all.map { .init(path: FilePath(escaped: $0), bytes: 0, failure: reason) }
   }
 
-  /// Writes to a process that always reads, or is gone. A run's threads for records alone come here.
+  /// Sends a message. The carrier process always reads, so this does not block for long; if that process has
+  /// ended, the message is dropped. During a run, only the threads for records and delivery call this.
   private func send(_ command: CarrierCommand, _ payload: [UInt8] = []) {
     sending.update { _ in
       guard let socket = state.withLock({ $0.hasEnded ? nil : $0.socket }) else { return }
@@ -132,8 +134,8 @@ public final class CarrierProcess: LogCarrier {
 
   // MARK: A successor
 
-  /// The process has ended. Starts another, which is told all that the first one was; false if it was done, or
-  /// none can be had.
+  /// The carrier process has ended. Starts a successor and repeats all commands to it. False if the work was
+  /// done, or if no successor can be started.
   private func goOn() -> Bool {
     let (isDone, starts) = state.withLock { ($0.leftovers != nil || $0.ending == .discard, $0.starts) }
     if !isDone {
@@ -158,7 +160,7 @@ public final class CarrierProcess: LogCarrier {
         state.socket.closeQuietly()
         state.socket = successor
         state.starts += 1
-        // What still fails is told again by the successor.
+        // The successor reports again what still fails.
         state.earlierEvents += state.events.filter { $0.outcome != .waiting }
         state.events = []
         return (state.info, state.ending)
@@ -173,7 +175,7 @@ public final class CarrierProcess: LogCarrier {
 
   // MARK: Listening
 
-  /// Until the process ends.
+  /// Reads replies until the carrier process ends.
   private func listen(_ notices: CarrierNotices) {
     let socket = state.withLock { $0.socket }
     var rest: [UInt8] = []

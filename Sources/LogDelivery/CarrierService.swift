@@ -6,22 +6,21 @@ internal import ResilientIO
 internal import SystemCalls
 internal import SystemPackage
 
-/// The process that carries a run's files to a remote log directory.
+/// The carrier process: delivers a run's files to a remote log directory.
 ///
-/// A process and not a thread: while a request to some file systems is on its way (FUSE, a frozen
-/// server) the thread that waits for it cannot even be killed, and with it hangs the end of its process.
-/// duct must end all the same. This process has nothing of the user's terminal open, and ends with duct
-/// or, at the latest, when the file system answers.
+/// It is a process and not a thread. While a thread waits for some file systems (FUSE, a frozen server), it
+/// cannot be killed, and its process cannot end either. But duct must end. The carrier process has no
+/// descriptor of the user's terminal open. It ends with duct or, at the latest, when the file system answers.
 public enum CarrierService {
-  /// Serves the duct at descriptor 0 until it goes or is done.
+  /// Serves duct, which is at the other end of descriptor 0, until duct ends or the work is done.
   ///
   /// - Parameters:
-  ///   - folder: the run's folder in the spool.
-  ///   - isSuccessor: another has done some of it, and was killed.
+  ///   - folder: the run folder.
+  ///   - isSuccessor: an earlier carrier process was killed, and may have delivered a part.
   /// - Returns: an exit code.
   public static func run(folder: String, isSuccessor: Bool) -> CInt {
     outliveFileSizeLimit()
-    // duct may go while it is told something.
+    // duct may end while this process writes a reply to it.
     ignoreSignal(SIGPIPE)
     let socket = FileDescriptor(rawValue: CarrierPlacement.socket)
     guard let manifest = RunManifest.read(FilePath(escaped: folder)),
@@ -39,7 +38,7 @@ public enum CarrierService {
   }
 }
 
-/// Answers go out whole, whichever thread gives them.
+/// Writes each reply as a whole, also if several threads reply at the same time.
 private final class ReplyChannel: Sendable {
   private let socket: FileDescriptor
   private let writing = Monitor(())
@@ -48,13 +47,13 @@ private final class ReplyChannel: Sendable {
 
   func send(_ reply: CarrierReply) {
     guard let line = try? RecordEncoder().line(reply) else { return }
-    // duct may have gone: then nobody has to be told.
+    // If this fails, duct has ended and needs no reply.
     writing.update { _ in try? socket.writeAll(line) }
   }
 }
 
 private final class Service: Sendable {
-  /// What duct has asked for before the directory had been looked at.
+  /// Commands that duct sent before the log directory was checked.
   private struct Waiting: Sendable {
     var isOpen = false
     var commands: [(CarrierCommand, [UInt8])] = []
@@ -106,7 +105,7 @@ private final class Service: Sendable {
     }
   }
 
-  /// Reads all that duct says, at once: duct never waits for this process.
+  /// Reads each command immediately, so that duct never waits for this process.
   func serve() {
     if isSuccessor { open {} }
     while let (command, payload) = CarrierCommand.next(from: socket) {
@@ -122,9 +121,9 @@ private final class Service: Sendable {
       case .finish:
         waitUntilOpen()
         isFinishing.update { $0 = true }
-        // Also what this process, if it is a successor, has not been told of.
+        // A successor may not have received a command for every file.
         carrier.deliverEverything()
-        // duct has a limit of its own, and leaves when it is over.
+        // duct has its own time limit and ends when it is over, so none is needed here.
         let leftovers = carrier.finish(until: nil)
         replies.send(
           CarrierReply(events: carrier.events, leftovers: leftovers.map(LeftoverMessage.init)))
@@ -134,15 +133,18 @@ private final class Service: Sendable {
     hearTheEnd()
   }
 
-  /// duct was killed. Some servers tell of an error only when a file is closed: the end of this process would close the
-  /// files too, and nobody would hear it. What was proven goes back on the page, and whoever recovers the run writes
-  /// it again.
+  /// Finishes the delivery after duct was killed.
+  ///
+  /// Some servers report an error only when a file is closed. The end of this process would also close the
+  /// files, but would report no error. After an error here, the proven offset on the page goes back, and
+  /// `recover` writes those bytes again.
   private func hearTheEnd() {
     guard waiting.withLock({ $0.isOpen }) else { return }
     _ = carrier.finish(until: nil)
   }
 
-  /// Looks at the log directory, on a thread of its own, as long as that takes. Nothing is carried before.
+  /// Checks the log directory on a thread of its own, because the directory may take any time to answer.
+  /// Nothing is delivered before the check is done.
   private func open(_ look: @escaping @Sendable () -> Void) {
     let body: @Sendable () -> Void = { [self] in
       look()
@@ -160,7 +162,7 @@ private final class Service: Sendable {
   private func deliver(_ command: CarrierCommand, _ payload: [UInt8]) {
     waiting.update { waiting in
       if waiting.isOpen { return deliverNow(command, payload) }
-      // The latest of a kind says it all.
+      // The latest command of a kind covers the earlier ones.
       waiting.commands.removeAll { $0.0 == command }
       waiting.commands.append((command, payload))
     }
@@ -180,7 +182,8 @@ private final class Service: Sendable {
     replies.send(CarrierReply(existing: LogDirectory.existing(manifest.paths)))
   }
 
-  /// - Parameter deadline: when duct starts the command, answer or not. The clock is the same in both processes.
+  /// - Parameter deadline: when duct starts the command, with or without an answer. CLOCK_MONOTONIC is the same
+  ///   in both processes.
   private func replacePrepared(until deadline: MonotonicInstant) {
     let existing = LogDirectory.existing(manifest.paths)
     let replaced = LogDirectory.replaced(existing, manifest.paths, captured: manifest.captured)
@@ -188,7 +191,7 @@ private final class Service: Sendable {
       LogDirectory.remove(replaced)
       carrier.takeNames(delivered: manifest.captured)
     } else {
-      // The directory has hung, for hours perhaps: a run that began since then keeps its files.
+      // The directory did not answer in time, perhaps for hours. Keep the files of a run that began since then.
       LogDirectory.remove(LogDirectory.unchanged(replaced, since: manifest.startTime))
     }
     replies.send(CarrierReply(existing: []))

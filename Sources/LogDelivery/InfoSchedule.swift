@@ -1,25 +1,26 @@
-/// When info.json is written although nothing is new in it but the time and the use of resources.
+/// Decides when duct writes info.json although only the time and the use of resources have changed.
 ///
-/// Whatever kills everything at once leaves the last one behind. So it is written when the run is 1, 2, 4, 8,
-/// 16 and 32 s old, and then each 30 s: it is never older than half of the run, nor than 30 s. Large
-/// records, of runs with many jobs, are written less often, so that no more than half a percent of the time
-/// goes into it.
+/// If everything is killed at the same time, the last info.json is all that is left. So duct writes it when the
+/// run is 1, 2, 4, 8, 16 and 32 s old, and then every 30 s. It is never older than half of the run, and never
+/// older than 30 s. duct writes a large record (a run with many jobs) less often, so that it spends no more
+/// than 0.5 % of the time on it.
 struct InfoSchedule: Sendable, Equatable {
   /// Seconds.
   static let shortestPause = 1.0
+  /// Seconds.
   static let longestPause = 30.0
-  /// The largest part of the time that is spent on it.
+  /// The largest share of the time that duct spends on writing it.
   static let share = 0.005
-  /// Bytes a second that disks are counted with. How long they really take is known to nobody here: another
-  /// thread or process puts the record into the log directory.
+  /// The assumed speed of a disk, in bytes per second. The real time is not known here, because another thread
+  /// or process writes the record into the log directory.
   static let deliveryRate = 50e6
 
-  /// Seconds from the end of one writing to the next.
+  /// Seconds from the end of one write to the start of the next.
   ///
   /// - Parameters:
-  ///   - age: of the run, in seconds.
-  ///   - cost: seconds of processor time that it took to make and to write the last one.
-  ///   - bytes: its size.
+  ///   - age: age of the run in seconds.
+  ///   - cost: seconds of CPU time that it took to make and write the last record.
+  ///   - bytes: size of that record.
   static func pause(age: Double, cost: Double, bytes: Int) -> Double {
     let wanted = min(max(age, shortestPause), longestPause)
     let affordable = (max(cost, 0) + Double(bytes) / deliveryRate) * (1 / share - 1)

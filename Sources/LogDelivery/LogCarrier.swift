@@ -6,29 +6,33 @@ public import ResilientIO
 public import SystemCalls
 public import SystemPackage
 
-/// Carries a run's files to the log directory. None of its calls waits for that directory but `finish`.
+/// The carrier: delivers a run's files to the log directory. Only `discard` and `finish` wait for that
+/// directory.
 public protocol LogCarrier: Sendable {
-  /// A captured stream has grown, or has ended.
+  /// Delivers a captured stream that has grown or has ended.
   func deliverStream(_ index: Int)
-  /// The relay has written the first `proven` bytes of a stream's log file: delivery resumes behind them.
+  /// Continues a log file whose first `proven` bytes the relay or an earlier process has written.
   func adoptStream(_ index: Int, proven: Int)
+  /// Delivers usage.jsonl, which has grown.
   func deliverUsage()
+  /// Delivers a new info.json.
   func replaceInfo(_ bytes: [UInt8])
-  /// Removes what this run has put there; nothing is carried any more. Returns what could not be removed by the
-  /// deadline.
+  /// Removes the files that this run has put into the log directory, and delivers nothing more. Returns what
+  /// could not be removed by the deadline.
   func discard(until deadline: MonotonicInstant) -> [Deliverer.Leftover]
-  /// All failures so far.
+  /// All episodes of failures so far.
   var events: [IOEvent] { get }
-  /// Tries everything once more. Returns what was not written by the deadline.
+  /// Tries everything that waits once more. Returns what was not written by the deadline; nil means no
+  /// deadline.
   func finish(until deadline: MonotonicInstant?) -> [Deliverer.Leftover]
 }
 
-/// What there is to be carried.
+/// The data that a carrier delivers.
 public struct DeliverySources: Sendable {
-  /// Nil where a stream is not captured.
+  /// stdout and stderr. Nil: the stream is not captured.
   var streams: [RenderedOutput?]
   var usage: any GrowingSource
-  /// Log files that the relay writes itself, as far as they are open here.
+  /// Log files that the relay writes itself, if this process has them open.
   var logFiles: [FileDescriptor] = []
 
   public init(
@@ -40,10 +44,10 @@ public struct DeliverySources: Sendable {
   }
 }
 
-/// Carries on a thread of this process: for log directories that answer for sure, since a thread that
-/// hangs in some file systems cannot be ended, and would hold this process up.
+/// A carrier on a thread of this process. For log directories that are certain to answer: a thread that hangs
+/// in some file systems cannot be ended, and would hold up this process.
 public final class ThreadCarrier: LogCarrier {
-  /// Seconds from the first line of usage.jsonl until it is carried, if the run does not end before.
+  /// Seconds from the first line of usage.jsonl to its delivery, unless the run ends before.
   private static let firstUsage = 0.01
 
   let deliverer: Deliverer
@@ -53,10 +57,10 @@ public final class ThreadCarrier: LogCarrier {
   let paths: LogPaths
 
   /// - Parameters:
-  ///   - runID: the run's id.
-  ///   - status: on it stands which files are ours.
-  ///   - isSuccessor: earlier processes of the run have been at them.
+  ///   - status: the page, which records which files are ours.
+  ///   - isSuccessor: earlier processes of the run may have written these files.
   ///   - credentials: the value of $KRB5CCNAME.
+  ///   - makesDirectories: creates the log directory if it is missing.
   ///   - notify: called on the deliverer's thread.
   public init(
     _ sources: DeliverySources, to paths: LogPaths, runID: String, status: RelayStatus,
@@ -80,7 +84,6 @@ public final class ThreadCarrier: LogCarrier {
 
   func stream(_ index: Int) -> RenderedOutput? { sources.streams[index] }
 
-  /// So much of a stream's log file is there already, by the relay or by earlier processes.
   public func adoptStream(_ index: Int, proven: Int) {
     deliverer.know(
       path(paths.stream(index)), by: PageMemory(status: status, target: .stream(index)), proven: proven,
@@ -91,17 +94,18 @@ public final class ThreadCarrier: LogCarrier {
     if let source = sources.streams[index] { deliverer.deliver(source, to: path(paths.stream(index))) }
   }
 
-  /// Has every file carried that there is anything for.
+  /// Delivers every file that has data.
   func deliverEverything() {
     for index in 0..<2 { deliverStream(index) }
     if sources.usage.readableLength > 0 { deliverUsage() }
   }
 
-  /// Makes the files now, and takes their names from another run that writes its own there again meanwhile.
+  /// Creates the files immediately and takes their names, even if another run has created its own files there
+  /// again.
   ///
-  /// Now, since later there may be another: a run that has been started with --clobber after this one.
+  /// Later, a run that was started with --clobber after this one may have the names, and must keep them.
   ///
-  /// - Parameter delivered: the streams whose log files are made here, and not by the relay.
+  /// - Parameter delivered: the streams whose log files the carrier creates, and not the relay.
   public func takeNames(delivered: [Bool]) {
     for index in 0..<2 where delivered[index] {
       deliverer.take(path(paths.stream(index)))
@@ -109,11 +113,12 @@ public final class ThreadCarrier: LogCarrier {
     }
     deliverer.take(path(paths.usage))
     deliverUsage()
-    // It is made first of all records.
+    // No request is needed here: duct writes info.json first of all records.
     deliverer.take(path(paths.info))
   }
 
-  /// Of a command that is over at once the lines go out together with the end of the file, by one fsync.
+  /// Delays the first delivery a little. For a command that ends immediately, one fsync then covers the lines
+  /// and the end of the file.
   public func deliverUsage() {
     deliverer.deliver(sources.usage, to: path(paths.usage), afterPause: Self.firstUsage)
   }
@@ -121,8 +126,8 @@ public final class ThreadCarrier: LogCarrier {
   public func replaceInfo(_ bytes: [UInt8]) {
     let own = paths.info
     deliverer.replace(path(paths.info)) { [deliverer, paths, status, runID] in
-      // As it stands when it is written: output that had failed may have been carried since. And whoever
-      // reads this knows that it was written itself.
+      // Read the events when the record is written: output that had failed may be delivered by then. The
+      // record's own entry says `delivered`, because a reader of the record sees that it was written.
       var events = deliverer.events
       for index in events.indices where events[index].path == own && events[index].outcome == .waiting {
         events[index].outcome = .delivered
@@ -133,9 +138,10 @@ public final class ThreadCarrier: LogCarrier {
   }
 
   public func discard(until deadline: MonotonicInstant) -> [Deliverer.Leftover] {
-    // What it has not written is not wanted any more.
+    // What the deliverer has not written is not wanted any more.
     _ = deliverer.finish(until: deadline)
-    // A directory that is not there may have been moved. That of a log file without a name was removed.
+    // A missing directory may have been moved. But if a log file in it has lost its name, the directory was
+    // removed.
     return LogDirectory.removeOurs(paths, status: status, runID: runID) { [sources] in
       sources.logFiles.contains(where: LogDirectory.isRemoved)
     }
@@ -149,10 +155,10 @@ public final class ThreadCarrier: LogCarrier {
   private func path(_ text: String) -> FilePath { FilePath(escaped: text) }
 }
 
-/// What is told to the user of the log directory, and how.
+/// Logs what the user should know about the log directory.
 public struct CarrierNotices: Sendable {
   let log: Logger
-  /// Where what cannot be written is kept meanwhile.
+  /// Where data waits that cannot be written into the log directory.
   public let keptIn: String
 
   public init(log: Logger, keptIn: String) {
@@ -188,7 +194,7 @@ public struct CarrierNotices: Sendable {
   }
 }
 
-/// A deliverer's notice, as it is handed from process to process.
+/// A notice of the deliverer, in a form that the carrier process can send to duct.
 public enum CarrierNotice: Codable, Sendable, Equatable {
   case began(failure: String, isAboutCredentials: Bool)
   case ended(tries: Int, seconds: Double)
@@ -196,7 +202,7 @@ public enum CarrierNotice: Codable, Sendable, Equatable {
   case restored(path: String, missing: Int)
   case lost(path: String, bytes: Int)
 
-  /// Nil for what needs not be told.
+  /// Nil for a notice that the user does not need.
   public init?(_ notice: Deliverer.Notice) {
     func text(_ path: FilePath) -> String { String(escaping: path.bytes) }
     switch notice {

@@ -6,12 +6,13 @@ public import ResilientIO
 internal import SystemCalls
 internal import SystemPackage
 
-/// What is looked at in a log directory before a run. Blocks as long as the directory does.
+/// Checks a log directory before a run, and removes records from it. The calls block until the directory
+/// answers.
 public enum LogDirectory {
-  /// Seconds that a remote one may take to say what it holds; the command waits no longer.
+  /// Seconds that a remote log directory may take to report what it contains. The command waits no longer.
   public static let patience = 5.0
 
-  /// Records of these paths that are there already.
+  /// The paths that exist already.
   public static func existing(_ paths: LogPaths) -> [String] {
     paths.all.filter { path in
       var information = stat()
@@ -19,14 +20,15 @@ public enum LogDirectory {
     }
   }
 
-  /// Those of them that a run replaces: a stream that it does not capture has no file of its own.
+  /// The existing records that a run replaces. For a stream that it does not capture, it has no file to replace
+  /// one with.
   public static func replaced(_ existing: [String], _ paths: LogPaths, captured: [Bool]) -> [String] {
     existing.filter { path in
       (0..<2).allSatisfy { captured[$0] || path != paths.stream($0) }
     }
   }
 
-  /// Those of them that nobody has written since then, in seconds since 1970.
+  /// The existing records that no process has written since `time`, in seconds since 1970.
   static func unchanged(_ existing: [String], since time: Double) -> [String] {
     existing.filter { path in
       var information = stat()
@@ -35,11 +37,11 @@ public enum LogDirectory {
     }
   }
 
-  /// Removes what this run has put there, and nothing that others have put in its place.
+  /// Removes the files of this run, but not files that others have put in their place.
   ///
   /// - Parameters:
-  ///   - status: on it stands which files are ours. Those that are removed are taken off it.
-  ///   - wasEmptied: asked where the directory is not there: whether all in it was removed with it.
+  ///   - status: the page, which records which files are ours. Removed files are deleted from it.
+  ///   - wasEmptied: called if the directory is missing. True if the files were removed together with it.
   /// - Returns: what could not be removed.
   public static func removeOurs(
     _ paths: LogPaths, status: RelayStatus, runID: String,
@@ -61,10 +63,11 @@ public enum LogDirectory {
     }
   }
 
-  /// Whether a file that is open has no name any more.
+  /// Whether an open file has lost its name.
   static func isRemoved(_ file: FileDescriptor) -> Bool { FileIdentity(of: file)?.links == 0 }
 
-  /// Makes way for new ones. A run that still writes into the old ones keeps them, beside the new.
+  /// Removes old records to make room for new ones. A run that still writes into an old one continues in a file
+  /// beside the new one.
   public static func remove(_ paths: [String]) {
     for path in paths { FilePath(escaped: path).withPlatformString { _ = unlink($0) } }
   }

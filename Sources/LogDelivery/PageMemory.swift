@@ -3,8 +3,8 @@ public import OutputRelay
 internal import ResilientIO
 internal import SystemCalls
 
-/// Which file of a run in the log directory is ours stands on the page of its relay: it outlives every process of
-/// the run, and is in the spool too.
+/// Records on the page which file in the log directory is ours. The page outlives every process of the run, and
+/// the spool has a copy of it.
 struct PageMemory: TargetMemory {
   let status: RelayStatus
   let target: RelayStatus.Target

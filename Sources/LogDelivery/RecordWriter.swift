@@ -4,17 +4,17 @@ public import ResilientIO
 public import SystemCalls
 public import SystemPackage
 
-/// Writes the records to local disk, on a thread of its own, and has them carried to the log directory.
+/// Writes the records to local disk on a thread of its own, and makes the carrier deliver them.
 public final class RecordWriter: Sendable {
   private struct State: Sendable {
     var lines: [[UInt8]] = []
     var info: (@Sendable () -> [UInt8])?
-    /// When to begin with it, or with the next one; nil while none was asked for yet.
+    /// When to write info.json next. Nil before the first request, and while it is being written.
     var infoStart: MonotonicInstant?
-    /// It was asked for, and not only by the schedule.
+    /// A caller has requested info.json, not only the schedule.
     var isInfoWanted = false
     var isFinishing = false
-    /// Nothing is written any more.
+    /// Nothing more is written.
     var isDiscarded = false
     var isDone = false
   }
@@ -26,7 +26,7 @@ public final class RecordWriter: Sendable {
   private let state = Monitor(State())
   private let start = MonotonicInstant.now
 
-  /// - Parameter first: what the thread begins with.
+  /// - Parameter first: called on the new thread, before anything is written.
   public init(
     _ folder: SpoolFolder?, journal: UsageJournal, carrier: any LogCarrier, log: Logger,
     first: @escaping @Sendable () -> Void
@@ -41,13 +41,15 @@ public final class RecordWriter: Sendable {
     }
   }
 
-  /// A line for usage.jsonl.
+  /// Adds a line to usage.jsonl.
   public func append(_ line: [UInt8]) { state.update { $0.lines.append(line) } }
 
-  /// info.json anew, made when its turn comes: one that still waits is dropped. From then on it is made and
-  /// written again by the `InfoSchedule`, without being asked for.
+  /// Requests a new info.json. Drops an earlier request that still waits. After the first request, the writer
+  /// also writes it by the `InfoSchedule`.
   ///
-  /// - Parameter start: when to begin, if not at once; in any case when everything is finished.
+  /// - Parameters:
+  ///   - start: when to begin; nil: immediately. `finish` does not wait for it.
+  ///   - content: called on the writer's thread, right before the record is written.
   public func writeInfo(after start: MonotonicInstant?, _ content: @escaping @Sendable () -> [UInt8]) {
     state.update {
       $0.info = content
@@ -56,13 +58,13 @@ public final class RecordWriter: Sendable {
     }
   }
 
-  /// Writes what waits and ends the thread. False if that takes longer than until the deadline.
+  /// Writes what waits, and ends the thread. False if this is not done by the deadline.
   public func finish(until deadline: MonotonicInstant) -> Bool {
     state.update { $0.isFinishing = true }
     return state.wait(until: deadline) { $0.isDone ? true : nil } ?? false
   }
 
-  /// Drops what waits and ends the thread: when this returns true, nothing is written any more.
+  /// Drops what waits, and ends the thread. If this returns true, nothing more is written.
   public func discard(until deadline: MonotonicInstant) -> Bool {
     state.update { $0.isDiscarded = true }
     return state.wait(until: deadline) { $0.isDone ? true : nil } ?? false
@@ -107,12 +109,12 @@ public final class RecordWriter: Sendable {
     let end = MonotonicInstant.now
     let pause = InfoSchedule.pause(
       age: end.seconds(since: start), cost: Self.processorTime - before, bytes: bytes.count)
-    // One that was asked for meanwhile comes first.
+    // A request that has arrived in the meantime comes first.
     state.withLock { if $0.infoStart == nil { $0.infoStart = end + pause } }
   }
 
-  /// Seconds that this thread has used. By the clock it would count too that duct was stopped, or that others
-  /// had the processors, and one such moment would put the next record off for long.
+  /// CPU time of this thread in seconds. Elapsed time would include time in which duct was stopped or others
+  /// had the processors. One such moment would delay the next record for long.
   private static var processorTime: Double {
     var time = timespec()
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
@@ -128,7 +130,7 @@ public final class RecordWriter: Sendable {
     carrier.deliverUsage()
   }
 
-  /// The spool's copy. Where even that fails the log directory may still take it.
+  /// Writes the copy in the spool. If that fails, the log directory may still take the record.
   private func keep(_ bytes: [UInt8]) {
     guard let folder else { return }
     try? folder.contents.replace(RunSpool.FileName.info, with: bytes)

@@ -7,19 +7,19 @@ internal import SlurmJobs
 internal import SystemCalls
 internal import SystemPackage
 
-/// The info.json of a run that is brought home: as duct has left it, or finished in its place.
+/// The info.json of a run that `recover` delivers: as duct has left it, or completed in duct's place.
 struct RecoveredInfo {
   private typealias Name = RunSpool.FileName
   private static let largest = 256 << 20
 
   let folder: PrivateFolder
   let manifest: RunManifest
-  /// Nil where it is not known.
+  /// Nil if the page cannot be read.
   let status: RelayStatus?
   let usage: RecoveredUsage?
-  /// The log directory has moved: it shall say where the files are now.
+  /// The log directory has moved, so info.json must name the new paths.
   let hasMoved: Bool
-  /// What cannot be read.
+  /// What cannot be read, and why.
   private(set) var problems: [String] = []
 
   init(
@@ -32,8 +32,8 @@ struct RecoveredInfo {
     self.hasMoved = hasMoved
   }
 
-  /// The last info.json that is known of the run, finished if its duct could not do so. Nil where the run
-  /// has none.
+  /// The last info.json of the run, completed if its duct could not do so. Nil if the run has none, or if the
+  /// one in the log directory stays as it is.
   public mutating func finished(_ jobs: Recovery.JobLookup) -> [UInt8]? {
     do throws(PrivateFolder.Refusal) {
       let bytes = try folder.read(Name.info, limit: Self.largest)
@@ -42,7 +42,7 @@ struct RecoveredInfo {
       }
       if info.runState == .finished, !hasMoved { return bytes }
       guard let line = finished(info, folder.path.appending(name: Name.info), jobs) else { return bytes }
-      // So that Slurm need not be asked again, should this be broken off.
+      // Then Slurm need not be asked again if this process is interrupted.
       try? folder.replace(Name.info, with: line)
       return line
     } catch {
@@ -55,7 +55,7 @@ struct RecoveredInfo {
         return info.runState == .finished && !hasMoved ? nil : finished(info, inPlace, jobs)
       }
     } catch {
-      // What is there may be better than all that is known here.
+      // The file may exist and contain more than is known here. Leave it alone.
       if ![.noSuchFileOrDirectory, .notDirectory, .invalidArgument, .tooManySymbolicLinkLevels].contains(
         error)
       {
@@ -87,7 +87,7 @@ struct RecoveredInfo {
     return try? RecordEncoder().line(info)
   }
 
-  /// Of a run that was killed before it had written anything.
+  /// A record for a run that was killed before it had written any.
   private func begun() -> [UInt8]? {
     var info = InfoDocument(
       command: manifest.command,
@@ -111,14 +111,14 @@ struct RecoveredInfo {
     addEnd(&info.executionSummary)
   }
 
-  /// Where the relay has seen the command end.
+  /// Adds the end of the command, if the relay saw it.
   private func addEnd(_ summary: inout ExecutionSummary) {
     guard summary.endTime == nil, let end = status?.commandEnd else { return }
     summary.endTime = end
     summary.wallClockTime = max(end - summary.startTime, 0)
   }
 
-  /// The last lines of usage.jsonl may be newer than info.json.
+  /// Adds the last lines of usage.jsonl, which may be newer than info.json.
   private func addUsage(_ summary: inout ExecutionSummary) {
     var (lines, looks) = (0, 0)
     var firstPercent: Double?
@@ -130,7 +130,7 @@ struct RecoveredInfo {
         (0...Self.mostLooks).contains(report.sampleCount), looks <= Self.mostLooks
       else { return }
       looks += report.sampleCount
-      // The first look is taken so soon after the start that it is no peak (`PeakIntervals`).
+      // The first sample comes so soon after the start that its CPU use is no peak (`PeakIntervals`).
       if lines == 1 {
         firstPercent = report.totals.pcpu
         report.totals.pcpu = 0
@@ -141,6 +141,6 @@ struct RecoveredInfo {
     summary.reportCount = max(summary.reportCount, lines)
   }
 
-  /// More than any run takes: sums of such numbers are numbers.
+  /// More samples than any run takes. With this limit, sums of such numbers do not overflow.
   private static let mostLooks = 1 << 40
 }

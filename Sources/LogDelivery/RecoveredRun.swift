@@ -5,13 +5,13 @@ internal import ResilientIO
 internal import SystemCalls
 internal import SystemPackage
 
-/// One run that is brought home from its folder in the spool.
+/// Delivers one run from its run folder.
 struct RecoveredRun {
-  /// What became of it, for the user.
+  /// The outcome, for the user.
   struct Result: Sendable {
-    /// What could not be delivered, or not be read: the folder stays.
+    /// What could not be delivered or read. The folder stays.
     var leftovers: [String] = []
-    /// What is delivered, and not as one would expect.
+    /// What was delivered, but not as the user would expect.
     var notes: [String] = []
   }
 
@@ -20,17 +20,17 @@ struct RecoveredRun {
   private let folder: PrivateFolder
   private let manifest: RunManifest
   private let credentials: [UInt8]?
-  /// The log directory has moved: info.json shall say where the files are now.
+  /// The log directory has moved, so info.json must name the new paths.
   private let hasMoved: Bool
-  /// Nil where the relay's page is missing or broken: then the streams are not known.
+  /// Nil if the page is missing or damaged. Then it is not known which bytes of the streams wait.
   private let page: SpooledPage?
   private let pageProblem: String?
   private let usage: RecoveredUsage?
-  /// Log files of the relay that this process has inherited.
+  /// Log files that the relay wrote, and whose descriptors this process has inherited.
   private let logs: [FileDescriptor?]
-  /// What cannot be read.
+  /// What cannot be read, and why.
   private var problems: [String] = []
-  /// What is missing.
+  /// What is missing from the delivered files.
   private var notes: [String] = []
 
   private var status: RelayStatus? { page?.status }
@@ -61,7 +61,8 @@ struct RecoveredRun {
     let deadline = MonotonicInstant.now + limit
     let streams = (0..<2).map { stream($0) }
     let notices = Monitor(notes)
-    // Without the page nothing is known to be ours: everything goes beside what is there.
+    // Without the page, no file is known to be ours, so everything goes into new files beside the existing
+    // ones.
     let known: RelayStatus
     if let status { known = status } else { known = try RelayStatus() }
     let carrier = try ThreadCarrier(
@@ -91,8 +92,7 @@ struct RecoveredRun {
 
   // MARK: The streams
 
-  /// A stream with something to carry. Nil where all of it is in its log file already, or nothing of it can
-  /// be read.
+  /// A stream that has data to deliver. Nil if all of it is in its log file already, or if it cannot be read.
   private mutating func stream(_ index: Int) -> RenderedOutput? {
     guard manifest.captured[index] else { return nil }
     let name = Name.stream(index)
@@ -104,7 +104,8 @@ struct RecoveredRun {
       problems.append("\(Name.status): what it says of \(name) cannot be true: \(problem)")
       return nil
     }
-    // What another has removed is to be had from the open file alone, and is made anew.
+    // If someone has removed the log file, only the inherited descriptor can still read it. The carrier then
+    // creates the log file again.
     if page.isInLog(index, manifest), removedLog(index) != nil {
       page.status.leaveLogAfterEnd(for: OutputStores.Kind.spool.rawValue, stream: index)
     }
@@ -115,12 +116,13 @@ struct RecoveredRun {
     let waiting = page.bytesWaiting(stream: index, manifest)
     let file: FileDescriptor
     do throws(PrivateFolder.Refusal) { file = try folder.open(name, .readOnly) } catch {
-      // Without it what is in the log directory already is all that there is.
+      // The spool file is missing, but no byte of it was waiting: the log directory has all that exists.
       if waiting == 0 { return nil }
       problems.append("\(name), with \(waiting) bytes for \(manifest.paths.stream(index)): \(error)")
       return nil
     }
-    // Nobody writes any more: what the relay could not note before it was killed counts too.
+    // No process writes the stream any more. Count also what the relay wrote and could not record before it was
+    // killed.
     page.status.noteAbandoned(stream: index, sizes: [nil, folder.size(of: name), nil])
     guard page.status.isInOrder(stream: index) else {
       problems.append(
@@ -132,7 +134,8 @@ struct RecoveredRun {
       status: page.status, wake: {})
   }
 
-  /// All of a stream went into its log file: it is gone with that. How much it was, only the file would tell.
+  /// Reports that the log file of a stream is missing or replaced, if all of the stream was in it. How much
+  /// that was is not known without the file.
   private mutating func noteAbsentLog(_ index: Int) {
     if hasMoved { return }
     let path = FilePath(escaped: manifest.paths.stream(index))
@@ -158,23 +161,25 @@ struct RecoveredRun {
     status?.isNoted(found, as: .stream(index)) ?? false
   }
 
-  /// What the relay has written into the log file itself, where it did: from that file or, if it had been
-  /// removed while the run went on, from the copy in the folder.
+  /// The file that holds the beginning of a stream, which the relay has written into the log file itself. If
+  /// the log file was removed during the run, the inherited descriptor or the copy in the run folder takes its
+  /// place.
   private mutating func beginning(_ index: Int) -> FileDescriptor? {
     guard manifest.isDirect else { return nil }
     if let log = removedLog(index) { return log }
     do throws(PrivateFolder.Refusal) { return try folder.open(Name.head(index), .readOnly) } catch {
       if error.errno != .noSuchFileOrDirectory { problems.append("\(Name.head(index)): \(error)") }
     }
-    // What cannot be opened, or is another's, is missing: the carrier says so.
+    // A file that cannot be opened or is not ours counts as missing. The carrier reports that.
     guard let file = try? openRegularFile(FilePath(escaped: manifest.paths.stream(index))) else { return nil }
-    // A directory that has moved may be a copy.
+    // A moved directory may be a copy, whose files have other identities.
     if hasMoved || FileIdentity(of: file).map({ isNoted($0, index) }) ?? false { return file }
     file.closeQuietly()
     return nil
   }
 
-  /// Nobody can say where in its log file belongs what the spool has of a stream.
+  /// Reports that the page of a stream is lost, so that the place of the spooled bytes in the log file is not
+  /// known.
   private mutating func note(lostPageOf index: Int) {
     let name = Name.stream(index)
     guard let size = folder.size(of: name), size > 0 else { return }
@@ -185,7 +190,8 @@ struct RecoveredRun {
 }
 
 extension CarrierNotice {
-  /// What the user of `con-duct recover` is to know of a file that is delivered.
+  /// What to report about a delivered file to the user of `con-duct recover`. Nil if there is nothing to
+  /// report.
   fileprivate var textForRecovery: String? {
     switch self {
     case .displaced(let path, let place): "\(path) is another's: the file of this run is \(place)"

@@ -4,25 +4,26 @@ internal import ResilientIO
 internal import SystemCalls
 internal import SystemPackage
 
-/// The usage.jsonl that a run has left in its folder: as far as its lines are whole.
+/// The usage.jsonl that a run has left in its run folder, up to its last whole line.
 struct RecoveredUsage: GrowingSource {
-  /// A line has some KB for each process. What is longer is no line.
+  /// Bytes. A line has a few KB per process, so anything longer is not a line.
   private static let longestLine = 16 << 20
   private static let chunk = 256 << 10
-  /// SEEK_HOLE of lseek(2), which the C library's module does not have.
+  /// SEEK_HOLE of lseek(2). The Glibc module does not have it.
   private static let seekHole: CInt = 4
 
   private let file: FileDescriptor
   /// Bytes up to the end of the last whole line.
   let readableLength: Int
-  /// Bytes behind a hole, which no line can have.
+  /// Bytes from the first hole on. No line contains a hole.
   let damagedLength: Int
 
   init(_ file: FileDescriptor) {
     self.file = file
     var information = stat()
     let size = fstat(file.rawValue, &information) == 0 ? Int(information.st_size) : 0
-    // Such a file may be of any size, and take no space. Where a file system cannot tell, there is none.
+    // A file with holes can have any size without taking space. If the file system does not report holes,
+    // assume that there are none.
     let hole = Int(lseek(file.rawValue, 0, Self.seekHole))
     let end = hole >= 0 && hole < size ? hole : size
     damagedLength = size - end
@@ -39,7 +40,7 @@ struct RecoveredUsage: GrowingSource {
 
   func prove(upTo length: Int) {}
 
-  /// A duct that is killed can leave a part of a line, which is no line.
+  /// The end of the last whole line. A duct that is killed can leave a part of a line.
   private static func endOfLines(_ file: FileDescriptor, _ size: Int) -> Int {
     var end = size
     while end > 0, size - end <= longestLine {
@@ -49,7 +50,8 @@ struct RecoveredUsage: GrowingSource {
       if let newline = bytes.lastIndex(of: UInt8(ascii: "\n")) { return start + newline + 1 }
       end = start
     }
-    // Not a line at all, or not to be read: it is delivered as it is.
+    // Without any newline, there is no whole line. If the last line is too long or cannot be read, the file is
+    // delivered as it is.
     return end == 0 ? 0 : size
   }
 
@@ -63,7 +65,7 @@ struct RecoveredUsage: GrowingSource {
     return Array(bytes[..<got])
   }
 
-  /// Calls `body` for each line, without its newline. Only one is in memory at a time.
+  /// Calls `body` for each line, without its newline. Never reads the whole file into memory.
   func forEachLine(_ body: ([UInt8]) -> Void) {
     var rest: [UInt8] = []
     var isTooLong = false

@@ -7,26 +7,27 @@ public import SlurmJobs
 internal import SystemCalls
 public import SystemPackage
 
-/// Brings home what runs have left in spools: carries it to their log directories, and finishes the
-/// records of runs whose duct was killed.
+/// Delivers what runs have left in spools to their log directories, and completes the records of runs whose
+/// duct was killed.
 public struct Recovery: Sendable {
-  /// What became of one run.
+  /// The outcome of one recovery.
   public enum Outcome: Sendable {
-    /// Everything is where it belongs; the folder in the spool is gone.
+    /// Everything is delivered. The run folder is removed.
     case delivered(prefix: String, notes: [String])
-    /// What could not be delivered, each with its reason: it stays in the spool.
+    /// Some files could not be delivered, each with its reason. They stay in the spool.
     case waiting(prefix: String, reasons: [String], notes: [String])
-    /// It is in use: the run goes on, or another recovers it.
+    /// The run has not ended, or another process recovers it.
     case busy
-    /// Its folder has gone: another has delivered it meanwhile.
+    /// The run folder does not exist: another process has delivered the run in the meantime.
     case gone
-    /// Nothing was left to be delivered: the folder in the spool is gone.
+    /// Nothing was left to deliver. The run folder is removed.
     case empty
-    /// The folder may not be used, or holds nothing that can be delivered.
+    /// The folder must not be used, or contains nothing that can be delivered.
     case unusable(String)
   }
 
-  /// Jobs of a run as Slurm knows them now, from its info.json at a path; nil if that cannot be asked.
+  /// Asks Slurm for the jobs of a run. The argument is the path of its info.json. Nil if the jobs are not
+  /// known.
   public typealias JobLookup = @Sendable (FilePath) -> [JobRecord]?
 
   private let places: [SpoolPlace]
@@ -34,7 +35,7 @@ public struct Recovery: Sendable {
   private let jobs: JobLookup
 
   /// - Parameters:
-  ///   - spool: the spool directory that the user chose; nil for the default places.
+  ///   - spool: the spool directory that the user chose; nil: the default places.
   ///   - environment: as for a run, with `KRB5CCNAME` for the credentials.
   public init(spool: FilePath?, environment: [String: String], jobs: @escaping JobLookup) {
     places = RunSpool.places(chosen: spool, environment)
@@ -42,23 +43,24 @@ public struct Recovery: Sendable {
     self.jobs = jobs
   }
 
-  // MARK: What there is
+  // MARK: Waiting runs
 
-  /// Every folder of a run in the spools of this host.
+  /// All run folders in the spools of this host.
   public var folders: [FilePath] { Spool.existing(in: places).flatMap { $0.folders() } }
 
-  /// Spools of this user that cannot be trusted any more, each with the reason: what waits in them is not known.
+  /// Spools of this user that can no longer be trusted, each with the reason. What waits in them is not known.
   public var refusals: [String] {
     Spool.refused(in: places).map { "\($0.base) is not looked into: \($0.reason)" }
   }
 
-  /// The runs in them. Folders of runs that are over and have left nothing are removed by this.
+  /// The runs in these spools. Removes the folders of runs that are over and have left nothing.
   public var runs: [WaitingRun] { WaitingRun.all(in: places) }
 
-  /// The run of a folder; nil where nothing waits.
+  /// The run of a folder; nil if nothing waits.
   public func run(in folder: FilePath) -> WaitingRun? { WaitingRun.look(at: folder) }
 
-  /// The runs that a word of the command line means: by folder, id or prefix; where there is none, by log directory.
+  /// The runs that a word on the command line means: by folder, run id or prefix; if there is none, by log
+  /// directory.
   public func meant(by word: String, among folders: [FilePath]) -> [FilePath] {
     let word = RunWord(word)
     for fit in [RunWord.Fit.exactly, .byDirectory, .byDirectoryAsked] {
@@ -68,18 +70,18 @@ public struct Recovery: Sendable {
     return []
   }
 
-  /// Whether a word of the command line is the folder of a run, wherever that is.
+  /// Whether a word on the command line is a run folder, in any place.
   public static func isFolderOfRun(_ word: String) -> Bool {
     let path = FilePath(escaped: word)
-    // Also one behind a link: it is refused, and not taken for a directory with a record.
+    // A folder behind a link counts too, so that it is refused and not taken for a directory with records.
     if path.appending(name: RunManifest.fileName).withPlatformString({ access($0, F_OK) }) == 0 {
       return true
     }
-    // That of another user cannot be looked into: it is told by where it is.
+    // The folder of another user cannot be read, so recognize it by its place.
     return isPlaceOfRun(path) && path.withPlatformString { access($0, F_OK) == 0 || errno == EACCES }
   }
 
-  /// Whether a word of the command line is where the folder of a run was.
+  /// Whether a word on the command line is the path of a run folder that does not exist any more.
   public static func isFolderThatIsGone(_ word: String) -> Bool {
     let path = FilePath(escaped: word)
     return isPlaceOfRun(path) && path.withPlatformString { access($0, F_OK) != 0 && errno == ENOENT }
@@ -89,9 +91,10 @@ public struct Recovery: Sendable {
     SpoolPlace.isName(path.parent.nameBytes) && RunID.isRunID(String(escaping: path.nameBytes))
   }
 
-  // MARK: Bringing home
+  // MARK: Delivering
 
-  /// The processes of a run that has just ended may need a moment to go.
+  /// Opens a run folder. Waits up to `patience` seconds, because the processes of a run that has just ended may
+  /// still hold its lock. Nil if the lock is not free by then.
   private static func open(
     _ folder: FilePath, patience: Double
   ) throws(PrivateFolder.Refusal) -> SpoolFolder? {
@@ -103,14 +106,14 @@ public struct Recovery: Sendable {
     }
   }
 
-  /// Delivers what is in a folder.
+  /// Delivers what is in a run folder.
   ///
   /// - Parameters:
-  ///   - directory: where to, if not to the log directory of the run.
-  ///   - lock: the folder's lock, where this process has inherited it.
-  ///   - logs: the log files of the streams, where the relay wrote them and this process has inherited them.
-  ///   - patience: seconds to wait for others who have it in use.
-  ///   - limit: seconds for it.
+  ///   - directory: where to deliver it; nil: into the log directory of the run.
+  ///   - lock: the folder's lock, if this process has inherited it.
+  ///   - logs: the log files of stdout and stderr, if the relay wrote them and this process has inherited them.
+  ///   - patience: seconds to wait for other processes that use the folder.
+  ///   - limit: seconds that the delivery may take.
   public func deliver(
     _ folder: FilePath, to directory: FilePath? = nil, lock: FileDescriptor? = nil,
     logs: [FileDescriptor?] = [nil, nil], patience: Double = 1, limit: Double
@@ -124,7 +127,7 @@ public struct Recovery: Sendable {
         opened = found
       }
       let run = SpooledRun(opened.contents)
-      // Nothing is made in a folder that may be of no run.
+      // Create nothing in a folder that may not belong to a run.
       guard run.manifest != nil || run.hasNothing else { return .unusable(run.problem ?? "") }
       guard let carrying = try opened.lockDelivery(until: .now + (lock == nil ? patience : limit)) else {
         return .busy
@@ -141,7 +144,7 @@ public struct Recovery: Sendable {
   ) -> Outcome {
     let run = SpooledRun(folder.contents)
     if let page = run.page, page.recordsWereRemoved, let manifest = run.manifest {
-      // Its duct could not do all of it, or was killed meanwhile.
+      // duct could not remove all records, or was killed before that.
       let leftovers = LogDirectory.removeOurs(manifest.paths, status: page.status, runID: manifest.runID)
       if !leftovers.isEmpty {
         return .waiting(prefix: manifest.paths.prefix, reasons: leftovers.compactMap(\.failure), notes: [])
@@ -169,7 +172,7 @@ public struct Recovery: Sendable {
 
   // MARK: Folders of others
 
-  /// Why a folder is refused, and what root can do that wants to help its owner.
+  /// Why a folder is refused. If root wants to help its owner: with the command that does it.
   private static func explained(_ refusal: PrivateFolder.Refusal, _ folder: FilePath) -> String {
     guard let owner = refusal.owner, geteuid() == 0, owner != 0 else { return refusal.description }
     let command = "con-duct recover \(folder.escapedText.shellWord)"

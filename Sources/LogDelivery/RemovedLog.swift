@@ -3,25 +3,26 @@ internal import ResilientIO
 internal import SystemCalls
 internal import SystemPackage
 
-/// A log file that the relay has begun and that has no name any more: what is in it would be gone with the last
+/// A log file that the relay has begun and that has lost its name. Its contents would be lost with its last
 /// descriptor.
 struct RemovedLog {
   let stream: Int
   let file: FileDescriptor
-  /// Bytes in it.
+  /// Bytes.
   let length: Int
 
-  /// A copy at a time: between two, it is looked whether it is needed still.
+  /// Bytes that are copied at a time. Between two portions, `keep` checks whether the copy is still needed.
   private static let portion = 16 << 20
-  /// So much of a disk stays free for others: 1/20, as the relay leaves it.
+  /// The divisor for the space that stays free for others: 1/20 of the disk, as with the relay.
   private static let reserve: UInt = 20
 
-  /// Copies it into the run's folder, for `recover`, should all processes be killed before the carrier has made
-  /// the log file anew. Where there is no place for it, nothing is lost as long as one of them lives.
+  /// Copies it into the run folder for `recover`, in case all processes are killed before the carrier has
+  /// created the log file again. If there is no room for the copy, nothing is lost as long as one of these
+  /// processes lives.
   ///
   /// - Parameters:
-  ///   - limit: bytes that it may have.
-  ///   - isNeeded: asked again and again.
+  ///   - limit: the most bytes that the copy may have; nil: no limit.
+  ///   - isNeeded: called before each portion. False ends the copying, and the incomplete copy is removed.
   func keep(in folder: SpoolFolder?, limit: Int?, isNeeded: () -> Bool) {
     let name = RunSpool.FileName.head(stream)
     guard let folder, length > 0, length <= limit ?? .max,
@@ -34,7 +35,7 @@ struct RemovedLog {
       guard let got = try? valueOrErrno({ sendfile(copy.rawValue, file.rawValue, &offset, count) }), got > 0
       else { break }
     }
-    // A part would take the place of output that waits.
+    // An incomplete copy would take the space of output that waits.
     if offset < length { folder.contents.remove(name) }
   }
 

@@ -1,7 +1,7 @@
 public import OutputRelay
 public import ResilientIO
 
-// The relay's room knows nothing of publishing, and the deliverer's nothing of streams.
+// Connects the two modules: OutputRelay does not know delivery, and ResilientIO does not know streams.
 extension RenderedOutput: GrowingSource {
   public var readableLength: Int { length }
   public var isComplete: Bool { hasEnded }

@@ -7,7 +7,7 @@ public import ResilientIO
 internal import SystemCalls
 public import SystemPackage
 
-/// What a run has on local disk: its folder in the spool, or memory where no disk will do.
+/// The run's storage on local disk: its run folder in the spool, or memory if no disk is suitable.
 public struct RunSpool: Sendable {
   public enum FileName {
     static let status = "status"
@@ -17,17 +17,17 @@ public struct RunSpool: Sendable {
     public static let info = "info.json"
 
     static func stream(_ index: Int) -> String { index == 0 ? stdout : stderr }
-    /// The beginning of a stream, from a log file that was removed.
+    /// The beginning of a stream, copied from a log file that was removed.
     static func head(_ index: Int) -> String { stream(index) + ".head" }
 
     private static let all = Set(
       [status, stdout, stderr, head(0), head(1), usage, info, RunManifest.fileName, SpoolFolder.carrier]
         .map { Array($0.utf8) })
 
-    /// Whether a file of that name in the folder of a run is one of duct's. Nothing else is removed there.
+    /// Whether a file of that name in a run folder is one of duct's. duct removes no others there.
     static func isOurs(_ name: [UInt8]) -> Bool {
       if all.contains(name) { return true }
-      // Where a file was being replaced: `.NAME.PID.tmp`.
+      // The temporary name of a file that is being replaced: `.NAME.PID.tmp`.
       let parts = name.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
       return parts.count > 3 && parts[0].isEmpty && parts[parts.count - 1].elementsEqual("tmp".utf8)
         && parts[parts.count - 2].allSatisfy { (0x30...0x39).contains($0) }
@@ -35,27 +35,28 @@ public struct RunSpool: Sendable {
     }
   }
 
-  /// Bytes of output in memory, where no disk can hold them.
+  /// The most bytes of output that wait in memory, if no disk can hold them.
   static let memoryLimit = 64 << 20
 
-  /// Nil: no disk will do.
+  /// Nil: no disk is suitable.
   public let folder: SpoolFolder?
   public let status: RelayStatus
-  /// Of each captured stream, without the log file.
+  /// The stores of stdout and stderr, without the log file. Nil: the stream is not captured.
   public let stores: [OutputStores?]
   public let usageFile: FileDescriptor?
   public let usageMemory: FileDescriptor?
 
   private let places: [SpoolPlace]
 
-  /// Makes the run folder and the files in it. Logs a warning for what cannot be made, and does without it.
+  /// Creates the run folder and the files in it. If no folder can be created, logs a warning and uses memory.
+  /// Does without a file that cannot be created.
   ///
   /// - Parameters:
-  ///   - chosen: the spool directory that the user chose; nil for the default places.
-  ///   - limit: bytes of output that may wait on disk; nil for no limit but that of the disk.
+  ///   - chosen: the spool directory that the user chose; nil: the default places.
+  ///   - limit: the most bytes of output that may wait on disk; nil: only the disk limits it.
   ///   - captured: whether stdout and stderr are captured.
-  ///   - environment: `TMPDIR`, `HOME` and `XDG_RUNTIME_DIR` tell where the default places are.
-  /// - Throws: if not even the page can be had in memory.
+  ///   - environment: `TMPDIR`, `HOME` and `XDG_RUNTIME_DIR` determine the default places.
+  /// - Throws: if not even a page in memory can be created.
   public init(
     chosen: FilePath?, limit: Int?, captured: [Bool], runID: String, environment: [String: String],
     log: Logger
@@ -84,11 +85,11 @@ public struct RunSpool: Sendable {
     usageMemory = Self.memory(FileName.usage)
   }
 
-  /// Where a spool may be, the best first.
+  /// The places where a spool can be, the best first.
   ///
-  /// Behind the folders for temporary files comes what nobody can have taken before: the home directory,
-  /// where it is on a local disk, and a folder of a random name. `$XDG_RUNTIME_DIR` is the last: it is in memory, and is
-  /// removed when the user has logged out.
+  /// Behind the folders for temporary files come places that no other user can have taken: the home directory,
+  /// if it is on a local disk, and a folder with a random name. `$XDG_RUNTIME_DIR` is the last, because it is
+  /// in memory and is removed when the user has logged out.
   static func places(chosen: FilePath?, _ environment: [String: String]) -> [SpoolPlace] {
     func folder(_ name: String) -> FilePath? {
       environment[name].flatMap { $0.isEmpty ? nil : FilePath(escaped: $0) }
@@ -132,22 +133,23 @@ public struct RunSpool: Sendable {
 
   private static func memory(_ name: String) -> FileDescriptor? { try? FileDescriptor.memory("duct \(name)") }
 
-  /// Runs that are over, and that `con-duct recover --list` shows.
+  /// The number of runs that are over and that `con-duct recover --list` shows.
   public func earlierRuns() -> Int {
     WaitingRun.all(in: places, but: folder?.path).count { $0.state != .running }
   }
 
-  /// The records are where they belong, and only the relay may have more: what is in the folder waits.
+  /// Removes the delivered records from the run folder: only the relay may still have output, and what is in
+  /// the folder counts as waiting.
   public func noteRecordsAreDelivered() {
     folder?.contents.remove(FileName.info)
     folder?.contents.remove(FileName.usage)
   }
 
-  /// Removes the folder: all is where it belongs.
+  /// Removes the run folder, after everything was delivered.
   public func remove() { folder?.removeRun() }
 }
 
 extension SpoolFolder {
-  /// Removes the folder of a run that has nothing waiting any more.
+  /// Removes the folder of a run that has nothing left to deliver.
   func removeRun() { remove(RunSpool.FileName.isOurs) }
 }

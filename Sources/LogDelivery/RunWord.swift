@@ -4,15 +4,16 @@ internal import ResilientIO
 internal import SystemCalls
 internal import SystemPackage
 
-/// A word by which a command line means runs that have a folder in a spool: a run's id or folder, its prefix or one of its
-/// files, or its log directory. Paths are compared by where they lead, and not as they are spelled.
+/// A word on the command line that selects runs with a folder in a spool: a run id, a run folder, a prefix, a
+/// file of a run, or a log directory. Paths are compared by where they lead, not by their spelling.
 struct RunWord {
-  /// How well a word fits a run.
+  /// How a word fits a run. `byDirectoryAsked` is tried last, because it asks file systems that may hang.
   enum Fit { case exactly, byDirectory, byDirectoryAsked }
 
   private let text: String
   private let path: FilePath
-  /// The directory and the last name of what is meant: a prefix may end with the directory.
+  /// The directory of the word, and what follows it. `name` is empty if the word ends with a slash, as a prefix
+  /// may.
   private let place: (directory: FilePath, name: [UInt8])
 
   init(_ text: String) {
@@ -30,12 +31,13 @@ struct RunWord {
     )
   }
 
-  /// A folder of a run is none by a link: whoever may put one there would say what is obeyed.
+  /// The path of a run folder, resolved except for its last component. A link in place of a run folder does not
+  /// count: the user who can create it there would decide which folder is used.
   private static func folder(_ path: FilePath) -> FilePath {
     Filesystem.resolved(path.parent).appending(bytes: path.nameBytes)
   }
 
-  /// - Parameter folder: of a run in a spool.
+  /// - Parameter folder: a run folder in a spool.
   func means(_ folder: FilePath, _ fit: Fit) -> Bool {
     if fit == .exactly, Self.folder(FilePath(escaped: text)) == Self.folder(folder) { return true }
     guard let manifest = RunManifest.read(folder) else { return false }
@@ -45,7 +47,8 @@ struct RunWord {
         || manifest.names.contains { place.name == $0.name && place.directory == $0.directory }
     case .byDirectory: return path == Filesystem.resolved(manifest.paths.directory)
     case .byDirectoryAsked:
-      // A link that lies on a file system that is not local: nobody has followed it yet.
+      // The directory may lie behind a link on a remote file system, which `Filesystem.resolved` does not
+      // follow. So compare identities.
       return manifest.names.contains { name in
         guard place.name == name.name, let ours = FileIdentity(at: place.directory) else { return false }
         return FileIdentity(at: name.directory)?.isSameFile(as: ours) ?? false
@@ -55,7 +58,7 @@ struct RunWord {
 }
 
 extension RunManifest {
-  /// The prefix and the files, each as a directory and what is in it.
+  /// The prefix and the files, each as its directory and its name there.
   fileprivate var names: [(directory: FilePath, name: [UInt8])] {
     let directory = Filesystem.resolved(paths.directory)
     return ([paths.prefix] + paths.all).map { path in

@@ -5,10 +5,10 @@ internal import ResilientIO
 internal import SystemCalls
 internal import SystemPackage
 
-/// The page that duct and its relay have shared, as a run has left it in its folder. It may be damaged, or
-/// of another release: no number in it is used before it was looked at.
+/// The copy of the page that a run has left in its run folder. It may be damaged, or from another release, so
+/// each number is checked before it is used.
 struct SpooledPage {
-  /// More bytes than any run prints: sums of such numbers are numbers.
+  /// More bytes than any run prints. With this limit, sums of such numbers do not overflow.
   private static let most = 1 << 60
 
   let status: RelayStatus
@@ -25,23 +25,23 @@ struct SpooledPage {
     self.folder = folder
   }
 
-  /// Why what is said of a stream cannot be true; nil if it can.
+  /// Why the numbers of a stream cannot be true; nil if they can.
   func problem(stream index: Int) -> String? {
     status.isPlausible(stream: index) ? nil : "its numbers make no sense"
   }
 
-  /// Whether a stream went to its log file alone, where it is.
+  /// Whether the relay has written the whole stream into its log file, and nothing of it into the spool.
   func isInLog(_ index: Int, _ manifest: RunManifest) -> Bool {
     manifest.isDirect && !status.hasLeftLog(stream: index)
   }
 
-  /// Bytes of a stream that are not known to be in the log directory.
+  /// Bytes of a stream that are not proven to be in the log directory.
   func bytesWaiting(stream index: Int, _ manifest: RunManifest) -> Int {
     guard manifest.captured[index], problem(stream: index) == nil,
       let first = status.deliveryStart(stream: index)
     else { return 0 }
     var end = status[index].written
-    // A relay that was killed has not told of its last write.
+    // A relay that was killed may not have recorded its last write.
     if status.currentStore(stream: index) == OutputStores.Kind.spool.rawValue,
       let size = folder.size(of: RunSpool.FileName.stream(index)), size < Self.most
     {
@@ -50,19 +50,20 @@ struct SpooledPage {
     return max(end - max(status.proven(stream: index), first), 0)
   }
 
-  /// The run removed its own records: they are not to be made again. See `RelayStatus.Ending`.
+  /// duct has removed the records of this run, so `recover` must not create them again. See
+  /// `RelayStatus.Ending`.
   var recordsWereRemoved: Bool { status.ending == .removed }
 
-  /// Whether all that a run has left is in its log directory. To be asked only of a run that is over.
+  /// Whether everything that the run has left is in its log directory. Valid only for a run that is over.
   func hasNothing(_ manifest: RunManifest) -> Bool {
     switch status.ending {
     case .done: return true
-    // Those that are removed are not noted any more.
+    // duct deletes the note of each file that it has removed.
     case .removed: return RelayStatus.Target.allCases.allSatisfy { status.notes(of: $0).isEmpty }
     case .none, .told: return false
     case .leftToRelay:
-      // duct had delivered its records, and taken them out of the folder; the relay may have had more output.
-      // A log file may still have its second name, which goes when nothing comes any more.
+      // duct has delivered its records and removed them from the folder, but the relay may have had more
+      // output. A log file may also still have its second name, which the last delivery removes.
       let hasSecondName = (0..<2).contains { status.notes(of: .stream($0)).contains { $0.link != nil } }
       return !hasSecondName && !folder.has(RunSpool.FileName.info) && !folder.has(RunSpool.FileName.usage)
         && (0..<2).allSatisfy { problem(stream: $0) == nil && bytesWaiting(stream: $0, manifest) == 0 }

@@ -4,13 +4,14 @@ internal import ResilientIO
 internal import SystemCalls
 internal import SystemPackage
 
-/// What can be read of a run's folder.
+/// What can be read from a run folder.
 struct SpooledRun {
   let folder: PrivateFolder
   private(set) var manifest: RunManifest?
   private(set) var page: SpooledPage?
-  /// Why one of them cannot be read.
+  /// Why the manifest cannot be read; nil if it can.
   private(set) var manifestProblem: String?
+  /// Why the page cannot be read; nil if it can.
   private(set) var pageProblem: String?
 
   var problem: String? { manifestProblem ?? pageProblem }
@@ -25,17 +26,18 @@ struct SpooledRun {
     }
   }
 
-  /// Where nothing else says so, it is told by its name that a run has made the folder.
+  /// Whether the name of the folder is a run id. If nothing else shows that a run has created the folder, this
+  /// does.
   private var hasNameOfRun: Bool { RunID.isRunID(String(escaping: folder.path.nameBytes)) }
 
-  /// Whether a run has made the folder, as far as that can be told without a manifest that can be read.
+  /// Whether a run has created the folder, as far as this can be known without a readable manifest.
   private var isOfRun: Bool { hasNameOfRun || page != nil || folder.has(RunManifest.fileName) }
 
-  /// Nothing is left to be delivered. To be asked only of a run that is over.
+  /// Nothing is left to deliver. Valid only for a run that is over.
   var hasNothing: Bool {
     typealias Name = RunSpool.FileName
     guard let manifest else {
-      // One that never came so far as to say where its files belong, and has no files either.
+      // The run ended before it wrote its manifest, and its files are empty.
       return hasNameOfRun && !folder.has(RunManifest.fileName)
         && folder.names().allSatisfy(RunSpool.FileName.isOurs)
         && [Name.stdout, Name.stderr, Name.usage, Name.info].allSatisfy { (folder.size(of: $0) ?? 0) == 0 }
@@ -44,10 +46,12 @@ struct SpooledRun {
     return page.hasNothing(manifest)
   }
 
-  /// - Parameter state: nil to tell it from what is there.
+  /// The run as `recover --list` shows it. Nil if the folder does not belong to a run.
+  ///
+  /// - Parameter state: nil: determined from the contents of the folder.
   func described(as state: WaitingRun.State?) -> WaitingRun? {
     guard let manifest else {
-      // One that is being made has no manifest yet, and what is of no run never has one.
+      // A run that is being set up has no manifest yet, and a folder that belongs to no run never gets one.
       return state == .running || !isOfRun
         ? nil : WaitingRun(damaged: folder.path, problem ?? "", since: folder.modification)
     }

@@ -4,14 +4,15 @@ public import ResilientIO
 public import SystemCalls
 public import SystemPackage
 
-/// Has the carrier deliver captured streams as they grow, unless the relay writes the log files itself. Works on a
-/// thread of its own, which sleeps while the command prints nothing.
+/// Makes the carrier deliver captured streams as they grow, unless the relay writes the log files itself. Works
+/// on a thread of its own, which sleeps while the command prints nothing.
 ///
-/// The same thread checks that the log files that the relay writes are still in their place (`LogFileCheck`). With
-/// `--local-first never` they may be on a server, and a check that hangs must delay neither the samples nor the end
-/// of the run.
+/// The same thread checks that the log files that the relay writes are still in their place (`LogFileCheck`).
+/// With `--local-first never` they may be on a server, and a check that hangs must delay neither the samples
+/// nor the end of the run.
 public final class StreamDelivery: Sendable {
-  /// Seconds between two deliveries of a stream: each of them costs an fsync, so it is not done line by line.
+  /// Seconds between two deliveries of a stream. Each delivery costs an fsync, so duct does not deliver line by
+  /// line.
   private static let pause = 0.2
 
   private struct State: Sendable {
@@ -28,15 +29,16 @@ public final class StreamDelivery: Sendable {
   private let carrier: any LogCarrier
   private let state = Monitor(State())
   private let folder: SpoolFolder?
-  /// Nil where the relay writes no log files.
+  /// Nil if the relay writes no log files.
   private let check: LogFileCheck?
+  /// Seconds between two checks of the log files.
   private let checkInterval: Double
 
   /// - Parameters:
   ///   - status: the page that duct, relay and carrier share.
-  ///   - stores: the stores of stdout and stderr; nil where a stream is not captured.
-  ///   - folder: the run folder; a copy of a log file that lost its name goes there.
-  ///   - check: checks the log files that the relay writes; nil where it writes none.
+  ///   - stores: the stores of stdout and stderr; nil if a stream is not captured.
+  ///   - folder: the run folder. A copy of a log file that lost its name goes there.
+  ///   - check: checks the log files that the relay writes; nil if it writes none.
   ///   - checkInterval: seconds between two such checks.
   public init(
     status: RelayStatus, stores: [OutputStores?], carrier: any LogCarrier, folder: SpoolFolder?,
@@ -54,7 +56,7 @@ public final class StreamDelivery: Sendable {
     }
   }
 
-  /// Has the log files that the relay writes checked, and waits for that; not beyond the deadline.
+  /// Checks the log files that the relay writes. Waits for the check, but not beyond the deadline.
   public func checkLogFiles(until deadline: MonotonicInstant) {
     if check == nil { return }
     state.update { $0.checksRequested += 1 }
@@ -62,7 +64,7 @@ public final class StreamDelivery: Sendable {
     _ = state.wait(until: deadline) { $0.isCheckDue && !$0.isDone ? nil : true }
   }
 
-  /// Has the carrier deliver the rest, and ends the thread.
+  /// Makes the carrier deliver the rest, and ends the thread. Waits for that until the deadline.
   public func finish(until deadline: MonotonicInstant) {
     state.update { $0.isStopped = true }
     status.wakeAll()
@@ -86,22 +88,23 @@ public final class StreamDelivery: Sendable {
         if !adopted[index], let log = adopt(index) { removed.append(log) }
         adopted[index] = true
         let stream = status[index]
-        // The end counts as growth: then the file gets its exact length. A gap that is closed does too.
+        // The end of a stream counts as growth, because the file then gets its exact length. So does a gap that
+        // is closed.
         let gaps = status.closedRangeCount(stream: index)
         let extent = stream.written + (stream.hasEnded ? 1 : 0) + gaps
         if extent != delivered[index] || isStopped { carrier.deliverStream(index) }
         delivered[index] = extent
       }
-      // The carrier is at work meanwhile.
+      // The carrier delivers in the meantime.
       for log in removed {
         log.keep(in: folder, limit: status.spoolLimit) {
-          // At the end of the run, what is in the log directory again needs no copy.
+          // At the end of the run, bytes that are in the log directory again need no copy.
           !state.withLock { $0.isStopped } || status.proven(stream: log.stream) < log.length
         }
       }
       if isStopped { return }
       status.waitForChange(from: sequence, until: check == nil ? nil : nextCheck)
-      // This pause does not delay the end of the run.
+      // `finish` and `checkLogFiles` end this pause.
       _ = state.wait(until: .now + Self.pause) { $0.isStopped || $0.isCheckDue ? true : nil }
     }
   }
@@ -111,7 +114,8 @@ public final class StreamDelivery: Sendable {
     stores[index]?[.log] == nil || status.hasLeftLog(stream: index)
   }
 
-  /// Takes a stream over whose log file the relay has begun. Returns that file if it has lost its name.
+  /// Hands over to the carrier a stream whose log file the relay has begun. Returns that file if it has lost
+  /// its name.
   private func adopt(_ index: Int) -> RemovedLog? {
     guard let check, let log = stores[index]?[.log], let identity = FileIdentity(of: log) else { return nil }
     let start = status.deliveryStart(stream: index) ?? 0

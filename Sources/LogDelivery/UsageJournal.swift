@@ -3,7 +3,7 @@ public import ResilientIO
 internal import SystemCalls
 public import SystemPackage
 
-/// The lines of usage.jsonl on local disk, and in memory from the moment on when that fails.
+/// The lines of usage.jsonl. They go to local disk and, after the first failed write, to memory.
 public final class UsageJournal: GrowingSource {
   private struct State: Sendable {
     var diskLength = 0
@@ -22,9 +22,9 @@ public final class UsageJournal: GrowingSource {
     state = Monitor(State(isOnDisk: disk != nil))
   }
 
-  /// Adds a whole line. May block as long as the local disk does.
+  /// Adds a whole line. May block until the local disk answers.
   ///
-  /// - Throws: when neither disk nor memory takes it; then it is lost.
+  /// - Throws: if neither disk nor memory takes the line. It is then lost.
   func append(_ line: [UInt8]) throws(Errno) {
     let (diskLength, memoryLength, isOnDisk) = state.withLock {
       ($0.diskLength, $0.memoryLength, $0.isOnDisk)
@@ -35,7 +35,7 @@ public final class UsageJournal: GrowingSource {
         state.update { $0.diskLength += line.count }
         return
       } catch {
-        // A part of a line would be no line.
+        // Remove what was written of the line.
         _ = ftruncate(disk.rawValue, diskLength)
         state.update { $0.isOnDisk = false }
       }
@@ -47,7 +47,7 @@ public final class UsageJournal: GrowingSource {
 
   func noteEnd() { state.update { $0.isComplete = true } }
 
-  // MARK: To be carried
+  // MARK: Delivery
 
   public var readableLength: Int { state.withLock { $0.diskLength + $0.memoryLength } }
   public var isComplete: Bool { state.withLock { $0.isComplete } }
@@ -64,13 +64,13 @@ public final class UsageJournal: GrowingSource {
   public func prove(upTo length: Int) {}
 }
 
-/// The lines of usage.jsonl that another process writes, or has written.
+/// The lines of usage.jsonl that another process writes or has written.
 struct WrittenUsage: GrowingSource {
   let disk: FileDescriptor?
   let memory: FileDescriptor?
   private let completion: @Sendable () -> Bool
 
-  /// - Parameter isComplete: asked whether whoever writes them has done.
+  /// - Parameter isComplete: whether the writer of the lines has finished.
   init(disk: FileDescriptor?, memory: FileDescriptor?, isComplete: @escaping @Sendable () -> Bool) {
     self.disk = disk
     self.memory = memory

@@ -3,31 +3,33 @@ internal import ResilientIO
 internal import SystemCalls
 public import SystemPackage
 
-/// A run whose folder is in a spool.
+/// A run that has a folder in a spool.
 public struct WaitingRun: Sendable, Encodable {
   public enum State: String, Sendable, Encodable {
-    /// Its duct or its relay is there still.
+    /// Its duct or its relay still runs.
     case running
-    /// It ended, and something could not be delivered.
+    /// The run is over, and something could not be delivered.
     case waiting
     /// Its duct was killed.
     case interrupted
-    /// What its folder holds cannot be read.
+    /// The contents of its folder cannot be read.
     case damaged
   }
 
   public var runID: String
   public var state: State
+  /// The host that the run was on, up to the first dot.
   public var host: String
   /// Seconds since 1970.
   public var startTime: Double
   public var command: String
-  /// Where its files belong.
+  /// The output prefix: where its files belong.
   public var prefix: String
-  /// Bytes on disk that have not been delivered, as far as that is known.
+  /// Bytes on disk that are not delivered, as far as this is known.
   public var bytes: Int
+  /// The path of the run folder.
   public var spool: String
-  /// What cannot be read of it, and why.
+  /// What cannot be read, and why.
   public var problem: String?
 
   enum CodingKeys: String, CodingKey {
@@ -49,7 +51,9 @@ public struct WaitingRun: Sendable, Encodable {
     self.problem = problem
   }
 
-  /// One of which no more is known than its folder.
+  /// A run of which only the folder is known.
+  ///
+  /// - Parameter time: when the folder was last modified, in seconds since 1970.
   public init(damaged path: FilePath, _ problem: String, since time: Int = 0) {
     state = .damaged
     runID = String(escaping: path.nameBytes)
@@ -64,21 +68,22 @@ public struct WaitingRun: Sendable, Encodable {
 }
 
 extension WaitingRun {
-  /// The runs that have a folder in these places. What `con-duct recover --list` shows, and what a later
-  /// run counts, comes from here.
+  /// The runs that have a folder in these places. `con-duct recover --list` shows them, and a later run counts
+  /// them.
   ///
-  /// - Parameter own: the folder of the run that asks, which is left out.
+  /// - Parameter own: the folder of the calling run, which is left out.
   static func all(in places: [SpoolPlace], but own: FilePath? = nil) -> [WaitingRun] {
     Spool.existing(in: places).flatMap { $0.folders() }.compactMap { $0 == own ? nil : look(at: $0) }
   }
 
-  /// Looks at a folder, and removes it if its run is over and has left nothing that could be delivered.
+  /// Reads a run folder. Removes it if its run is over and has left nothing to deliver.
   ///
-  /// - Returns: nil where nothing is there, or nothing any more.
+  /// - Returns: nil if there is nothing, or if the folder was removed.
   static func look(at path: FilePath) -> WaitingRun? {
     let folder: SpoolFolder?
     do throws(PrivateFolder.Refusal) { folder = try SpoolFolder.open(path) } catch {
-      // A run has a folder: a file among them is of none. (A link is told of: it may lead to one.)
+      // A run has a folder, so a file here belongs to no run. A link is reported, because it may lead to a run
+      // folder.
       let found = try? FileIdentity.asked(at: path, followingLinks: false)
       return found.map { $0.isDirectory || $0.kind == .link } ?? (error.errno != .noSuchFileOrDirectory)
         ? WaitingRun(damaged: path, error.description) : nil
