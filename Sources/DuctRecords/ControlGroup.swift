@@ -1,20 +1,26 @@
-/// A control group that the run is in, as the kernel counts it: with everything else in it. See cgroups(7).
+/// A control group that the run is in. Its values include everything in the group, also processes that are not
+/// the run's. See cgroups(7).
 public struct ControlGroup: Codable, Sendable, Equatable {
-  /// Slurm's `job`, `step` or `task`, or `own`: the innermost.
+  /// `job`, `step` or `task` for a level that Slurm has created; `own` for the innermost group.
   public var level: String
-  /// Below the mount of the hierarchy; of several hierarchies that of memory.
+  /// Path below the mount of the hierarchy, from /proc/self/cgroup. With several hierarchies (version 1): that
+  /// of the memory controller.
   public var path: String
-  /// 1 or 2.
+  /// Version of the control group interface: 1 or 2.
   public var version: Int
-  /// Bytes.
+  /// Bytes. From memory.peak (Linux 5.19 and later); version 1: memory.max_usage_in_bytes.
   public var memoryPeak: Int?
+  /// Bytes; nil if there is no limit. From memory.max; version 1: memory.limit_in_bytes.
   public var memoryLimit: Int?
-  /// Since the group was made.
+  /// Seconds of CPU time since the group was created. From `usage_usec` in cpu.stat; version 1: cpuacct.usage.
   public var cpuSeconds: Double?
+  /// Seconds during which the quota held the group back. From `throttled_usec` in cpu.stat; version 1:
+  /// `throttled_time`.
   public var throttledSeconds: Double?
-  /// Cores; nil without a limit.
+  /// Cores; nil if there is no limit. From cpu.max; version 1: cpu.cfs_quota_us divided by cpu.cfs_period_us.
   public var cpuLimit: Double?
-  /// Processes of it that the kernel has killed for lack of memory during the run.
+  /// Processes of the group that the kernel killed for lack of memory during the run. Nil if the run was over
+  /// before the first sample. From `oom_kill` in memory.events; version 1: memory.oom_control.
   public var oomKills: Int?
 
   public init(level: String, path: String, version: Int) {

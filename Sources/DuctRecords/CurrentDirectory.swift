@@ -1,8 +1,9 @@
 import Glibc
 internal import SystemCalls
 
-/// getcwd(3), with escaped bytes. Of a directory that was removed: where it was. A relative path from nowhere would
-/// lead to the root.
+/// The current directory, with escaped bytes. From getcwd(3).
+///
+/// If the directory was removed: the path that it had. Without it, relative paths would lead to the root.
 public func currentDirectory() -> String {
   guard let path = getcwd(nil, 0) else { return removedDirectory() }
   defer { free(path) }

@@ -2,15 +2,19 @@ import Glibc
 internal import SystemCalls
 internal import SystemPackage
 
-/// The process of duct that writes a record: by it a reader on the same host can tell whether the run goes on.
+/// The duct process that writes a record. From it, a reader on the same host can decide whether the run has
+/// ended.
 ///
-/// A pid alone does not name a process: it is given again, each boot begins anew, and a container has its own.
+/// A pid alone does not identify a process: the kernel uses pids again, each boot starts anew, and each
+/// container has its own pids.
 public struct DuctProcess: Codable, Sendable, Equatable {
+  /// In duct's own pid namespace. From getpid(2).
   public var pid: Int32
-  /// Clock ticks from boot to its start.
+  /// Clock ticks from boot to the start of the process. From /proc/PID/stat. Nil if /proc does not show it.
   public var startTicks: UInt64?
+  /// Identifies the boot of the host. From /proc/sys/kernel/random/boot_id.
   public var bootID: String?
-  /// What /proc/self/ns/pid leads to.
+  /// Identifies the pid namespace: the target of the link /proc/self/ns/pid.
   public var pidNamespace: String?
 
   enum CodingKeys: String, CodingKey {
@@ -34,18 +38,18 @@ public struct DuctProcess: Codable, Sendable, Equatable {
 
   public enum Presence: Sendable, Equatable {
     case alive, gone
-    /// It was on another host, in another container, or before this host was started.
+    /// On another host, in another container, or before this host was booted. Also if the record lacks a value.
     case elsewhere
   }
 
-  /// Whether it is there, as far as it can be seen from this process.
+  /// Whether the process still exists, as far as this process can see.
   public var presence: Presence {
     guard pid > 0, let startTicks, let bootID, bootID == HostConstants.bootID,
       let pidNamespace, pidNamespace == Self.currentPIDNamespace
     else { return .elsewhere }
     if kill(pid, 0) != 0, errno == ESRCH { return .gone }
-    // A mount of /proc may hide what others run, or be another namespace's: it is there then, and nothing speaks
-    // against it.
+    // /proc may hide the processes of other users, or belong to another pid namespace. Then kill(2) has found a
+    // process, and nothing shows that it is a different one.
     guard let stat = ProcessStat.read(ownPID: pid) else { return .alive }
     return stat.startTicks == startTicks && !stat.isZombie ? .alive : .gone
   }

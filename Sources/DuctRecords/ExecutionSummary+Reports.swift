@@ -1,11 +1,11 @@
 extension ExecutionSummary {
-  /// Adds a report that the last info.json of a killed duct had not heard of.
+  /// Adds a report that is missing in the last info.json of a killed duct.
   ///
-  /// - Parameter looks: how many there had been by the end of the report. Some of its looks may be counted
-  ///   already.
+  /// - Parameter looks: samples from the start of the run to the end of this report. Some samples of this
+  ///   report may be counted already.
   public mutating func add(_ report: UsageReport, upTo looks: Int) {
     let totals = report.totals
-    // Zombies have no memory to tell of.
+    // A sum of 0 means that only zombies were seen, and they have no memory.
     if totals.rss > 0 {
       peakRSS = larger(peakRSS, totals.rss)
       peakVSZ = larger(peakVSZ, totals.vsz)
@@ -18,7 +18,7 @@ extension ExecutionSummary {
     let new = looks - sampleCount
     guard new > 0 else { return }
     sampleCount = looks
-    // Of the looks that are new nothing is known but the mean of their report.
+    // Of the samples that are not counted yet, only the mean of their report is known.
     let weight = Double(new) / Double(looks)
     func mean(_ before: Double?, _ value: Double?) -> Double? {
       guard let before, let value else { return before ?? value }

@@ -2,56 +2,88 @@ public import RecordText
 
 /// `execution_summary` of info.json, and what `--summary-format` can show.
 public struct ExecutionSummary: Codable, Sendable {
-  /// Nil while the command runs.
+  /// The command's exit code, or 128 + n if signal n ended it. From wait4(2). Nil while the command runs.
   public var exitCode: Int?
+  /// The command and its arguments, separated by spaces, without secrets.
   public var command: String
+  /// The output prefix.
   public var logsPrefix: String
-  /// Seconds.
+  /// Seconds from start to end or, while the command runs, until the record was written. From CLOCK_MONOTONIC.
   public var wallClockTime: Double
-  /// Bytes; percents of the host's memory and of one core. Nil if nothing was measured.
+  /// Bytes of resident memory: the largest sum over the run's processes in one sample or, if that is larger,
+  /// the peak of a single process between samples. From /proc/PID/stat; VmHWM in /proc/PID/status; `ru_maxrss`
+  /// of wait4(2).
   public var peakRSS: Int?
+  /// Bytes of resident memory: mean of the sums, over samples in which something was resident. From
+  /// /proc/PID/stat.
   public var averageRSS: Double?
+  /// Bytes of virtual memory: the largest sum over the run's processes in one sample. From /proc/PID/stat.
   public var peakVSZ: Int?
+  /// Bytes of virtual memory: mean of the sums, over the same samples as `averageRSS`. From /proc/PID/stat.
   public var averageVSZ: Double?
+  /// `peakRSS` in percent of the host's memory.
   public var peakPmem: Double?
+  /// `averageRSS` in percent of the host's memory.
   public var averagePmem: Double?
+  /// Percent of one core: the largest CPU use of the run between two samples. From the CPU clocks of the
+  /// processes and /proc/PID/stat.
   public var peakPcpu: Double?
+  /// Percent of one core: CPU time divided by elapsed time. From the same sources as `peakPcpu`.
   public var averagePcpu: Double?
+  /// Number of samples.
   public var sampleCount: Int
-  /// Lines of usage.jsonl.
+  /// Number of lines in usage.jsonl.
   public var reportCount: Int
-  /// Seconds since 1970.
+  /// Start of the command in seconds since 1970. From CLOCK_REALTIME.
   public var startTime: Double
+  /// End of the command in seconds since 1970. From CLOCK_REALTIME. Nil while the command runs.
   public var endTime: Double?
+  /// The directory in which the command was started. From getcwd(3).
   public var workingDirectory: String
-  /// User and system time of all processes of the run, each counted once.
+  /// Seconds of user and system time of all processes of the run, each second counted once. From wait4(2) for
+  /// the command and the children that it waited for, and from samples for the others.
   public var cpuSeconds: Double?
 
-  /// Bytes.
+  /// Bytes of proportional memory: the largest sum over the run's processes. A page that n processes share
+  /// counts as 1/n for each. From Pss in /proc/PID/smaps_rollup, in samples in which all processes were read.
   public var peakPSS: Int?
+  /// Bytes of proportional memory: mean of the sums. From the same samples as `peakPSS`.
   public var averagePSS: Double?
+  /// Bytes of swap: the largest sum. From Swap in /proc/PID/smaps_rollup or VmSwap in /proc/PID/status, in the
+  /// same samples as `peakPSS`.
   public var peakSwap: Int?
-  /// Percent of what the job or the cgroup may use.
+  /// `peakRSS` in percent of `memoryLimit`.
   public var peakPmemLimit: Double?
-  /// Bytes.
+  /// Bytes that the run may use; nil if there is no limit. See `MemoryLimit`.
   public var memoryLimit: Int?
+  /// Where `memoryLimit` comes from. Nil if there is no limit.
   public var memoryLimitSource: MemoryLimit.Source?
-  /// Of the command and of the children that it waited for, from wait4(2).
+  /// Seconds of user time of the command and the children that it waited for. From wait4(2).
   public var userSeconds: Double?
+  /// Seconds of system time of the command and the children that it waited for. From wait4(2).
   public var systemSeconds: Double?
-  /// Bytes: the largest of a single process. Nil where it is not more than duct's own, which the kernel puts
-  /// in its place.
+  /// Bytes: the largest resident memory of the command or of a single child that it waited for. From
+  /// `ru_maxrss` of wait4(2). Nil if it is no more than duct's own, because the kernel also counts the memory
+  /// before an execve(2), which was duct's.
   public var rootMaxRSS: Int?
+  /// Page faults without I/O, of the command and the children that it waited for. From `ru_minflt` of wait4(2).
   public var minorFaults: Int?
+  /// Page faults with I/O, of the same processes. From `ru_majflt` of wait4(2).
   public var majorFaults: Int?
+  /// Voluntary context switches of the same processes. From `ru_nvcsw` of wait4(2).
   public var voluntarySwitches: Int?
+  /// Involuntary context switches of the same processes. From `ru_nivcsw` of wait4(2).
   public var involuntarySwitches: Int?
-  /// Bytes, of all processes that were seen.
+  /// Bytes that read(2) and the like returned. From rchar in /proc/PID/io: the largest sum over the sampled
+  /// processes and the children that they waited for.
   public var readCharacters: Int?
+  /// Bytes that write(2) and the like accepted. From wchar in /proc/PID/io, as a sum like `readCharacters`.
   public var writtenCharacters: Int?
+  /// Bytes from disks. From read_bytes in /proc/PID/io, as a sum like `readCharacters`.
   public var readBytes: Int?
+  /// Bytes to disks. From write_bytes in /proc/PID/io, as a sum like `readCharacters`.
   public var writtenBytes: Int?
-  /// Looks that were due and not taken.
+  /// Samples that were due and not taken, because an earlier one took too long or duct was stopped.
   public var missedSamples: Int?
 
   public init(
@@ -106,9 +138,10 @@ public struct ExecutionSummary: Codable, Sendable {
     case missedSamples = "samples_missed"
   }
 
+  /// The names of the members in records, which `--summary-format` can use.
   public static let fieldNames = Set(CodingKeys.allCases.map(\.rawValue))
 
-  /// con-duct's own.
+  /// The default of `--summary-format`, which is con-duct's.
   public static let defaultFormat = """
     Summary:
     Exit Code: {exit_code!E}

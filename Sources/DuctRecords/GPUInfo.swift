@@ -1,10 +1,17 @@
-/// NVIDIA GPUs of the host, as nvidia-smi lists them and con-duct records them.
+/// An NVIDIA GPU of the host. Each member is a field of `nvidia-smi --query-gpu`, as text, as con-duct records
+/// it.
 public struct GPUInfo: Codable, Sendable {
+  /// Field `index`: 0 for the first GPU.
   public var index: String
+  /// Field `name`: the model.
   public var name: String
+  /// Field `pci.bus_id`.
   public var busID: String
+  /// Field `driver_version`.
   public var driverVersion: String
+  /// Field `memory.total`, with its unit: `81559 MiB`.
   public var memoryTotal: String
+  /// Field `compute_mode`.
   public var computeMode: String
 
   enum CodingKeys: String, CodingKey {
@@ -15,6 +22,8 @@ public struct GPUInfo: Codable, Sendable {
     case computeMode = "compute_mode"
   }
 
+  /// Parses the output of nvidia-smi: a title line, then a line of comma-separated values per GPU. Nil if a
+  /// line does not have six values.
   public static func parse(_ output: String) -> [GPUInfo]? {
     let lines = output.split(whereSeparator: \.isNewline).dropFirst()
     var gpus: [GPUInfo] = []

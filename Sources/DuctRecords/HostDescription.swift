@@ -1,16 +1,16 @@
 internal import OrderedCollections
 public import RecordText
 
-/// What a record says of where it was made.
+/// The members of a record that describe the host.
 public struct HostDescription: Sendable {
   public var system: SystemInfo
-  /// Variables of batch systems.
+  /// Environment variables of batch systems, without secrets.
   public var env: OrderedFields<String>
 
-  /// Variables with these prefixes are recorded, as con-duct does.
+  /// The prefixes of the variables that are recorded, as in con-duct.
   private static let prefixes = ["PBS_", "SLURM_", "OSG"]
 
-  /// Takes a fraction of a millisecond; looks at files of the host alone.
+  /// Takes less than a millisecond. Reads only files of this host, so it cannot hang.
   public init(environment: [String: String], redaction: Redaction) {
     system = SystemInfo.current(environment: environment)
     let names = environment.keys.filter { name in Self.prefixes.contains { name.hasPrefix($0) } }

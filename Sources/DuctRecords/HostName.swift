@@ -2,7 +2,7 @@ import Glibc
 internal import RecordText
 internal import SystemCalls
 
-/// gethostname(2), as records have it.
+/// The name of the host, with escaped bytes. From gethostname(2).
 public func fullHostName() -> String {
   var buffer = [CChar](repeating: 0, count: 256)
   guard gethostname(&buffer, buffer.count - 1) == 0 else { return "localhost" }

@@ -2,43 +2,63 @@ public import RecordText
 public import ResilientIO
 public import SlurmJobs
 
-/// Where a run is in its life.
+/// The state of a run.
 public enum RunState: String, Codable, Sendable {
   case running
   case finished
-  /// duct was killed; finished later by others, from what was known.
+  /// duct was killed. Its relay or `con-duct recover` has completed the record from what was known.
   case interrupted
 }
 
-/// info.json: con-duct's members at their places, and duct's behind them.
+/// The contents of info.json: con-duct's members in their places, and duct's additions behind them.
 public struct InfoDocument: Codable, Sendable {
+  /// The command and its arguments, separated by spaces, without secrets.
   public var command: String
+  /// The host.
   public var system: SystemInfo?
-  /// Variables of batch systems: PBS_…, SLURM_…, OSG….
+  /// Environment variables of batch systems: names that begin with `PBS_`, `SLURM_` or `OSG`. Without secrets.
   public var env: OrderedFields<String>?
+  /// NVIDIA GPUs of the host. From `nvidia-smi`; nil if it gives no answer.
   public var gpu: [GPUInfo]?
+  /// Version of the duct that wrote the record.
   public var ductVersion = Versions.duct
+  /// Version of con-duct's schema.
   public var schemaVersion = Versions.schema
+  /// What the run used, and how it ended.
   public var executionSummary: ExecutionSummary
+  /// The paths of the run's files. If another file has the name of one of them, the path is that of the file
+  /// beside it.
   public var outputPaths: LogPaths
+  /// The directory in which the command was started. From getcwd(3).
   public var workingDirectory: String
+  /// The text of `--message`; otherwise empty.
   public var message: String
 
+  /// Whether the run is over, when the record was written.
   public var runState: RunState
+  /// See `RunID`.
   public var runID: String
+  /// The text of `--campaign`, which several runs share.
   public var campaign: String?
+  /// The run below which this one was started, for example from one of its jobs. From its tag in the
+  /// environment.
   public var parentRunID: String?
-  /// When duct has written this, in seconds since 1970. Nil in records of older releases.
+  /// When duct wrote this record, in seconds since 1970. From CLOCK_REALTIME. Nil in records of older releases.
+  /// `recover` does not change it.
   public var lastUpdateTime: Double?
-  /// Nil in records of older releases.
+  /// The duct of this run. Nil in records of older releases.
   public var ductProcess: DuctProcess?
+  /// Failures to write into the log directory; empty if there were none.
   public var ioEvents: [IOEvent]
-  /// How many processes have left the command's session.
+  /// Number of processes that duct saw outside the command's session. Nil before the first sample, and if /proc
+  /// does not show the run's processes. From /proc/PID/stat.
   public var processesEscaped: Int?
-  /// Descendants that lived on when the command had ended.
+  /// Descendants of the command that were still alive after it had ended. Nil until then, and if /proc does not
+  /// show the run's processes.
   public var processesLeft: [LeftProcessRecord]?
+  /// The control groups of the run. Nil until its end.
   public var cgroups: [ControlGroup]?
-  /// Nil where Slurm was not asked.
+  /// Nil if duct did not ask Slurm.
   public var slurm: SlurmSection?
 
   public init(
@@ -77,9 +97,11 @@ public struct InfoDocument: Codable, Sendable {
   }
 }
 
-/// A process that lived on.
+/// A descendant of the command that was still alive after the command had ended.
 public struct LeftProcessRecord: Codable, Sendable, Equatable {
+  /// In duct's own pid namespace.
   public var pid: Int32
+  /// Its arguments, separated by spaces, without secrets.
   public var command: String
 
   public init(pid: Int32, command: String) {
@@ -94,7 +116,7 @@ public struct LeftProcessRecord: Codable, Sendable, Equatable {
 }
 
 extension [JobRecord] {
-  /// Without what shall not be recorded of their command lines.
+  /// The jobs with secrets removed from their command lines (`submitLine`).
   public func redacted(_ redaction: Redaction) -> [JobRecord] {
     map { job in
       var job = job
@@ -104,25 +126,31 @@ extension [JobRecord] {
   }
 }
 
-/// What is known of Slurm and of the jobs of a run.
+/// What is known of Slurm and of the jobs of a run: `slurm` of info.json.
 public struct SlurmSection: Codable, Sendable {
+  /// From slurm.conf or slurmctld.
   public var clusterName: String?
+  /// Version of slurmctld, from slurmctld.
   public var controllerVersion: String?
+  /// Version of the libslurm that duct used, from that library. Nil if duct used none.
   public var libraryVersion: String?
-  /// By which way the last answer came; nil while there was none.
+  /// The way of the last answer: libslurm or Slurm's commands. Nil if there was no answer.
   public var askedBy: SlurmWay?
-  /// The wckey that the command's jobs carry; nil with the reason beside it.
+  /// The wckey of the command's jobs. Nil if duct sets none; `tagReason` then says why.
   public var tag: String?
+  /// Why there is no tag; nil if there is one.
   public var tagReason: String?
-  /// Layers of detection that were in use.
+  /// The kinds of evidence in use. From `--slurm-detect`.
   public var detection: [JobEvidence]
-  /// The job that duct itself ran in.
+  /// The job that duct itself runs in; nil if there is none. From the environment.
   public var ownJob: OwnJob?
-  /// What is not known, and why; nil while all questions were answered.
+  /// What is not known of the jobs, and why. Nil if all requests were answered.
   public var problem: String?
+  /// The jobs that count as the command's, because there is evidence. See docs/slurm.md.
   public var submittedJobs: [JobRecord]
-  /// Jobs that the command named, and that it did not submit.
+  /// Jobs whose id the command printed, but which it did not submit.
   public var mentionedJobs: [MentionedJob]
+  /// One entry for each kind of request that duct made.
   public var queries: [QueryStatistics]
 
   public init(
@@ -155,8 +183,11 @@ public struct SlurmSection: Codable, Sendable {
   }
 }
 
+/// A job whose id the command printed, but which it did not submit.
 public struct MentionedJob: Codable, Sendable, Equatable {
+  /// As the command printed it.
   public var jobID: UInt32
+  /// Why the job does not count as the command's.
   public var reason: String
 
   public init(jobID: UInt32, reason: String) {
@@ -170,16 +201,26 @@ public struct MentionedJob: Codable, Sendable, Equatable {
   }
 }
 
-/// The job, step and task that duct ran in, from the environment.
+/// The job, step and task that duct runs in, from the environment variables that Slurm sets. Each value is as
+/// Slurm wrote it; nil if the variable is not set.
 public struct OwnJob: Codable, Sendable, Equatable {
+  /// From `SLURM_JOB_ID`.
   public var jobID: String
+  /// From `SLURM_STEP_ID`.
   public var stepID: String?
+  /// Rank of the task in the step. From `SLURM_PROCID`.
   public var procID: String?
+  /// From `SLURM_ARRAY_JOB_ID`.
   public var arrayJobID: String?
+  /// From `SLURM_ARRAY_TASK_ID`.
   public var arrayTaskID: String?
+  /// From `SLURM_JOB_NAME`.
   public var jobName: String?
+  /// From `SLURM_JOB_PARTITION`.
   public var partition: String?
+  /// The nodes of the job as an expression: `node[01-04]`. From `SLURM_JOB_NODELIST`.
   public var nodeList: String?
+  /// From `SLURM_SUBMIT_HOST`.
   public var submitHost: String?
 
   enum CodingKeys: String, CodingKey {
@@ -208,16 +249,23 @@ public struct OwnJob: Codable, Sendable, Equatable {
   }
 }
 
-/// How often a kind of question was asked, and how the last failure looked.
+/// Counts of one kind of request to Slurm, and its last failure.
 public struct QueryStatistics: Codable, Sendable {
+  /// `SlurmRequest.name` of the kind.
   public var query: String
+  /// Number of requests.
   public var asked = 0
+  /// Number of answers.
   public var answered = 0
+  /// Number of failures.
   public var failed = 0
-  /// Seconds since 1970.
+  /// When duct sent the last request, in seconds since 1970. Nil if it sent none.
   public var lastTime: Double?
+  /// When duct sent the last request that was answered, in seconds since 1970. Nil if there was none.
   public var lastAnswerTime: Double?
+  /// When duct sent the last request that failed, in seconds since 1970. Nil if there was none.
   public var lastFailureTime: Double?
+  /// Nil if there was no failure.
   public var lastFailure: SlurmFailure?
 
   public init(query: String) {

@@ -2,14 +2,16 @@ internal import RecordText
 internal import ResilientIO
 public import SystemPackage
 
-/// Where a run's records go: one prefix, four names behind it.
+/// The paths of a run's files: a prefix, and four names behind it.
 public struct LogPaths: Sendable, Codable, Equatable {
   public var stdout: String
   public var stderr: String
   public var usage: String
   public var info: String
+  /// The output prefix.
   public var prefix: String
 
+  /// What follows the prefix in each path.
   public enum Suffix {
     public static let stdout = "stdout"
     public static let stderr = "stderr"
@@ -27,15 +29,15 @@ public struct LogPaths: Sendable, Codable, Equatable {
 
   public var all: [String] { [stdout, stderr, usage, info] }
 
-  /// The directory that the files are in.
+  /// The directory of the files.
   public var directory: FilePath { FilePath(escaped: info).parent }
 }
 
 extension LogPaths {
-  /// The path of a captured stream.
+  /// The path of a stream's log file: 0 for stdout, 1 for stderr.
   public func stream(_ index: Int) -> String { index == 0 ? stdout : stderr }
 
-  /// From the root.
+  /// The same paths as absolute paths. A relative prefix starts at `folder`.
   public func absolute(in folder: String) -> LogPaths {
     prefix.hasPrefix("/") ? self : LogPaths(prefix: folder + "/" + prefix)
   }
@@ -48,12 +50,13 @@ extension LogPaths {
 }
 
 extension LogPaths {
-  /// What the file of that name is called where another has the name.
+  /// The name of a run's file when another file has its own name: see `ResilientIO.nameBeside`.
   public static func nameBeside(_ name: [UInt8], runID: String) -> [UInt8] {
     ResilientIO.nameBeside(name, runID: runID)
   }
 
-  /// Whether a name is `…info.json`, or `…info.json.RUN_ID`: the record of a run whose name another run had taken.
+  /// Whether a name is `…info.json`, or `…info.json.RUN_ID`: the record of a run when another run had taken its
+  /// name.
   public static func isInfo(_ name: String) -> Bool { name.hasSuffix(Suffix.info) || isInfoBeside(name) }
 
   /// Whether a name is `…info.json.RUN_ID`.

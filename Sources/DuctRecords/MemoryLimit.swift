@@ -1,8 +1,10 @@
-/// How much memory the run may use, and who says so.
+/// How much memory the run may use, and where the limit comes from.
 public struct MemoryLimit: Sendable, Equatable {
   public enum Source: String, Codable, Sendable {
+    /// The smallest limit of the run's control groups.
     case cgroup
-    /// The allocation of the Slurm job that duct runs in, on this node.
+    /// The allocation of the Slurm job that duct runs in, on this node. From `SLURM_MEM_PER_NODE`, or
+    /// `SLURM_MEM_PER_CPU` and `SLURM_CPUS_ON_NODE`.
     case slurm
   }
 

@@ -3,30 +3,30 @@ public import RecordText
 public import SlurmJobs
 public import SystemPackage
 
-/// A run as its info.json tells it: duct's own, or con-duct's.
+/// A run as recorded in its info.json, by duct or con-duct.
 public struct RecordedRun: Sendable {
-  /// Where the records are now; they may have been moved since the run. Of a record beside the name that another
-  /// run has taken, its whole path: so no two runs have the same.
+  /// The prefix of the records where they were found: they may have been moved since the run. For a record
+  /// beside a name that another run has taken: its whole path, so that no two runs have the same prefix.
   public var prefix: String
+  /// The contents of info.json, without `submitted_jobs`.
   public var info: JSONValue
-  /// The jobs that it submitted, as recorded.
+  /// The submitted jobs, as recorded.
   public var jobs: [JobRecord]
 
-  /// Entries of its list of jobs that are none, or none of ours: how many, and what is wrong with the
-  /// first.
+  /// Number of entries in the list of jobs that cannot be read.
   public private(set) var unreadableJobs = 0
   private let file: String
   private var firstJobProblem = ""
 
-  /// The user that the record belongs to; nil where it came from no file.
+  /// Id of the user who owns the record; nil if it was not read from a file.
   private var owner: UInt32?
 
-  /// Bytes. A larger one is not read: it is none of duct's, or it would take more memory than a login node has.
+  /// Bytes. A larger record is not read: duct writes none, and it could need more memory than a login node has.
   private static let largestRecord = 256 << 20
-  /// A record of that size has fewer.
+  /// JSON values. A record of that size has fewer.
   private static let mostValues = 20_000_000
 
-  /// - Throws: `RecordError` if the file cannot be read, or is no info.json.
+  /// - Throws: `RecordError` if the file cannot be read, or is not an info.json.
   public init(reading path: FilePath) throws(RecordError) {
     let bytes: [UInt8]
     let owner: UInt32
@@ -41,9 +41,10 @@ public struct RecordedRun: Sendable {
     self.owner = owner
   }
 
-  /// The users whose files may be shown as what the jobs of this run printed: jobs are those of the user who ran
-  /// duct, and that is who owns the record. Where root or the reader has taken it over, as archives do, it is
-  /// trusted to say whose it was.
+  /// The users whose files may be shown as output of this run's jobs.
+  ///
+  /// The jobs belong to the user who ran duct, and that user owns the record. If root or the reader owns it, as
+  /// in an archive, the recorded user id is trusted too.
   public var outputOwners: Set<UInt32> {
     let owner = owner ?? geteuid()
     guard owner == 0 || owner == geteuid(),
@@ -67,7 +68,7 @@ public struct RecordedRun: Sendable {
     switch info["slurm"]?["submitted_jobs"] {
     case nil, .null?: break
     case .array(let entries)?:
-      // From here on the jobs are in `jobs`, and twice as many would be in memory else.
+      // From here on, the jobs are in `jobs`. Otherwise, memory would hold them twice.
       info.remove("submitted_jobs", from: "slurm")
       for entry in entries { add(entry) }
     case _?: noteUnreadable("submitted_jobs is no list")
@@ -91,7 +92,8 @@ public struct RecordedRun: Sendable {
     unreadableJobs += 1
   }
 
-  /// With what another release of duct may have left out or named otherwise, and a job is known without.
+  /// Adds members that another release of duct may have left out, and removes values of that release that this
+  /// one does not know. The job is useful without them.
   private static func completed(_ entry: JSONValue) -> JSONValue {
     guard case .object(var members) = entry else { return entry }
     if members["stale"]?.isNull ?? true { members["stale"] = false }
@@ -113,7 +115,7 @@ public struct RecordedRun: Sendable {
     }
   }
 
-  /// What of the record could not be read; nil if all could.
+  /// What could not be read of the record; nil if all could.
   public var problem: RecordError? {
     if unreadableJobs == 0 { return nil }
     let count = unreadableJobs == 1 ? "a Slurm job" : "\(unreadableJobs) Slurm jobs"
@@ -123,9 +125,10 @@ public struct RecordedRun: Sendable {
   public var runID: String? { info["run_id"]?.string }
   public var state: String? { info["run_state"]?.string }
   public var campaign: String? { info["campaign"]?.string }
-  /// Why Slurm did not tell everything when the record was written; nil if it did.
+  /// Why Slurm did not report everything when the record was written; nil if it did.
   public var slurmProblem: String? { info["slurm"]?["problem"]?.string }
-  /// Nil too for what duct has never set: it goes into a question to the database.
+  /// The tag of the run. Nil also if the value is not one that duct sets, because it becomes a part of a query
+  /// to slurmdbd.
   public var tag: String? {
     guard let tag = info["slurm"]?["tag"]?.string, JobTag.runID(of: tag) != nil,
       tag.unicodeScalars.allSatisfy({
@@ -138,7 +141,8 @@ public struct RecordedRun: Sendable {
   public var command: String { info["command"]?.string ?? "" }
   public var exitCode: Int? { summary?["exit_code"]?.double.flatMap { Int(exactly: $0) } }
 
-  /// A member by its name, at any depth: the last one of that name, as con-duct's `ls` flattens.
+  /// A member by its name, at any depth: the last one of that name, because con-duct's `ls` flattens records in
+  /// this way. `prefix`, `run_state` and `jobs` are computed.
   public func field(_ name: String) -> JSONValue? {
     if name == "prefix" { return .string(prefix) }
     if name == "run_state", state != nil { return presentState.map { .string($0) } }
@@ -163,7 +167,7 @@ public struct RecordedRun: Sendable {
 /// Why a record cannot be used.
 public struct RecordError: Error, Sendable, CustomStringConvertible {
   public var description: String
-  /// Where a call failed.
+  /// The error of the failed call; nil if no call failed.
   public var errno: Errno?
 
   public init(_ description: String, _ errno: Errno? = nil) {

@@ -1,19 +1,19 @@
 import Glibc
 internal import RecordText
 
-/// What of command lines and environment values is left out of records: what is a secret by its name, and what regular
-/// expressions match.
+/// Decides which parts of command lines and environment values are left out of records: secrets, which it
+/// recognizes by their names, and matches of regular expressions.
 ///
-/// POSIX extended ones, see regex(7), as `grep -E` has them: the C library's, which match bytes of any kind and
-/// are in the process already.
+/// The expressions are POSIX extended ones, see regex(7), as in `grep -E`. The C library matches them: it
+/// accepts any bytes, and is in the process already.
 public struct Redaction: Sendable {
   public static let mark = "[redacted]"
 
   private let expressions: [Expression]
-  /// As they were given.
+  /// The expressions as the user gave them.
   public let patterns: [String]
 
-  /// See `SecretNames`.
+  /// Hides the values that `SecretNames` recognizes.
   public let hidesSecrets: Bool
   private let hidesAll: Bool
 
@@ -24,7 +24,8 @@ public struct Redaction: Sendable {
     self.hidesAll = hidesAll
   }
 
-  /// - Throws: `UsageError` for a text that is no regular expression.
+  /// - Parameter name: the option that the expressions come from, for messages.
+  /// - Throws: `UsageError` if a text is not a regular expression, or if it matches the empty text.
   public init(_ patterns: [String], name: String, hidesSecrets: Bool = true) throws(UsageError) {
     var expressions: [Expression] = []
     for pattern in patterns {
@@ -43,7 +44,7 @@ public struct Redaction: Sendable {
     hidesAll = false
   }
 
-  /// Of a record: what was given at its start. What another C library cannot read hides everything.
+  /// The redaction of a recorded run. Hides everything if this C library cannot read one of the expressions.
   init(recorded patterns: [String]?, hidesSecrets: Bool = true) {
     do throws(UsageError) {
       self = try Redaction(patterns ?? [], name: "redact", hidesSecrets: hidesSecrets)
@@ -52,8 +53,8 @@ public struct Redaction: Sendable {
     }
   }
 
-  /// The text with a mark in the place of each match; where an expression has groups, of each group. Then of each value
-  /// that has a secret's name.
+  /// The text with a mark in place of each match or, if the expression has groups, of each group. Then with a
+  /// mark in place of each value that has the name of a secret.
   public func applied(to text: String) -> String {
     if hidesAll { return Self.mark }
     let text = matchesRemoved(text)
@@ -67,12 +68,12 @@ public struct Redaction: Sendable {
     return String(escaping: bytes)
   }
 
-  /// Arguments with spaces between them, and with marks.
+  /// The arguments, separated by spaces, with marks.
   public func applied(to arguments: [String]) -> String {
     applied(to: (hidesSecrets ? SecretNames.hidden(in: arguments) : arguments).joined(separator: " "))
   }
 
-  /// The value of a variable of the environment.
+  /// The value of an environment variable, with marks.
   public func applied(to value: String, of name: String) -> String {
     if hidesSecrets, !value.isEmpty, SecretNames.isSecret(variable: name) { return Self.mark }
     return applied(to: value)
@@ -82,7 +83,7 @@ public struct Redaction: Sendable {
 private final class Expression: @unchecked Sendable {
   struct Problem: Error { var text: String }
 
-  // regexec(3) may be called by several threads at once.
+  // Several threads may call regexec(3) at the same time.
   private var compiled = regex_t()
 
   init(_ pattern: String) throws(Problem) {
@@ -97,7 +98,7 @@ private final class Expression: @unchecked Sendable {
 
   deinit { regfree(&compiled) }
 
-  /// The next match at or behind `start`: as a whole, and its groups.
+  /// The next match at or after `start`: the whole match, and its groups.
   func groups(in bytes: [UInt8], at start: Int) -> (whole: Range<Int>, groups: [Range<Int>])? {
     var places = [regmatch_t](repeating: regmatch_t(), count: Int(compiled.re_nsub) + 1)
     places[0].rm_so = regoff_t(start)
@@ -116,7 +117,7 @@ private final class Expression: @unchecked Sendable {
     var result: [UInt8] = []
     var (copied, next) = (0, 0)
     while next <= bytes.count, let match = groups(in: bytes, at: next) {
-      // Groups may hold each other.
+      // A group may be inside another one.
       for place in match.groups.isEmpty ? [match.whole] : match.groups where place.lowerBound >= copied {
         result += bytes[copied..<place.lowerBound] + Array(Redaction.mark.utf8)
         copied = place.upperBound

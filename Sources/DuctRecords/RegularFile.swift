@@ -2,10 +2,12 @@ import Glibc
 internal import SystemCalls
 public import SystemPackage
 
-/// A file of a listed directory, or one that a record names, may be anything. Only a regular one is read:
-/// a FIFO would wait for a writer for ever, and a device has no end.
+/// A regular file, opened for reading.
+///
+/// A file from a directory listing, or one that a record names, can be of any kind. Other kinds are not read: a
+/// FIFO would wait for a writer forever, and a device has no end.
 public struct RegularFile: ~Copyable {
-  /// Why it cannot be read.
+  /// Why the file cannot be read.
   public struct Problem: Error {
     public var description: String
     public init(_ description: String) { self.description = description }
@@ -13,9 +15,9 @@ public struct RegularFile: ~Copyable {
   }
 
   private let file: FileDescriptor
-  /// In bytes, when it was opened.
+  /// Bytes, when it was opened.
   public let size: Int
-  /// The user that it belongs to.
+  /// Id of the user who owns it.
   public let owner: UInt32
 
   private init(_ file: FileDescriptor, _ status: stat) {
@@ -24,7 +26,7 @@ public struct RegularFile: ~Copyable {
     owner = status.st_uid
   }
 
-  /// - Parameter options: beside those that every file of others is opened with.
+  /// - Parameter options: in addition to `nonBlocking`, which is always set.
   public static func open(
     _ path: FilePath, options: FileDescriptor.OpenOptions = []
   ) throws(Problem) -> RegularFile {
@@ -38,7 +40,7 @@ public struct RegularFile: ~Copyable {
     }
     let isKnown = fstat(descriptor.rawValue, &status) == 0
     let error = Errno(rawValue: errno)
-    // From here on it is closed whatever happens.
+    // From here on, deinit closes the descriptor, also after an error.
     let file = RegularFile(descriptor, status)
     if !isKnown { throw Problem(error) }
     switch status.st_mode & S_IFMT {
@@ -50,7 +52,9 @@ public struct RegularFile: ~Copyable {
 
   deinit { file.closeQuietly() }
 
-  /// All of it.
+  /// Reads the whole file.
+  ///
+  /// - Throws: `Problem` if it has more than `limit` bytes.
   public borrowing func bytes(limit: Int) throws(Problem) -> [UInt8] {
     if size > limit {
       throw Problem("it has \(size >> 20) MiB, and \(limit >> 20) MiB are the most that is read")
@@ -58,7 +62,7 @@ public struct RegularFile: ~Copyable {
     return try bytes(from: 0, count: size)
   }
 
-  /// What is there; less than asked for if it has become shorter since.
+  /// Reads a part. Returns less than `count` bytes if the file has become shorter.
   public borrowing func bytes(from start: Int, count: Int) throws(Problem) -> [UInt8] {
     var failure: Errno?
     let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, done in

@@ -1,18 +1,18 @@
 import Glibc
 public import SystemCalls
 
-/// A name for a run that no other run has: its start and 40 random bits, in small letters and digits,
-/// so that it is fit for a wckey. `20261124t165600-9f3a61c2d4`.
+/// Identifies a run: its start in local time and 40 random bits. Consists of lower-case letters, digits and a
+/// dash, so that it can be a part of a wckey. `20261124t165600-9f3a61c2d4`.
 public enum RunID {
   public static func make(_ start: WallTime) -> String {
     var random: UInt64 = 0
     if getentropy(&random, MemoryLayout<UInt64>.size) != 0 { random = UInt64.random(in: .min ... .max) }
-    // 40 bits, with a one before them that keeps their leading zeros.
+    // 40 bits. The one before them keeps leading zeros in the text.
     let digits = String(random >> 24 | 1 << 40, radix: 16).dropFirst()
     return start.text(format: "%Y%m%dt%H%M%S") + "-" + digits
   }
 
-  /// Whether a text is one, of whatever run.
+  /// Whether a text is the id of any run.
   public static func isRunID(_ text: some StringProtocol) -> Bool {
     let parts = text.split(separator: "-", omittingEmptySubsequences: false)
     return parts.count == 2 && parts[1].utf8.count == 10
@@ -20,7 +20,7 @@ public enum RunID {
       && startTime(of: String(text)) != nil
   }
 
-  /// The start that a run id tells, in seconds since 1970; nil if it is no run id.
+  /// The start of a run, from its id, in seconds since 1970. Nil if the text is not a run id.
   public static func startTime(of runID: String) -> Int? {
     let stamp = Array(runID.prefix { $0 != "-" })
     guard stamp.count == 15, stamp[8] == "t" else { return nil }

@@ -1,21 +1,22 @@
 internal import RecordText
 internal import SystemCalls
 
-/// What a record's `running` is worth: a duct that was killed together with everything else leaves it behind.
+/// Decides whether a record's `running` is still true: if duct and its relay were killed together, nothing has
+/// changed it.
 enum RunLife {
-  /// A record that says `running` and was written so many seconds ago is not believed any more. duct writes it
-  /// each 30 s, if it is not very large.
+  /// Seconds. If a record says `running` and is older than this, it is doubtful. duct writes it every 30 s,
+  /// unless it is very large.
   static let longestSilence = 600.0
 
   static let running = "running"
   static let interrupted = "interrupted"
-  /// It may run on another host, and nothing was heard of it for long.
+  /// The run may still be running on another host, but its record is old.
   static let doubtful = "running?"
 
   /// - Parameters:
-  ///   - presence: of its duct; nil where the record does not name it.
+  ///   - presence: whether its duct still exists; nil if the record does not name it.
   ///   - isThisHost: the record names this host.
-  ///   - lastUpdate: when the record was written; seconds since 1970, as the others.
+  ///   - lastUpdate: when the record was written. All times are in seconds since 1970.
   static func state(
     _ presence: DuctProcess.Presence?, isThisHost: Bool, lastUpdate: Double?, now: Double, bootTime: Double
   ) -> String {
@@ -25,15 +26,15 @@ enum RunLife {
     case .elsewhere?, nil: break
     }
     guard let lastUpdate else { return running }
-    // This host was started since.
+    // This host was booted after the record was written.
     if isThisHost, presence != nil, lastUpdate < bootTime { return interrupted }
     return now - lastUpdate > longestSilence ? doubtful : running
   }
 }
 
 extension RecordedRun {
-  /// The state for people and programs to see: as recorded, but that a run which cannot go on any more is
-  /// `interrupted`, and one of which nothing was heard for long is `running?`.
+  /// The state to show to users and programs. As recorded, except for a run that is recorded as `running`: it
+  /// is `interrupted` if it cannot be running, and `running?` if its record is old.
   public var presentState: String? {
     guard state == RunLife.running else { return state }
     let process = info["duct_process"].flatMap { try? RecordDecoder().decode(DuctProcess.self, from: $0) }
@@ -42,10 +43,10 @@ extension RecordedRun {
       lastUpdate: lastUpdate, now: WallTime.now.seconds, bootTime: HostConstants.current.bootTime)
   }
 
-  /// When the record was written.
+  /// When the record was written, in seconds since 1970.
   private var lastUpdate: Double? {
     if let time = info["last_update_time"]?.double { return time }
-    // Older records: the time that the run had taken when it was written.
+    // Older records: the start, and the time that the run had taken when the record was written.
     guard let start = summary?["start_time"]?.double, let elapsed = summary?["wall_clock_time"]?.double else {
       return nil
     }

@@ -3,32 +3,37 @@ public import ResilientIO
 internal import SystemCalls
 public import SystemPackage
 
-/// What a spool tells of its run: where its files belong, for whoever carries them there.
+/// A file in the run folder that describes the run: where its files belong, for the process that delivers them.
 public struct RunManifest: Codable, Sendable, Equatable {
   public static let fileName = "manifest.json"
 
+  /// See `RunID`.
   public var runID: String
+  /// Version of the duct that wrote the manifest.
   public var ductVersion = Versions.duct
-  /// The login node that the spool is on.
+  /// The host that the spool is on: its name up to the first dot.
   public var host: String
+  /// Pid of duct.
   public var pid: Int32
-  /// Tells one boot of the host from another.
+  /// Identifies the boot of the host. From /proc/sys/kernel/random/boot_id.
   public var bootID: String?
-  /// Seconds since 1970.
+  /// Start of the run in seconds since 1970.
   public var startTime: Double
+  /// The command and its arguments, separated by spaces, without secrets. Cut off after `longestCommand`.
   public var command: String
+  /// The directory in which the command was started.
   public var workingDirectory: String
-  /// As it was given.
+  /// The output prefix. Relative prefixes start at `workingDirectory`.
   public var prefix: String
-  /// From the root, so that they can be found from any directory.
+  /// Absolute paths, so that they are valid in any directory.
   public var paths: LogPaths
-  /// For stdout and stderr.
+  /// Whether stdout and stderr are captured.
   public var captured: [Bool]
-  /// The relay began with the log files themselves.
+  /// The relay writes the log files itself, as long as it can.
   public var isDirect: Bool
-  /// What is left out of records.
+  /// The expressions of `--redact`. See `Redaction`.
   public var redact: [String]?
-  /// Nil: by an older release; as true.
+  /// Whether secrets are left out of records. Nil in manifests of older releases; means true.
   public var redactSecrets: Bool?
 
   public init(
@@ -65,16 +70,17 @@ public struct RunManifest: Codable, Sendable, Equatable {
     case redactSecrets = "redact_secrets"
   }
 
-  /// A manifest has some KB; a path is no longer than 4.
+  /// Bytes. A manifest has a few KB; each path in it has at most 4 KB.
   private static let largest = 1 << 20
-  /// Scalars of the command, each of which may be written as twelve bytes: so it is read again.
+  /// The most Unicode scalars of the command that are written. JSON needs up to twelve bytes for each, so the
+  /// manifest stays below the size that is read.
   public static let longestCommand = 60_000
 
   public static func read(_ folder: FilePath) -> RunManifest? {
     (try? PrivateFolder(folder)).flatMap { try? read($0) }
   }
 
-  /// - Throws: what is wrong with it: it may have been damaged, or written by another release.
+  /// - Throws: `Refusal`: the manifest may be damaged, or from another release.
   public static func read(_ folder: PrivateFolder) throws(PrivateFolder.Refusal) -> RunManifest {
     let bytes = try folder.read(fileName, limit: largest)
     guard let value = try? JSONParser.parse(bytes),
@@ -84,7 +90,8 @@ public struct RunManifest: Codable, Sendable, Equatable {
     return manifest
   }
 
-  /// Files are written where it says: so nothing in it is taken on trust.
+  /// What is wrong with the manifest; nil if nothing is. It determines where files are written, so nothing in
+  /// it is trusted.
   private var problem: String? {
     if captured.count != 2 { return "it does not tell of two streams" }
     // Up to the year 9999.

@@ -1,15 +1,17 @@
 internal import RecordText
 
-/// What is told by its name to be a secret: a token, a password, a key.
+/// Recognizes secrets (tokens, passwords, keys) by their names.
 ///
-/// Slurm hands a token that anybody can use in `SLURM_JWT`; a record is often readable by all.
+/// Slurm puts a token into `SLURM_JWT` that works for anyone who has it, and records are often readable by all
+/// users.
 enum SecretNames {
-  /// Whether a variable of the environment holds one: `*_JWT`, `*TOKEN*`, `*PASSWORD*`, `*SECRET*`, `*_KEY`.
+  /// Whether an environment variable holds a secret: `*_JWT`, `*TOKEN*`, `*PASSWORD*`, `*SECRET*`, `*_KEY`.
   static func isSecret(variable name: String) -> Bool { isSecretVariable(Array(name.utf8)) }
 
-  /// A command line without secrets: values in `NAME=value` and `--name value`.
+  /// A command line with a mark in place of each secret: values in `NAME=value` and `--name value`.
   ///
-  /// A value ends at white space, since the text does not say where an argument does; one in quotes at the quote.
+  /// A value ends at white space, because the text does not show where an argument ends. A value in quotes ends
+  /// at the closing quote.
   static func hidden(in line: String) -> String {
     guard line.utf8.contains(equals) || line.utf8.contains(dash) else { return line }
     let bytes = Array(line.utf8)
@@ -29,12 +31,12 @@ enum SecretNames {
     return copied == 0 ? line : String(decoding: result + bytes[copied...], as: UTF8.self)
   }
 
-  /// The same for arguments that are known one by one.
+  /// The same for separate arguments.
   static func hidden(in arguments: [String]) -> [String] {
     var isValue = false
     return arguments.map { argument in
       let bytes = Array(argument.utf8)
-      // A secret may begin with a dash; with two begins the next option.
+      // A secret may begin with one dash. Two dashes begin the next option.
       if isValue, !bytes.starts(with: [dash, dash]) {
         isValue = false
         return Redaction.mark
@@ -48,7 +50,7 @@ enum SecretNames {
     }
   }
 
-  /// Where the value of a name is, if that is a secret's.
+  /// The range of the value after a name, if the name is that of a secret.
   private static func value(behind name: ArraySlice<UInt8>, in bytes: [UInt8]) -> Range<Int>? {
     var start = name.endIndex
     if bytes[start] == equals {
@@ -102,7 +104,8 @@ enum SecretNames {
     word.starts(with: [dash, dash]) && hasSecretEnd(word)
   }
 
-  /// By the last words of an option: `--max-tokens` and `--tokenizer` are none.
+  /// Whether a name ends like that of a secret. Only its last words count: `--max-tokens` and `--tokenizer` are
+  /// no secrets.
   private static func hasSecretEnd(_ name: ArraySlice<UInt8>) -> Bool {
     let words = upper(Array(name)).split { $0 == dash || $0 == UInt8(ascii: "_") }.map {
       String(decoding: $0, as: UTF8.self)

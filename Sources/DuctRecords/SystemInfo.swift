@@ -3,29 +3,45 @@ internal import RecordText
 internal import SystemCalls
 internal import SystemPackage
 
-/// The host of a run, in con-duct's words.
+/// The host of a run, with con-duct's members.
 public struct SystemInfo: Codable, Sendable {
-  /// Configured processors.
+  /// Configured processors, including those that are offline. From sysconf(3).
   public var cpuTotal: Int
-  /// Bytes.
+  /// Bytes of physical memory. From sysconf(3).
   public var memoryTotal: Int
+  /// From uname(2).
   public var hostname: String?
+  /// From getuid(2).
   public var uid: Int
+  /// See `userName`.
   public var user: String?
+  /// From uname(2).
   public var osName: String
+  /// From uname(2).
   public var osRelease: String
+  /// From uname(2).
   public var osVersion: String
+  /// The machine, from uname(2).
   public var arch: String
-  /// What `uname -p` says: nothing on most distributions.
+  /// Always empty. con-duct records the output of `uname -p`, and most distributions print nothing.
   public var processor = ""
+  /// `ID` in os-release(5); `linux` if it is missing.
   public var distroID: String
+  /// `ID_LIKE` in os-release(5); empty if it is missing.
   public var distroIDLike: String
+  /// `NAME` in os-release(5); `Linux` if it is missing.
   public var distroName: String
+  /// `VERSION` in os-release(5); empty if it is missing.
   public var distroVersion: String
+  /// `VERSION_ID` in os-release(5); empty if it is missing.
   public var distroVersionID: String
+  /// `VERSION_CODENAME` in os-release(5); empty if it is missing.
   public var distroCodename: String
+  /// `VARIANT_ID` in os-release(5); empty if it is missing.
   public var distroVariantID: String
+  /// `PRETTY_NAME` in os-release(5); `Linux` if it is missing.
   public var distroPrettyName: String
+  /// `BUILD_ID` in os-release(5); empty if it is missing.
   public var distroBuildID: String
 
   enum CodingKeys: String, CodingKey {
@@ -64,13 +80,13 @@ public struct SystemInfo: Codable, Sendable {
       distroBuildID: distro("BUILD_ID"))
   }
 
-  /// A fixed array of C characters, which Swift sees as a tuple.
+  /// The text in a fixed array of C characters, which is a tuple in Swift.
   private static func text<Characters>(_ characters: inout Characters) -> String {
     withUnsafeBytes(of: &characters) { String(escapingUpToNUL: $0) }
   }
 }
 
-/// os-release(5).
+/// The file that describes the distribution: see os-release(5).
 enum OSRelease {
   static func current() -> [String: String] {
     for place in ["/etc/os-release", "/usr/lib/os-release"] {
@@ -80,7 +96,7 @@ enum OSRelease {
   }
 
   static func parse(_ text: String) -> [String: String] {
-    // Names that the file need not have, by its manual page.
+    // The file need not have these variables. Their defaults are from its manual page.
     var values = ["NAME": "Linux", "ID": "linux", "PRETTY_NAME": "Linux"]
     for line in text.split(whereSeparator: \.isNewline) {
       let parts = line.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)

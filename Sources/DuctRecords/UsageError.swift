@@ -1,4 +1,4 @@
-/// Bad input: one clear line for standard error, and exit code 2.
+/// Invalid input. duct prints one line about it on standard error, and exits with code 2.
 public struct UsageError: Error, Sendable, CustomStringConvertible {
   public var description: String
   public init(_ description: String) { self.description = description }

@@ -1,19 +1,23 @@
 internal import OrderedCollections
 public import RecordText
 
-/// Sums over all processes at one look, and peaks of such sums.
+/// Sums over all processes of the run in one sample, and the peaks of such sums.
 public struct UsageTotals: Codable, Sendable, Equatable {
-  /// Percent of the host's memory.
+  /// Resident memory in percent of the host's memory. From /proc/PID/stat.
   public var pmem: Double
-  /// Percent of one core, since the look before; never more than the cores that the run may use.
+  /// Percent of one core since the previous sample; never more than the cores that the run may use. From the
+  /// CPU clocks of the processes and /proc/PID/stat.
   public var pcpu: Double
-  /// Bytes.
+  /// Bytes of resident memory. From /proc/PID/stat.
   public var rss: Int
+  /// Bytes of virtual memory. From /proc/PID/stat.
   public var vsz: Int
-  /// Nil where they were not read in the interval.
+  /// Bytes of proportional memory. From Pss in /proc/PID/smaps_rollup; nil if it was not read for all
+  /// processes.
   public var pss: Int?
+  /// Bytes of swap. From Swap in /proc/PID/smaps_rollup or VmSwap in /proc/PID/status; nil as above.
   public var swap: Int?
-  /// Resident memory in percent of what the job or cgroup may use; nil without a limit.
+  /// Resident memory in percent of the `MemoryLimit`; nil if there is none.
   public var limitPercent: Double?
 
   public init(pmem: Double, pcpu: Double, rss: Int, vsz: Int) {
@@ -28,7 +32,7 @@ public struct UsageTotals: Codable, Sendable, Equatable {
     case limitPercent = "pmem_limit"
   }
 
-  /// The larger of each.
+  /// The larger value of each member.
   public func peak(_ other: UsageTotals) -> UsageTotals {
     var peak = UsageTotals(
       pmem: max(pmem, other.pmem), pcpu: max(pcpu, other.pcpu), rss: max(rss, other.rss),
@@ -40,19 +44,24 @@ public struct UsageTotals: Codable, Sendable, Equatable {
   }
 }
 
-/// The larger of two of which one may not be known.
+/// The larger value. Nil if both are nil.
 public func larger<Value: Comparable>(_ a: Value?, _ b: Value?) -> Value? {
   guard let a, let b else { return a ?? b }
   return max(a, b)
 }
 
-/// Means of the totals over several looks. Nil before the first.
+/// Means of the totals over several samples. Nil before the first one.
 public struct UsageAverages: Codable, Sendable {
+  /// Bytes of resident memory: mean over samples in which something was resident.
   public var rss: Double?
+  /// Bytes of virtual memory: mean over the same samples.
   public var vsz: Double?
+  /// Resident memory in percent of the host's memory: mean over the same samples.
   public var pmem: Double?
-  /// Each look weighs as much as the time since the one before: so this is processor time over time.
+  /// Percent of one core. Each sample has the weight of the time since the previous one, so this is CPU time
+  /// divided by elapsed time.
   public var pcpu: Double?
+  /// Number of samples.
   public var sampleCount = 0
   private var seconds = 0.0
   private var memoryCount = 0
@@ -64,7 +73,7 @@ public struct UsageAverages: Codable, Sendable {
 
   public init() {}
 
-  /// - Parameter seconds: since the look before.
+  /// - Parameter seconds: since the previous sample.
   public mutating func add(_ totals: UsageTotals, seconds: Double) {
     sampleCount += 1
     func mean(_ before: Double?, _ value: Double, _ weight: Double) -> Double {
@@ -73,7 +82,7 @@ public struct UsageAverages: Codable, Sendable {
     }
     self.seconds += seconds
     pcpu = mean(pcpu, totals.pcpu, self.seconds > 0 ? seconds / self.seconds : 1)
-    // Zombies, such as the command at the last look, have no memory, and tell nothing of it.
+    // Zombies, such as the command in the last sample, have no memory, so they must not lower the mean.
     if totals.rss == 0 { return }
     memoryCount += 1
     let weight = 1 / Double(memoryCount)
@@ -83,13 +92,18 @@ public struct UsageAverages: Codable, Sendable {
   }
 }
 
-/// A line of usage.jsonl: the looks of one report interval.
+/// A line of usage.jsonl: the samples of one report interval.
 public struct UsageReport: Codable, Sendable {
+  /// Time of the last sample, in ISO 8601 with the offset of the local time zone.
   public var timestamp: String
+  /// Number of samples in the interval.
   public var sampleCount: Int
+  /// By pid. If the kernel used a pid again in the interval, the second process is `PID-TICKS`, with its start
+  /// in clock ticks after boot.
   public var processes: OrderedFields<ProcessUsage>
-  /// The peaks of the sums: what was there at the same time.
+  /// The largest sum of each kind in one sample of the interval.
   public var totals: UsageTotals
+  /// Means over the samples of the interval.
   public var averages: UsageAverages
 
   public init(

@@ -1,7 +1,8 @@
-/// Versions that records and `--version` show.
+/// The versions that records and `--version` show.
 public enum Versions {
-  /// Of duct.
+  /// duct's own version.
   public static let duct = "0.1.0"
-  /// Of the records: con-duct's schema, whose members all keep name, type, unit and place.
+  /// The version of con-duct's schema that the records follow: all its members keep their names, types, units
+  /// and places.
   public static let schema = "0.2.3"
 }
