@@ -2,13 +2,14 @@ public import DuctRecords
 internal import RecordText
 public import SlurmJobs
 
-/// What became of the runs of a campaign and of their jobs.
+/// `con-duct report`: the results of the runs of a campaign and of their jobs.
 public struct CampaignReport: Codable, Sendable {
   struct Run: Codable, Sendable {
     var prefix: String
     var runID: String?
     var campaign: String?
     var command: String
+    /// As `RecordedRun.presentState`.
     var state: String?
     var exitCode: Int?
     /// Seconds.
@@ -34,8 +35,11 @@ public struct CampaignReport: Codable, Sendable {
   struct FailedJob: Codable, Sendable {
     var prefix: String
     var job: JobRecord
+    /// The job's stderr or stdout file that `outputEnd` is from.
     var outputPath: String?
+    /// The last lines of that file.
     var outputEnd: [String]
+    /// Why there are no lines; nil if there are.
     var outputProblem: String?
 
     enum CodingKeys: String, CodingKey {
@@ -51,10 +55,11 @@ public struct CampaignReport: Codable, Sendable {
   var states: [StateCount]
   var failedJobs: [FailedJob]
   var resources: ResourceUse
-  /// Jobs whose state could not be asked.
+  /// Number of jobs whose state may be old, because Slurm could not be asked.
   var staleJobs: Int
-  /// Entries of the records that cannot be read; nil if there are none.
+  /// Number of entries in the records that cannot be read; nil if there are none.
   var unreadableJobs: Int?
+  /// Why Slurm did not answer everything; nil if it did.
   var problem: String?
 
   enum CodingKeys: String, CodingKey {
@@ -69,8 +74,8 @@ public struct CampaignReport: Codable, Sendable {
   }
 
   /// - Parameters:
-  ///   - jobs: of each run, as they are now.
-  ///   - lines: how much of the end of a failed job's output is shown.
+  ///   - jobs: the jobs of each run, as they are when the report is made.
+  ///   - lines: how many lines of a failed job's output to show.
   public init(_ runs: [RecordedRun], jobs: [[JobRecord]], problem: String?, lines: Int) {
     self.runs = zip(runs, jobs).map { run, jobs in
       Run(
@@ -96,7 +101,8 @@ public struct CampaignReport: Codable, Sendable {
 
   private static func failed(_ job: JobRecord, _ run: RecordedRun, _ lines: Int) -> FailedJob {
     var failed = FailedJob(prefix: run.prefix, job: job, outputEnd: [])
-    // A job that never started has printed nothing. Errors are more telling than output, if apart.
+    // A job that never started has printed nothing. If stderr has a file of its own, show that first: errors
+    // say more.
     guard job.startTime != nil else { return failed }
     for path in [job.stderrPath, job.stdoutPath].compactMap({ $0 }) {
       let tail = FileTail(path, lines: lines, owners: run.outputOwners)
@@ -114,23 +120,28 @@ public struct CampaignReport: Codable, Sendable {
   }
 }
 
-/// What jobs used of what they asked for. Nil where nothing is known.
+/// What the jobs used, compared with what they requested. Nil if not known.
 struct ResourceUse: Codable, Sendable {
-  /// Jobs whose use is known from accounting.
+  /// Number of jobs whose use is known from accounting.
   var measuredJobs: Int
-  /// Wall-clock seconds of all jobs that started.
+  /// Sum of the wall-clock seconds of all jobs that have started.
   var elapsedSeconds: Int
+  /// Seconds.
   var longestElapsedSeconds: Int?
-  /// Seconds from eligible to start.
+  /// Seconds from `eligible_time` to `start_time`.
   var meanWaitSeconds: Double?
+  /// Seconds.
   var longestWaitSeconds: Int?
-  /// CPU seconds used, and those that the jobs had CPUs for while they ran.
+  /// Seconds of CPU time that the measured jobs used.
   var cpuSecondsUsed: Double?
+  /// Seconds of CPU time that they could have used: allocated CPUs multiplied by elapsed seconds.
   var cpuSecondsAllotted: Double?
-  /// What all tasks of a job had resident as a share of what it had asked for on all nodes: of the job that came closest
-  /// to it, and the mean of all. Of records of earlier releases the largest task's.
+  /// Peak memory of all tasks of a job divided by the memory that it requested on all nodes: of the job with
+  /// the largest share. Records of earlier releases have only the peak of the largest task.
   var largestMemoryShare: Double?
+  /// The job with that share, as `JobRecord.displayID`.
   var largestMemoryJob: String?
+  /// Mean of the shares of all jobs.
   var meanMemoryShare: Double?
 
   enum CodingKeys: String, CodingKey {
@@ -147,7 +158,7 @@ struct ResourceUse: Codable, Sendable {
   }
 
   init(_ jobs: [JobRecord]) {
-    // Sums are made of doubles: a record may hold any number, and whole ones overflow.
+    // Add up doubles: a record may contain any number, and a sum of integers could overflow.
     let started = jobs.filter { $0.startTime != nil }
     elapsedSeconds = Int(
       saturating: started.compactMap(\.elapsedSeconds).reduce(0.0) { $0 + Double($1) })

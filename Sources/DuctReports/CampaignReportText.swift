@@ -7,7 +7,7 @@ extension CampaignReport {
     case text, markdown, json
   }
 
-  /// - Parameter width: of the terminal that tables of text shall fit into.
+  /// - Parameter width: columns of the terminal that tables of text must fit into; nil: any width.
   public func text(_ format: Format, width: Int? = nil) throws -> String {
     if format == .json { return try json() }
     let style = Style(isMarkdown: format == .markdown, width: width)
@@ -33,7 +33,7 @@ extension CampaignReport {
     return parts.filter { !$0.isEmpty }.joined(separator: "\n")
   }
 
-  /// That nothing is there and that nobody could say are two things.
+  /// The number of jobs. No jobs and no answer from Slurm are different results.
   private var jobsText: String {
     if jobCount == 0, problem != nil { return "Slurm jobs not known" }
     return "\(jobCount) Slurm \(jobCount == 1 ? "job" : "jobs")"
@@ -62,7 +62,7 @@ extension CampaignReport {
 }
 
 extension ResourceUse {
-  /// One statement a line.
+  /// One fact per line.
   fileprivate var lines: [String] {
     var lines = ["elapsed: \(shortDuration(elapsedSeconds)) in all"]
     if let longestElapsedSeconds { lines[0] += ", the longest job \(shortDuration(longestElapsedSeconds))" }
@@ -87,12 +87,12 @@ extension ResourceUse {
   private func percent(_ share: Double) -> String { fixed(share * 100, decimals: 1) + " %" }
 }
 
-/// How the parts of a report look.
+/// Formats the parts of a report, as text or as Markdown.
 private struct Style {
   let isMarkdown: Bool
   let width: Int?
 
-  /// Text of others, which must neither move a terminal's cursor nor be taken for Markdown.
+  /// Text from users and jobs. It must neither move a terminal's cursor nor count as Markdown.
   func plain(_ text: String) -> String {
     isMarkdown ? text.forDisplay.markdownEscaped : text.forDisplay
   }

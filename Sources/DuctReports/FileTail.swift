@@ -2,17 +2,18 @@ internal import DuctRecords
 internal import RecordText
 internal import SystemPackage
 
-/// The end of a file of text.
+/// The last lines of a text file.
 struct FileTail: Sendable {
+  /// The most bytes to read.
   private static let longest = 16 << 10
 
   var path: String
   var lines: [String]
-  /// Why there are no lines.
+  /// Why there are no lines; nil if there are.
   var problem: String?
 
-  /// - Parameter owners: the users whose files are shown. A record can name any file, and the reader of a
-  ///   record may read more than who wrote it.
+  /// - Parameter owners: ids of the users whose files may be shown. A record can name any file, and its reader
+  ///   may have more rights than its writer.
   init(_ path: String, lines count: Int, owners: Set<UInt32>) {
     self.path = path
     do throws(RegularFile.Problem) {

@@ -6,12 +6,12 @@ public struct JobListing: Codable, Sendable {
   public struct Run: Codable, Sendable {
     public var prefix: String?
     public var runID: String?
-    /// As `RecordedRun.presentState`; nil where no record was read.
+    /// As `RecordedRun.presentState`; nil if no record was read.
     public var state: String?
     public var jobs: [JobRecord]
-    /// Entries of the record that cannot be read; nil if there are none.
+    /// Number of entries in the record that cannot be read; nil if there are none.
     public var unreadableJobs: Int?
-    /// Why its jobs are not known, or not all of them; nil if they are.
+    /// Why not all of its jobs are known; nil if they are.
     public var problem: String?
 
     public init(
@@ -47,14 +47,14 @@ public struct JobListing: Codable, Sendable {
 
   public var text: String { text(width: nil) }
 
-  /// - Parameter width: of the terminal that tables shall fit into.
+  /// - Parameter width: columns of the terminal that tables must fit into; nil: any width.
   public func text(width: Int?) -> String {
     runs.map { run in
       var name = run.prefix ?? run.runID.map { "run \($0)" } ?? ""
       if let state = run.state, state != "finished" { name += " (\(state))" }
       let unreadable = run.unreadableJobs.map { "\($0) that cannot be read" }
       if run.jobs.isEmpty {
-        // That nothing is there and that nobody could say are two things.
+        // No jobs and no answer from Slurm are different results.
         let unknown = run.problem.map { "which Slurm jobs it has is not known: \($0)" }
         return "\(name): \(unreadable ?? unknown ?? "no Slurm jobs")".forDisplay + "\n"
       }
@@ -86,7 +86,7 @@ public struct JobListing: Codable, Sendable {
 }
 
 extension JobRecord {
-  /// The state, with a mark if it may be old.
+  /// The state with its flags that matter here, and `?` if it may be old.
   var stateText: String {
     var text = state.rawValue
     if stateFlags.contains(JobStateFlag.completing) { text += " (completing)" }
@@ -94,14 +94,16 @@ extension JobRecord {
     return stale ? text + " ?" : text
   }
 
-  /// `3`, or `:9` for signal 9.
+  /// `3` for exit code 3, `0:9` for signal 9, `-` if neither is known.
   var exitText: String {
     if let signal, signal != 0 { return "\(exitCode ?? 0):\(signal)" }
     return exitCode.map(String.init) ?? "-"
   }
 }
 
-/// `1-02:03:04`, `02:03:04`, `03:04`.
+/// A duration as `1-02:03:04`, `02:03:04` or `03:04`.
+///
+/// - Parameter seconds: may be negative.
 func shortDuration(_ seconds: Int) -> String {
   func two(_ value: UInt) -> String { (value < 10 ? "0" : "") + String(value) }
   let sign = seconds < 0 ? "-" : ""
@@ -111,7 +113,7 @@ func shortDuration(_ seconds: Int) -> String {
   return sign + (seconds >= 3600 ? two(seconds / 3600) + ":" + tail : tail)
 }
 
-/// The same for whole seconds of a fraction; `-` for what no duration is.
+/// The same, without the fraction of a second; `-` for NaN, infinity and numbers that are too large.
 func shortDuration(_ seconds: Double) -> String {
   Int(exactly: seconds.rounded(.towardZero)).map { shortDuration($0) } ?? "-"
 }

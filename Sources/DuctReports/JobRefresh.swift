@@ -6,25 +6,27 @@ public import SlurmClient
 public import SlurmJobs
 internal import SystemCalls
 
-/// Brings the jobs of recorded runs up to date: one question to slurmctld for all of them, one to
-/// slurmdbd by the tag of each run, and one for what slurmctld has forgotten.
+/// Updates the jobs of recorded runs: one request to slurmctld for all of them, one request to slurmdbd for the
+/// tag of each run, and one per cluster for jobs that slurmctld does not know any more.
 public struct JobRefresh: Sendable {
-  /// Of the runs that are over with all their jobs, so many are asked for by tag: a question a run.
+  /// The most settled runs that are asked for by tag: each costs one request.
   static let mostSettled = 10
-  /// Of the time left: the questions by tag leave some of it for those by id.
+  /// The share of the remaining time for requests by tag. The rest is for those by id.
   private static let shareOfTags = 0.7
 
   /// The runs' jobs, in the order of the runs.
   public private(set) var jobs: [[JobRecord]]
-  /// Why not everything is up to date; nil if it is.
+  /// Why not everything is up to date; nil if everything is.
   public private(set) var problem: String?
 
   private let slurm: SlurmInquiry
 
-  /// Asks for the jobs of `runs`, within `limit` seconds all in all.
+  /// Asks for the jobs of `runs`.
   ///
-  /// Jobs with the tag of a run are its jobs, also where its record does not name them: its jobs may
-  /// have submitted them since, or the record may be older than they are.
+  /// Jobs with the tag of a run count as its jobs even if its record does not name them: its jobs may have
+  /// submitted them later, or the record may be older than they are.
+  ///
+  /// - Parameter limit: seconds for all requests together.
   public init(
     _ runs: [RecordedRun], _ surroundings: Surroundings, by: SlurmBy, limit: Double
   ) {
@@ -53,7 +55,11 @@ public struct JobRefresh: Sendable {
     jobs = ledgers.map(\.jobs)
   }
 
-  /// The jobs of a run by its tag alone, from slurmctld and slurmdbd.
+  /// Asks slurmctld and slurmdbd for the jobs of a run by its tag alone.
+  ///
+  /// - Parameters:
+  ///   - runID: a run id or a tag.
+  ///   - limit: seconds for all requests together.
   public init(runID: String, _ surroundings: Surroundings, by: SlurmBy, limit: Double) {
     slurm = SlurmInquiry(surroundings, by: by, limit: limit)
     jobs = []
@@ -64,7 +70,8 @@ public struct JobRefresh: Sendable {
     if let answer = ask(.jobsOfUser(uid: getuid(), scope: scope)) {
       Self.apply(answer, .slurmctld, [tag], &ledgers)
     }
-    // A day earlier than the id says, for another time zone; without a time in it, from the first day.
+    // The id contains a local time, which may be that of another time zone: begin a day earlier. For an id
+    // without a time: from 1970 on.
     let since = JobTag.runID(of: tag).flatMap(RunID.startTime).map { $0 - 86400 } ?? 1
     if let answer = ask(.accountingOfUser(uid: getuid(), since: since, tag: tag)) {
       Self.apply(answer, .slurmdbd, [tag], &ledgers)
@@ -72,11 +79,12 @@ public struct JobRefresh: Sendable {
     jobs = ledgers.map(\.jobs)
   }
 
-  /// The runs that accounting is asked for by tag, those first that have most likely submitted since.
+  /// The indices of the runs whose tags slurmdbd is asked for. Those come first that have most likely submitted
+  /// jobs since their record was written.
   ///
-  /// Whatever of a run goes on can submit jobs after its record was written: jobs that had not ended
-  /// then, the command of a duct that was killed. Where all was over only a process that the command has
-  /// left behind can, so of many such runs the latest are asked for.
+  /// A run that is not settled can have submitted more: jobs that had not ended can submit jobs, and so can the
+  /// command of a duct that was killed. In a settled run, only a process that the command left behind can do
+  /// so. There may be many settled runs, so only the latest of them are asked for.
   static func askedByTag(_ runs: [RecordedRun]) -> [Int] {
     let tagged = runs.indices.filter { runs[$0].tag != nil }.sorted { runs[$0].since > runs[$1].since }
     return tagged.filter { !runs[$0].isSettled } + tagged.filter { runs[$0].isSettled }.prefix(mostSettled)
@@ -123,14 +131,15 @@ public struct JobRefresh: Sendable {
 }
 
 extension RecordedRun {
-  /// From when on its jobs can have been submitted, in seconds since 1970.
+  /// The earliest time at which its jobs can have been submitted, in seconds since 1970.
   var since: Int {
-    // A minute earlier, for a controller whose clock is behind. The record may hold any number.
+    // A minute earlier, because slurmctld's clock may be behind. The record may contain any number.
     let start = (summary?["start_time"]?.double ?? 1) - 60
     return max(Int(saturating: min(start, WallTime.now.seconds)), 1)
   }
 
-  /// The run was over when the record was written, all jobs that it knew had ended, and it knew them all.
+  /// When the record was written, the run was over, all its known jobs had ended, and no request to Slurm had
+  /// failed.
   fileprivate var isSettled: Bool {
     state == "finished" && jobs.allSatisfy(\.hasEnded) && (info["slurm"]?["problem"]?.isNull ?? true)
   }

@@ -1,11 +1,12 @@
-/// Text of others in Markdown (CommonMark with GitHub's tables): it shows as it is, whatever is in it.
+/// Escapes text from users and jobs for Markdown (CommonMark with GitHub's tables), so that any text appears
+/// unchanged.
 extension String {
-  /// For running text, headings and the cells of tables.
+  /// The text for paragraphs, headings and table cells.
   ///
-  /// An underscore within a word is left alone: it marks nothing, and states and file names are full of
-  /// them.
+  /// An underscore inside a word is not escaped: it has no meaning there, and states and file names contain
+  /// many.
   var markdownEscaped: String {
-    // By scalars: a mark that a combining accent follows is a mark all the same.
+    // Go by scalars: a special character with a combining accent behind it is still special.
     var text = String.UnicodeScalarView()
     var before: Unicode.Scalar = " "
     for (scalar, after) in zip(unicodeScalars, Array(unicodeScalars.dropFirst()) + [" "]) {
@@ -20,7 +21,8 @@ extension String {
     return String(text)
   }
 
-  /// `code` in running text. Within it there are no escapes: backticks are outnumbered.
+  /// The text as a code span. A code span has no escapes, so its fence is longer than any run of backticks in
+  /// the text.
   var markdownCode: String {
     let fence = String(repeating: "`", count: longestBackticks(self) + 1)
     let space = unicodeScalars.first == "`" || unicodeScalars.last == "`" ? " " : ""
@@ -28,7 +30,8 @@ extension String {
   }
 }
 
-/// Lines as a block that none of them ends.
+/// The lines as a code block. Its fence is longer than any run of backticks in the lines, so none of them ends
+/// it.
 func markdownBlock(_ lines: [String]) -> String {
   let fence = String(repeating: "`", count: max(3, (lines.map(longestBackticks).max() ?? 0) + 1))
   return "\(fence)\n" + lines.map { $0 + "\n" }.joined() + "\(fence)\n"

@@ -5,16 +5,16 @@ internal import RecordText
 internal import SystemCalls
 internal import SystemPackage
 
-/// Finds the records that a command line names.
+/// Finds the records that a command line selects.
 public struct RunFinder: Sendable {
-  /// The runs found, in the order of their prefixes.
+  /// The runs found, sorted by prefix.
   public private(set) var runs: [RecordedRun] = []
-  /// What was named and is no record, and what of a record cannot be read.
+  /// Arguments that lead to no record, records that cannot be read, and parts of records that cannot be read.
   public private(set) var problems: [RecordError] = []
 
   /// - Parameters:
-  ///   - arguments: info.json files, other records of a run, prefixes, or directories; none means
-  ///     what the output prefix of the settings leads to.
+  ///   - arguments: info.json files, other files of a run, prefixes, or directories. Without arguments: the
+  ///     records that the output prefix of the settings leads to.
   public init(_ arguments: [String], _ surroundings: Surroundings) {
     let paths: [FilePath]
     if arguments.isEmpty {
@@ -23,7 +23,7 @@ public struct RunFinder: Sendable {
       do throws(RecordError) {
         paths = try Self.matching(start: start)
       } catch {
-        // Nobody has named it: where it is not there, there are no records.
+        // The user has not named this directory. If it does not exist, there are no records.
         paths = []
         if error.errno != .noSuchFileOrDirectory { problems.append(error) }
       }
@@ -48,7 +48,7 @@ public struct RunFinder: Sendable {
     runs.sort { $0.prefix < $1.prefix }
   }
 
-  /// Where a record is, however its path is spelled.
+  /// Identifies the file of a record, so that two spellings of its path are detected as one.
   private enum Place: Hashable {
     case file(device: UInt64, inode: UInt64)
     case path(FilePath)
@@ -71,7 +71,8 @@ public struct RunFinder: Sendable {
     let path = FilePath(escaped: argument)
     let names: [String]
     do throws(RecordError) { names = try self.names(in: path) } catch {
-      // It is a file, or nothing: what is missing is a record.
+      // The argument is a file or does not exist. Report that there is no record, and not that it is no
+      // directory.
       guard [.notDirectory, .noSuchFileOrDirectory].contains(error.errno) else { throw error }
       throw RecordError("\(argument): no record of a run is there")
     }
@@ -80,7 +81,8 @@ public struct RunFinder: Sendable {
     return found.sorted().map { FilePath(escaped: argument + "/" + $0) }
   }
 
-  /// The records of other runs beside one. None where the directory cannot be listed: they were not named.
+  /// The records of other runs that have the name of `info` with a run id behind it. None if the directory
+  /// cannot be listed, because the user has not named them.
   private static func beside(_ info: FilePath) -> [FilePath] {
     let name = info.nameBytes
     let names = (try? names(in: info.parent)) ?? []
@@ -90,12 +92,12 @@ public struct RunFinder: Sendable {
       }
   }
 
-  /// What the file of that name is called beside it by the run whose id another name ends with.
+  /// The name beside `name` for the run whose id is at the end of `other`.
   private static func beside(_ name: [UInt8], _ other: String) -> [UInt8] {
     LogPaths.nameBeside(name, runID: String(other.split(separator: ".").last ?? ""))
   }
 
-  /// As a shell expands `START*`, with only the info.json files of it.
+  /// The info.json files among the names that a shell's `START*` would match.
   private static func matching(start: String) throws(RecordError) -> [FilePath] {
     let directory = String(
       start[..<(start.lastIndex(of: "/").map { start.index(after: $0) } ?? start.startIndex)])

@@ -2,7 +2,7 @@ public import DuctRecords
 internal import OrderedCollections
 internal import RecordText
 
-/// `con-duct ls`: chosen fields of runs.
+/// `con-duct ls`: selected fields of runs.
 public struct RunListing: Sendable {
   public enum Format: String, Sendable, CaseIterable {
     case auto, table, pyout, summaries, json
@@ -11,7 +11,7 @@ public struct RunListing: Sendable {
 
   public static let defaultFields = ["command", "exit_code", "wall_clock_time", "peak_rss", "run_state"]
 
-  /// Fields with a form of their own, in con-duct's template language.
+  /// Formats of fields, in con-duct's template language. Other fields are shown as they are.
   private static let forms: [String: String] = [
     "average_pcpu": "{value:.2f!N}%", "average_pmem": "{value:.2f!N}%", "average_rss": "{value!S}",
     "average_vsz": "{value!S}", "end_time": "{value:.2f!N}", "exit_code": "{value!E}",
@@ -21,7 +21,7 @@ public struct RunListing: Sendable {
   ]
   private static let templates = forms.compactMapValues { try? SummaryTemplate($0, fields: ["value"]) }
 
-  /// con-duct's fields, and duct's own at the end.
+  /// con-duct's fields, and then duct's own.
   public static let fields: [String] =
     forms.keys.sorted() + [
       "arch", "command", "cpu_total", "distro_build_id", "distro_codename", "distro_id",
@@ -53,7 +53,7 @@ public struct RunListing: Sendable {
     self.runs = isReversed ? sorted.reversed() : sorted
   }
 
-  /// - Parameter width: of the terminal that a table shall fit into.
+  /// - Parameter width: columns of the terminal that a table must fit into; nil: any width.
   public func text(_ format: Format, colors: Bool, width: Int? = nil) -> String {
     switch format {
     case .auto, .table, .pyout: return table(width: width)
@@ -65,9 +65,9 @@ public struct RunListing: Sendable {
     }
   }
 
-  /// Fields that the run does not have are left out.
+  /// The fields of a run, without those that it does not have.
   ///
-  /// - Parameter isDisplayed: for a terminal: what a record holds must not move its cursor.
+  /// - Parameter isDisplayed: the text is for a terminal, so nothing in a record may move the cursor.
   private func row(
     _ run: RecordedRun, isDisplayed: Bool, colors: Bool = false
   ) -> OrderedDictionary<String, JSONValue> {
@@ -86,7 +86,7 @@ public struct RunListing: Sendable {
   }
 
   private func table(width: Int?) -> String {
-    // Colors would count as width; the exit code's column says enough.
+    // No colors: their escape sequences would count as width.
     var table = TextTable(fields.map { ($0.uppercased(), .left) })
     for run in runs {
       let row = row(run, isDisplayed: true)
@@ -119,7 +119,7 @@ extension TemplateValue {
 }
 
 extension JSONValue {
-  /// Text as it is, everything else as JSON; nothing for null.
+  /// A string as it is, null as an empty string, and everything else as JSON.
   var plainText: String {
     switch self {
     case .string(let text): text
@@ -129,8 +129,8 @@ extension JSONValue {
   }
 }
 
-/// Orders values of any kind: numbers, then texts in their natural order (run2 before run10), then the
-/// rest, and what is missing last.
+/// Sorts values of any kind: first numbers, then strings in natural order (run2 before run10), then all others.
+/// Missing values come last.
 private struct SortKey {
   enum Piece: Equatable { case number(Int), text(Substring) }
   var rank: Int
@@ -147,7 +147,7 @@ private struct SortKey {
       rank = 0
       number = Double(value)
     case .number(let value)?:
-      // NaN is in no order with anything, itself included.
+      // NaN compares as unequal to everything, even itself, so it counts as missing.
       rank = value.isNaN ? 3 : 0
       number = value.isNaN ? 0 : value
     case .string(let text)?:
@@ -171,7 +171,7 @@ private struct SortKey {
     return pieces
   }
 
-  /// Negative, zero or positive, as `left` is before, equal to or after `right`.
+  /// Negative if `left` comes before `right`, positive if it comes after it, 0 if they are equal.
   static func compare(_ left: SortKey, _ right: SortKey) -> Int {
     if left.rank != right.rank { return left.rank - right.rank }
     if left.number != right.number { return left.number < right.number ? -1 : 1 }

@@ -1,6 +1,6 @@
 internal import RecordText
 
-/// A table in columns, for terminals and for Markdown.
+/// A table with columns, for terminals and for Markdown.
 public struct TextTable: Sendable {
   public enum Alignment: Sendable { case left, right }
 
@@ -17,10 +17,10 @@ public struct TextTable: Sendable {
 
   public var text: String { text(width: nil) }
 
-  /// Columns two spaces apart, a line a row.
+  /// The table as text: one line per row, with two spaces between columns.
   ///
-  /// - Parameter width: of the terminal; the widest columns but the first, which names the row, are cut
-  ///   for it. Nil for all that there is.
+  /// - Parameter width: columns of the terminal. If the table is wider, its widest columns are cut, except for
+  ///   the first one, which names the row. Nil: any width.
   public func text(width: Int?) -> String {
     let all = [columns.map(\.title)] + rows
     var widths = columns.indices.map { column in
@@ -38,7 +38,8 @@ public struct TextTable: Sendable {
     }.joined()
   }
 
-  /// Takes from the widest column, down to a width at which it still says something.
+  /// Narrows the widest column repeatedly, but none to less than `narrowest`, where cells would become
+  /// unreadable.
   private static func fit(_ widths: inout [Int], into width: Int) {
     var excess = widths.reduce(0, +) + 2 * (widths.count - 1) - width
     while excess > 0,
@@ -61,7 +62,7 @@ public struct TextTable: Sendable {
 }
 
 extension String {
-  /// Columns on a terminal: wide characters of East Asian scripts and emoji take two, marks none.
+  /// The number of columns on a terminal. Wide East Asian characters and emoji take two, combining marks none.
   var displayWidth: Int {
     unicodeScalars.reduce(0) { width, scalar in
       switch scalar.properties.generalCategory {
@@ -76,7 +77,7 @@ extension String {
     }
   }
 
-  /// At most so many columns of a terminal, with a mark where something was cut off.
+  /// The text, cut to at most `width` columns of a terminal. `…` stands for the part that was cut off.
   func cut(toWidth width: Int) -> String {
     if displayWidth <= width { return self }
     var text = self
@@ -84,7 +85,7 @@ extension String {
     return text + "…"
   }
 
-  /// At most so many characters, with a mark where something was cut off.
+  /// The text, cut to at most `count` characters. `…` stands for the part that was cut off.
   func shortened(to count: Int) -> String {
     self.count <= count ? self : self.prefix(max(count - 1, 0)) + "…"
   }
