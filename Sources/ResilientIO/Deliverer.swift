@@ -96,12 +96,13 @@ public final class Deliverer: Sendable {
   ) throws(Errno) {
     let state = Monitor(State())
     self.state = state
-    _ = try OwnThread("duct deliverer", stackSize: 1 << 20) {
+    let body = FileCalls.handingOnDriver {
       var loop = DeliveryLoop(
         state: state, runID: runID, credentials: credentials, makesDirectories: makesDirectories,
         notify: notify)
       loop.run()
     }
+    _ = try OwnThread("duct deliverer", stackSize: 1 << 20, body: body)
   }
 
   /// Replaces the file at `path` by the result of `content`. Drops an earlier replacement that still waits.

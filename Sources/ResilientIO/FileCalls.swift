@@ -1,122 +1,120 @@
 import Glibc
 internal import CSystemCalls
-internal import Synchronization
 internal import SystemCalls
 public import SystemPackage
 
 /// The file system calls of this target. Each throws only its errno.
 ///
-/// In debug builds, tests can install a driver that makes calls fail in ways that no real file system produces on
-/// request.
+/// In debug builds a test can put a `CallDriver` in front.
 enum FileCalls {
   static func open(
     _ path: FilePath, _ mode: FileDescriptor.AccessMode, _ options: FileDescriptor.OpenOptions = [],
     _ permissions: FilePermissions = [.ownerReadWrite, .groupReadWrite, .otherReadWrite]
   ) throws(Errno) -> FileDescriptor {
-    try drive("open", path)
-    return try FileDescriptor.opening(path, mode, options: options, permissions: permissions)
+    try driven("open", path) { () throws(Errno) in
+      try FileDescriptor.opening(path, mode, options: options, permissions: permissions)
+    }
   }
 
   /// Writes at most all of the bytes and returns how many.
   static func pwrite(_ file: FileDescriptor, _ bytes: UnsafeRawBufferPointer, _ offset: Int) throws(Errno)
     -> Int
   {
-    try drive("write", nil)
-    return try valueOrErrno { Glibc.pwrite(file.rawValue, bytes.baseAddress, bytes.count, offset) }
+    try driven("write", nil) { () throws(Errno) in
+      try valueOrErrno { Glibc.pwrite(file.rawValue, bytes.baseAddress, bytes.count, offset) }
+    }
   }
 
   static func pread(_ file: FileDescriptor, _ buffer: UnsafeMutableRawBufferPointer, _ offset: Int)
     throws(Errno) -> Int
   {
-    try drive("read", nil)
-    return try valueOrErrno { Glibc.pread(file.rawValue, buffer.baseAddress, buffer.count, offset) }
+    try driven("read", nil) { () throws(Errno) in
+      try valueOrErrno { Glibc.pread(file.rawValue, buffer.baseAddress, buffer.count, offset) }
+    }
   }
 
   static func fsync(_ file: FileDescriptor) throws(Errno) {
-    try drive("fsync", nil)
-    try valueOrErrno { Glibc.fsync(file.rawValue) }
+    try driven("fsync", nil) { () throws(Errno) in try valueOrErrno { Glibc.fsync(file.rawValue) } }
   }
 
   static func truncate(_ file: FileDescriptor, _ length: Int) throws(Errno) {
-    try drive("truncate", nil)
-    try valueOrErrno { ftruncate(file.rawValue, length) }
+    try driven("truncate", nil) { () throws(Errno) in try valueOrErrno { ftruncate(file.rawValue, length) } }
   }
 
-  /// Closes once: after an error, the descriptor is closed too.
+  /// Once: after an error the descriptor is gone all the same. That is why a driver is asked afterwards.
   static func close(_ file: FileDescriptor) throws(Errno) {
     let result = Glibc.close(file.rawValue)
-    let error = errno
-    try drive("close", nil)
-    if result != 0 { throw Errno(rawValue: error) }
+    let error = Errno(rawValue: errno)
+    try driven("close", nil) { () throws(Errno) in if result != 0 { throw error } }
   }
 
   static func status(_ file: FileDescriptor) throws(Errno) -> FileIdentity {
-    try drive("stat", nil)
-    return try FileIdentity.asked(of: file)
+    try driven("stat", nil) { () throws(Errno) in try FileIdentity.asked(of: file) }
   }
 
   /// The status of a name. If it is a symbolic link, that of the link itself.
   static func status(_ path: FilePath) throws(Errno) -> FileIdentity {
-    try drive("stat", path)
-    return try FileIdentity.asked(at: path, followingLinks: false)
+    try driven("stat", path) { () throws(Errno) in try FileIdentity.asked(at: path, followingLinks: false) }
   }
 
   /// The status of the directory that contains the last path component. Follows links.
   static func directoryStatus(of path: FilePath) throws(Errno) -> FileIdentity {
-    try drive("stat", path.parent)
-    return try FileIdentity.asked(at: path.parent, followingLinks: true)
+    try driven("stat", path.parent) { () throws(Errno) in
+      try FileIdentity.asked(at: path.parent, followingLinks: true)
+    }
   }
 
   static func rename(_ from: FilePath, _ to: FilePath) throws(Errno) {
-    try drive("rename", to)
-    try valueOrErrno { from.withPlatformString { from in to.withPlatformString { Glibc.rename(from, $0) } } }
-    try driveAfter("rename", to)
+    try driven("rename", to) { () throws(Errno) in
+      try valueOrErrno {
+        from.withPlatformString { from in to.withPlatformString { Glibc.rename(from, $0) } }
+      }
+    }
   }
 
   /// Renames to a name that must not exist.
   static func renameNew(_ from: FilePath, _ to: FilePath) throws(Errno) {
-    try drive("rename", to)
-    try valueOrErrno {
-      from.withPlatformString { from in to.withPlatformString { duct_rename_new(from, $0) } }
+    try driven("rename", to) { () throws(Errno) in
+      try valueOrErrno {
+        from.withPlatformString { from in to.withPlatformString { duct_rename_new(from, $0) } }
+      }
     }
-    try driveAfter("rename", to)
   }
 
   /// Renames to a name that should not exist. If the file system cannot check that itself, an existing file loses
   /// the name. Always one step, unlike `renameNew`.
   static func move(_ from: FilePath, _ to: FilePath) throws(Errno) {
-    try drive("rename", to)
-    try valueOrErrno {
-      from.withPlatformString { from in to.withPlatformString { duct_move(from, $0) } }
+    try driven("rename", to) { () throws(Errno) in
+      try valueOrErrno { from.withPlatformString { from in to.withPlatformString { duct_move(from, $0) } } }
     }
-    try driveAfter("rename", to)
   }
 
   /// Adds a second name, which must not exist.
   static func link(_ from: FilePath, _ to: FilePath) throws(Errno) {
-    try drive("rename", to)
-    try valueOrErrno {
-      from.withPlatformString { from in to.withPlatformString { duct_link(from, $0) } }
+    try driven("rename", to) { () throws(Errno) in
+      try valueOrErrno { from.withPlatformString { from in to.withPlatformString { duct_link(from, $0) } } }
     }
   }
 
   /// Exchanges two names. Not every file system supports it; NFS does not.
   static func exchange(_ one: FilePath, _ other: FilePath) throws(Errno) {
-    try drive("rename", other)
-    try valueOrErrno {
-      one.withPlatformString { one in other.withPlatformString { duct_exchange(one, $0) } }
+    try driven("rename", other) { () throws(Errno) in
+      try valueOrErrno {
+        one.withPlatformString { one in other.withPlatformString { duct_exchange(one, $0) } }
+      }
     }
-    try driveAfter("rename", other)
   }
 
   static func unlink(_ path: FilePath) throws(Errno) {
-    try drive("unlink", path)
-    try valueOrErrno { path.withPlatformString { Glibc.unlink($0) } }
+    try driven("unlink", path) { () throws(Errno) in
+      try valueOrErrno { path.withPlatformString { Glibc.unlink($0) } }
+    }
   }
 
   static func makeDirectory(_ path: FilePath, _ mode: mode_t) throws(Errno) {
-    try drive("mkdir", path)
-    try valueOrErrno { path.withPlatformString { mkdir($0, mode) } }
+    try driven("mkdir", path) { () throws(Errno) in
+      try valueOrErrno { path.withPlatformString { mkdir($0, mode) } }
+    }
   }
 
   /// Makes names in a directory durable. Ignores errors, because not every file system supports fsync on a
@@ -129,25 +127,26 @@ enum FileCalls {
     directory.closeQuietly()
   }
 
-  // MARK: The driver
+  // MARK: The driver of a test
 
-  #if DEBUG
-    /// Called before each call with its name and path. If it returns an errno, the call fails with that.
-    static let driver = Mutex<(@Sendable (String, FilePath?) -> Errno?)?>(nil)
-    /// Called after a call that changes names. If it returns an errno, the call was carried out but reports that
-    /// error, as when a server's answer is lost.
-    static let driverAfter = Mutex<(@Sendable (String, FilePath?) -> Errno?)?>(nil)
-  #endif
-
-  private static func drive(_ operation: String, _ path: FilePath?) throws(Errno) {
+  /// What a thread of this room runs: in debug builds with the driver of the thread that starts it.
+  static func handingOnDriver(_ body: @escaping @Sendable () -> Void) -> @Sendable () -> Void {
     #if DEBUG
-      if let error = driver.withLock({ $0 })?(operation, path) { throw error }
+      CallDriver.handingOn(body)
+    #else
+      body
     #endif
   }
 
-  private static func driveAfter(_ operation: String, _ path: FilePath?) throws(Errno) {
+  /// A call, as the driver of this thread has it. In release builds it is the call alone.
+  @inline(__always) @discardableResult
+  private static func driven<Result>(
+    _ name: String, _ path: FilePath?, _ call: () throws(Errno) -> Result
+  ) throws(Errno) -> Result {
     #if DEBUG
-      if let error = driverAfter.withLock({ $0 })?(operation, path) { throw error }
+      try CallDriver.perform(name, path, call)
+    #else
+      try call()
     #endif
   }
 }

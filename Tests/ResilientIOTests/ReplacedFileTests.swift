@@ -32,7 +32,7 @@ import Testing
   @Test func aFailureNamesCallAndPathAndKeepsTheOldFile() throws {
     var file = file()
     try file.replace(with: [1])
-    let failure = try FaultDriver.use({ call, _ in call == "fsync" ? Errno(rawValue: ENOSPC) : nil }) {
+    let failure = CallDriver.withMocking({ $0.name == "fsync" ? .fails(.noSpace) : nil }) { _ in
       #expect(throws: IOFailure.self) { try file.replace(with: [2]) }
     }
     #expect(failure?.operation == "fsync" && failure?.path == sandbox["file"])
@@ -45,9 +45,8 @@ import Testing
 
   @Test func aTemporaryFileThatCouldNotBeRemovedGoesWithTheNextSuccess() throws {
     var file = file()
-    try FaultDriver.use({ [sandbox] call, path in
-      path?.parent == sandbox.path && ["rename", "unlink"].contains(call) ? Errno(rawValue: EACCES) : nil
-    }) {
+    CallDriver.withMocking({ ["rename", "unlink"].contains($0.name) ? .fails(.permissionDenied) : nil }) {
+      _ in
       _ = #expect(throws: IOFailure.self) { try file.replace(with: [1]) }
     }
     #expect(sandbox.names().count == 1)
@@ -73,19 +72,18 @@ import Testing
     let path = sandbox["file"]
     var file = file()
     if wasThere { try file.replace(with: [1]) }
-    let isDone = Monitor(false)
-    try FaultDriver.use({ [sandbox] call, place in
-      // After the check and before the rename.
-      guard call == "rename", place == path, !isDone.update({ done in (done, done = true).0 }) else {
-        return nil
+    try CallDriver.withMocking({ [sandbox] call in
+      // After the look, and before the rename.
+      if call.name == "rename", call.number == 1 {
+        try? sandbox.write([9], to: "new")
+        rename(sandbox["new"].string, path.string)
       }
-      try? sandbox.write([9], to: "new")
-      rename(sandbox["new"].string, path.string)
       return nil
-    }) {
+    }) { driver in
       try file.replace(with: [2])
+      #expect(driver.trace.first { $0.name == "rename" }?.path == path)
     }
-    #expect(file.wasDisplaced && isDone.withLock { $0 })
+    #expect(file.wasDisplaced)
     #expect(try sandbox.bytes("file") == [9] && sandbox.bytes("file.run") == [2])
     #expect(sandbox.names() == ["file", "file.run"])
   }
@@ -96,14 +94,11 @@ import Testing
     let path = sandbox["file"]
     var file = file()
     if wasThere { try file.replace(with: [1]) }
-    let isDone = Monitor(false)
-    try FaultDriver.use(after: { call, place in
-      guard call == "rename", place == path, !isDone.update({ done in (done, done = true).0 }) else {
-        return nil
-      }
-      return Errno(rawValue: errno)
-    }) {
+    CallDriver.withMocking({ call in
+      call.name == "rename" && call.number == 1 ? .loses(Errno(rawValue: errno)) : nil
+    }) { driver in
       try? file.replace(with: [2])
+      #expect(driver.trace.first { $0.name == "rename" }?.path == path)
     }
     try file.replace(with: [3])
     #expect(try sandbox.bytes("file") == [3])
@@ -114,8 +109,8 @@ import Testing
   @Test func aLookThatFailsIsNoAbsence() throws {
     var file = file()
     try file.replace(with: [1])
-    try FaultDriver.use({ call, path in call == "stat" && path != nil ? Errno(rawValue: EACCES) : nil }) {
-      #expect(throws: IOFailure.self) { try file.replace(with: [2]) }
+    CallDriver.withMocking({ $0.name == "stat" && $0.path != nil ? .fails(.permissionDenied) : nil }) { _ in
+      _ = #expect(throws: IOFailure.self) { try file.replace(with: [2]) }
     }
     try file.replace(with: [3])
     #expect(try sandbox.bytes("file") == [3])
@@ -130,16 +125,13 @@ import Testing
     let path = sandbox["file"]
     var file = file()
     if wasThere { try file.replace(with: [1]) }
-    let count = Monitor(0)
-    try FaultDriver.use({ call, place in
-      guard call == "rename", place == path else { return nil }
-      return count.update {
-        $0 += 1; return $0
-      } == 1 ? Errno(rawValue: errno) : nil
-    }) {
+    try CallDriver.withMocking({ call in
+      call.name == "rename" && call.number == 1 ? .fails(Errno(rawValue: errno)) : nil
+    }) { driver in
       try file.replace(with: [2])
+      #expect(driver.trace.filter { $0.name == "rename" }.map(\.path) == [path, path])
     }
-    #expect(!file.wasDisplaced && count.withLock { $0 } == 2)
+    #expect(!file.wasDisplaced)
     #expect(try sandbox.bytes("file") == [2])
     #expect(sandbox.names() == ["file"])
   }

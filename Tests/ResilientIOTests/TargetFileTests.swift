@@ -145,14 +145,9 @@ import Testing
     source.release(upTo: 4)
     source.add("three\n")
     source.complete()
-    let closes = Monitor(0)
-    try FaultDriver.use({ call, _ in
-      guard call == "close" else { return nil }
-      return closes.update {
-        $0 += 1; return $0
-      } == 1 ? Errno(rawValue: EIO) : nil
-    }) {
+    try CallDriver.withMocking({ $0.name == "close" && $0.number == 1 ? .fails(.ioError) : nil }) { driver in
       #expect(throws: IOFailure.self) { _ = try file.deliver(source, isLast: true) }
+      #expect(driver.count("truncate") == 0)
       #expect(try sandbox.text("log").hasPrefix("one\n"))
       while try file.deliver(source, isLast: true) {}
     }
@@ -167,8 +162,9 @@ import Testing
     unlink(sandbox["log"].string)
     source.add("three\n")
     for call in ["open", "write", "fsync"] {
-      try FaultDriver.use({ name, _ in name == call ? Errno(rawValue: EACCES) : nil }) {
+      CallDriver.withMocking({ $0.name == call ? .fails(.permissionDenied) : nil }) { driver in
         #expect(throws: IOFailure.self) { _ = try file.deliver(source) }
+        #expect(driver.count(call) > 0)
       }
     }
     try grow(&file, "")
