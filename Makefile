@@ -1,7 +1,8 @@
 # duct: targets for everything that is done with the project.
 #
 #   make demo      a real Slurm on this machine, on which duct wraps a small campaign
-#   make test      all tests, on that Slurm
+#   make unit      the tests that need neither root nor FUSE nor Slurm nor PyPI: under a minute after the build
+#   make test      all tests, on Slurms of their own
 #   make install PREFIX=DIR    a release build, with man pages and completions (default /usr/local)
 #                SLURM=DIR     with the libslurm of the Slurm that is installed there
 #   make tarball   a tree for other x86_64 hosts with glibc 2.34 or newer: dist/duct-VERSION-x86_64.tar.gz.
@@ -42,7 +43,7 @@ RELEASE_FLAGS := -c release --static-swift-stdlib --disable-local-rpath -Xlinker
   -Xswiftc -Xclang-linker -Xswiftc -static-libgcc -Xswiftc -Xclang-linker -Xswiftc -no-pie \
   -Xswiftc -use-ld=lld -Xlinker $(CURDIR)/$(STATIC)/older-glibc.o
 
-.PHONY: tarball test-tarball test-releases simulate mutations fuzz all build release demo test install bench fuzz soak format lint clean
+.PHONY: unit tarball test-tarball test-releases simulate mutations fuzz all build release demo test install bench fuzz soak format lint clean
 
 all: build
 
@@ -63,14 +64,17 @@ demo: build
 	@$(DEPENDENCIES) slurm
 	@$(TESTBED) run --dir "$${TMPDIR:-/tmp}/duct-demo-slurm" -- contrib/demo/run $(abspath $(DEBUG))
 
+unit:
+	$(WITH_SLURM) $(SWIFT) build --build-tests
+	@contrib/run-tests 'unit-*'
+
 test: lint
 	@$(DEPENDENCIES) build slurm yardstick faults
 	$(WITH_SLURM) $(SWIFT) build --build-tests
 	@Tests/FaultFileSystem/build $(DEBUG)/fault-fs
 	@Tests/FaultFileSystem/check $(DEBUG)/fault-fs
 	@ln -sf duct $(DEBUG)/con-duct
-	TESTBED_MIN_JOB_AGE=300 SWIFT=$(SWIFT) $(TESTBED) run --dir "$${TMPDIR:-/tmp}/duct-test-slurm" -- \
-	  $(WITH_SLURM) contrib/run-tests
+	@SIMULATED_SEEDS=2000 contrib/run-tests
 
 bench: release
 	@$(DEPENDENCIES) slurm yardstick bench

@@ -30,6 +30,7 @@ import Testing
   }
 
   @Test func onlyALeaderThatWasThereAtTheTimeOwnsASession() async throws {
+    let before = WallTime.now.seconds - 60
     let (leader, other) = (try child(startsSession: true), try child(startsSession: false))
     defer { for pid in [leader, other] { end(pid) } }
     let sandbox = try Sandbox()
@@ -41,8 +42,8 @@ import Testing
     // duct's other children are orphans of the command.
     #expect(SessionOwners(root: 1).owner(of: UInt32(leader), submit: now) == .command)
     // Another process had the pid when the job was submitted.
-    #expect(owners.owner(of: UInt32(leader), submit: now - 60) == .gone)
-    // The job was submitted from a session, so a process that leads none is not its leader.
+    #expect(owners.owner(of: UInt32(leader), submit: before) == .gone)
+    // A pid that leads no session is not the one that the job was submitted from.
     #expect(owners.owner(of: UInt32(other), submit: now) == .gone)
     #expect(owners.owner(of: UInt32(foreign), submit: now) == .other)
     #expect(owners.owner(of: .max, submit: now) == .gone)

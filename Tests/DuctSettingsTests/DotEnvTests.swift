@@ -67,9 +67,11 @@ import Testing
     }
   }
 
-  @Test func samplesAreReadAsByPythonDotenv() async throws { try await compare(Self.samples) }
+  @Test(.needs(.yardstick)) func samplesAreReadAsByPythonDotenv() async throws {
+    try await compare(Self.samples)
+  }
 
-  @Test func randomTextsAreReadAsByPythonDotenv() async throws {
+  @Test(.needs(.yardstick)) func randomTextsAreReadAsByPythonDotenv() async throws {
     let tokens = [
       "A", "B", "=", "=", "'", "\"", "\n", " ", "#", "\\", "x", "${A}", "${B:-d}", "export ", "\t", "1",
       "\\n", "\\'", "\\\"", "\r", "\u{301}", "${", "}", ":", ":-", "$",

@@ -46,10 +46,13 @@ import Testing
         while !status.isSynced(request) {}
         hadEnded.update { $0 = status[0].hasEnded }
       }
-      let relay = try fixture.start(fixture.stores(log: fixture.file("log")))
-      looker.join(until: .now + 20)
-      relay.join(until: .now + 20)
+      let stores = try fixture.stores(log: fixture.file("log"))
+      let relay = try fixture.start(stores)
+      try #require(looker.join(until: .now + 20) && relay.join(until: .now + 20))
       #expect(hadEnded.withLock { $0 } == true)
+      // What the pipes of an ordinary user may hold in all is limited.
+      for end in fixture.pipe.read.ends + [fixture.wake] { end.closeQuietly() }
+      stores.closeAll()
     }
   }
 
@@ -58,7 +61,9 @@ import Testing
   func whatARelayLeftInItsOwnPipeComesFirst(withoutSplice: Bool) async throws {
     let bytes = noise(250_000)
     let transit = try #require(fixture.pipe.read.transit)
-    // As a killed relay leaves it: some bytes in the file, some in the internal pipe.
+    let room = fcntl(transit.writing.rawValue, 1032)  // F_GETPIPE_SZ
+    try #require(room >= 100_000, "else it could not be written into it: \(room)")
+    // Where the relay before was killed: some in the file, some between the pipes.
     let file = try FileDescriptor.opening(
       fixture.sandbox["out"], .readWrite, options: withoutSplice ? [.create, .append] : .create)
     try file.writeAll(bytes[..<50_000])

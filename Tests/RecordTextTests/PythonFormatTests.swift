@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Compares Python's format language with Python itself, in the release that con-duct runs in.
-@Suite struct PythonFormatTests {
+@Suite(.needs(.yardstick)) struct PythonFormatTests {
   enum Value: Sendable {
     case integer(Int)
     case number(Double)

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// `con-duct recover` with damaged run folders: it reports what it cannot read, and delivers the rest.
-@Suite(.serialized, .enabled(if: geteuid() == 0, "chmod stops no root, and tests have no user but it"))
+@Suite(.serialized, .needs(.root))
 struct DamagedSpoolTests {
   private let user: UserFixture
   private let sandbox: Sandbox

@@ -30,7 +30,7 @@ import Testing
     }
   }
 
-  @Test(.enabled(if: geteuid() == 0, "chmod stops no root, and tests have no user but it"))
+  @Test(.needs(.root))
   func recoverIsToldAndNotKilled() async throws {
     let user = try UserFixture(61_333, in: sandbox)
     let waiting = try await user.sh(

@@ -81,7 +81,7 @@ import Testing
     #expect(try await contents(spool).contains("\(id) l"))
   }
 
-  @Test(.enabled(if: geteuid() == 0, "chmod stops no root, and tests have no user but it"))
+  @Test(.needs(.root))
   func aFileOfTheUserInTheFolderOfARunOutlivesIt() async throws {
     let user = try UserFixture(61_332, in: sandbox)
     let folder = try await user.leaveARunWaiting(in: "logs")

@@ -8,7 +8,7 @@ import Testing
 
 /// `recover`, `ls` and `report` with files that are damaged in any way: they must not crash, hang or use much
 /// memory, and they must deliver what is intact. `make fuzz RUNS=20000 SEED=1` chooses the number of runs.
-@Suite(.serialized, .enabled(if: geteuid() == 0, "runs as an ordinary user of its own"))
+@Suite(.serialized, .needs(.root))
 struct FuzzTests {
   private static let batch = 50
   private static let mostMemory = 300 << 10  // KiB

@@ -26,7 +26,7 @@ import Testing
   }
 
   /// The kernel kills the relay together with duct. No run folder and no incomplete record is left.
-  @Test(.enabled(if: geteuid() == 0, "only root can make such a namespace"))
+  @Test(.needs(.root))
   func aContainerThatEndsWithDuctLeavesNothing() async throws {
     try await inANamespace("--fail-time 0 -p kept_", "echo hi")
     try await inANamespace("-p removed_", "exit 1")
@@ -39,7 +39,7 @@ import Testing
   }
 
   /// `recover` does not recreate records that duct removed.
-  @Test(.enabled(if: geteuid() == 0, "only root can make such a namespace"))
+  @Test(.needs(.root))
   func whatWasRemovedIsNotMadeAgain() async throws {
     try await inANamespace("-p removed_", "exit 1")
     let run = try #require(sandbox.spooledRuns().first)
@@ -73,7 +73,7 @@ import Testing
   }
 
   /// The number of waiting runs that duct reports equals what `recover --list` shows.
-  @Test(.enabled(if: geteuid() == 0, "chmod stops no root, and tests have no user but it"))
+  @Test(.needs(.root))
   func whatIsToldIsWhatIsListed() async throws {
     let user = try UserFixture(61_331, in: sandbox)
     let damaged = try await user.leaveARunWaiting(in: "a")

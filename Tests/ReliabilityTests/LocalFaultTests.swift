@@ -22,20 +22,24 @@ struct SmallDisk: ~Copyable {
   deinit { umount2(path.string, CInt(MNT_DETACH)) }
 }
 
-/// Whether loop devices and ext4 are available, to mount a file.
-private var hasLoopDevices: Bool {
-  let control = open("/dev/loop-control", O_RDWR)
-  guard control >= 0 else { return false }
-  defer { close(control) }
-  let nextFree: UInt = 0x4C82  // LOOP_CTL_GET_FREE
-  let number = ioctl(control, nextFree)
-  return number >= 0 && access("/dev/loop\(number)", R_OK | W_OK) == 0
-    && access("/sys/fs/ext4", F_OK) == 0
+extension Requirement {
+  /// A file can be mounted here.
+  fileprivate static let loopDevices = Requirement {
+    let missing = "it needs loop devices and ext4, which this kernel does not give"
+    let control = open("/dev/loop-control", O_RDWR)
+    guard control >= 0 else { return missing }
+    defer { close(control) }
+    let nextFree: UInt = 0x4C82  // LOOP_CTL_GET_FREE
+    let number = ioctl(control, nextFree)
+    let isThere =
+      number >= 0 && access("/dev/loop\(number)", R_OK | W_OK) == 0 && access("/sys/fs/ext4", F_OK) == 0
+    return isThere ? nil : missing
+  }
 }
 
 extension OnFaults {
-  /// Log directories on a local disk, and local disks that have no room for the data that waits.
-  @Suite(.enabled(if: geteuid() == 0, "mounts need root")) struct LocalFaultTests {
+  /// Log directories on a local disk, and local disks that cannot hold what waits.
+  @Suite(.needs(.root)) struct LocalFaultTests {
     private let sandbox: Sandbox
     init() throws { sandbox = try Sandbox() }
 
@@ -89,7 +93,7 @@ extension OnFaults {
     }
 
     /// The kernel makes a disk that it does not trust read-only: every open file gets EROFS.
-    @Test(.enabled(if: hasLoopDevices, "needs loop devices"))
+    @Test(.needs(.loopDevices))
     func aDiskThatIsMadeReadOnlyInMidRun() async throws {
       let sandbox = self.sandbox
       try sandbox.makeDirectory("logs")

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// The spool among other users, who may be hostile. Each test has two users.
-@Suite(.serialized, .enabled(if: geteuid() == 0, "only root can be two users")) struct NeighbourTests {
+@Suite(.serialized, .needs(.root)) struct NeighbourTests {
   private let sandbox: Sandbox
   init() throws { sandbox = try Sandbox() }
 

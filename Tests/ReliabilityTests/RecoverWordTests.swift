@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// The words by which `recover`, `ls` and `jobs` find a run.
-@Suite(.serialized, .enabled(if: geteuid() == 0, "chmod stops no root, and tests have no user but it"))
+@Suite(.serialized, .needs(.root))
 struct RecoverWordTests {
   private let user: UserFixture
   private var sandbox: Sandbox { user.sandbox }

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// Runs whose log directory fails. The tests run one at a time, since some of them measure back-off times.
-@Suite(.serialized) struct OnFaults {}
+@Suite(.serialized, .needs(.faultFileSystem)) struct OnFaults {}
 
 /// A sandbox with a fault file system, and duct with its log directory on it.
 struct FaultFixture: Sendable {

@@ -198,6 +198,8 @@ final class MemorySource: GrowingSource {
     #expect(leftovers.allSatisfy { $0.failure == "it does not answer" || $0.path == sandbox["behind"] })
     #expect(MonotonicInstant.now.seconds(since: start) < 10)
     gate.update { $0 = true }
+    // Its thread shall not outlive the folder.
+    #expect(deliverer.finish(until: .now + 20) == [])
   }
 
   @Test func aNewTicketEndsThePause() async throws {

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// duct reads the records of con-duct 0.23.0 from PyPI, and con-duct reads duct's.
-@Suite struct CompatibilityTests {
+@Suite(.needs(.yardstick)) struct CompatibilityTests {
   private let sandbox: Sandbox
   init() throws { sandbox = try Sandbox() }
 

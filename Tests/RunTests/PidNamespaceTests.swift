@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// duct in a pid namespace of its own, with the /proc of another namespace, as in some containers.
-@Suite(.enabled(if: geteuid() == 0, "only root makes namespaces")) struct PidNamespaceTests: SampledSuite {
+@Suite(.needs(.root)) struct PidNamespaceTests: SampledSuite {
   let sandbox: Sandbox
   init() throws { sandbox = try Sandbox() }
 

@@ -6,7 +6,7 @@ import Testing
 
 /// A record names files, and the user who reads it may have more rights than the user who wrote it. `con-duct
 /// report` must not show files that the writer could not read. Needs two users besides root.
-@Suite(.enabled(if: OtherUser.canBe)) struct ReportNeighbourTests {
+@Suite(.needs(.root)) struct ReportNeighbourTests {
   private let sandbox: Sandbox
   init() throws {
     sandbox = try Sandbox()

@@ -50,7 +50,7 @@ import Testing
     #expect(try !isObeyed())
   }
 
-  @Test(.enabled(if: OtherUser.canBe)) func aFileOfAnotherUserIsNotObeyed() async throws {
+  @Test(.needs(.root)) func aFileOfAnotherUserIsNotObeyed() async throws {
     try sandbox.write(Self.message, to: ".duct/.env")
     // A directory that both users may write to.
     sandbox.give("", to: 0, mode: 0o777)
@@ -63,7 +63,7 @@ import Testing
     #expect(try !isObeyed())
   }
 
-  @Test(.enabled(if: OtherUser.canBe)) func oneOfRootsIsObeyed() async throws {
+  @Test(.needs(.root)) func oneOfRootsIsObeyed() async throws {
     try sandbox.write(Self.message, to: ".duct/.env")
     sandbox.give("", to: 0, mode: 0o777)
     sandbox.give(".duct/.env", to: 0, mode: 0o644)
@@ -73,7 +73,7 @@ import Testing
 
   @Test(
     "What others may write to is not obeyed; a group with the number of the user is nobody else",
-    .enabled(if: OtherUser.canBe),
+    .needs(.root),
     arguments: [(0o600, 61301, true), (0o664, 61301, true), (0o664, 100, false), (0o666, 61301, false)])
   func whoMayWriteToIt(_ mode: Int, _ group: Int, _ isObeyed: Bool) async throws {
     try sandbox.write(Self.message, to: ".duct/.env")
@@ -88,7 +88,7 @@ import Testing
 
   @Test(
     "A place that was named is obeyed, whoever it belongs to; one that was found is not",
-    .enabled(if: OtherUser.canBe), arguments: [true, false])
+    .needs(.root), arguments: [true, false])
   func placesThatWereNamed(_ isNamed: Bool) async throws {
     try sandbox.write(Self.message, to: "site.env")
     sandbox.give("", to: OtherUser.first)

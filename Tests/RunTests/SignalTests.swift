@@ -116,9 +116,13 @@ import Testing
 
   @Test func stoppedAndContinuedTogether() async throws {
     let script = "sleep 60 & echo $! > child; echo $$ > main; touch ready; wait"
-    let result = try await duct(["-q", "bash", "-c", script], in: sandbox) { [self] pid in
+    // By a shell with job control, whoever has started the tests: what nobody could continue is not stopped.
+    let shell = #"set -m; "$0" -q -p log_ bash -c "$1" & echo $! > own; touch begun; wait -f $!"#
+    let result = try await run("bash", ["-c", shell, Programs.duct, script], in: sandbox) { [self] _ in
       try await ready()
+      try await eventually { sandbox.exists("begun") }
       let processes = try ["main", "child"].map { try #require(Int32(sandbox.text($0).trimmedLine)) }
+      let pid = try #require(Int32(sandbox.text("own").trimmedLine))
       kill(pid, SIGTSTP)
       try await eventually { processes.allSatisfy { Proc.state($0) == "T" } }
       try await eventually { Proc.state(pid) == "T" }

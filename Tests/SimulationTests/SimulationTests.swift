@@ -21,7 +21,7 @@ import Testing
 
   /// Runs one history of each seed. `make simulate` runs all three kinds.
   @Test func manyHistories() {
-    let count: UInt64 = 2000
+    let count = getenv("SIMULATED_SEEDS").flatMap { UInt64(String(cString: $0)) } ?? 200
     let start = MonotonicInstant.now
     let failures = Simulation.failures(in: 0..<count, atMost: 5, oneKind: true)
     let seconds = MonotonicInstant.now.seconds(since: start)

@@ -115,7 +115,7 @@ extension OnSlurm {
     }
 
     /// The jobs belong to another user. root cancels one of them.
-    @Test(.enabled(if: getuid() == 0, "it needs root, to be another user"), arguments: bothWays)
+    @Test(.needs(.root), arguments: bothWays)
     func cancelledByAnAdministrator(_ way: String) async throws {
       let (sandbox, helper) = (fixture.sandbox, Programs.slurmHelper)
       let words = """

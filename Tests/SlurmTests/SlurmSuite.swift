@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Tests on the one real Slurm. They run one at a time, since some of them stop its daemons.
-@Suite(.serialized) struct OnSlurm {}
+@Suite(.serialized, .needs(.slurm)) struct OnSlurm {}
 
 /// Both ways to ask Slurm, for tests that must pass with either.
 let bothWays = ["library", "commands"]

@@ -107,52 +107,57 @@ import Testing
   }
 }
 
+/// Whoever reaps all children of a process takes those of other tests too: hence the processes of their own.
 @Suite struct ChildProcessesTests {
-  @Test func aChildThatEndsBeforeAnyoneWaitsIsKept() throws {
-    let children = ChildProcesses(reaping: .byEventLoop)
-    let pid = try children.start(
-      Program(path: Array("/bin/true".utf8), arguments: [Array("true".utf8)]))
-    var end = siginfo_t()
-    #expect(waitid(P_PID, id_t(pid), &end, WEXITED | WNOWAIT) == 0)
-    #expect(children.hasEnded(pid))
-    #expect(children.reapEnded().contains { $0.pid == pid })
-    #expect(children.wait(for: pid, until: .now)?.cause == .exited(0))
-    // The child is forgotten, since its pid may be reused and must not get signals.
-    #expect(children.wait(for: pid, until: .now) == nil)
-    #expect(!children.isKnown(pid))
+  @Test func aChildThatEndsBeforeAnyoneWaitsIsKept() async {
+    await #expect(processExitsWith: .success) {
+      let children = ChildProcesses(reaping: .byEventLoop)
+      let pid = try children.start(
+        Program(path: Array("/bin/true".utf8), arguments: [Array("true".utf8)]))
+      var end = siginfo_t()
+      #expect(waitid(P_PID, id_t(pid), &end, WEXITED | WNOWAIT) == 0)
+      #expect(children.hasEnded(pid))
+      #expect(children.reapEnded().contains { $0.pid == pid })
+      #expect(children.wait(for: pid, until: .now)?.cause == .exited(0))
+      // Forgotten: a pid that is used again must not be signalled.
+      #expect(children.wait(for: pid, until: .now) == nil)
+      #expect(!children.isKnown(pid))
+    }
   }
 
-  /// A child whose result no caller wants is still known as ours until it is reaped.
-  @Test func aChildThatNobodyWaitsForIsStillOurs() throws {
-    let children = ChildProcesses(reaping: .byEventLoop)
-    let program = Program(path: Array("/bin/true".utf8), arguments: [Array("true".utf8)])
-    let (ours, other) = (try children.start(program), try program.start())
-    children.forget(ours)
-    var end = siginfo_t()
-    for pid in [ours, other] { #expect(waitid(P_PID, id_t(pid), &end, WEXITED | WNOWAIT) == 0) }
-    #expect(children.isKnown(ours) && !children.isKnown(other))
-    let ended = children.reapEnded()
-    #expect(ended.first { $0.pid == ours }?.isAdopted == false)
-    #expect(ended.first { $0.pid == other }?.isAdopted == true)
-    // From now on another process can have its pid.
-    #expect(!children.isKnown(ours))
+  @Test func aChildThatNobodyWaitsForIsStillOurs() async {
+    await #expect(processExitsWith: .success) {
+      let children = ChildProcesses(reaping: .byEventLoop)
+      let program = Program(path: Array("/bin/true".utf8), arguments: [Array("true".utf8)])
+      let (ours, other) = (try children.start(program), try program.start())
+      children.forget(ours)
+      var end = siginfo_t()
+      for pid in [ours, other] { #expect(waitid(P_PID, id_t(pid), &end, WEXITED | WNOWAIT) == 0) }
+      #expect(children.isKnown(ours) && !children.isKnown(other))
+      let ended = children.reapEnded()
+      #expect(ended.first { $0.pid == ours }?.isAdopted == false)
+      #expect(ended.first { $0.pid == other }?.isAdopted == true)
+      // Its pid can be another's from now on.
+      #expect(!children.isKnown(ours))
+    }
   }
 
-  /// `reapEnded(but:)` leaves one child unreaped.
-  @Test func whoIsKeptStaysAZombie() throws {
-    let children = ChildProcesses(reaping: .byEventLoop)
-    let program = Program(path: Array("/bin/true".utf8), arguments: [Array("true".utf8)])
-    let (first, kept, last) = (
-      try children.start(program), try children.start(program), try children.start(program)
-    )
-    var end = siginfo_t()
-    for pid in [first, kept, last] { #expect(waitid(P_PID, id_t(pid), &end, WEXITED | WNOWAIT) == 0) }
-    let early = children.reapEnded(but: kept).map(\.pid)
-    #expect(early.contains(first) && !early.contains(kept))
-    #expect(children.hasEnded(kept))
-    let late = children.reapEnded().map(\.pid)
-    #expect(late.contains(kept) && (early + late).contains(last))
-    #expect(children.isGone(kept))
+  @Test func whoIsKeptStaysAZombie() async {
+    await #expect(processExitsWith: .success) {
+      let children = ChildProcesses(reaping: .byEventLoop)
+      let program = Program(path: Array("/bin/true".utf8), arguments: [Array("true".utf8)])
+      let (first, kept, last) = (
+        try children.start(program), try children.start(program), try children.start(program)
+      )
+      var end = siginfo_t()
+      for pid in [first, kept, last] { #expect(waitid(P_PID, id_t(pid), &end, WEXITED | WNOWAIT) == 0) }
+      let early = children.reapEnded(but: kept).map(\.pid)
+      #expect(early.contains(first) && !early.contains(kept))
+      #expect(children.hasEnded(kept))
+      let late = children.reapEnded().map(\.pid)
+      #expect(late.contains(kept) && (early + late).contains(last))
+      #expect(children.isGone(kept))
+    }
   }
 
   @Test func aDeadlineLeavesTheChildRunning() throws {

@@ -14,10 +14,13 @@ public final class FaultFileSystem: Sendable {
   public let backing: FilePath
   private let control: FilePath
   private let pid: pid_t
+  /// Its folder goes after this has been unmounted: else the mount would keep it.
+  private let sandbox: Sandbox
   private let children = ChildProcesses(reaping: .byWaiters)
 
   /// Mounts one in a folder of its own beside the sandbox's files.
   public init(in sandbox: Sandbox, name: String = "remote") throws {
+    self.sandbox = sandbox
     mount = sandbox[name]
     backing = sandbox["\(name)-backing"]
     control = sandbox["\(name)-control"]
@@ -44,6 +47,7 @@ public final class FaultFileSystem: Sendable {
   }
 
   deinit {
+    sandbox.killProcesses()
     _ = try? tell("clear")
     children.signal(pid, SIGTERM)
     if children.wait(for: pid, until: .now + 5) == nil {

@@ -12,7 +12,12 @@ public enum Programs {
     return FilePath(platformString: buffer).removingLastComponent()
   }()
   public static var duct: String { folder.appending("duct").string }
-  public static var conDuct: String { folder.appending("con-duct").string }
+  /// A second name of duct, made here where only `swift test` was called.
+  public static let conDuct: String = {
+    let link = folder.appending("con-duct")
+    _ = link.withPlatformString { symlink("duct", $0) }
+    return link.string
+  }()
   public static var relay: String { folder.appending("duct-relay").string }
   public static var slurmHelper: String { folder.appending("duct-slurm").string }
 
@@ -88,12 +93,14 @@ private func pipe(holding text: String) throws -> FileDescriptor {
   return pipe.read
 }
 
-/// What a developer's own settings must not change in a test.
+/// What a developer's own settings must not change in a test. The mark of run-tests stays: by it what a test leaves is
+/// found, should the tests crash.
 private let cleanEnvironment: [String: String?] = {
   var changes: [String: String?] = ["DUCT_CONFIG_PATHS": "/nonexistent"]
   for entry in environmentEntries() {
     let name = String(escaping: entry.prefix { $0 != UInt8(ascii: "=") })
-    if name.hasPrefix("DUCT_") || name.hasSuffix("_WCKEY") { changes[name] = .some(nil) }
+    let isASetting = name.hasPrefix("DUCT_") && name != "DUCT_TEST_RUN"
+    if isASetting || name.hasSuffix("_WCKEY") { changes[name] = .some(nil) }
   }
   changes["DUCT_CONFIG_PATHS"] = "/nonexistent"
   return changes

@@ -12,9 +12,12 @@ public final class Sandbox: Sendable {
   /// Where what cannot be in a log directory waits: beside the folder, and not in it.
   public let spool: FilePath
   private let mark: String
+  /// Something may have been started with the mark in its environment.
+  private let isMarkGiven = Monitor(false)
 
   public init() throws {
-    var template = Array("/tmp/duct-test-XXXXXX".utf8CString)
+    let run = getenv("DUCT_TEST_RUN").map { String(cString: $0) + "-" } ?? ""
+    var template = Array("/tmp/duct-test-\(run)XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else { throw Errno(rawValue: errno) }
     path = FilePath(platformString: template)
     mark = path.lastComponent?.string ?? ""
@@ -35,7 +38,8 @@ public final class Sandbox: Sendable {
 
   /// What the environment of everything that this test starts must hold.
   public var environment: [String: String] {
-    ["DUCT_TEST_MARK": mark, "DUCT_SPOOL_DIR": spool.string]
+    isMarkGiven.update { $0 = true }
+    return ["DUCT_TEST_MARK": mark, "DUCT_SPOOL_DIR": spool.string]
   }
 
   /// The folders of runs in the spool. One that is being made begins with a dot.
@@ -55,18 +59,33 @@ public final class Sandbox: Sendable {
 
   /// Processes that the test started and that are still there.
   public func processes() -> [(pid: Int32, name: String)] {
-    let needle = Array("DUCT_TEST_MARK=\(mark)".utf8)
+    let needle = "DUCT_TEST_MARK=\(mark)"
     return Proc.pids().compactMap { pid in
       guard let environment = Proc.environment(pid) else { return nil }
-      let isOurs = environment.split(separator: 0).contains { $0.elementsEqual(needle) }
-      return isOurs ? (pid, Proc.name(pid)) : nil
+      return Self.holds(environment, needle) ? (pid, Proc.name(pid)) : nil
+    }
+  }
+
+  /// By the C library: each test looks through all environments of the host at its end.
+  private static func holds(_ environment: [UInt8], _ entry: String) -> Bool {
+    (environment + [0]).withUnsafeBytes { bytes in
+      guard var next = bytes.baseAddress?.assumingMemoryBound(to: CChar.self) else { return false }
+      let end = next + bytes.count
+      while next < end {
+        if strcmp(next, entry) == 0 { return true }
+        next += strlen(next) + 1
+      }
+      return false
     }
   }
 
   public func killProcesses() {
+    guard isMarkGiven.withLock({ $0 }) else { return }
     // Twice: one that was just starting another is caught then.
     for _ in 0..<2 {
-      for process in processes() { kill(process.pid, SIGKILL) }
+      let found = processes()
+      if found.isEmpty { return }
+      for process in found { kill(process.pid, SIGKILL) }
     }
   }
 
