@@ -100,20 +100,3 @@ extension JobRecord {
     return exitCode.map(String.init) ?? "-"
   }
 }
-
-/// A duration as `1-02:03:04`, `02:03:04` or `03:04`.
-///
-/// - Parameter seconds: may be negative.
-func shortDuration(_ seconds: Int) -> String {
-  func two(_ value: UInt) -> String { (value < 10 ? "0" : "") + String(value) }
-  let sign = seconds < 0 ? "-" : ""
-  let seconds = seconds.magnitude
-  let tail = two(seconds / 60 % 60) + ":" + two(seconds % 60)
-  if seconds >= 86400 { return sign + "\(seconds / 86400)-" + two(seconds / 3600 % 24) + ":" + tail }
-  return sign + (seconds >= 3600 ? two(seconds / 3600) + ":" + tail : tail)
-}
-
-/// The same, without the fraction of a second; `-` for NaN, infinity and numbers that are too large.
-func shortDuration(_ seconds: Double) -> String {
-  Int(exactly: seconds.rounded(.towardZero)).map { shortDuration($0) } ?? "-"
-}

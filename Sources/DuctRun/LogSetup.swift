@@ -213,7 +213,7 @@ private struct LogSetupBuilder {
         mask: mask, notices: notices)
     } catch {
       log.error(
-        "Cannot start the process that carries files to the log directory: \(error.description) (\(error.name))"
+        "Cannot start the process that delivers files to the log directory: \(error.description) (\(error.name))"
       )
       return nil
     }

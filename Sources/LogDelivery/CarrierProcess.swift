@@ -118,7 +118,7 @@ public final class CarrierProcess: LogCarrier {
     }
     if let answer, let answer { return answer }
     let reason =
-      answer == nil ? "the log directory does not answer" : "the process that carries files there has ended"
+      answer == nil ? "the log directory does not answer" : "the process that delivers files there has ended"
     // How much the carrier has delivered is not known. Everything is still in the spool.
     return paths.all.map { .init(path: FilePath(escaped: $0), bytes: 0, failure: reason) }
   }
@@ -140,7 +140,7 @@ public final class CarrierProcess: LogCarrier {
     let (isDone, starts) = state.withLock { ($0.leftovers != nil || $0.ending == .discard, $0.starts) }
     if !isDone {
       log.warning(
-        "The process that carries files to the log directory has ended: \(starts < Self.mostStarts ? "starting another" : "the rest stays in the spool until `con-duct recover`")"
+        "The process that delivers files to the log directory has ended: \(starts < Self.mostStarts ? "starting another" : "the rest stays in the spool until `con-duct recover`")"
       )
     }
     var successor: FileDescriptor?

@@ -26,7 +26,7 @@ public enum CarrierService {
     guard let manifest = RunManifest.read(FilePath(escaped: folder)),
       let page = CarrierPlacement.open(CarrierPlacement.status),
       let status = try? RelayStatus(mapping: page, copy: CarrierPlacement.open(CarrierPlacement.copy)),
-      SpoolFolder.holdDelivery(FilePath(escaped: folder))
+      SpoolFolder.holdCarrierLock(FilePath(escaped: folder))
     else { return 1 }
     do throws(Errno) {
       let service = try Service(socket, manifest, status, isSuccessor: isSuccessor)

@@ -129,10 +129,10 @@ public struct Recovery: Sendable {
       let run = SpooledRun(opened.contents)
       // Create nothing in a folder that may not belong to a run.
       guard run.manifest != nil || run.hasNothing else { return .unusable(run.problem ?? "") }
-      guard let carrying = try opened.lockDelivery(until: .now + (lock == nil ? patience : limit)) else {
+      guard let carrierLock = try opened.lockCarrier(until: .now + (lock == nil ? patience : limit)) else {
         return .busy
       }
-      defer { carrying.closeQuietly() }
+      defer { carrierLock.closeQuietly() }
       return deliver(opened, to: directory, logs: logs, limit: limit)
     } catch {
       return error.errno == .noSuchFileOrDirectory ? .gone : .unusable(Self.explained(error, folder))

@@ -12,13 +12,3 @@ public func humanSize(_ bytes: Double) -> String {
   }
   return "\(fixed(bytes / divisor, decimals: 1)) \(unit)"
 }
-
-/// A duration in seconds, in con-duct's format: `2h 3m 4.5s`, `3m 4.5s`, `4.50s`.
-public func humanDuration(_ seconds: Double) -> String {
-  if seconds < 60 { return fixed(seconds, decimals: 2) + "s" }
-  // NaN, or a number too large to be a measured duration.
-  guard seconds < 1e15 else { return "\(seconds)s" }
-  let rest = fixed(seconds.truncatingRemainder(dividingBy: 60), decimals: 1) + "s"
-  let minutes = Int(seconds / 60)
-  return minutes < 60 ? "\(minutes)m \(rest)" : "\(minutes / 60)h \(minutes % 60)m \(rest)"
-}

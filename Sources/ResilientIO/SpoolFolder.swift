@@ -87,21 +87,21 @@ public final class SpoolFolder: Sendable {
   /// truncate each other's data.
   ///
   /// - Returns: the lock, to keep until the end. Nil if it is not free by the deadline.
-  public func lockDelivery(
+  public func lockCarrier(
     until deadline: MonotonicInstant
   ) throws(PrivateFolder.Refusal) -> FileDescriptor? {
-    try Self.lockDelivery(contents, until: deadline)
+    try Self.lockCarrier(contents, until: deadline)
   }
 
   /// Takes the carrier's lock for the lifetime of this process. Waits for it up to 5 s.
-  public static func holdDelivery(_ folder: FilePath) -> Bool {
-    (try? PrivateFolder(folder)).flatMap { try? lockDelivery($0, until: .now + 5) } != nil
+  public static func holdCarrierLock(_ folder: FilePath) -> Bool {
+    (try? PrivateFolder(folder)).flatMap { try? lockCarrier($0, until: .now + 5) } != nil
   }
 
   /// The file that is the carrier's lock.
   public static let carrier = "carrier"
 
-  private static func lockDelivery(
+  private static func lockCarrier(
     _ folder: PrivateFolder, until deadline: MonotonicInstant
   ) throws(PrivateFolder.Refusal) -> FileDescriptor? {
     let file: FileDescriptor

@@ -66,7 +66,7 @@ extension OnFaults {
           Programs.duct,
         ], in: fixture.sandbox)
       #expect(result.code == 0)
-      #expect(!result.stderr.contains("The process that carries files"), "\(result.stderr)")
+      #expect(!result.stderr.contains("The process that delivers files"), "\(result.stderr)")
       if kind == "-S" {
         #expect(try fixture.logText("log_stdout") == (1...30_000).map { "\($0)\n" }.joined())
       }
