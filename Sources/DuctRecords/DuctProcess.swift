@@ -9,13 +9,13 @@ internal import SystemPackage
 /// container has its own pids.
 public struct DuctProcess: Codable, Sendable, Equatable {
   /// In duct's own pid namespace. From getpid(2).
-  public var pid: Int32
+  var pid: Int32
   /// Clock ticks from boot to the start of the process. From /proc/PID/stat. Nil if /proc does not show it.
-  public var startTicks: UInt64?
+  var startTicks: UInt64?
   /// Identifies the boot of the host. From /proc/sys/kernel/random/boot_id.
-  public var bootID: String?
+  var bootID: String?
   /// Identifies the pid namespace: the target of the link /proc/self/ns/pid.
-  public var pidNamespace: String?
+  var pidNamespace: String?
 
   enum CodingKeys: String, CodingKey {
     case pid = "duct_pid"
@@ -36,14 +36,14 @@ public struct DuctProcess: Codable, Sendable, Equatable {
     String(decoding: $0, as: UTF8.self)
   }
 
-  public enum Presence: Sendable, Equatable {
+  enum Presence: Sendable, Equatable {
     case alive, gone
     /// On another host, in another container, or before this host was booted. Also if the record lacks a value.
     case elsewhere
   }
 
   /// Whether the process still exists, as far as this process can see.
-  public var presence: Presence {
+  var presence: Presence {
     guard pid > 0, let startTicks, let bootID, bootID == HostConstants.bootID,
       let pidNamespace, pidNamespace == Self.currentPIDNamespace
     else { return .elsewhere }

@@ -2,17 +2,17 @@
 /// it.
 public struct GPUInfo: Codable, Sendable {
   /// Field `index`: 0 for the first GPU.
-  public var index: String
+  var index: String
   /// Field `name`: the model.
-  public var name: String
+  var name: String
   /// Field `pci.bus_id`.
-  public var busID: String
+  var busID: String
   /// Field `driver_version`.
-  public var driverVersion: String
+  var driverVersion: String
   /// Field `memory.total`, with its unit: `81559 MiB`.
-  public var memoryTotal: String
+  var memoryTotal: String
   /// Field `compute_mode`.
-  public var computeMode: String
+  var computeMode: String
 
   enum CodingKeys: String, CodingKey {
     case index, name

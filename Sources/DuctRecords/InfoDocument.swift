@@ -205,23 +205,23 @@ public struct MentionedJob: Codable, Sendable, Equatable {
 /// Slurm wrote it; nil if the variable is not set.
 public struct OwnJob: Codable, Sendable, Equatable {
   /// From `SLURM_JOB_ID`.
-  public var jobID: String
+  var jobID: String
   /// From `SLURM_STEP_ID`.
-  public var stepID: String?
+  var stepID: String?
   /// Rank of the task in the step. From `SLURM_PROCID`.
-  public var procID: String?
+  var procID: String?
   /// From `SLURM_ARRAY_JOB_ID`.
-  public var arrayJobID: String?
+  var arrayJobID: String?
   /// From `SLURM_ARRAY_TASK_ID`.
-  public var arrayTaskID: String?
+  var arrayTaskID: String?
   /// From `SLURM_JOB_NAME`.
-  public var jobName: String?
+  var jobName: String?
   /// From `SLURM_JOB_PARTITION`.
-  public var partition: String?
+  var partition: String?
   /// The nodes of the job as an expression: `node[01-04]`. From `SLURM_JOB_NODELIST`.
-  public var nodeList: String?
+  var nodeList: String?
   /// From `SLURM_SUBMIT_HOST`.
-  public var submitHost: String?
+  var submitHost: String?
 
   enum CodingKeys: String, CodingKey {
     case jobID = "own_job_id"

@@ -7,7 +7,7 @@ internal import RecordText
 /// The expressions are POSIX extended ones, see regex(7), as in `grep -E`. The C library matches them: it
 /// accepts any bytes, and is in the process already.
 public struct Redaction: Sendable {
-  public static let mark = "[redacted]"
+  static let mark = "[redacted]"
 
   private let expressions: [Expression]
   /// The expressions as the user gave them.

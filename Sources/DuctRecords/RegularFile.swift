@@ -55,7 +55,7 @@ public struct RegularFile: ~Copyable {
   /// Reads the whole file.
   ///
   /// - Throws: `Problem` if it has more than `limit` bytes.
-  public borrowing func bytes(limit: Int) throws(Problem) -> [UInt8] {
+  borrowing func bytes(limit: Int) throws(Problem) -> [UInt8] {
     if size > limit {
       throw Problem("it has \(size >> 20) MiB, and \(limit >> 20) MiB are the most that is read")
     }

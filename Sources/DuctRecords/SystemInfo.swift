@@ -6,43 +6,43 @@ internal import SystemPackage
 /// The host of a run, with con-duct's members.
 public struct SystemInfo: Codable, Sendable {
   /// Configured processors, including those that are offline. From sysconf(3).
-  public var cpuTotal: Int
+  var cpuTotal: Int
   /// Bytes of physical memory. From sysconf(3).
-  public var memoryTotal: Int
+  var memoryTotal: Int
   /// From uname(2).
-  public var hostname: String?
+  var hostname: String?
   /// From getuid(2).
-  public var uid: Int
+  var uid: Int
   /// See `userName`.
-  public var user: String?
+  var user: String?
   /// From uname(2).
-  public var osName: String
+  var osName: String
   /// From uname(2).
-  public var osRelease: String
+  var osRelease: String
   /// From uname(2).
-  public var osVersion: String
+  var osVersion: String
   /// The machine, from uname(2).
-  public var arch: String
+  var arch: String
   /// Always empty. con-duct records the output of `uname -p`, and most distributions print nothing.
-  public var processor = ""
+  var processor = ""
   /// `ID` in os-release(5); `linux` if it is missing.
-  public var distroID: String
+  var distroID: String
   /// `ID_LIKE` in os-release(5); empty if it is missing.
-  public var distroIDLike: String
+  var distroIDLike: String
   /// `NAME` in os-release(5); `Linux` if it is missing.
-  public var distroName: String
+  var distroName: String
   /// `VERSION` in os-release(5); empty if it is missing.
-  public var distroVersion: String
+  var distroVersion: String
   /// `VERSION_ID` in os-release(5); empty if it is missing.
-  public var distroVersionID: String
+  var distroVersionID: String
   /// `VERSION_CODENAME` in os-release(5); empty if it is missing.
-  public var distroCodename: String
+  var distroCodename: String
   /// `VARIANT_ID` in os-release(5); empty if it is missing.
-  public var distroVariantID: String
+  var distroVariantID: String
   /// `PRETTY_NAME` in os-release(5); `Linux` if it is missing.
-  public var distroPrettyName: String
+  var distroPrettyName: String
   /// `BUILD_ID` in os-release(5); empty if it is missing.
-  public var distroBuildID: String
+  var distroBuildID: String
 
   enum CodingKeys: String, CodingKey {
     case cpuTotal = "cpu_total"

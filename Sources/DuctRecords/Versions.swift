@@ -4,5 +4,5 @@ public enum Versions {
   public static let duct = "0.1.0"
   /// The version of con-duct's schema that the records follow: all its members keep their names, types, units
   /// and places.
-  public static let schema = "0.2.3"
+  static let schema = "0.2.3"
 }

@@ -114,7 +114,7 @@ public struct CampaignReport: Codable, Sendable {
     return failed
   }
 
-  public func json() throws -> String {
+  func json() throws -> String {
     let value = try RecordEncoder().encode(self)
     return String(decoding: JSONWriter.bytes(of: value, indent: 2), as: UTF8.self) + "\n"
   }

@@ -4,15 +4,15 @@ public import SlurmJobs
 /// `con-duct jobs`: the jobs of runs.
 public struct JobListing: Codable, Sendable {
   public struct Run: Codable, Sendable {
-    public var prefix: String?
-    public var runID: String?
+    var prefix: String?
+    var runID: String?
     /// As `RecordedRun.presentState`; nil if no record was read.
-    public var state: String?
-    public var jobs: [JobRecord]
+    var state: String?
+    var jobs: [JobRecord]
     /// Number of entries in the record that cannot be read; nil if there are none.
-    public var unreadableJobs: Int?
+    var unreadableJobs: Int?
     /// Why not all of its jobs are known; nil if they are.
-    public var problem: String?
+    var problem: String?
 
     public init(
       prefix: String?, runID: String?, state: String? = nil, jobs: [JobRecord], unreadableJobs: Int = 0,
@@ -36,7 +36,7 @@ public struct JobListing: Codable, Sendable {
     }
   }
 
-  public var runs: [Run]
+  var runs: [Run]
 
   public init(_ runs: [Run]) { self.runs = runs }
 
@@ -45,7 +45,7 @@ public struct JobListing: Codable, Sendable {
     return String(decoding: JSONWriter.bytes(of: value, indent: 2), as: UTF8.self) + "\n"
   }
 
-  public var text: String { text(width: nil) }
+  var text: String { text(width: nil) }
 
   /// - Parameter width: columns of the terminal that tables must fit into; nil: any width.
   public func text(width: Int?) -> String {

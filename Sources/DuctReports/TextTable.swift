@@ -13,7 +13,7 @@ public struct TextTable: Sendable {
     rows.append(cells.map { $0.forDisplay })
   }
 
-  public var isEmpty: Bool { rows.isEmpty }
+  var isEmpty: Bool { rows.isEmpty }
 
   public var text: String { text(width: nil) }
 
@@ -21,7 +21,7 @@ public struct TextTable: Sendable {
   ///
   /// - Parameter width: columns of the terminal. If the table is wider, its widest columns are cut, except for
   ///   the first one, which names the row. Nil: any width.
-  public func text(width: Int?) -> String {
+  func text(width: Int?) -> String {
     let all = [columns.map(\.title)] + rows
     var widths = columns.indices.map { column in
       all.map { row in row.indices.contains(column) ? row[column].displayWidth : 0 }.max() ?? 0
@@ -52,7 +52,7 @@ public struct TextTable: Sendable {
   }
   private static let narrowest = 12
 
-  public var markdown: String {
+  var markdown: String {
     func line(_ cells: [String]) -> String {
       "| " + cells.map(\.markdownEscaped).joined(separator: " | ") + " |\n"
     }

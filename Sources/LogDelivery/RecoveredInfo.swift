@@ -34,7 +34,7 @@ struct RecoveredInfo {
 
   /// The last info.json of the run, completed if its duct could not do so. Nil if the run has none, or if the
   /// one in the log directory stays as it is.
-  public mutating func finished(_ jobs: Recovery.JobLookup) -> [UInt8]? {
+  mutating func finished(_ jobs: Recovery.JobLookup) -> [UInt8]? {
     do throws(PrivateFolder.Refusal) {
       let bytes = try folder.read(Name.info, limit: Self.largest)
       guard let info = info(from: bytes) else {

@@ -1,7 +1,7 @@
 internal import DuctRecords
 internal import ResilientIO
 internal import SystemCalls
-public import SystemPackage
+internal import SystemPackage
 
 /// A run that has a folder in a spool.
 public struct WaitingRun: Sendable, Encodable {
@@ -54,7 +54,7 @@ public struct WaitingRun: Sendable, Encodable {
   /// A run of which only the folder is known.
   ///
   /// - Parameter time: when the folder was last modified, in seconds since 1970.
-  public init(damaged path: FilePath, _ problem: String, since time: Int = 0) {
+  init(damaged path: FilePath, _ problem: String, since time: Int = 0) {
     state = .damaged
     runID = String(escaping: path.nameBytes)
     host = hostName()
