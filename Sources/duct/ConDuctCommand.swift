@@ -5,7 +5,7 @@ import DuctRecords
 struct ConDuctCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "con-duct",
-    abstract: "Run commands with duct, and look at the records of runs.",
+    abstract: "Run commands with duct, and read the records of runs.",
     version: "con-duct \(Versions.duct)",
     subcommands: [
       RunSubcommand.self, ListSubcommand.self, JobsSubcommand.self, ReportSubcommand.self,
@@ -19,7 +19,7 @@ struct RunSubcommand: ParsableCommand {
     commandName: "run",
     abstract: "Run a command; record what it does, what it uses, and its Slurm jobs.",
     usage: "con-duct run [<options>] <command> [<arguments> …]",
-    discussion: RunArguments.discussion)
+    discussion: RunDiscussion.text)
 
   @OptionGroup var arguments: RunArguments
 

@@ -7,7 +7,7 @@ struct DuctCommand: ParsableCommand {
     commandName: "duct",
     abstract: "Run a command; record what it does, what it uses, and its Slurm jobs.",
     usage: "duct [<options>] <command> [<arguments> …]",
-    discussion: RunArguments.discussion,
+    discussion: RunDiscussion.text,
     version: "duct \(Versions.duct)")
 
   @OptionGroup var arguments: RunArguments

@@ -9,11 +9,11 @@ import SlurmJobs
 struct JobsSubcommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "jobs",
-    abstract: "Show the Slurm jobs of runs, with their states now.",
+    abstract: "Show the Slurm jobs of runs and their present states.",
     discussion: """
-      Jobs that ended are asked for from accounting. With --run, the jobs are found by the tag that the
-      run gave them, also when every record of it is lost; run_id is in info.json, and part of the wckey
-      of each job (squeue -o %w, sacct -o wckey).
+      Accounting knows the jobs that have ended. With --run, Slurm finds the jobs by the tag that the run gave \
+      them, even if all its records are lost; run_id is in info.json, and part of the wckey of each job \
+      (squeue -o %w, sacct -o wckey).
       """)
 
   @Option(
@@ -24,14 +24,10 @@ struct JobsSubcommand: ParsableCommand {
   @Flag(help: "Print JSON.")
   var json = false
 
-  @Flag(inversion: .prefixedNo, help: "Ask Slurm for the states now.")
+  @Flag(inversion: .prefixedNo, help: "Ask Slurm for the present states.")
   var refresh = true
 
-  @Option(help: "How Slurm is asked, as for duct: auto, library or commands. (default: auto)")
-  var slurmBy: SlurmBy?
-
-  @Option(help: ArgumentHelp("Seconds that Slurm is waited for.", valueName: "seconds"))
-  var slurmTimeout = RunSettings.Defaults.slurmTimeout
+  @OptionGroup var slurm: SlurmArguments
 
   @Argument(help: ArgumentHelp(RecordArguments.help, valueName: "path"))
   var paths: [String] = []
@@ -41,12 +37,11 @@ struct JobsSubcommand: ParsableCommand {
       throw ValidationError("--run finds jobs without records; give one or the other")
     }
     if runID != nil, !refresh { throw ValidationError("--run asks Slurm; it does not go with --no-refresh") }
-    if slurmTimeout <= 0 { throw ValidationError("--slurm-timeout must be above 0") }
   }
 
   func run() throws {
     let surroundings = Surroundings()
-    let by = try RunSettings.slurmBy(slurmBy, surroundings)
+    let by = try slurm.way(surroundings)
     let (listing, problem) =
       try runID.map { try byTag($0, surroundings, by) } ?? byRecords(surroundings, by)
     try show(try json ? listing.json() : listing.text(width: terminalWidth))
@@ -56,7 +51,7 @@ struct JobsSubcommand: ParsableCommand {
   private func byTag(
     _ runID: String, _ surroundings: Surroundings, _ by: SlurmBy
   ) throws -> (JobListing, String?) {
-    let refreshed = JobRefresh(runID: runID, surroundings, by: by, limit: slurmTimeout)
+    let refreshed = JobRefresh(runID: runID, surroundings, by: by, limit: slurm.slurmTimeout)
     let jobs = refreshed.jobs.first ?? []
     if jobs.isEmpty {
       let reason = refreshed.problem.map { ": \($0)" } ?? "; the run id is in its info.json, as run_id"
@@ -74,7 +69,7 @@ struct JobsSubcommand: ParsableCommand {
       if finder.problems.isEmpty { tell("there are no records here; name some, or use --run") }
       throw ExitCode(1)
     }
-    let refreshed = refresh ? JobRefresh(finder.runs, surroundings, by: by, limit: slurmTimeout) : nil
+    let refreshed = refresh ? JobRefresh(finder.runs, surroundings, by: by, limit: slurm.slurmTimeout) : nil
     let jobs = refreshed?.jobs ?? finder.runs.map(\.jobs)
     let runs = zip(finder.runs, jobs).map { run, jobs in
       JobListing.Run(

@@ -14,24 +14,24 @@ struct ListSubcommand: ParsableCommand {
 
   @Option(
     name: [.short, .long],
-    help: "auto or table (columns), summaries (a block a run), json or json_pp. (default: auto)")
+    help: "auto or table (columns), summaries (a block for each run), json, or json_pp (indented).")
   var format: RunListing.Format = .auto
 
   @Option(
     name: [.customShort("F"), .long], parsing: .upToNextOption,
-    help: ArgumentHelp("Fields to show, beside the prefix.", valueName: "field"))
+    help: ArgumentHelp("Fields to show in addition to the prefix. A -- ends the list.", valueName: "field"))
   var fields: [String] = []
 
   @Option(
     parsing: .upToNextOption,
     help: ArgumentHelp(
-      "Fields to sort by; a later one decides where the earlier are equal.", valueName: "field"))
+      "Fields to sort by; a later one decides if the earlier ones are equal.", valueName: "field"))
   var sortBy: [String] = []
 
-  @Flag(help: "The other way round.")
+  @Flag(help: "Reverse the order.")
   var reverse = false
 
-  @Flag(help: "Use colors in summaries.")
+  @Flag(help: "Use colors in summaries. (environment: DUCT_COLORS)")
   var colors = false
 
   @Argument(help: ArgumentHelp(RecordArguments.help, valueName: "path"))
@@ -39,9 +39,10 @@ struct ListSubcommand: ParsableCommand {
 
   func validate() throws {
     for field in fields + sortBy where !RunListing.fields.contains(field) {
-      throw ValidationError(
-        "there is no field '\(field)'; known are: \(RunListing.fields.sorted().joined(separator: ", "))"
-      )
+      let known = RunListing.fields.sorted()
+      let advice =
+        Suggestion.nearest(to: field, among: known).map { "did you mean '\($0)'? Known" } ?? "known"
+      throw ValidationError("there is no field '\(field)'; \(advice) are: \(known.joined(separator: ", "))")
     }
   }
 

@@ -16,7 +16,7 @@ enum Main {
     let name = words.first?.split(separator: "/").last ?? "duct"
     let rest = Array(words.dropFirst())
     if name.hasPrefix("con-duct") {
-      // Started by duct itself, see CarrierService.
+      // duct itself starts this, see CarrierService.
       if rest.count == 2, ["deliver", "deliver-on"].contains(rest[0]) {
         _exit(CarrierService.run(folder: rest[1], isSuccessor: rest[0] == "deliver-on"))
       }
@@ -27,7 +27,7 @@ enum Main {
     }
   }
 
-  /// The arguments, with bytes that are no UTF-8 kept as escapes.
+  /// The arguments, with bytes that are not UTF-8 as escapes.
   private static var arguments: [String] {
     processArguments.map { String(escaping: $0) }
   }
@@ -36,8 +36,10 @@ enum Main {
   private static func run<Command: ParsableCommand>(
     _ type: Command.Type, _ words: [String], quick: RunOptions?, name: String
   ) -> Never {
+    let message = ParserMessage(program: name, command: type, words: words)
     do {
       if let quick { try RunArguments.execute(quick) }
+      if let problem = message.unknownSubcommand { throw UsageError(problem) }
       var command = try type.parseAsRoot(words)
       try command.run()
       leave(0)
@@ -52,21 +54,12 @@ enum Main {
         print(type.fullMessage(for: error))
         leave(0)
       }
-      complain("\(name): error: \(oneLine(type.message(for: error))); see \(name) --help")
+      complain("\(name): error: \(message.line(type.message(for: error)))")
       leave(2)
     }
   }
 
-  /// The parser lists choices on lines of their own.
-  private static func oneLine(_ message: String) -> String {
-    let lines = message.split(separator: "\n")
-    guard let first = lines.first else { return message }
-    let choices = lines.dropFirst().map { $0.drop { $0 == " " || $0 == "-" } }
-    let text = choices.isEmpty ? String(first) : first + " " + choices.joined(separator: ", ")
-    return text.hasSuffix(".") ? String(text.dropLast()) : text
-  }
-
-  /// Ends the process without the C library's clean-up: a thread of duct's may hang in a file system.
+  /// Ends the process without the C library's cleanup, because a thread of duct may hang in a file system.
   private static func leave(_ code: Int32) -> Never {
     fflush(nil)
     _exit(code)

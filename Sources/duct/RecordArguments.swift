@@ -6,12 +6,12 @@ import RecordText
 import SystemCalls
 import SystemPackage
 
-/// What the subcommands that read records have in common.
+/// What subcommands that read records share.
 enum RecordArguments {
   static let help =
-    "info.json files, prefixes of records, or directories with records. (default: what the output prefix leads to)"
+    "info.json files, prefixes of records, or directories with records. (default: the records at the output prefix)"
 
-  /// The runs that are named. What is no record is told on standard error, and passed over.
+  /// Finds the runs that `paths` names. Reports what is no record on standard error, and skips it.
   static func find(_ paths: [String], _ surroundings: Surroundings) -> RunFinder {
     for warning in surroundings.warnings { tell(warning) }
     let finder = RunFinder(paths, surroundings)
@@ -25,14 +25,14 @@ func show(_ text: String) throws {
   do throws(Errno) {
     try FileDescriptor.standardOutput.writeAll(text.originalBytes)
   } catch {
-    // `| head`: its reader has seen enough. Where SIGPIPE is not ignored, it has ended us already.
+    // The reader, such as `head`, has closed the pipe. Unless SIGPIPE is ignored, it has already ended this process.
     if error == .brokenPipe { throw ExitCode(128 + SIGPIPE) }
     tell("cannot write to standard output: \(error.description) (\(error.name))")
     throw ExitCode(1)
   }
 }
 
-/// The columns of the terminal that standard output is; nil if it is none.
+/// The width in columns of the terminal at standard output; nil if there is no terminal.
 var terminalWidth: Int? {
   var size = winsize()
   guard FileDescriptor.standardOutput.isTerminal,
@@ -41,5 +41,5 @@ var terminalWidth: Int? {
   return Int(size.ws_col)
 }
 
-/// One line on standard error. What a file name, a record or Slurm puts into it is shown as text.
+/// Writes one line to standard error. Control characters from file names, records or Slurm are shown as text.
 func tell(_ text: String) { complain("con-duct: \(text)") }

@@ -15,10 +15,10 @@ struct RecoverSubcommand: ParsableCommand {
     commandName: "recover",
     abstract: "Deliver what runs could not write to their log directories.",
     discussion: """
-      What a run could not write to its log directory waits on the disk of the host that the run was on. \
-      recover carries it there, and finishes the info.json of runs whose duct was killed: their run_state \
-      becomes interrupted, and the states of their jobs are asked for. It can be repeated and broken off at \
-      any time; runs that go on are left alone. Without arguments it takes every run of this host.
+      What a run could not write to its log directory waits on the disk of its host. recover delivers it, and \
+      finishes the info.json of runs whose duct was killed: their run_state becomes interrupted, and Slurm is \
+      asked for the states of their jobs. You can repeat it, and interrupt it at any time. It does not touch runs \
+      that are still running. Without arguments it recovers all runs of this host.
       """)
 
   @Flag(help: "Show what waits, and deliver nothing.")
@@ -28,22 +28,22 @@ struct RecoverSubcommand: ParsableCommand {
   var json = false
 
   @Option(
-    help: ArgumentHelp("Deliver to this directory: the log directory has moved.", valueName: "directory"))
+    help: ArgumentHelp(
+      "Deliver to this directory, because the log directory has moved.", valueName: "directory"))
   var to: String?
 
-  @Option(help: ArgumentHelp("Where the spools are, as for duct.", valueName: "directory"))
+  @Option(
+    help: ArgumentHelp(
+      "Where the spools are, as for duct. (environment: DUCT_SPOOL_DIR)", valueName: "directory"),
+    completion: .directory)
   var spoolDir: String?
 
-  @Option(help: "How Slurm is asked, as for duct: auto, library or commands. (default: auto)")
-  var slurmBy: SlurmBy?
+  @OptionGroup var slurm: SlurmArguments
 
-  @Option(help: ArgumentHelp("Seconds that Slurm is waited for.", valueName: "seconds"))
-  var slurmTimeout = RunSettings.Defaults.slurmTimeout
-
-  @Option(help: ArgumentHelp("Seconds that the log directory is waited for.", valueName: "seconds"))
+  @Option(help: ArgumentHelp("Seconds to wait for the log directory.", valueName: "seconds"))
   var timeout = 60.0
 
-  /// The relay of a run whose duct has gone calls so.
+  /// Set by the relay of a run whose duct is gone, which starts this subcommand.
   @Flag(help: .hidden)
   var inherited = false
 
@@ -58,20 +58,20 @@ struct RecoverSubcommand: ParsableCommand {
 
   @Argument(
     help: ArgumentHelp(
-      "A run: its prefix, its run_id, or its folder in the spool; or a log directory. Without one: all.",
+      "A run (its prefix, its run_id, or its folder in the spool) or a log directory. Without one: all runs.",
       valueName: "run"))
   var runs: [String] = []
 
   func validate() throws {
     if list, to != nil { throw ValidationError("--to delivers; it does not go with --list") }
     if json, !list { throw ValidationError("--json goes with --list") }
-    guard slurmTimeout > 0, timeout > 0 else { throw ValidationError("a time-out must be above 0") }
+    if timeout <= 0 { throw ValidationError("--timeout must be above 0") }
   }
 
   func run() throws {
     outliveFileSizeLimit()
     let surroundings = Surroundings()
-    let (by, limit) = (try RunSettings.slurmBy(slurmBy, surroundings), slurmTimeout)
+    let (by, limit) = (try slurm.way(surroundings), slurm.slurmTimeout)
     let recovery = Recovery(
       spool: RunSettings.spoolDirectory(spoolDir, surroundings), environment: surroundings.environment
     ) { path in
@@ -94,7 +94,7 @@ struct RecoverSubcommand: ParsableCommand {
       let outcome = recovery.deliver(
         folder, to: to.map { FilePath(escaped: surroundings.expandHome($0)) }, lock: descriptor,
         logs: [stdoutLog, stderrLog].map { $0.map { FileDescriptor(rawValue: $0) } },
-        // Who names a run wants it now; of all of them some may be running.
+        // A run that the user names is worth five attempts. Of all runs, some may be running.
         patience: runs.isEmpty ? 1 : 5, limit: timeout)
       leftovers = report(outcome, folder) || leftovers
       if case .busy = outcome { busy += 1 }
@@ -110,7 +110,7 @@ struct RecoverSubcommand: ParsableCommand {
 
   // MARK: Which runs
 
-  /// The folders that are meant, and whether a word meant none and there is something wrong with that.
+  /// The folders that the arguments name, and whether one of them names none although its run is not complete.
   private func selected(
     _ recovery: Recovery, _ surroundings: Surroundings, isSure: Bool
   ) -> (folders: [FilePath], hasTrouble: Bool) {
@@ -132,11 +132,11 @@ struct RecoverSubcommand: ParsableCommand {
 
   private static func meant(by word: String, among known: [FilePath], _ recovery: Recovery) -> [FilePath] {
     let meant = recovery.meant(by: word, among: known)
-    // A folder in a spool of another place, as the message of its run names it.
+    // The message of a run can name a folder in a spool at another place.
     return meant.isEmpty && Recovery.isFolderOfRun(word) ? [FilePath(escaped: word)] : meant
   }
 
-  /// Says what is known of a run that has nothing in a spool. False unless its record is complete.
+  /// Reports what the records say about a run that has nothing in a spool. False unless its record is complete.
   private func isDelivered(_ word: String, _ surroundings: Surroundings) -> Bool {
     let found = RunFinder([word], surroundings)
     guard !found.runs.isEmpty else {
@@ -210,7 +210,7 @@ struct RecoverSubcommand: ParsableCommand {
 
   // MARK: Outcomes
 
-  /// Says what became of a run. True if something still waits.
+  /// Reports the outcome for a run. True if something still waits.
   private func report(_ outcome: Recovery.Outcome, _ folder: FilePath) -> Bool {
     switch outcome {
     case .delivered(let prefix, let notes):
@@ -222,7 +222,7 @@ struct RecoverSubcommand: ParsableCommand {
       if !inherited { print("Delivered by another: \(folder)".forDisplay) }
       return false
     case .busy:
-      // Who asks for all does not ask for those that need nothing.
+      // A user who wants all runs recovered does not mean those that are still running.
       if runs.isEmpty { return false }
       tell("\(folder) is in use: its run goes on, or is being recovered")
       return true

@@ -10,13 +10,13 @@ extension CampaignReport.Format: ExpressibleByArgument {}
 struct ReportSubcommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "report",
-    abstract: "Report what became of runs and their Slurm jobs.",
+    abstract: "Report how runs and their Slurm jobs ended.",
     discussion: """
-      Totals by state, time and waiting, CPU and memory used of what was asked for, and each failed job
-      with its reason and the end of its output.
+      Totals by state, run time and waiting time, CPU and memory used of what the jobs requested, and each failed \
+      job with its reason and the end of its output.
       """)
 
-  @Option(name: [.short, .long], help: "text, markdown or json.")
+  @Option(name: [.short, .long], help: "The form of the report.")
   var format: CampaignReport.Format = .text
 
   @Option(help: ArgumentHelp("Only runs of this campaign.", valueName: "name"))
@@ -25,26 +25,21 @@ struct ReportSubcommand: ParsableCommand {
   @Option(help: ArgumentHelp("Lines from the end of a failed job's output.", valueName: "count"))
   var lines = 10
 
-  @Flag(inversion: .prefixedNo, help: "Ask Slurm for the states now.")
+  @Flag(inversion: .prefixedNo, help: "Ask Slurm for the present states.")
   var refresh = true
 
-  @Option(help: "How Slurm is asked, as for duct: auto, library or commands. (default: auto)")
-  var slurmBy: SlurmBy?
-
-  @Option(help: ArgumentHelp("Seconds that Slurm is waited for.", valueName: "seconds"))
-  var slurmTimeout = RunSettings.Defaults.slurmTimeout
+  @OptionGroup var slurm: SlurmArguments
 
   @Argument(help: ArgumentHelp(RecordArguments.help, valueName: "path"))
   var paths: [String] = []
 
   func validate() throws {
     if lines < 0 { throw ValidationError("--lines cannot be negative") }
-    if slurmTimeout <= 0 { throw ValidationError("--slurm-timeout must be above 0") }
   }
 
   func run() throws {
     let surroundings = Surroundings()
-    let by = try RunSettings.slurmBy(slurmBy, surroundings)
+    let by = try slurm.way(surroundings)
     let finder = RecordArguments.find(paths, surroundings)
     let runs = finder.runs.filter { campaign == nil || $0.campaign == campaign }
     if runs.isEmpty {
@@ -53,7 +48,7 @@ struct ReportSubcommand: ParsableCommand {
       }
       throw ExitCode(1)
     }
-    let refreshed = refresh ? JobRefresh(runs, surroundings, by: by, limit: slurmTimeout) : nil
+    let refreshed = refresh ? JobRefresh(runs, surroundings, by: by, limit: slurm.slurmTimeout) : nil
     let report = CampaignReport(
       runs, jobs: refreshed?.jobs ?? runs.map(\.jobs), problem: refreshed?.problem, lines: lines)
     try show(try report.text(format, width: terminalWidth))

@@ -17,11 +17,11 @@ import Testing
   }
 
   private func settings(
-    _ environment: [String: String] = [:], _ change: (inout RunOptions) -> Void = { _ in }
+    _ environment: [String: String] = [:], _ given: [String: String] = [:], command: String? = "true"
   ) throws -> RunSettings {
     var options = RunOptions()
-    options.command = [Array("true".utf8)]
-    change(&options)
+    options.command = command.map { [Array($0.utf8)] } ?? []
+    for (name, text) in given { options.add(text, to: try #require(RunOption.index(of: name))) }
     return try RunSettings(options, surroundings(environment))
   }
 
@@ -72,10 +72,7 @@ import Testing
     #expect(try settings(environment).failTime == 2)
     #expect(try settings(environment).reportInterval == 70)
     #expect(try settings(environment).campaign == "second-/home/me")
-    let given = try settings(environment) {
-      $0.message = ""
-      $0.failTime = 3
-    }
+    let given = try settings(environment, ["--message": "", "--fail-time": "3"])
     #expect(given.message == "")
     #expect(given.failTime == 3)
   }
@@ -108,7 +105,7 @@ import Testing
       (["DUCT_LOG_LEVEL": "loud"], "DUCT_LOG_LEVEL"),
       (["DUCT_CAPTURE_OUTPUTS": "both"], "DUCT_CAPTURE_OUTPUTS"),
       (["DUCT_SUMMARY_FORMAT": "{nope}"], "DUCT_SUMMARY_FORMAT"),
-      (["DUCT_SLURM_DETECT": "guess"], "--slurm-detect"),
+      (["DUCT_SLURM_DETECT": "guess"], "DUCT_SLURM_DETECT"),
       (["DUCT_SAMPLE_INTERVAL": "61"], "--report-interval"), (["DUCT_SLURM": "maybe"], "DUCT_SLURM"),
     ])
   func refuses(_ environment: [String: String], _ name: String) {
@@ -117,10 +114,10 @@ import Testing
 
   @Test func timesAtTheirLimits() throws {
     #expect(try settings(["DUCT_FAIL_TIME": "inf"]).failTime == .infinity)
-    #expect(try settings { $0.failTime = .infinity }.failTime == .infinity)
-    #expect(try settings { $0.sampleInterval = 0.001 }.sampleInterval == 0.001)
+    #expect(try settings([:], ["--fail-time": "inf"]).failTime == .infinity)
+    #expect(try settings([:], ["--sample-interval": "0.001"]).sampleInterval == 0.001)
     // On a local disk duct writes the records within this time.
-    #expect(try settings { $0.finalizeTimeout = -0.0 }.finalizeTimeout == 0.2)
+    #expect(try settings([:], ["--finalize-timeout": "-0.0"]).finalizeTimeout == 0.2)
   }
 
   /// A combining accent joins with the character before it in a Swift string. Paths and variables must still split
@@ -132,7 +129,7 @@ import Testing
   }
 
   @Test func noCommandIsAnError() {
-    #expect(throws: UsageError.self) { try settings { $0.command = [] } }
+    #expect(throws: UsageError.self) { try settings(command: nil) }
   }
 
   // MARK: Prefix

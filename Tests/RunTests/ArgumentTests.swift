@@ -9,7 +9,7 @@ import Testing
   /// The options that the argument parser returns; nil if it refuses the words.
   private func parsed(_ words: [String]) -> RunOptions? {
     guard let command = try? DuctCommand.parseAsRoot(words) as? DuctCommand else { return nil }
-    return try? command.arguments.options()
+    return try? command.arguments.given()
   }
 
   @Test(arguments: [
@@ -41,8 +41,8 @@ import Testing
 
   @Test func anEmptyValueIsAValueAsForConDuct() {
     // The argument parser would take the next word as the value.
-    #expect(QuickRunArguments.parse(["--message=", "cmd"])?.message == "")
-    #expect(QuickRunArguments.parse(["-m", "", "cmd"])?.message == "")
+    #expect(QuickRunArguments.parse(["--message=", "cmd"])?["--message"] == "")
+    #expect(QuickRunArguments.parse(["-m", "", "cmd"])?["--message"] == "")
   }
 
   @Test(arguments: ["--finalize-timeout", "--slurm-timeout", "--sample-interval", "--report-interval"])
@@ -51,7 +51,7 @@ import Testing
   /// A combining accent at the start of a value joins with `=` into one Swift character; the reader must still split
   /// there.
   @Test func anAccentAtTheStartOfAValueIsNoPartOfTheSign() {
-    #expect(QuickRunArguments.parse(["--message=\u{301}x", "cmd"])?.message == "\u{301}x")
+    #expect(QuickRunArguments.parse(["--message=\u{301}x", "cmd"])?["--message"] == "\u{301}x")
   }
 
   @Test func randomLinesAreReadAlike() {

@@ -1,0 +1,82 @@
+import ArgumentParser
+import DuctSettings
+import RecordText
+
+/// Makes one line of a message of the argument parser, and adds what the user probably meant.
+struct ParserMessage {
+  /// The program, as messages call it.
+  let program: String
+  let command: any ParsableCommand.Type
+  /// The command line.
+  let words: [String]
+
+  /// The message about a first word that should be a subcommand and is none; nil if it is one or an option.
+  var unknownSubcommand: String? {
+    let known = command.configuration.subcommands.map { $0.configuration.commandName ?? "" } + ["help"]
+    guard !known.dropLast().isEmpty, var word = words.first else { return nil }
+    if word == "help" { word = words.dropFirst().first ?? word }
+    if known.contains(word) || word.utf8.first == UInt8(ascii: "-") { return nil }
+    return Suggestion.unknown("subcommand", word, among: known, program: program)
+  }
+
+  func line(_ message: String) -> String {
+    if let name = quoted(message, after: "Unknown option '", upTo: "'") {
+      return Suggestion.unknown("option", name, among: optionNames, program: program)
+    }
+    let start = "The value '"
+    let middle = "' is invalid for '"
+    if let value = quoted(message, after: start, upTo: middle),
+      let name = quoted(message, after: start + value + middle, upTo: "'"),
+      case let choices = choices(of: name), !choices.isEmpty
+    {
+      return start + value + middle + "\(name)': \(Suggestion.advice(on: value, choices: choices))"
+    }
+    return "\(Self.joined(message)); see \(program) --help"
+  }
+
+  /// The text behind `start`, which begins the message, up to the next `end`.
+  private func quoted(_ message: String, after start: String, upTo end: String) -> String? {
+    guard message.hasPrefix(start), let found = message.dropFirst(start.count).firstRange(of: end) else {
+      return nil
+    }
+    return String(message.dropFirst(start.count)[..<found.lowerBound])
+  }
+
+  /// The parser lists choices on lines of their own.
+  private static func joined(_ message: String) -> String {
+    let lines = message.split(separator: "\n")
+    guard let first = lines.first else { return message }
+    let choices = lines.dropFirst().map { $0.drop { $0 == " " || $0 == "-" } }
+    let text = choices.isEmpty ? String(first) : first + " " + choices.joined(separator: ", ")
+    return text.hasSuffix(".") ? String(text.dropLast()) : text
+  }
+
+  // MARK: What the parser knows
+
+  /// The arguments of the subcommand, or of the command if it has no subcommands, as the argument parser describes
+  /// them in its JSON form.
+  private var arguments: [JSONValue] {
+    guard let tool = try? JSONParser.parse(Array(command._dumpHelp().utf8)) else { return [] }
+    let subcommand = tool["command"]?["subcommands"]?.array?.first {
+      $0["commandName"]?.string == words.first
+    }
+    return (subcommand ?? tool["command"])?["arguments"]?.array ?? []
+  }
+
+  private func names(of argument: JSONValue) -> [String] {
+    (argument["names"]?.array ?? []).compactMap { name in
+      name["name"]?.string.map { (name["kind"]?.string == "short" ? "-" : "--") + $0 }
+    }
+  }
+
+  private var optionNames: [String] {
+    arguments.filter { $0["shouldDisplay"] == true }.flatMap(names)
+  }
+
+  /// - Parameter option: as messages write it: `--format <format>`.
+  private func choices(of option: String) -> [String] {
+    let name = String(option.prefix { $0 != " " })
+    let argument = arguments.first { names(of: $0).contains(name) }
+    return (argument?["allValues"]?.array ?? []).compactMap(\.string)
+  }
+}
