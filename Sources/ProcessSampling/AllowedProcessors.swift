@@ -1,23 +1,28 @@
 internal import CSystemCalls
 
-/// How much processor time there can be: the processors that a process may run on.
+/// The cores that a group of processes may use at the same time.
 struct AllowedProcessors {
-  private var mask = [UInt64](repeating: 0, count: 128)
-  private var union = [UInt64](repeating: 0, count: 128)
-  /// By a limit of the cgroup; nil without one.
+  /// 8192 processors, the most that Linux supports.
+  private static let maskWords = 8192 / UInt64.bitWidth
+
+  private var mask = [UInt64](repeating: 0, count: maskWords)
+  private var union = [UInt64](repeating: 0, count: maskWords)
+  /// Cores that the cgroup allows; nil without a limit.
   let quota: Double?
 
   init(quota: Double?) { self.quota = quota }
 
-  /// Cores that any of the processes may use at the same time; at least `least`.
+  /// The number of processors that any of the processes may run on, but at most `quota`. 0 if none of the processes
+  /// exists.
   mutating func cores(of pids: some Sequence<Int32>) -> Double {
     for index in union.indices { union[index] = 0 }
     for pid in pids {
       let got = mask.withUnsafeMutableBytes { duct_allowed_processors(pid, $0.baseAddress, $0.count) }
       guard got > 0 else { continue }
-      for index in 0..<(Int(got) + 7) / 8 { union[index] |= mask[index] }
+      let words = (Int(got) + MemoryLayout<UInt64>.size - 1) / MemoryLayout<UInt64>.size
+      for index in 0..<words { union[index] |= mask[index] }
     }
     let count = Double(union.reduce(0) { $0 + $1.nonzeroBitCount })
-    return max(min(count, quota ?? .infinity), 0)
+    return min(count, quota ?? .infinity)
   }
 }

@@ -4,48 +4,51 @@ internal import ResilientIO
 internal import SystemCalls
 internal import SystemPackage
 
-/// Finds the control groups of this process, and reads them.
+/// The control groups of duct, and so of the run. See cgroups(7).
+///
+/// Knows version 1, where each controller has its own hierarchy, and version 2. `ControlGroups+Values.swift` reads the
+/// values.
 struct ControlGroups: Sendable {
-  /// One level of the hierarchy, with its folder by controller.
-  private struct Place {
+  /// One level of the hierarchy.
+  struct Place {
+    /// Slurm's `job`, `step` or `task`, or `own` for the innermost group.
     var level: String
     var path: String
+    /// The group's folder by controller; "" for version 2.
     var folders: [String: FilePath]
     var isUnified: Bool
   }
 
-  private let places: [Place]
-  /// The folders of memory and processor limits, from the innermost outwards.
-  private let memoryFolders: [FilePath]
-  private let processorFolders: [FilePath]
-  private let isUnified: Bool
+  /// From the outermost to the innermost.
+  let places: [Place]
+  /// The folders with memory limits, from the innermost group outwards.
+  let memoryFolders: [FilePath]
+  /// The folders with limits of CPU time, from the innermost group outwards.
+  let processorFolders: [FilePath]
+  /// The run is limited by version 2.
+  let isUnified: Bool
 
+  /// Version 1's controllers that duct reads. The first that is found gives the path of the groups.
   private static let controllers = ["memory", "cpu", "cpuacct"]
 
   /// - Parameters:
-  ///   - membership: what /proc/PID/cgroup holds.
-  ///   - mounts: what /proc/PID/mountinfo holds.
-  ///   - exists: whether there is such a folder.
+  ///   - membership: the contents of /proc/PID/cgroup.
+  ///   - mounts: the contents of /proc/PID/mountinfo.
+  ///   - exists: whether a folder exists.
   init(membership: String, mounts: String, exists: (FilePath) -> Bool) {
-    var paths: [String: String] = [:]
-    for line in membership.utf8.split(separator: UInt8(ascii: "\n")) {
-      let parts = line.split(separator: UInt8(ascii: ":"), maxSplits: 2, omittingEmptySubsequences: false)
-      guard parts.count == 3 else { continue }
-      let path = Self.text(parts[2])
-      if parts[1].isEmpty { paths[""] = path }
-      for name in parts[1].split(separator: UInt8(ascii: ",")) { paths[Self.text(name)] = path }
-    }
+    let paths = Self.paths(membership)
     let points = Self.mountPoints(mounts)
     func folder(_ controller: String) -> (mount: FilePath, inner: String)? {
       guard let path = paths[controller], let point = points[controller] else { return nil }
-      // In a cgroup namespace, or where a part of the hierarchy is mounted, the path begins at its root.
+      // Only a part of the hierarchy may be mounted. Then the path begins with that part, except in a cgroup
+      // namespace, where the path begins at the namespace's root.
       let inner =
         point.root != "/" && (path == point.root || path.hasPrefix(point.root + "/"))
         ? String(path.dropFirst(point.root.count)) : path
       let mount = FilePath(escaped: point.place)
       return exists(Self.folder(mount, inner)) ? (mount, inner) : nil
     }
-    // Version 1 has memory in a hierarchy of its own, also beside an empty unified one.
+    // In a hybrid setup version 2 is mounted too, but memory is limited by version 1.
     isUnified = folder("memory") == nil
     let found = (isUnified ? [""] : Self.controllers).compactMap { name in
       folder(name).map { (name: name, mount: $0.mount, inner: $0.inner) }
@@ -55,7 +58,7 @@ struct ControlGroups: Sendable {
       guard let main else { return nil }
       var folders: [String: FilePath] = [:]
       for one in found {
-        // The same level of the other hierarchies; Slurm has them in step.
+        // Slurm makes the same groups in each hierarchy. Where the paths differ, each has its innermost group.
         let path = one.inner == main.inner ? inner : one.inner
         folders[one.name] = Self.folder(one.mount, path)
       }
@@ -88,10 +91,24 @@ struct ControlGroups: Sendable {
     mount.appending(inner.split(separator: "/").map { FilePath.Component(String($0)) }.compactMap { $0 })
   }
 
-  /// By controller; "" for version 2.
+  /// The group's path by controller; "" for version 2. Lines have the form `number:controllers:path`.
+  private static func paths(_ membership: String) -> [String: String] {
+    var paths: [String: String] = [:]
+    for line in membership.utf8.split(separator: UInt8(ascii: "\n")) {
+      let parts = line.split(separator: UInt8(ascii: ":"), maxSplits: 2, omittingEmptySubsequences: false)
+      guard parts.count == 3 else { continue }
+      let path = text(parts[2])
+      if parts[1].isEmpty { paths[""] = path }
+      for name in parts[1].split(separator: UInt8(ascii: ",")) { paths[text(name)] = path }
+    }
+    return paths
+  }
+
+  /// Where the hierarchies are mounted (`place`) and which part of them (`root`), by controller; "" for version 2. See
+  /// mountinfo in proc(5).
   private static func mountPoints(_ mounts: String) -> [String: (root: String, place: String)] {
     var points: [String: (root: String, place: String)] = [:]
-    // On bytes: this is done at the start of a run, and a host may have hundreds of mounts.
+    // Works on bytes, because it runs at the start of a run, and a host may have hundreds of mounts.
     for line in mounts.utf8.split(separator: UInt8(ascii: "\n")) {
       let words = line.split(separator: UInt8(ascii: " "))
       guard let dash = words.firstIndex(where: { $0.elementsEqual("-".utf8) }), dash + 3 < words.count,
@@ -113,7 +130,7 @@ struct ControlGroups: Sendable {
 
   private static func text(_ part: Substring.UTF8View) -> String { String(Substring(part)) }
 
-  /// Slurm's levels that are in the path, and the innermost group.
+  /// Slurm's levels in the path, and the innermost group.
   private static func levels(_ path: String) -> [(level: String, path: String)] {
     var levels: [(level: String, path: String)] = []
     var prefix = ""
@@ -123,78 +140,5 @@ struct ControlGroups: Sendable {
     }
     if levels.last?.path != prefix || levels.isEmpty { levels.append(("own", prefix)) }
     return levels
-  }
-
-  // MARK: Values
-
-  /// The smallest limit of memory on the way out, in bytes.
-  var memoryLimit: Int? {
-    memoryFolders.compactMap { Self.limit($0, isUnified ? "memory.max" : "memory.limit_in_bytes") }.min()
-  }
-
-  /// The smallest limit of processor time on the way out, in cores.
-  var processorLimit: Double? { processorFolders.compactMap { quota($0) }.min() }
-
-  private func quota(_ folder: FilePath) -> Double? {
-    if isUnified {
-      let words = Self.words(folder, "cpu.max")
-      guard words.count == 2, let quota = Double(words[0]), let period = Double(words[1]), period > 0 else {
-        return nil
-      }
-      return quota / period
-    }
-    guard let quota = Self.words(folder, "cpu.cfs_quota_us").first.flatMap(Double.init), quota > 0,
-      let period = Self.words(folder, "cpu.cfs_period_us").first.flatMap(Double.init), period > 0
-    else { return nil }
-    return quota / period
-  }
-
-  /// What the groups say now.
-  func read() -> [ControlGroup] { places.map(read) }
-
-  private func read(_ place: Place) -> ControlGroup {
-    var group = ControlGroup(level: place.level, path: place.path, version: place.isUnified ? 2 : 1)
-    if place.isUnified, let folder = place.folders[""] {
-      group.memoryPeak = Self.words(folder, "memory.peak").first.flatMap { Int($0) }
-      group.memoryLimit = Self.limit(folder, "memory.max")
-      group.cpuSeconds = Self.field(folder, "cpu.stat", "usage_usec").map { $0 / 1e6 }
-      group.throttledSeconds = Self.field(folder, "cpu.stat", "throttled_usec").map { $0 / 1e6 }
-      group.cpuLimit = quota(folder)
-      group.oomKills = Self.field(folder, "memory.events", "oom_kill").flatMap { Int(exactly: $0) }
-      return group
-    }
-    if let folder = place.folders["memory"] {
-      group.memoryPeak = Self.words(folder, "memory.max_usage_in_bytes").first.flatMap { Int($0) }
-      group.memoryLimit = Self.limit(folder, "memory.limit_in_bytes")
-      group.oomKills = Self.field(folder, "memory.oom_control", "oom_kill").flatMap { Int(exactly: $0) }
-    }
-    if let folder = place.folders["cpuacct"] {
-      group.cpuSeconds = Self.words(folder, "cpuacct.usage").first.flatMap(Double.init).map { $0 / 1e9 }
-    }
-    if let folder = place.folders["cpu"] {
-      group.throttledSeconds = Self.field(folder, "cpu.stat", "throttled_time").map { $0 / 1e9 }
-      group.cpuLimit = quota(folder)
-    }
-    return group
-  }
-
-  private static func words(_ folder: FilePath, _ name: String) -> [String] {
-    guard let bytes = try? readAll(folder.appending(name), limit: 64 << 10) else { return [] }
-    return String(escaping: bytes).split(whereSeparator: \.isWhitespace).map(String.init)
-  }
-
-  private static func limit(_ folder: FilePath, _ name: String) -> Int? {
-    // Version 1 has the largest multiple of a page for none.
-    guard let value = words(folder, name).first.flatMap({ Int($0) }), value > 0, value < 1 << 60 else {
-      return nil
-    }
-    return value
-  }
-
-  /// The number behind a name.
-  private static func field(_ folder: FilePath, _ file: String, _ name: String) -> Double? {
-    let words = words(folder, file)
-    guard let place = words.firstIndex(of: name), place + 1 < words.count else { return nil }
-    return Double(words[place + 1])
   }
 }

@@ -1,48 +1,47 @@
 internal import SystemCalls
 
-/// When what is dear to read of a process is read: at each report, at the first and last look, and when the
-/// run's memory has changed much; within a budget of time.
+/// Decides when the expensive details of all processes are read (`ProcessDetails`), and adds them up.
+///
+/// They are read with each report, with the first and last sample, and when the run's memory has changed much, as far
+/// as `DetailBudget` allows.
 struct DetailReading {
-  /// Of the time that passes.
-  private static let share = 0.01
-  /// Seconds; a page of memory that is looked at costs some 70 ns.
+  /// Seconds after which a round reads no more proportional memory. The kernel needs some 70 ns for a page.
   private static let longestRound = 0.2
-  /// Seconds that can be saved up.
-  private static let mostCredit = 0.25
-  /// Bytes: less is no change.
-  private static let change = 16 << 20
+  /// Bytes: a smaller difference of the run's memory is no change.
+  private static let smallestChange = 16 << 20
 
-  /// Seconds that may be used now.
-  private var credit = 0.05
-  private var lastLook: MonotonicInstant
-  private var residentAtLast = 0
+  private var budget = DetailBudget()
+  private var lastSample: MonotonicInstant
+  private var residentAtLastRound = 0
   private var residentBefore = 0
 
-  init(start: MonotonicInstant) { lastLook = start }
+  init(start: MonotonicInstant) { lastSample = start }
 
-  /// What was found.
+  /// Sums over the living processes.
   struct Result {
-    /// Bytes; nil if the budget did not last, or nothing was asked for.
+    /// Bytes. Nil if the kernel does not report them, or the round ended before all processes were read.
     var proportional: Int?
     var swap: Int?
     var io: ProcessDetails.IOCounts?
+    /// Bytes, of a single process.
     var largestPeakResident: UInt64?
   }
 
   /// - Parameters:
-  ///   - resident: bytes of the whole run at this look.
-  ///   - isDue: read as far as the budget allows.
-  ///   - isLast: read in any case; the command does not need the time any more.
+  ///   - resident: bytes of the whole run in this sample.
+  ///   - isDue: read if the budget allows.
+  ///   - isLast: read in any case, since the command has ended and loses no time by it.
+  /// - Returns: nil if nothing was read.
   mutating func read(
     _ processes: inout RunProcesses, _ files: ProcFiles, now: MonotonicInstant, resident: Int, isDue: Bool,
     isLast: Bool
   ) -> Result? {
-    credit = min(credit + max(now.seconds(since: lastLook), 0) * Self.share, Self.mostCredit)
-    lastLook = now
+    budget.earn(now.seconds(since: lastSample))
+    lastSample = now
     defer { residentBefore = resident }
-    guard isLast || credit > 0 && (isDue || hasChanged(resident)) else { return nil }
-    residentAtLast = resident
-    // All of them or none: shares that were read at different times add up to nothing.
+    guard isLast || budget.allowsRound && (isDue || hasChanged(resident)) else { return nil }
+    residentAtLastRound = resident
+    // All processes or none: proportional memory that was read at different times adds up to nothing.
     let begin = MonotonicInstant.now
     var end = begin
     var isComplete = true
@@ -51,16 +50,16 @@ struct DetailReading {
       process.details.read(files, process.stat.pid, withShares: isComplete && !process.stat.isZombie)
       end = .now
     }
-    // What was too much is saved up again before the next time.
-    credit -= end.seconds(since: begin)
+    budget.pay(end.seconds(since: begin))
     return sum(&processes, isComplete: isComplete)
   }
 
-  /// While memory grows it is read whenever it has doubled, and once more when it stays as it is.
+  /// Growing memory is read whenever it has doubled, and once more when it stops growing.
   private func hasChanged(_ resident: Int) -> Bool {
-    let difference = abs(resident - residentAtLast)
-    if difference <= max(Self.change, residentAtLast / 10) { return false }
-    return difference > residentAtLast || abs(resident - residentBefore) <= resident / 50
+    let difference = abs(resident - residentAtLastRound)
+    if difference <= max(Self.smallestChange, residentAtLastRound / 10) { return false }
+    let isSteady = abs(resident - residentBefore) <= resident / 50
+    return difference > residentAtLastRound || isSteady
   }
 
   private func sum(_ processes: inout RunProcesses, isComplete: Bool) -> Result {
@@ -85,22 +84,5 @@ struct DetailReading {
       result.swap = Int(clamping: swap)
     }
     return result
-  }
-}
-
-extension ProcessDetails.IOCounts {
-  static func + (left: Self, right: Self) -> Self {
-    Self(
-      readCharacters: left.readCharacters &+ right.readCharacters,
-      writtenCharacters: left.writtenCharacters &+ right.writtenCharacters,
-      readBytes: left.readBytes &+ right.readBytes, writtenBytes: left.writtenBytes &+ right.writtenBytes)
-  }
-
-  /// The larger of each: what a process had read goes with it, where nobody waits for it.
-  func peak(_ other: Self) -> Self {
-    Self(
-      readCharacters: max(readCharacters, other.readCharacters),
-      writtenCharacters: max(writtenCharacters, other.writtenCharacters),
-      readBytes: max(readBytes, other.readBytes), writtenBytes: max(writtenBytes, other.writtenBytes))
   }
 }

@@ -3,9 +3,9 @@ public import SystemCalls
 internal import SystemPackage
 
 extension GPUInfo {
-  /// Seconds that nvidia-smi may take: it can hang where a driver does.
+  /// Seconds that nvidia-smi may take. It can hang together with a driver.
   private static let limit = 10.0
-  /// Bytes: far more than the lines of any host's GPUs.
+  /// Bytes: far more than the lines for all GPUs of any host.
   private static let largestOutput = 1 << 20
 
   /// Asks nvidia-smi for the GPUs of this host. Blocks for up to ten seconds.

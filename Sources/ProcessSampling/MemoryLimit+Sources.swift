@@ -1,18 +1,30 @@
 internal import DuctRecords
 
 extension MemoryLimit {
-  /// The smaller one.
+  /// SLURM_MEM_PER_NODE and SLURM_MEM_PER_CPU count megabytes (1 << 20 bytes).
+  private static let bytesPerMegabyteShift = 20
+  /// A larger number in one of Slurm's variables is not believed. Products of two of them cannot overflow.
+  private static let largestNumber = 1 << 30
+  /// Megabytes: a larger allocation cannot be counted in bytes.
+  private static let mostMegabytes = 1 << 42
+
+  /// The smaller one of the cgroup's limit and of the Slurm job's allocation on this node.
+  ///
+  /// - Parameters:
+  ///   - environment: has Slurm's variables if duct runs in a job.
+  ///   - hostBytes: memory of the host. A cgroup limit beyond it limits nothing.
+  /// - Returns: nil if there is no limit.
   init?(groups: ControlGroups, environment: [String: String], hostBytes: UInt64) {
-    // Whatever stands there, it is no more than can be counted in bytes.
     func number(_ name: String) -> Int? {
-      environment[name].flatMap { Int($0) }.flatMap { (1..<1 << 30).contains($0) ? $0 : nil }
+      environment[name].flatMap { Int($0) }.flatMap { (1..<Self.largestNumber).contains($0) ? $0 : nil }
     }
-    // In megabytes. A job without its own limit has 0 here.
+    // A job that may use all memory has 0 in SLURM_MEM_PER_NODE, which `number` leaves out.
     var allocated = number("SLURM_MEM_PER_NODE")
     if let share = number("SLURM_MEM_PER_CPU") { allocated = share * (number("SLURM_CPUS_ON_NODE") ?? 1) }
     let isInJob = environment["SLURM_JOB_ID"] != nil
-    let slurm = allocated.flatMap { isInJob && $0 < 1 << 42 ? $0 << 20 : nil }
-    // A limit beyond what the host has limits nothing.
+    let slurm = allocated.flatMap { megabytes in
+      isInJob && megabytes < Self.mostMegabytes ? megabytes << Self.bytesPerMegabyteShift : nil
+    }
     let group = groups.memoryLimit.flatMap { UInt64($0) < hostBytes ? $0 : nil }
     switch (group, slurm) {
     case (let group?, let slurm) where group <= slurm ?? .max: self.init(bytes: group, source: .cgroup)

@@ -1,36 +1,44 @@
-/// What is dearer to read of a process than its stat line: read now and then. See proc(5).
+/// Values of a process that are more expensive to read than its stat line. See proc(5).
 ///
-/// Nil where the kernel does not tell: the process has no memory any more (a zombie), or it is another
-/// user's.
+/// A value is nil if the kernel does not report it: because the process has no memory any more (a zombie), because it
+/// is another user's, or because the kernel is too old.
 public struct ProcessDetails: Sendable {
-  /// Bytes. Its share of each page that it has in common with others.
+  /// Bytes: its share of each page that it has in common with others. From smaps_rollup (Linux 4.14).
   var proportionalBytes: UInt64?
+  /// Bytes. From smaps_rollup, or else from status.
   var swapBytes: UInt64?
-  /// Its largest resident memory until now, VmHWM.
-  public var peakResidentBytes: UInt64?
-  /// Bytes by read(2) and write(2) and the like, and from and to disks; with those of children that it has
-  /// waited for.
+  /// Bytes: its largest resident memory so far, VmHWM of status.
+  public private(set) var peakResidentBytes: UInt64?
+  /// Includes the children that it has waited for.
   var io: IOCounts?
-  /// Of its main thread.
+  /// Context switches of its main thread.
   var voluntarySwitches: UInt64?
   var involuntarySwitches: UInt64?
 
   public init() {}
 
+  /// Bytes from /proc/PID/io: characters by read(2), write(2) and similar calls, bytes from and to disks.
   public struct IOCounts: Sendable, Equatable {
-    public var readCharacters: UInt64 = 0
-    public var writtenCharacters: UInt64 = 0
-    public var readBytes: UInt64 = 0
-    public var writtenBytes: UInt64 = 0
+    public fileprivate(set) var readCharacters: UInt64 = 0
+    public fileprivate(set) var writtenCharacters: UInt64 = 0
+    public fileprivate(set) var readBytes: UInt64 = 0
+    public fileprivate(set) var writtenBytes: UInt64 = 0
   }
 
-  /// Reads status and io, and where it is asked for, the shares of memory.
+  /// /proc writes kB for kibibytes.
+  private static let bytesPerKilobyte: UInt64 = 1024
+
+  /// Reads status and io. Values that cannot be read keep what they were.
+  ///
+  /// - Parameters:
+  ///   - pid: in /proc.
+  ///   - withShares: read smaps_rollup as well, which takes some 70 ns for each page of the process.
   public mutating func read(_ files: ProcFiles, _ pid: Int32, withShares: Bool) {
     if let status = files.contents(.status, pid) {
-      for (name, value) in Labels(status) {
+      for (name, value) in LabeledNumbers(status) {
         switch name {
-        case "VmHWM": peakResidentBytes = max(peakResidentBytes ?? 0, value &* 1024)
-        case "VmSwap": swapBytes = value &* 1024
+        case "VmHWM": peakResidentBytes = max(peakResidentBytes ?? 0, value &* Self.bytesPerKilobyte)
+        case "VmSwap": swapBytes = value &* Self.bytesPerKilobyte
         case "voluntary_ctxt_switches": voluntarySwitches = value
         case "nonvoluntary_ctxt_switches": involuntarySwitches = value
         default: break
@@ -39,7 +47,7 @@ public struct ProcessDetails: Sendable {
     }
     if let io = files.contents(.io, pid) {
       var counts = IOCounts()
-      for (name, value) in Labels(io) {
+      for (name, value) in LabeledNumbers(io) {
         switch name {
         case "rchar": counts.readCharacters = value
         case "wchar": counts.writtenCharacters = value
@@ -55,57 +63,30 @@ public struct ProcessDetails: Sendable {
 
   private mutating func readShares(_ files: ProcFiles, _ pid: Int32) {
     guard let shares = files.contents(.smapsRollup, pid) else { return }
-    for (name, value) in Labels(shares) {
+    for (name, value) in LabeledNumbers(shares) {
       switch name {
-      case "Pss": proportionalBytes = value &* 1024
-      case "Swap": swapBytes = value &* 1024
+      case "Pss": proportionalBytes = value &* Self.bytesPerKilobyte
+      case "Swap": swapBytes = value &* Self.bytesPerKilobyte
       default: break
       }
     }
   }
 }
 
-/// Lines of the form `Name: number …`. Nothing is allocated.
-struct Labels: Sequence, IteratorProtocol {
-  /// A part of the text, to be compared with.
-  struct Name {
-    let bytes: UnsafeRawBufferPointer
-
-    static func ~= (literal: StaticString, name: Name) -> Bool {
-      literal.utf8CodeUnitCount == name.bytes.count
-        && name.bytes.elementsEqual(UnsafeRawBufferPointer(start: literal.utf8Start, count: name.bytes.count))
-    }
+extension ProcessDetails.IOCounts {
+  static func + (left: Self, right: Self) -> Self {
+    Self(
+      readCharacters: left.readCharacters &+ right.readCharacters,
+      writtenCharacters: left.writtenCharacters &+ right.writtenCharacters,
+      readBytes: left.readBytes &+ right.readBytes, writtenBytes: left.writtenBytes &+ right.writtenBytes)
   }
 
-  private let text: UnsafeRawBufferPointer
-  private var at = 0
-
-  init(_ text: UnsafeRawBufferPointer) { self.text = text }
-
-  mutating func next() -> (Name, UInt64)? {
-    while at < text.count {
-      let start = at
-      var colon: Int?
-      var value: UInt64 = 0
-      var hasDigits = false
-      var isOver = false
-      while at < text.count, text[at] != UInt8(ascii: "\n") {
-        let byte = text[at]
-        if colon == nil {
-          if byte == UInt8(ascii: ":") { colon = at }
-        } else if byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") {
-          if !isOver { value = value &* 10 &+ UInt64(byte - UInt8(ascii: "0")) }
-          hasDigits = true
-        } else if hasDigits {
-          isOver = true
-        }
-        at += 1
-      }
-      at += 1
-      if let colon, hasDigits {
-        return (Name(bytes: UnsafeRawBufferPointer(rebasing: text[start..<colon])), value)
-      }
-    }
-    return nil
+  /// The larger value of each. The sum over a run can shrink: what a process has read goes with it if no parent waits
+  /// for it.
+  func peak(_ other: Self) -> Self {
+    Self(
+      readCharacters: max(readCharacters, other.readCharacters),
+      writtenCharacters: max(writtenCharacters, other.writtenCharacters),
+      readBytes: max(readBytes, other.readBytes), writtenBytes: max(writtenBytes, other.writtenBytes))
   }
 }

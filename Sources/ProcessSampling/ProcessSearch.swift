@@ -1,21 +1,27 @@
 import Glibc
 internal import SystemCalls
 
-/// Finds processes that are new since the last look.
+/// Finds processes that are new since the previous sample.
 ///
-/// The kernel gives out pids in turn, and tells the last one: only those in between can be new. All of /proc
-/// is read where that does not hold: at the first look when processes from before the run count as well, when
-/// so much time has passed that pids may have gone round, and every 30 seconds, for those that were started
-/// with a pid of somebody's choice. Then a process that was another's already costs no call.
+/// The kernel hands out pids in turn, and /proc/loadavg has the last one. So only the pids in between can be new, and
+/// only that part of /proc is listed. Three cases need all of /proc:
+/// - the first search, if processes from before the run count as well;
+/// - after so much time that the pids may have gone round;
+/// - every 30 seconds, for processes that were started with a chosen pid (clone3(2)).
+/// There, a process that was already known as a stranger's costs no system call.
 ///
-/// Where /proc has other pids than this process's namespace (`ProcNumbers`), the part of it that is new cannot be
-/// listed: then each of the pids that were given out is asked for by itself. There are as many as the namespace has
-/// started threads, however many the host has.
+/// If /proc shows the pids of another namespace than duct's (`ProcNumbers`), the new part of it cannot be listed. Then
+/// each pid that duct's namespace has handed out is asked for by itself. They are as many as the threads that the
+/// namespace has started, however many the host has.
 struct ProcessSearch {
+  /// Seconds after which all of /proc is listed.
   private static let longestTrust = 30.0
+  /// Seconds after which a run is long enough to pay for `noteStrangers`.
   private static let shortRun = 0.5
-  /// Pids that the fastest hosts give out in a second.
-  private static let mostPIDsASecond = 20_000.0
+  /// Pids that the fastest hosts hand out in a second.
+  private static let mostPIDsPerSecond = 20_000.0
+  /// Pids that the kernel may skip when it begins anew: it reserves the first 300.
+  private static let reservedPIDs = 1000.0
 
   private let files: ProcFiles
   private let lastPossiblePID: Int32
@@ -23,24 +29,24 @@ struct ProcessSearch {
   private var last: Int32
   private let start: MonotonicInstant
   private var hasNotedStrangers = false
-  private var lastLook: MonotonicInstant
-  private var lastComplete: MonotonicInstant
-  private var needsComplete: Bool
-  /// Those that were not ours at the last complete look, by pid.
+  private var lastSearch: MonotonicInstant
+  private var lastCompleteSearch: MonotonicInstant
+  private var needsCompleteSearch: Bool
+  /// Processes that did not belong to the run at the last complete search, by pid.
   private var strangers: [ProcFiles.Entry] = []
   private var listing: [ProcFiles.Entry] = []
 
   /// - Parameters:
-  ///   - pid: whoever has it or a later one is new; in this process's own pid namespace.
-  ///   - isComplete: older ones are looked at as well, the first time.
+  ///   - pid: a process with this pid or a later one is new. In duct's own pid namespace.
+  ///   - isComplete: the first search also finds older processes.
   init(after pid: Int32, isComplete: Bool, files: ProcFiles) {
     self.files = files
     first = pid
     last = pid
     start = .now
-    lastLook = start
-    lastComplete = start
-    needsComplete = isComplete
+    lastSearch = start
+    lastCompleteSearch = start
+    needsCompleteSearch = isComplete
     lastPossiblePID = Self.pidMax
   }
 
@@ -49,43 +55,47 @@ struct ProcessSearch {
     return Int32(String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)) ?? 0
   }
 
-  /// What may be ours, by the last search.
+  /// What the last search found: candidates, which may or may not belong to the run.
   var found: [ProcessStat] = []
 
-  /// - Parameter known: ours, by pid.
+  /// Searches, and sets `found`.
+  ///
+  /// - Parameter known: the living processes of the run, by pid in /proc.
   mutating func run(_ now: MonotonicInstant, known: [Int32: Int]) {
     found.removeAll(keepingCapacity: true)
     let newest = files.lastPID()
     defer {
       last = newest ?? last
-      lastLook = now
+      lastSearch = now
     }
-    guard let newest, !needsComplete, files.numbers.view != .same || files.canSeek,
-      now.seconds(since: lastComplete) < Self.longestTrust, isTrusted(now, since: lastLook)
+    guard let newest, !needsCompleteSearch, files.numbers.view != .same || files.canSeek,
+      now.seconds(since: lastCompleteSearch) < Self.longestTrust, pidsAreInOrder(now, since: lastSearch)
     else {
-      lookAtAll(known)
-      lastComplete = now
-      needsComplete = false
+      searchAll(known)
+      lastCompleteSearch = now
+      needsCompleteSearch = false
       return
     }
     if !hasNotedStrangers, now.seconds(since: start) > Self.shortRun {
       hasNotedStrangers = true
-      if files.numbers.view == .same, isTrusted(now, since: start) { noteStrangers(upTo: newest, known) }
+      if files.numbers.view == .same, pidsAreInOrder(now, since: start) {
+        noteStrangers(upTo: newest, known)
+      }
     }
     if newest > last {
-      lookAt((last + 1)...newest, known)
+      search((last + 1)...newest, known)
     } else if newest < last {
-      lookAt((last + 1)...max(lastPossiblePID, last + 1), known)
-      lookAt(1...newest, known)
+      search((last + 1)...max(lastPossiblePID, last + 1), known)
+      search(1...newest, known)
     }
   }
 
-  /// The pids cannot have gone round.
-  private func isTrusted(_ now: MonotonicInstant, since instant: MonotonicInstant) -> Bool {
-    now.seconds(since: instant) * Self.mostPIDsASecond < Double(lastPossiblePID) - 1000
+  /// The pids cannot have gone round since that time.
+  private func pidsAreInOrder(_ now: MonotonicInstant, since instant: MonotonicInstant) -> Bool {
+    now.seconds(since: instant) * Self.mostPIDsPerSecond < Double(lastPossiblePID) - Self.reservedPIDs
   }
 
-  private mutating func lookAt(_ range: ClosedRange<Int32>, _ known: [Int32: Int]) {
+  private mutating func search(_ range: ClosedRange<Int32>, _ known: [Int32: Int]) {
     guard files.numbers.view == .same else {
       for pid in range {
         if let number = files.numbers.inProc(pid), known[number] == nil, let stat = files.stat(number) {
@@ -101,24 +111,24 @@ struct ProcessSearch {
     }
   }
 
-  private mutating func lookAtAll(_ known: [Int32: Int]) {
+  private mutating func searchAll(_ known: [Int32: Int]) {
     listing.removeAll(keepingCapacity: true)
     files.forEachProcess { listing.append($0) }
     var position = 0
     for entry in listing {
       while position < strangers.count, strangers[position].pid < entry.pid { position += 1 }
       if known[entry.pid] != nil || position < strangers.count && strangers[position] == entry { continue }
-      // 0: the kernel's own threads; -1: one that has just gone.
+      // 0: the kernel's own threads; -1: the process has exited.
       if files.numbers.view != .same || getsid(entry.pid) > 0, let stat = files.stat(entry.pid) {
         found.append(stat)
       }
     }
-    // Those among them that turn out to be ours are known by then.
+    // A candidate that turns out to belong to the run is in `known` at the next complete search.
     keepStrangers { known[$0] == nil }
   }
 
-  /// Whatever was not given its pid since the start of the run is another's, without being read. Not at
-  /// once: a command that is soon over is not held up by it.
+  /// Notes processes that got their pid before the run as strangers, without reading them. Not in the first half
+  /// second, so that short commands do not pay for it.
   private mutating func noteStrangers(upTo newest: Int32, _ known: [Int32: Int]) {
     listing.removeAll(keepingCapacity: true)
     files.forEachProcess { listing.append($0) }

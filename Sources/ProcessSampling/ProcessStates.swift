@@ -1,8 +1,8 @@
 internal import SystemCalls
 
 extension ProcessStat {
-  /// The state as ps shows it, with its marks: `<` high and `N` low priority, `s` session leader, `l`
-  /// several threads, `+` in the foreground of its terminal.
+  /// The state as ps(1) shows it, with its marks: `<` high and `N` low priority, `s` session leader, `l` several
+  /// threads, `+` in the foreground of its terminal.
   var psState: ProcessStates.Key {
     var text = ProcessStates.Key(state)
     if nice < 0 { text.append(UInt8(ascii: "<")) } else if nice > 0 { text.append(UInt8(ascii: "N")) }
@@ -13,18 +13,20 @@ extension ProcessStat {
   }
 }
 
-/// How often a process was seen in which state, of eight states at most; without memory of its own.
+/// How often the samples saw a process in which state. Holds at most eight different states and allocates nothing.
 struct ProcessStates: Sendable {
   /// Up to eight ASCII letters.
   struct Key: Equatable, Sendable {
+    /// The letters, one in each byte; the last one in the lowest.
     fileprivate(set) var word: UInt64
 
     init(_ letter: UInt8) { word = UInt64(letter) }
-    mutating func append(_ letter: UInt8) { word = word << 8 | UInt64(letter) }
+    fileprivate init(word: UInt64) { self.word = word }
+    mutating func append(_ letter: UInt8) { word = word << UInt8.bitWidth | UInt64(letter) }
 
     var text: String {
       var letters = ""
-      for shift in stride(from: 56, through: 0, by: -8) {
+      for shift in stride(from: UInt64.bitWidth - UInt8.bitWidth, through: 0, by: -UInt8.bitWidth) {
         let letter = UInt8(truncatingIfNeeded: word >> UInt64(shift))
         if letter != 0 { letters.unicodeScalars.append(Unicode.Scalar(letter)) }
       }
@@ -36,13 +38,13 @@ struct ProcessStates: Sendable {
   private var counts = SIMD8<UInt32>()
   private var used = 0
 
-  /// A ninth state is counted with the eighth: there are as many looks as counts.
+  /// Adds one sample. A ninth state is counted with the eighth, so that the counts add up to the number of samples.
   mutating func add(_ key: Key) {
     for index in 0..<used where words[index] == key.word {
       counts[index] += 1
       return
     }
-    if used < 8 {
+    if used < words.scalarCount {
       words[used] = key.word
       used += 1
     }
@@ -50,10 +52,6 @@ struct ProcessStates: Sendable {
   }
 
   var all: [(state: String, count: Int)] {
-    (0..<used).map { index in
-      var key = Key(0)
-      key.word = words[index]
-      return (key.text, Int(counts[index]))
-    }
+    (0..<used).map { (Key(word: words[$0]).text, Int(counts[$0])) }
   }
 }

@@ -3,57 +3,58 @@ import Glibc
 internal import SlurmJobs
 internal import SystemCalls
 
-/// The processes of a run: the command's session, and every descendant, also those that left the session.
-/// duct is a child subreaper, so that an orphan becomes its child and is kept.
+/// The processes of a run: those in the command's session, and every descendant, also if it left the session.
 ///
-/// Each look reads the stat lines of the run's processes, and finds new ones: by the pids that were given out
-/// since the last look, so that the host's other processes cost nothing; by all of /proc where that cannot be
-/// done, and now and then in any case.
+/// duct is a child subreaper, see prctl(2): an orphan becomes duct's child, and so stays in the run.
 ///
-/// Processes are told apart by the pids that /proc shows. Calls and records have those of this process's own pid
-/// namespace: see `ProcFiles`.
+/// Each sample reads the stat lines of the run's processes and finds new ones (`ProcessSearch`). Processes are
+/// distinguished by the pids that /proc shows. System calls and records use those of duct's own pid namespace, see
+/// `ProcFiles`.
 struct RunProcesses {
-  /// The command; nil where /proc tells nothing of it.
+  /// Pid of the command in /proc; nil if /proc does not show it.
   private let root: Int32?
   private let session: Int32?
-  /// duct's own session is shared with others (`--mode current-session`).
+  /// The command is in duct's own session, with other programs (`--mode current-session`).
   private let sessionIsShared: Bool
 
   private(set) var all: ContiguousArray<RunProcess> = []
-  /// Places of those that are alive, by pid.
+  /// Indices in `all` of the living processes, by pid in /proc.
   private var places: [Int32: Int] = [:]
   private(set) var sessions: SeenSessions
-  /// Processor time of the run, in nanoseconds, each counted once.
+  /// Nanoseconds of CPU time of the command and its descendants, each counted once.
   private(set) var processorTime: Int64 = 0
-  /// The same since the look before, with that of those that are in the session only.
+  /// Nanoseconds since the previous sample, of all processes, including those that are only in the session.
   private(set) var interval: Int64 = 0
   private(set) var changes = Changes()
-  /// Distinct processes that have left the command's session.
+  /// Number of distinct processes that have left the command's session.
   private(set) var escapedCount = 0
 
+  /// What has changed since the previous sample.
   struct Changes: Sendable {
     /// A process came or went, or has waited for a child.
     var hasChanged = false
-    /// A process of that name is below the command that was not there at the look before.
+    /// A process with the name sbatch is new below the command.
     var hasNewSbatch = false
   }
 
   private let files: ProcFiles
-  private let host: HostConstants
   private let nanosecondsPerTick: Int64
   private let isHelper: (Int32) -> Bool
+  /// duct's pid in /proc.
   private let own: Int32?
   private var search: ProcessSearch
   private var openFiles = 0
   private let mostOpenFiles: Int
-  /// Orphans that duct has reaped.
+  /// The account of the orphans that duct has reaped.
   private var orphans = ProcessorAccount()
+  /// Indices of the processes that this sample found to have exited.
   private var gone: [Int] = []
-  private var isFirstLook = true
+  private var isFirstSample = true
 
   /// - Parameters:
-  ///   - root: the command, in this process's own pid namespace.
-  ///   - session: likewise.
+  ///   - root: pid of the command, in duct's own pid namespace.
+  ///   - session: of the command, likewise.
+  ///   - isHelper: whether a child of duct, likewise, is not part of the run.
   init(
     root: Int32, session: Int32, sessionIsShared: Bool, files: ProcFiles, host: HostConstants,
     isHelper: @escaping (Int32) -> Bool
@@ -61,44 +62,49 @@ struct RunProcesses {
     own = files.numbers.own
     let command = files.numbers.inProc(root)
     self.root = command
-    // A shared session is this process's too; else the command leads it.
+    // A shared session is duct's too. Otherwise the command leads its session.
     self.session = sessionIsShared ? own.flatMap { files.stat($0) }?.session : command
     self.sessionIsShared = sessionIsShared
     self.files = files
-    self.host = host
     self.isHelper = isHelper
-    nanosecondsPerTick = Int64(1e9 / host.ticksPerSecond)
+    nanosecondsPerTick = Int64(nanosecondsPerSecond / host.ticksPerSecond)
     search = ProcessSearch(after: root, isComplete: sessionIsShared, files: files)
     sessions = SeenSessions(shared: sessionIsShared ? self.session : nil)
     if !sessionIsShared { sessions.add(command ?? session, name: session) }
     mostOpenFiles = Self.descriptorsToSpare
   }
 
-  /// Everything else that duct opens needs some of them.
+  /// Descriptors that everything else in duct may need.
+  private static let reservedDescriptors = 256
+  /// The most stat files to keep open, however many descriptors the limit allows.
+  private static let mostStatFiles = 16384
+
   private static var descriptorsToSpare: Int {
     var limit = rlimit()
     guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 0 }
-    return max(0, min(Int(clamping: limit.rlim_cur) - 256, 16384))
+    return max(0, min(Int(clamping: limit.rlim_cur) - reservedDescriptors, mostStatFiles))
   }
 
-  // MARK: A look
+  // MARK: A sample
 
-  /// - Parameter reaped: nanoseconds that orphans had used which duct has reaped, until before the look.
-  mutating func look(_ now: MonotonicInstant, reaped: Int64) {
+  /// Reads all processes of the run.
+  ///
+  /// - Parameter reaped: nanoseconds of CPU time of all orphans that duct has reaped before this sample.
+  mutating func sample(_ now: MonotonicInstant, reaped: Int64) {
     changes = Changes()
     gone.removeAll(keepingCapacity: true)
     for place in all.indices where !all[place].isGone { refresh(place) }
-    noteGone()
+    claimForParents()
     find(now)
     settle(reaped)
     noteSessions()
-    isFirstLook = false
+    isFirstSample = false
   }
 
   private mutating func refresh(_ place: Int) {
     let file = all[place].file
     let found = file >= 0 ? files.stat(of: file) : files.stat(all[place].stat.pid)
-    // It is there, and there was no descriptor to read of it: what was known stays.
+    // The process exists, but duct had no free descriptor to read it: its last values stay.
     if found == nil, file < 0, getpgid(all[place].pid) >= 0 { return }
     guard let stat = found, stat.startTicks == all[place].stat.startTicks else {
       gone.append(place)
@@ -120,7 +126,7 @@ struct RunProcesses {
   private mutating func read(_ place: Int) {
     let stat = all[place].stat
     let ticks = Int64(clamping: stat.userTicks &+ stat.systemTicks) &* nanosecondsPerTick
-    // Finer than ticks, where there is a clock of it still.
+    // The CPU clock has nanoseconds, but a zombie has none.
     let own = max(duct_process_cpu(all[place].pid), ticks)
     all[place].account.read(
       own: own, childTicks: stat.childTicks, nanosecondsPerTick: nanosecondsPerTick)
@@ -131,7 +137,7 @@ struct RunProcesses {
     if all[place].hasNewCommand { all[place].readCommandLine(files) }
   }
 
-  /// It does not count any more, and lives on.
+  /// Removes a process from the run: it has exited, or has left a shared session.
   private mutating func leave(_ place: Int) {
     close(place)
     all[place].isGone = true
@@ -145,26 +151,27 @@ struct RunProcesses {
     openFiles -= 1
   }
 
-  /// What was counted of those that have gone comes to their parents once more.
-  private mutating func noteGone() {
+  /// When a child exits, its CPU time appears again in its parent's `cutime`. So the parent claims what was counted.
+  private mutating func claimForParents() {
     if gone.isEmpty { return }
     changes.hasChanged = true
-    // Children before their parents, which may have gone as well.
+    // Children before their parents, since both may have exited.
     gone.sort {
       (all[$0].stat.startTicks, all[$0].stat.pid) > (all[$1].stat.startTicks, all[$1].stat.pid)
     }
     for place in gone {
-      let legacy = all[place].account.legacy
+      let counted = all[place].account.timeToClaim
       if let parent = places[all[place].stat.parent], all[parent].isDescendant {
-        all[parent].account.claim(legacy)
+        all[parent].account.claim(counted)
       } else if all[place].isDescendant {
-        orphans.claim(legacy)
+        orphans.claim(counted)
       }
     }
     for place in gone { leave(place) }
   }
 
   private mutating func settle(_ reaped: Int64) {
+    // wait4(2) has returned their time in full, so a "tick" is a nanosecond here.
     orphans.read(own: 0, childTicks: UInt64(clamping: reaped), nanosecondsPerTick: 1)
     let ofOrphans = orphans.settle()
     processorTime += ofOrphans
@@ -176,20 +183,20 @@ struct RunProcesses {
     }
   }
 
-  // MARK: New ones
+  // MARK: New processes
 
   private mutating func find(_ now: MonotonicInstant) {
     search.run(now, known: places)
-    if isFirstLook, let root, let stat = files.stat(root) { search.found.append(stat) }
+    if isFirstSample, let root, let stat = files.stat(root) { search.found.append(stat) }
     if !search.found.isEmpty { add(search.found) }
   }
 
-  /// Adds those that are below the command or in its session.
+  /// Adds the candidates that descend from the command or are in its session.
   mutating func add(_ candidates: [ProcessStat]) {
     var waiting = candidates
     var isLast = false
     while !waiting.isEmpty {
-      // A parent can stand behind its child where pids have begun anew.
+      // A child can come before its parent in the list if the pids have gone round between them.
       let left = waiting.filter { !add($0, isLast: isLast) }
       if left.count == waiting.count, isLast { return }
       isLast = left.count == waiting.count
@@ -197,7 +204,10 @@ struct RunProcesses {
     }
   }
 
-  /// False if it is not known yet whose it is.
+  /// Adds a candidate if it belongs to the run.
+  ///
+  /// - Parameter isLast: no other candidate can become its parent any more.
+  /// - Returns: false if that is not decided yet.
   private mutating func add(_ stat: ProcessStat, isLast: Bool) -> Bool {
     if places[stat.pid] != nil { return true }
     var names: ProcFiles.Names?
@@ -212,12 +222,12 @@ struct RunProcesses {
     } else if let parent = places[stat.parent], all[parent].isDescendant {
       isDescendant = true
     } else if isLast, stat.session == session {
-      // Nobody joins a session from outside.
+      // No process joins a session from outside, so in a session that the command leads it is a descendant.
       isDescendant = !sessionIsShared
     } else {
       return false
     }
-    // It has gone since, or is in no namespace that a child of this process can be in.
+    // Without names it has exited, or is in no namespace that a child of duct can be in.
     guard let names = names ?? files.names(stat) else { return true }
     let place = all.count
     all.append(RunProcess(stat, names, isDescendant: isDescendant))
@@ -227,10 +237,10 @@ struct RunProcesses {
       openFiles += 1
     }
     read(place)
-    // It was there before the run.
-    if isFirstLook, !isDescendant { all[place].account.leaveOutUntilNow() }
+    // A process that is only in the session existed before the run.
+    if isFirstSample, !isDescendant { all[place].account.dropTimeBeforeRun() }
     if isDescendant {
-      // A command that is over before the first look has done nothing that could be seen.
+      // A command that ended before the first sample can have submitted nothing that a sample would see.
       if stat.pid != root || !stat.isZombie { changes.hasChanged = true }
       if stat.name == .sbatch { changes.hasNewSbatch = true }
     }
@@ -238,21 +248,20 @@ struct RunProcesses {
   }
 
   private mutating func noteSessions() {
-    sessions.begin()
+    sessions.beginSample()
     for place in all.indices where !all[place].isGone && all[place].isDescendant {
       sessions.note(all[place].stat.session, name: all[place].names.session)
     }
-    sessions.finish()
+    sessions.endSample()
   }
 
   // MARK: For reports
 
-  /// Calls `body` for each that is alive.
   mutating func forEachLiving(_ body: (inout RunProcess) -> Void) {
     for place in all.indices where !all[place].isGone { body(&all[place]) }
   }
 
-  /// Those that have gone are told of now, and forgotten.
+  /// Forgets the processes that have gone. Call it after they were reported.
   mutating func forgetGone() {
     if !all.contains(where: \.isGone) { return }
     all.removeAll(where: \.isGone)
@@ -260,19 +269,19 @@ struct RunProcesses {
     for (place, process) in all.enumerated() { places[process.stat.pid] = place }
   }
 
-  /// What of the processor time is the command's and that of children that it has waited for.
-  var timeOfRoot: Int64 { root.flatMap { places[$0] }.map { all[$0].account.asKernel } ?? 0 }
+  /// Nanoseconds of CPU time of the command and of the children it has waited for. 0 if it is not known.
+  var timeOfRoot: Int64 { root.flatMap { places[$0] }.map { all[$0].account.kernelTotal } ?? 0 }
 
-  /// /proc tells which they are.
+  /// /proc shows which processes belong to the run.
   var areKnown: Bool { root != nil }
 
-  /// None is alive.
+  /// No process of the run is alive.
   var isEmpty: Bool { all.allSatisfy(\.isGone) }
 
-  /// In this process's own pid namespace.
+  /// In duct's own pid namespace.
   var livingPIDs: some Sequence<Int32> { all.lazy.filter { !$0.isGone }.map(\.pid) }
 
-  /// The parent of one of them, in this process's own pid namespace: 0 where it is in none of ours.
+  /// The parent's pid in duct's own pid namespace; 0 if the parent does not exist there.
   func parent(of process: RunProcess) -> Int32 {
     let parent = process.stat.parent
     if files.numbers.view == .same { return parent }

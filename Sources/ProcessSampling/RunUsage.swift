@@ -1,45 +1,49 @@
 public import DuctRecords
 
-/// One look at all processes of the run.
+/// One sample of all processes of the run.
 public struct UsageSample: Sendable {
-  /// `pcpu` is of the time since the look before.
+  /// Sums over all processes. `pcpu` covers the time since the previous sample.
   var totals: UsageTotals
-  /// What the look adds to the peak of `pcpu`: nil where it is too soon after the look before (`PeakIntervals`).
+  /// Candidate for the peak of `pcpu`. Nil if the interval since the previous sample is too short (`PeakIntervals`).
   var peakPercent: Double?
-  /// Since the look before, or since the start.
+  /// Seconds since the previous sample, or since the start.
   var seconds: Double
 }
 
-/// What has added up until the last look.
+/// Counters of the run, up to the last sample.
 public struct RunCounters: Sendable {
-  /// Looks that were due and not taken, for lack of time.
+  /// Samples that were due and not taken, because duct was too late.
   public var missedSamples = 0
-  /// Nanoseconds of all processes, each counted once.
+  /// Nanoseconds of CPU time of all processes, each counted once.
   public var processorTime: Int64 = 0
-  /// What of it is the command's and that of children that it has waited for.
+  /// The part of it that the command, and the children it has waited for, used.
   public var processorTimeOfRoot: Int64 = 0
-  /// Bytes: the largest that a single process has told of.
+  /// Bytes: the largest peak of resident memory (VmHWM) of a single process.
   public var largestPeakResident: UInt64?
   public var io: ProcessDetails.IOCounts?
-  /// Processes that have left the command's session. Nil where not known.
+  /// Processes that have left the command's session. Nil if /proc does not show which they are.
   public var escapedCount: Int? = 0
   public var memoryLimit: MemoryLimit?
 }
 
-/// What is known of the whole run.
+/// Peaks and averages of the whole run.
 public struct RunUsage: Sendable {
-  /// But for `pcpu`.
+  /// Peaks of the sums of each sample; but for `pcpu`, see `peakPercent`.
   public var peaks: UsageTotals?
+  /// Peak of CPU use in percent of one core. Nil before an interval that is long enough.
   public var peakPercent: Double?
   public var averages = UsageAverages()
+  /// Mean of proportional memory (PSS) in bytes, over the samples that read it.
   public var proportional = Mean()
+  /// Lines of usage.jsonl.
   public var reportCount = 0
-  /// Nil before the first look.
+  /// Nil before the first sample.
   public var counters: RunCounters?
 
   public init() {}
 
   public struct Mean: Sendable {
+    /// Nil before the first number.
     public private(set) var value: Double?
     private var count = 0.0
 

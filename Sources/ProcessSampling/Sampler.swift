@@ -5,34 +5,34 @@ public import SlurmJobs
 public import SystemCalls
 public import SystemPackage
 
-/// What a look at the processes has shown besides their use of resources.
+/// What a sample has shown besides the use of resources: changes in the tree of the run's processes.
 public struct TreeNews: Sendable {
-  /// Those that are new or have gone.
+  /// Sessions that are new or have gone since the previous sample.
   public var sessions: [SessionSighting]
-  /// A child came or went since the last look.
+  /// A process came or went, or waited for a child, since the previous sample.
   public var hasChanged: Bool
-  /// A process of that name is below the command that was not there at the look before.
+  /// A process with the name sbatch is new below the command since the previous sample.
   public var hasNewSbatch: Bool
 }
 
-/// A process that was there when the command ended.
+/// A process that still existed when the command ended.
 public struct LeftProcess: Sendable, Equatable {
-  /// As /proc has it.
+  /// Pid in /proc, and start time.
   public var identity: ProcessIdentity
-  /// In this process's own pid namespace.
+  /// Pid in duct's own pid namespace.
   public var pid: Int32
   public var commandLine: String
 }
 
-/// Looks at the run's processes at every sample interval, on a thread of its own.
+/// Samples the run's processes at every sample interval, on a thread of its own.
 public final class Sampler: Sendable {
-  /// What the sampler asks the rest of duct for. Called on its thread; none may block.
+  /// What the sampler needs from the rest of duct. Called on its thread; none may block.
   public struct Inputs: Sendable {
-    /// Whether a child of duct, by its pid, is not part of the run.
+    /// Whether a child of duct, by its pid in duct's own namespace, is not part of the run.
     var isHelper: @Sendable (Int32) -> Bool
-    /// Nanoseconds of processor time of the orphans that duct has reaped.
+    /// Nanoseconds of CPU time of the orphans that duct has reaped.
     var reaped: @Sendable () -> Int64
-    /// The latest use of GPUs, by pid.
+    /// The last known use of GPUs, by pid.
     var gpus: @Sendable () -> [Int32: GPUUse]
 
     public init(
@@ -45,15 +45,16 @@ public final class Sampler: Sendable {
     }
   }
 
-  /// Where results go. Called on the sampler's thread; none may block.
+  /// Receivers of the results. Called on the sampler's thread; none may block.
   public struct Outputs: Sendable {
-    /// Without a sample where no process was there any more: nothing can be said of its memory, and no line
-    /// of usage.jsonl would tell of it.
+    /// Called with each sample. The sample is nil if no process existed any more: then nothing is known of memory,
+    /// and no line of usage.jsonl counts it.
     var sample: @Sendable (UsageSample?, RunCounters) -> Void
-    /// With whether it is the last.
+    /// Called with each line for usage.jsonl, and whether it is the last.
     var report: @Sendable (UsageReport, Bool) -> Void
+    /// Called after a sample that found changes.
     var tree: @Sendable (TreeNews) -> Void
-    /// The last sample is taken, and reported.
+    /// Called after the last sample and the last report.
     var ended: @Sendable () -> Void
 
     public init(
@@ -69,16 +70,21 @@ public final class Sampler: Sendable {
   }
 
   public struct Settings: Sendable {
-    /// Of the command.
+    /// Pid of the command in duct's own pid namespace.
     var root: Int32
+    /// Session of the command, likewise.
     var session: Int32
+    /// The session is duct's own, which it shares with other programs (`--mode current-session`).
     var sessionIsShared: Bool
+    /// Start of the run. Samples and reports are due at multiples of their intervals after it.
     var start: MonotonicInstant
     /// Seconds.
     var sampleInterval: Double
+    /// Seconds.
     var reportInterval: Double
+    /// Applied to recorded command lines.
     var redaction: Redaction
-    /// Slurm's variables in it tell the memory that the job may use.
+    /// Contains Slurm's variables with the memory of the job, if duct runs in one.
     var environment: [String: String]
 
     public init(
@@ -105,6 +111,9 @@ public final class Sampler: Sendable {
 
   private let state = Monitor(State())
 
+  /// Starts the thread.
+  ///
+  /// - Throws: if it cannot be started.
   public init(_ settings: Settings, _ inputs: Inputs, _ outputs: Outputs) throws(Errno) {
     let state = self.state
     _ = try OwnThread("duct sampler", stackSize: 1 << 20) {
@@ -120,20 +129,24 @@ public final class Sampler: Sendable {
     }
   }
 
-  /// Has the last look taken, and the last report given; returns at once.
+  /// Asks for the last sample and the last report. Does not wait for them.
   public func end() { state.update { $0.mustEnd = true } }
 
+  /// The last sample and the last report are done.
   public var hasEnded: Bool { state.withLock { $0.hasEnded } }
 
-  /// False if it has not ended by the deadline.
+  /// Ends the sampler and waits for it.
+  ///
+  /// - Returns: false if it has not ended by the deadline.
   public func finish(until deadline: MonotonicInstant) -> Bool {
     end()
     return state.wait(until: deadline) { $0.hasEnded ? true : nil } ?? false
   }
 
-  /// Descendants of the command that were alive at the last look. Nil where /proc does not tell.
+  /// Descendants of the command that were alive in the last sample. Empty before it. Nil if /proc does not show which
+  /// they are.
   public var left: [LeftProcess]? { state.withLock { $0.left } }
 
-  /// The groups that the run is in, at the last look.
+  /// The control groups that the run is in, read after the last sample. Nil before it.
   public var cgroups: [ControlGroup]? { state.withLock { $0.cgroups } }
 }

@@ -5,13 +5,15 @@ internal import SlurmJobs
 internal import SystemCalls
 internal import SystemPackage
 
-/// The sampler's thread: looks, and reports.
+/// The sampler's thread: takes samples, and adds them up to reports.
 struct SamplingLoop {
-  /// Reports are given earlier than they are due when so many processes have come and gone.
+  /// A report is handed over early when it would have more processes than this.
   private static let mostProcesses = 4000
-  /// Seconds from the start: a command that is over by then is not held up by a first look and its report
-  /// before the last one.
-  private static let firstLook = 0.003
+  /// Seconds from the start to the first sample. A command that ends earlier does not wait for a first sample and its
+  /// report, only for the last.
+  private static let firstSampleDelay = 0.003
+  /// Seconds: the shortest time between two samples that counts, to divide by.
+  private static let shortestInterval = 1e-6
 
   private let settings: Sampler.Settings
   private let inputs: Sampler.Inputs
@@ -23,11 +25,14 @@ struct SamplingLoop {
   private let groups = ControlGroups.own
   private var groupsAtStart: [ControlGroup] = []
   private var processors: AllowedProcessors
+  /// The most cores that the run could use in any sample that asked; 0 before the first.
   private var cores = 0.0
   private let memoryLimit: MemoryLimit?
   private var counters = RunCounters()
-  private var lastLook: MonotonicInstant
+  private var lastSample: MonotonicInstant
+  /// Time of the last sample, in seconds since 1970.
   private var lastTimestamp = 0.0
+  /// Peaks of the sums since the last report; nil before the first sample after it.
   private var totals: UsageTotals?
   /// Percent of one core since the last report; nil before an interval that is long enough.
   private var peakPercent: Double?
@@ -43,7 +48,7 @@ struct SamplingLoop {
       root: settings.root, session: settings.session, sessionIsShared: settings.sessionIsShared,
       files: files, host: host, isHelper: inputs.isHelper)
     details = DetailReading(start: settings.start)
-    lastLook = settings.start
+    lastSample = settings.start
     peakIntervals = PeakIntervals(sampleInterval: settings.sampleInterval)
     processors = AllowedProcessors(quota: groups.processorLimit)
     memoryLimit = MemoryLimit(
@@ -51,6 +56,7 @@ struct SamplingLoop {
     counters.memoryLimit = memoryLimit
   }
 
+  /// Descendants of the command that were alive in the last sample.
   var left: [LeftProcess]? {
     guard processes.areKnown else { return nil }
     return processes.all.filter {
@@ -62,23 +68,25 @@ struct SamplingLoop {
     }
   }
 
-  /// Looks at absolute times, so that a slow look does not move the later ones; those that have passed by then
-  /// are missed, and counted. As in con-duct, the first look is a report of its own, and later ones are
-  /// reported at each report interval. The last look is at the end, while the command is still there as a
-  /// zombie.
+  /// Takes samples until the command has ended.
   ///
-  /// - Parameter waits: until a time; true when the command has ended.
+  /// Samples are due at absolute times, so that a slow sample does not delay later ones. Those whose time has passed
+  /// meanwhile are missed, and counted. As in con-duct, the first sample is a report of its own, and later ones are
+  /// reported at each report interval. The last sample is taken after the command has ended, while it is still there
+  /// as a zombie.
+  ///
+  /// - Parameter waits: waits until a time, or until the command has ended; returns whether it has.
   mutating func run(_ waits: (MonotonicInstant) -> Bool) {
-    let first = MonotonicInstant.now + min(Self.firstLook, settings.sampleInterval)
-    if !waits(first) { lookAgainAndAgain(waits) }
-    look(isReported: true, isLast: true)
-    giveReport(isLast: true)
+    let first = MonotonicInstant.now + min(Self.firstSampleDelay, settings.sampleInterval)
+    if !waits(first) { samplePeriodically(waits) }
+    sample(isReported: true, isLast: true)
+    handOverReport(isLast: true)
     processes.closeAll()
   }
 
-  private mutating func lookAgainAndAgain(_ waits: (MonotonicInstant) -> Bool) {
-    look(isReported: true)
-    giveReport()
+  private mutating func samplePeriodically(_ waits: (MonotonicInstant) -> Bool) {
+    sample(isReported: true)
+    handOverReport()
     groupsAtStart = groups.read()
     var next = settings.start
     var nextReport = settings.start + settings.reportInterval
@@ -92,36 +100,37 @@ struct SamplingLoop {
       }
       if waits(next) { return }
       let isReported = next >= nextReport
-      look(isReported: isReported)
+      sample(isReported: isReported)
       if isReported || processes.all.count > Self.mostProcesses {
-        giveReport()
+        handOverReport()
         while nextReport <= next { nextReport = nextReport + settings.reportInterval }
       }
     }
   }
 
+  /// The control groups now, with the processes that the kernel has killed in them since the first sample.
   var cgroups: [ControlGroup] {
     groups.read().enumerated().map { level, now in
       var group = now
-      // A command that was over before the first look is not known to have had none.
+      // Nil for a command that ended before the first sample: kills from before the run may be among them.
       let before = level < groupsAtStart.count ? groupsAtStart[level].oomKills : nil
       group.oomKills = before.flatMap { before in now.oomKills.map { max($0 - before, 0) } }
       return group
     }
   }
 
-  // MARK: One look
+  // MARK: One sample
 
-  private mutating func look(isReported: Bool, isLast: Bool = false) {
+  private mutating func sample(isReported: Bool, isLast: Bool = false) {
     let reaped = inputs.reaped()
     let (now, timestamp, uptime) = (MonotonicInstant.now, WallTime.now.seconds, host.uptime)
-    processes.look(now, reaped: reaped)
-    let seconds = max(now.seconds(since: lastLook), 1e-6)
-    lastLook = now
+    processes.sample(now, reaped: reaped)
+    let seconds = max(now.seconds(since: lastSample), Self.shortestInterval)
+    lastSample = now
     lastTimestamp = timestamp
     let use = peakIntervals.use(seconds, isLast: isLast)
-    let (resident, virtual) = add(timestamp, uptime, seconds, use)
-    let percent = possible(Double(processes.interval) / 1e7 / seconds)
+    let (resident, virtual) = addToPeaks(timestamp, uptime, seconds, use)
+    let percent = possible(percentOfCore(processes.interval, in: seconds))
     let peak = peakTime.percent(processes.interval, use).map { rounded(possible($0)) }
     var sums = UsageTotals(
       pmem: host.memoryPercent(resident), pcpu: rounded(percent), rss: Int(clamping: resident),
@@ -139,11 +148,13 @@ struct SamplingLoop {
       averages.add(sums, seconds: seconds)
       outputs.sample(UsageSample(totals: sums, peakPercent: peak, seconds: seconds), counters)
     }
-    tellNews()
+    handOverNews()
   }
 
-  /// Adds the look to each process's peaks. Returns the sums of bytes, resident and virtual.
-  private mutating func add(
+  /// Adds the sample to the peaks of each process.
+  ///
+  /// - Returns: the sums of resident and virtual bytes.
+  private mutating func addToPeaks(
     _ timestamp: Double, _ uptime: Double, _ seconds: Double, _ use: PeakIntervals.Use
   ) -> (UInt64, UInt64) {
     var (resident, virtual) = (UInt64(0), UInt64(0))
@@ -161,21 +172,22 @@ struct SamplingLoop {
         process.peaks.lifetimePercent, host.lifetimePercent(stat, age: age))
       let time = process.account.interval
       process.peaks.anyIntervalPercent = max(
-        process.peaks.anyIntervalPercent, min(Double(time) / 1e7 / seconds, most))
+        process.peaks.anyIntervalPercent, min(percentOfCore(time, in: seconds), most))
       process.peaks.intervalPercent = larger(
         process.peaks.intervalPercent, process.peakTime.percent(time, use).map { min($0, most) })
       process.peaks.states.add(stat.psState)
       process.peaks.timestamp = timestamp
       process.peaks.age = age
-      process.peaks.looks += 1
+      process.peaks.sampleCount += 1
     }
     return (resident, virtual)
   }
 
-  /// Percent of one core; never more than there is.
+  /// The given percent of one core, but never more than the run's cores can do.
+  ///
+  /// The kernel's CPU time and duct's clock are read one after the other, so the result can be more than is possible.
+  /// Only then the cores are read again, because a process can change which it may run on.
   private mutating func possible(_ percent: Double) -> Double {
-    // The kernel's times and ours are read one after the other, so more can come out than is possible. What
-    // is possible is looked at when it matters: a process can change what it may run on.
     guard percent > cores * 100 else { return percent }
     cores = max(cores, processors.cores(of: processes.livingPIDs))
     return cores > 0 ? min(percent, cores * 100) : percent
@@ -195,7 +207,7 @@ struct SamplingLoop {
     }
   }
 
-  private func tellNews() {
+  private func handOverNews() {
     let changes = processes.changes
     let sessions = processes.sessions.changed
     guard changes.hasChanged || changes.hasNewSbatch || !sessions.isEmpty else { return }
@@ -206,14 +218,14 @@ struct SamplingLoop {
 
   // MARK: Reports
 
-  private mutating func giveReport(isLast: Bool = false) {
+  private mutating func handOverReport(isLast: Bool = false) {
     guard var totals else { return }
     totals.pcpu = peakPercent ?? totals.pcpu
     let gpus = inputs.gpus()
     var fields = OrderedDictionary<String, ProcessUsage>()
-    for process in processes.all.sorted(by: { $0.pid < $1.pid }) where process.peaks.looks > 0 {
+    for process in processes.all.sorted(by: { $0.pid < $1.pid }) where process.peaks.sampleCount > 0 {
       let pid = process.pid
-      // One that was given the pid of another in the same interval stands beside it.
+      // The kernel can use a pid twice in one interval.
       let name = fields["\(pid)"] == nil ? "\(pid)" : "\(pid)-\(process.stat.startTicks)"
       fields[name] = ProcessUsage(
         process, parent: processes.parent(of: process), host: host, gpu: gpus[pid],
@@ -230,7 +242,7 @@ struct SamplingLoop {
     let files = self.files
     processes.forEachLiving { process in
       process.peaks = ReportPeaks()
-      // What is written over its arguments in place shows by nothing else.
+      // A process can overwrite its arguments in place, which changes nothing in its stat line.
       process.readCommandLine(files)
     }
   }

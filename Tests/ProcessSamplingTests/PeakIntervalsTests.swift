@@ -5,16 +5,25 @@ import Testing
 @testable import DuctRecords
 
 @Suite struct PeakIntervalsTests {
-  /// The CPU peak of a series of samples, each with the seconds and the CPU seconds since the previous one.
-  private func peak(_ looks: [(Double, Double)], sampleInterval: Double = 1) -> Double? {
+  /// Percent after each of a series of samples, each with the seconds and the CPU seconds since the previous one. Nil
+  /// if the interval is too short.
+  private func percents(_ samples: [(Double, Double)], sampleInterval: Double = 1) -> [Double?] {
     var intervals = PeakIntervals(sampleInterval: sampleInterval)
     var time = PeakTime()
-    var peak: Double?
-    for (number, (seconds, used)) in looks.enumerated() {
-      let use = intervals.use(seconds, isLast: number == looks.count - 1)
-      peak = larger(peak, time.percent(Int64(used * 1e9), use)).map(rounded)
+    return samples.enumerated().map { number, sample in
+      let use = intervals.use(sample.0, isLast: number == samples.count - 1)
+      return time.percent(Int64(sample.1 * 1e9), use).map(rounded)
     }
-    return peak
+  }
+
+  private func peak(_ samples: [(Double, Double)], sampleInterval: Double = 1) -> Double? {
+    percents(samples, sampleInterval: sampleInterval).reduce(nil) { larger($0, $1) }
+  }
+
+  /// The example in the comment of `PeakIntervals`.
+  @Test func theWorkedExample() {
+    let samples = [(0.003, 0.0005), (0.997, 0.4995), (1, 0.9), (0.025, 0.02)]
+    #expect(percents(samples) == [nil, 50, 90, 89.76])
   }
 
   @Test func theFirstMillisecondsAreNoPeak() {

@@ -17,7 +17,7 @@ import Testing
   @Test func aPartOfProcIsListedAsTheWholeOne() throws {
     let files = ProcFiles()
     let own = getpid()
-    #expect(files.canSeek, "else every look reads all of /proc")
+    #expect(files.canSeek, "else every sample lists all of /proc")
     var all: [Int32] = []
     files.forEachProcess { all.append($0.pid) }
     #expect(all.contains(own) && all == all.sorted() && files.pids() == all)

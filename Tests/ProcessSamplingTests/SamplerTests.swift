@@ -35,7 +35,7 @@ import Testing
   }
 
   /// A sample that finds no process is not counted.
-  @Test func aLookThatFindsNobodyIsNoSample() throws {
+  @Test func aSampleThatFindsNoProcessIsNotCounted() throws {
     let children = ChildProcesses(reaping: .byWaiters)
     let root = try children.start(
       Program(path: Array("/bin/sleep".utf8), arguments: ["sleep", "60"].map { Array($0.utf8) }))

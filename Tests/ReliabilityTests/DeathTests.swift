@@ -120,13 +120,13 @@ extension OnFaults {
       #expect(result.signal == SIGKILL)
       try await eventually { sandbox.processes().isEmpty && sandbox.spooledRuns().isEmpty }
       let lines = try sandbox.usage("remote-backing/log_usage.jsonl")
-      let looks = lines.compactMap { $0["num_samples"]?.double }.reduce(0, +)
+      let reported = lines.compactMap { $0["num_samples"]?.double }.reduce(0, +)
       let summary = try #require(try fixture.info()["execution_summary"])
       #expect(try fixture.info()["run_state"] == "interrupted")
       #expect(summary["num_reports"]?.double == Double(lines.count))
       // Samples that no line reports count too. There are fewer of them than fit into a report interval.
       let told = try #require(summary["num_samples"]?.double)
-      #expect(told >= looks && told <= looks + 4, "\(told) \(looks)")
+      #expect(told >= reported && told <= reported + 4, "\(told) \(reported)")
       let peak = lines.compactMap { $0["totals"]?["rss"]?.double }.max()
       #expect(try #require(summary["peak_rss"]?.double) >= #require(peak))
     }

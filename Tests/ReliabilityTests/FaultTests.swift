@@ -55,7 +55,7 @@ extension OnFaults {
 
     /// With `--local-first never` the relay writes the log files in the log directory, and their names lie on the
     /// file system that hangs. No thread that has other work may check them there.
-    @Test func aLookAtLogFilesThatHangsHoldsUpNoSamples() async throws {
+    @Test func aCheckOfLogFilesThatHangsHoldsUpNoSamples() async throws {
       let (sandbox, remote) = (fixture.sandbox, fixture.remote)
       try sandbox.makeDirectory("disk")
       #expect(symlink(sandbox["disk"].string, remote.backing.appending("door").string) == 0)

@@ -44,7 +44,7 @@ import Testing
   }
 
   /// duct finds a peak between two samples in the kernel's peak value.
-  @Test func aPeakBetweenTwoLooksIsSeen() async throws {
+  @Test func aPeakBetweenTwoSamplesIsSeen() async throws {
     // The memory is freed long before the first report.
     let program = "x = bytearray(200 << 20)\nfor i in range(0, len(x), 4096): x[i] = 1\ndel x"
     _ = try await python(program, options: ["-q", "--sample-interval", "60"])

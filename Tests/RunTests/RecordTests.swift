@@ -45,7 +45,7 @@ import Testing
     #expect(result.code == 0)
     let lines = try sandbox.usage()
     #expect(lines.count >= 3)
-    #expect(lines[0]["num_samples"] == 1, "the first look is a report of its own")
+    #expect(lines[0]["num_samples"] == 1, "the first sample is a report of its own")
     let commands = lines.flatMap { line -> [String] in
       guard case .object(let processes)? = line["processes"] else { return [] }
       return processes.values.compactMap { $0["cmd"]?.string }
@@ -108,7 +108,7 @@ import Testing
     #expect(try sandbox.text("log_stdout") == "first\n")
     _ = try await duct(["-q", "--clobber", "sh", "-c", "echo 2; sleep 0.2"], in: sandbox)
     #expect(try sandbox.text("log_stdout") == "2\n")
-    #expect(try sandbox.usage().count == 2, "the first look and the last")
+    #expect(try sandbox.usage().count == 2, "the first sample and the last")
   }
 
   /// --fail-time removes only files that this run has written.

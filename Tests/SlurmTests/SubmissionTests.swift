@@ -211,7 +211,7 @@ extension OnSlurm {
     }
 
     /// duct finds jobs that slurmctld forgets (MinJobAge) before duct asks again.
-    @Test func jobsThatComeAndGoBetweenTwoLooks() async throws {
+    @Test func jobsThatComeAndGoBetweenTwoQuestions() async throws {
       try await fixture.testbed.control("set", "MinJobAge=2", in: fixture.sandbox)
       do {
         let run = try await fixture.run(

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// When duct samples the processes.
-@Suite struct LookTests: SampledSuite {
+@Suite struct SampleTests: SampledSuite {
   let sandbox: Sandbox
   init() throws { sandbox = try Sandbox() }
 
@@ -33,7 +33,7 @@ import Testing
   }
 
   /// Samples that duct missed while it was stopped are counted.
-  @Test func missedLooksAreCounted() async throws {
+  @Test func missedSamplesAreCounted() async throws {
     _ = try await duct(Self.options + ["sleep", "1.2"], in: sandbox) { [sandbox] pid in
       try await eventually { sandbox.exists("log_usage.jsonl") }
       kill(pid, SIGSTOP)

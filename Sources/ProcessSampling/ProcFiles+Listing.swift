@@ -1,0 +1,86 @@
+internal import CSystemCalls
+import Glibc
+
+/// Which processes there are.
+extension ProcFiles {
+  /// An entry of /proc: a process that this user may see.
+  struct Entry: Sendable, Equatable {
+    var pid: Int32
+    /// Another one for each process: a process that gets a used pid has a new inode.
+    var inode: UInt64
+  }
+
+  /// The position of a pid in the directory /proc. The kernel does not promise it, so `canSeek` tests it before use.
+  /// From its fs/proc/base.c.
+  private enum Position {
+    /// FIRST_PROCESS_ENTRY.
+    private static let firstProcessEntry = 256
+    /// Entries between that position and pid 0 (TGID_OFFSET): /proc/self. Since Linux 3.17 there is also
+    /// /proc/thread-self, so that the listing begins one pid early, which `forEachProcess` skips.
+    private static let specialEntries = 1
+
+    static func of(_ pid: Int32) -> Int { firstProcessEntry + specialEntries + Int(pid) }
+  }
+
+  /// Layout of struct linux_dirent64, see getdents64(2).
+  private enum DirectoryEntry {
+    static let inode = 0
+    static let length = 16
+    static let name = 19
+  }
+
+  /// Calls `body` for each process, in the order of their pids.
+  ///
+  /// - Parameter range: of pids; needs `canSeek`.
+  func forEachProcess(in range: ClosedRange<Int32>? = nil, _ body: (Entry) -> Void) {
+    let start = range.map { Position.of($0.lowerBound) } ?? 0
+    guard lseek(proc, start, SEEK_SET) >= 0 else { return }
+    while true {
+      let got = duct_list_directory(proc, buffer.baseAddress, buffer.count)
+      if got <= 0 { return }
+      var at = 0
+      while at < got {
+        let length = Int(buffer.loadUnaligned(fromByteOffset: at + DirectoryEntry.length, as: UInt16.self))
+        let pid = number(at + DirectoryEntry.name)
+        if pid > 0 {
+          if let range, pid > range.upperBound { return }
+          if range.map({ $0.contains(pid) }) ?? true {
+            let inode = buffer.loadUnaligned(fromByteOffset: at + DirectoryEntry.inode, as: UInt64.self)
+            body(Entry(pid: pid, inode: inode))
+          }
+        }
+        at += max(length, 1)
+      }
+    }
+  }
+
+  /// The pids of all processes that this user may see.
+  public func pids() -> [Int32] {
+    var pids: [Int32] = []
+    forEachProcess { pids.append($0.pid) }
+    return pids
+  }
+
+  /// The last pid that the kernel handed out in duct's own pid namespace, to a process or a thread. From
+  /// /proc/loadavg, which has the namespace of its reader, whatever /proc shows. Nil if not known.
+  func lastPID() -> Int32? {
+    guard loadIsKernels else { return nil }
+    let got = pread(load, buffer.baseAddress, buffer.count, 0)
+    guard got > 0 else { return nil }
+    let text = UnsafeRawBufferPointer(rebasing: buffer[..<got])
+    guard let space = text.lastIndex(of: UInt8(ascii: " ")) else { return nil }
+    let pid = number(space + 1)
+    return pid > 0 ? pid : nil
+  }
+
+  /// The number in the buffer from `start` up to the first byte that is no digit; 0 if there is none.
+  private func number(_ start: Int) -> Int32 {
+    var value: Int32 = 0
+    var at = start
+    while at < buffer.count, case let digit = buffer[at] &- UInt8(ascii: "0"), digit <= 9 {
+      value = value &* 10 &+ Int32(digit)
+      at += 1
+    }
+    return value
+  }
+}
