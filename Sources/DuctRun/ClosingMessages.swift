@@ -5,11 +5,11 @@ internal import ResilientIO
 internal import SlurmJobs
 internal import SystemPackage
 
-/// What duct tells the user at the end of a run.
+/// Logs the summary at the end of a run, and reports what is left.
 struct ClosingMessages {
-  /// Processes that are named; of more, only the number is given.
+  /// The most processes that a warning names. For further ones it gives only their number.
   private static let mostNamed = 5
-  /// Characters of a command line.
+  /// The most characters of a command line in a warning.
   private static let longestCommand = 60
 
   private let settings: RunSettings
@@ -24,7 +24,7 @@ struct ClosingMessages {
 
   // MARK: The summary
 
-  /// - Parameter known: nil where Slurm was not to be asked.
+  /// - Parameter known: nil if duct does not use Slurm in this run.
   func showSummary(_ summary: ExecutionSummary, _ known: JobKnowledge?) {
     var text = settings.summaryFormat.render(
       summary.templateValues, colors: settings.colors, isDisplayed: true, warn: { log.warning("\($0)") })
@@ -35,13 +35,13 @@ struct ClosingMessages {
     log.info(prepared: text)
   }
 
-  /// The jobs, and what is not known of them. Nil if there is nothing to report.
+  /// The jobs, and why duct does not know more about them. Nil if there is nothing to report.
   private func jobsLine(_ known: JobKnowledge) -> String? {
     if !known.ledger.isEmpty {
       return JobSummary.text(known.ledger.jobs)
         + (known.problem.map { " (Slurm did not answer everything: \($0))" } ?? "")
     }
-    // The user of a command that cannot have submitted jobs need not know that Slurm is down.
+    // If the command cannot have submitted jobs, the user need not know that Slurm is down.
     guard let problem = known.problem,
       settings.slurm == .on || known.detection.hasSeenSbatch || !known.detection.mentionedIDs.isEmpty
     else { return nil }
@@ -72,12 +72,12 @@ struct ClosingMessages {
       ? text : String(text.unicodeScalars.prefix(Self.longestCommand - 1)) + "…"
   }
 
-  /// Reports what waits where, and the command that delivers or removes it. Not through the log: `--quiet` must not
-  /// hide it, since nobody could find it otherwise.
+  /// Reports which files could not be delivered or removed, and the command that does it later. Writes to stderr
+  /// and not to the log, because `--quiet` would hide it there, and the user could not find the files.
   ///
   /// - Parameters:
-  ///   - folder: the run folder; nil where `recover` could not make use of it.
-  ///   - removed: the records were to be removed, and not to be delivered.
+  ///   - folder: the run folder; nil if `recover` cannot use it.
+  ///   - removed: true if duct should have removed the records, false if it should have delivered them.
   func report(_ leftovers: [Deliverer.Leftover], in folder: FilePath?, removed: Bool) {
     guard let folder else {
       let trouble =

@@ -1,18 +1,20 @@
 internal import SystemCalls
 
-/// What the user has said by signals after the command ended: to stop waiting for jobs, or for anything.
+/// Counts the signals that arrive after the command ended, and decides what duct still waits for.
 final class FinalPatience: Sendable {
   private struct State: Sendable {
     var waitsForJobs = false
-    /// The user does not want to wait for jobs any longer: their states are read once more, then the run ends as usual.
+    /// The user does not want to wait for jobs any longer. duct asks for their states once more, then ends as
+    /// usual.
     var hasEnoughOfJobs = false
-    /// How often the user did not want to wait for the rest.
+    /// How many signals asked to stop waiting for the rest.
     var hurries = 0
-    /// The main thread itself does the last steps, and cannot read signals meanwhile.
+    /// The main thread runs the last steps itself, because no thread could be started. It reads no signals
+    /// meanwhile.
     var isAlone = false
   }
 
-  /// What follows from a signal.
+  /// What duct does after a signal.
   enum Effect {
     case stopsWaitingForJobs
     case stopsWaiting
@@ -22,7 +24,8 @@ final class FinalPatience: Sendable {
 
   private let state = Monitor(State())
 
-  /// A signal asks for the end. The first one ends the wait for jobs, the next one all waits, the last one duct.
+  /// Handles a signal that asks duct to end. If duct waits for jobs, the first one ends that wait. The next one ends
+  /// all waits, and the last one ends duct.
   func hurry() -> Effect {
     state.update { state in
       if state.waitsForJobs, !state.hasEnoughOfJobs {
@@ -34,24 +37,24 @@ final class FinalPatience: Sendable {
     }
   }
 
-  /// The main thread itself does the last steps.
+  /// Records that the main thread runs the last steps itself.
   func noteAlone() { state.update { $0.isAlone = true } }
 
-  /// The run now waits for the slow reader of duct's own output. Without a thread that reads signals, nobody could end
-  /// that wait.
+  /// Records that duct starts to wait for a slow reader of its own output. If no thread reads signals, no signal
+  /// could end that wait, so duct acts as if the user had already asked to stop waiting.
   func noteWaitForReaders() { state.update { if $0.isAlone { $0.hurries += 1 } } }
 
   var isAlone: Bool { state.withLock { $0.isAlone } }
   var isHurried: Bool { state.withLock { $0.hurries > 0 } }
   var hasEnoughOfJobs: Bool { state.withLock { $0.hasEnoughOfJobs } }
 
-  /// Runs `body`, which waits for jobs until `hasEnoughOfJobs`.
+  /// Runs `body`, which waits for jobs. While it runs, the next signal sets `hasEnoughOfJobs`.
   func whileWaitingForJobs(_ body: () -> Void) {
     state.update { $0.waitsForJobs = true }
     body()
     state.update { $0.waitsForJobs = false }
   }
 
-  /// A deadline `seconds` from now, or nearly now if the user does not want to wait.
+  /// A deadline `seconds` from now, or 0.2 seconds from now if the user does not want to wait.
   func deadline(_ seconds: Double) -> MonotonicInstant { .now + (isHurried ? 0.2 : seconds) }
 }

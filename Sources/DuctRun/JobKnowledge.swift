@@ -4,37 +4,37 @@ internal import ProcessSampling
 internal import SlurmJobs
 internal import SystemCalls
 
-/// A job id that the command printed and that no job is known for. The cluster is nil for the local cluster.
+/// A job id that the command printed, but that belongs to no known job. The cluster is nil for the local cluster.
 struct JobHint: Hashable, Sendable {
   var id: UInt32
   var cluster: String?
 }
 
-/// What duct knows of Slurm and of the run's jobs. This type alone changes that state; it asks nobody.
+/// What duct knows of Slurm and of the run's jobs. Only this type changes that state. It sends no requests.
 ///
-/// `JobWatcher` keeps it, `JobQuestions` asks Slurm and hands the answers in.
+/// `JobWatcher` holds it. `JobQuestions` sends requests to Slurm and passes the answers to it.
 struct JobKnowledge: Sendable {
   private(set) var detection: JobDetection
   private(set) var ledger = JobLedger()
-  /// By the name of the request.
+  /// Statistics of each kind of request, by its name.
   private(set) var queries: OrderedDictionary<String, QueryStatistics> = [:]
   private(set) var configuration: ClusterConfiguration?
-  /// By which way the last answer came.
+  /// How duct obtained the latest answer.
   private(set) var askedBy: SlurmWay?
-  /// Whether a process came or went below the command since the run began.
+  /// Whether any process has started or ended below the command in this run.
   private(set) var hasSeenActivity = false
-  /// When the last request was sent that slurmctld has answered.
+  /// When duct sent the latest request that slurmctld has answered.
   private(set) var lastAnswered: MonotonicInstant?
   /// The cluster's name in slurm.conf; nil if not known.
   private let clusterName: String?
-  /// Why the last request of a kind failed, by the name of the request. The latest failure is the last.
+  /// Why the last request of each kind failed, by the name of the request. The latest failure is last.
   private(set) var problems: OrderedDictionary<String, String> = [:]
   /// How often slurmdbd has answered a request that contained the printed id.
   private(set) var lookUpCounts: [JobHint: Int] = [:]
   private var hasAskedHostNames = false
-  /// Sessions whose jobs are not the command's.
+  /// Sessions that are known not to be the command's.
   private var otherSessions: Set<UInt32> = []
-  /// Seconds that the controller's clock is ahead of the local one.
+  /// Seconds by which slurmctld's clock is ahead of the local clock.
   private var skew = 0.0
 
   /// - Parameter clusterName: from slurm.conf; nil if not known.
@@ -43,14 +43,14 @@ struct JobKnowledge: Sendable {
     self.clusterName = clusterName
   }
 
-  // MARK: What follows from it
+  // MARK: Derived facts
 
-  /// What is not known, and why; nil while all requests were answered. slurmctld's failure comes first: slurmdbd is
-  /// only asked for what slurmctld does not know.
+  /// The failure that limits what is known; nil if no kind of request fails at present. A failure of slurmctld
+  /// comes first, because duct asks slurmdbd only for what slurmctld does not know.
   var problem: String? { controllerProblem ?? problems.values.last }
   private var controllerProblem: String? { problems[SlurmRequest.jobsOfUser(uid: 0).name] }
 
-  /// Whether the command ran sbatch while slurmctld has never answered, or does not answer at present.
+  /// Whether the command ran sbatch, but slurmctld has never answered or does not answer at present.
   var mayHaveUnknownJobs: Bool {
     detection.hasSeenSbatch && (lastAnswered == nil || controllerProblem != nil)
   }
@@ -58,22 +58,22 @@ struct JobKnowledge: Sendable {
   /// Whether the command may have submitted jobs, judged by its processes and its output.
   var mayHaveSubmitted: Bool { hasSeenActivity || !ledger.isEmpty || !detection.mentionedIDs.isEmpty }
 
-  /// The local cluster; nil while not known.
+  /// The name of the local cluster; nil while not known.
   var localCluster: String? { configuration?.clusterName ?? clusterName }
 
-  /// Whether the configuration is to be asked for: it matters only once there are jobs.
+  /// Whether to request the configuration. It matters only once there are jobs.
   var needsConfiguration: Bool { !ledger.isEmpty && configuration == nil }
 
-  /// Whether waiting cannot change the state of a job any more.
+  /// Whether the job's state will not change even if duct waits.
   func isSettled(_ job: JobRecord) -> Bool { job.hasEnded || job.canNeverStart || ledger.isLost(job) }
 
-  /// Whether slurmdbd answers, but has not heard yet of a job that ended in the last ten seconds.
+  /// Whether slurmdbd answers, but does not know yet about a job that ended in the last ten seconds.
   var awaitsAccounting: Bool {
     problems[Self.lookUpName] == nil
       && ledger.lacksAccounting(ofJobsEndedSince: WallTime.now.seconds + skew - 10)
   }
 
-  /// The request for the jobs that can be the command's.
+  /// The request for all jobs that may be the command's.
   func jobsOfUser(_ uid: UInt32) -> SlurmRequest {
     .jobsOfUser(
       uid: uid, scope: detection.scope(known: ledger.ids, skew: skew, otherSessions: otherSessions))
@@ -81,7 +81,7 @@ struct JobKnowledge: Sendable {
 
   private static let lookUpName = SlurmRequest.accountingJobs(ids: [], cluster: nil).name
 
-  // MARK: What the processes and the output show
+  // MARK: Input from processes and output
 
   mutating func note(_ news: TreeNews) {
     for session in news.sessions { detection.note(session) }
@@ -94,12 +94,12 @@ struct JobKnowledge: Sendable {
     for mention in mentions { detection.note(mention, at: now) }
   }
 
-  // MARK: What Slurm answers
+  // MARK: Input from Slurm
 
   /// Merges an answer.
   ///
-  /// - Parameter owners: tells whose session a job was submitted from.
-  /// - Returns: whether a job is new or has changed.
+  /// - Parameter owners: finds out whether a session leader runs below the command.
+  /// - Returns: true if a job is new or has changed.
   mutating func take(_ answer: SlurmAnswer, from source: JobSource, owners: SessionOwners) -> Bool {
     let now = WallTime.now.seconds
     if let time = answer.controllerTime { skew = (Double(time) - now).rounded() }
@@ -112,7 +112,7 @@ struct JobKnowledge: Sendable {
       doubt: { detection.doubt(about: $0, skew: skew, owner: owners.owner) })
   }
 
-  /// Checks one job of each session, because a check of the session's leader reads several files in /proc.
+  /// Checks only one job of each session, because the check of a session's leader reads several files in /proc.
   private mutating func noteOtherSessions(_ answer: SlurmAnswer, _ owners: SessionOwners) {
     for (sid, jobs) in Dictionary(grouping: answer.jobs, by: \.allocSID) {
       guard let sid, let job = jobs.first, !otherSessions.contains(sid) else { continue }
@@ -120,9 +120,9 @@ struct JobKnowledge: Sendable {
     }
   }
 
-  /// Counts a request that was answered.
+  /// Counts an answered request.
   ///
-  /// - Returns: whether it was the last kind of request that had failed.
+  /// - Returns: true if this kind of request had failed before, and no other kind fails at present.
   mutating func noteAnswer(to request: SlurmRequest, at time: Double, by way: SlurmWay?) -> Bool {
     var statistics = queries[request.name] ?? QueryStatistics(query: request.name)
     statistics.asked += 1
@@ -134,9 +134,9 @@ struct JobKnowledge: Sendable {
     return problems.removeValue(forKey: request.name) != nil && problems.isEmpty
   }
 
-  /// Counts a request that failed.
+  /// Counts a failed request.
   ///
-  /// - Returns: whether no other kind of request had failed before.
+  /// - Returns: true if no kind of request had failed before.
   mutating func noteFailure(_ failure: SlurmFailure, of request: SlurmRequest, at time: Double) -> Bool {
     var statistics = queries[request.name] ?? QueryStatistics(query: request.name)
     statistics.asked += 1
@@ -146,7 +146,7 @@ struct JobKnowledge: Sendable {
     statistics.lastFailure = failure
     queries[request.name] = statistics
     let isFirst = problems.isEmpty
-    // Removed first, so that it becomes the last.
+    // Remove the entry first, so that the new one is last.
     problems.removeValue(forKey: request.name)
     problems[request.name] = failure.message
     return isFirst
@@ -157,17 +157,19 @@ struct JobKnowledge: Sendable {
     ledger.minJobAge = configuration?.minJobAge
   }
 
-  /// slurmctld has answered a request that was sent at `asked`.
+  /// Records that slurmctld has answered a request that duct sent at `asked`.
   mutating func noteControllerAnswer(askedAt asked: MonotonicInstant) { lastAnswered = asked }
 
-  /// slurmctld has not answered.
+  /// Records that slurmctld has not answered.
   mutating func noteSilence() { ledger.noteSilence() }
 
-  /// Marks as stale what has not been seen since `time`, in seconds since 1970. True if that changed something.
+  /// Marks jobs as stale that Slurm has not reported since `time` (seconds since 1970). True if that changed
+  /// anything.
   @discardableResult
   mutating func markStale(notSeenSince time: Double) -> Bool { ledger.markStale(notSeenSince: time) }
 
-  /// Counts the jobs that slurmctld has answered without, and that slurmdbd does not report either.
+  /// Counts an absence for each job that is missing in slurmctld's answer and that slurmdbd has not reported
+  /// either.
   ///
   /// - Parameter start: when the requests began, in seconds since 1970.
   mutating func noteAbsences(from answer: SlurmAnswer, askedAt start: Double) {
@@ -176,7 +178,8 @@ struct JobKnowledge: Sendable {
 
   // MARK: The names of this host
 
-  /// Whether a job was submitted from a host whose name is not known to be this one's. True once in a run.
+  /// Whether a job was submitted from a host that may be this one under another name. Returns true at most once in
+  /// a run, unless the request for the names was interrupted.
   mutating func startAskingHostNames(_ answer: SlurmAnswer) -> Bool {
     let now = WallTime.now.seconds
     let skew = Double(answer.controllerTime ?? Int(now)) - now
@@ -187,7 +190,7 @@ struct JobKnowledge: Sendable {
     return true
   }
 
-  /// - Parameter isGivenUp: the request was interrupted, and is to be sent again later.
+  /// - Parameter isGivenUp: the request was interrupted, so duct sends it again later.
   mutating func note(hostNames: [String], isGivenUp: Bool) {
     detection.add(hostNames)
     if isGivenUp { hasAskedHostNames = false }
@@ -197,24 +200,24 @@ struct JobKnowledge: Sendable {
 // MARK: - Jobs to ask slurmdbd for
 
 extension JobKnowledge {
-  /// How often slurmdbd is asked for a printed id before that counts as unknown.
+  /// After this many lookups in slurmdbd without a result, duct stops looking up a printed id.
   private static let mostLookUps = 3
-  /// The most printed ids in one round of requests, because text can contain any number of them.
+  /// The most printed ids in one round of requests, because a text can contain any number of them.
   private static let mostHints = 100
-  /// The most clusters in one round that are only known from printed text.
+  /// The most clusters in one round that duct knows only from printed text.
   private static let mostClusters = 4
 
-  /// Jobs of one cluster to ask slurmdbd for.
+  /// The jobs of one cluster to look up in slurmdbd.
   struct LookUp: Sendable {
     var ids: Set<UInt32>
-    /// Those of the ids that were only printed.
+    /// The ids in `ids` that were only printed.
     var hints: [JobHint] = []
   }
 
-  /// The jobs to ask slurmdbd for, by cluster; nil is the local one: those that slurmctld does not list, and the
-  /// printed ids that no job is known for.
+  /// The jobs to look up in slurmdbd, by cluster (nil: the local one): jobs that slurmctld does not list, and
+  /// printed ids that belong to no known job.
   ///
-  /// - Parameter isLast: at the end of the run, also jobs whose use is not known yet.
+  /// - Parameter isLast: the run ends, so also look up jobs whose accounting data is not complete.
   mutating func lookUps(
     missingFrom answer: SlurmAnswer?, isLast: Bool
   ) -> OrderedDictionary<String?, LookUp> {
@@ -226,13 +229,13 @@ extension JobKnowledge {
       if !ids.isEmpty { lookUps[cluster] = LookUp(ids: Set(ids)) }
     }
     add(hintsToLookUp(answer, isLast: isLast), to: &lookUps)
-    // A failure of an earlier request does not matter any more: other answers told what it asked for.
+    // An earlier failure is irrelevant: other answers have reported what that request asked for.
     if lookUps.isEmpty { problems[Self.lookUpName] = nil }
     return lookUps
   }
 
-  /// Printed ids, in the order in which they are worth a request: sentences of sbatch first, then those that were
-  /// asked for least, then the newest.
+  /// The printed ids to look up, the most promising first: ids from sentences of sbatch, then those with the fewest
+  /// lookups, then the newest.
   private func hintsToLookUp(_ answer: SlurmAnswer?, isLast: Bool) -> [JobHint] {
     var hints = newHints(answer).map { hint, mention in
       (hint, isSentence: mention.form == .sentence, times: lookUpCounts[hint, default: 0])
@@ -258,12 +261,12 @@ extension JobKnowledge {
     }
   }
 
-  /// slurmdbd has answered a request that contained these ids.
+  /// Counts a lookup of these ids that slurmdbd has answered.
   mutating func noteLookedUp(_ hints: [JobHint]) {
     for hint in hints { lookUpCounts[hint, default: 0] += 1 }
   }
 
-  /// Whether an id that sbatch printed has not been found yet, and is still worth a request.
+  /// Whether duct still looks up an id that sbatch printed and that belongs to no known job.
   func expectsMore(_ answer: SlurmAnswer?) -> Bool {
     newHints(answer).contains { hint, mention in
       mention.form == .sentence && ledger.doubts[hint.id] == nil
@@ -271,7 +274,7 @@ extension JobKnowledge {
     }
   }
 
-  /// Printed ids that belong neither to a known job nor to a job in the controller's answer.
+  /// The printed ids that belong neither to a known job nor to a job in slurmctld's answer.
   private func newHints(_ answer: SlurmAnswer?) -> [(JobHint, JobMention)] {
     let mentions = detection.hints
     if mentions.isEmpty { return [] }

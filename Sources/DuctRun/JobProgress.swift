@@ -3,7 +3,7 @@ internal import SlurmJobs
 internal import SystemCalls
 internal import SystemPackage
 
-/// One line on a terminal that tells how many jobs are waited for, written over and over.
+/// Shows how many jobs duct waits for, in one terminal line that it overwrites.
 final class JobProgress: Sendable {
   private let writer: StandardErrorWriter
   private let isShown: Bool
@@ -30,12 +30,12 @@ final class JobProgress: Sendable {
       defer { before = line }
       return before != line
     }) {
-      // Without automatic margins: a line that is too long for the terminal is cut, and not wrapped.
+      // Turn off automatic margins, so that the terminal cuts a line that is too long and does not wrap it.
       writer.write("\r\u{1B}[K\u{1B}[?7l" + line.forDisplay + "\u{1B}[?7h")
     }
   }
 
-  /// Takes the line away.
+  /// Erases the line.
   func clear() {
     if isShown, last.withLock({ !$0.isEmpty }) { writer.write("\r\u{1B}[K") }
   }

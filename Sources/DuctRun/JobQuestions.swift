@@ -5,17 +5,17 @@ internal import SlurmJobs
 internal import SystemCalls
 internal import SystemPackage
 
-/// The requests to Slurm during a run, on the watcher's thread and, at the end, on that of the finalizer.
+/// Sends the requests to Slurm: during the run on the watcher's thread, at the end on the finalizer's.
 ///
-/// It keeps no state of its own: what an answer means is decided by `JobKnowledge`.
+/// Has no state of its own. `JobKnowledge` decides what an answer means.
 struct JobQuestions: Sendable {
-  /// Seconds for the names of this host, because a name server that is down would take long.
+  /// Seconds that a lookup of this host's names may take, because a name server that is down would take long.
   private static let hostNamesLimit = 3.0
-  /// The part of the time at the end that requests may use. The rest is for ending a helper that hangs, so that its
-  /// failure is in the record.
+  /// The share of the time at the end that requests may use. In the rest, duct ends a helper that hangs, so that
+  /// its failure is in the record.
   private static let shareOfRequests = 0.9
-  /// Seconds between the last requests for the use of jobs that have just ended. slurmctld reports the start of a job to
-  /// slurmdbd every five seconds, and its end not before.
+  /// Seconds between the last lookups of accounting data for jobs that have just ended. slurmctld reports the start
+  /// of jobs to slurmdbd every five seconds, and reports the end of a job only after its start.
   private static let shortPauses = [0.2, 0.4, 0.8]
   private static let longPauses = shortPauses + [1.6, 3.2]
 
@@ -24,9 +24,9 @@ struct JobQuestions: Sendable {
   /// The pid of the command.
   let root: pid_t
   let log: Logger
-  /// Whether duct itself cancels the requests: then their failure says nothing about Slurm.
+  /// Whether duct itself cancels the requests. Their failure then does not show that Slurm fails.
   let isInterrupted: @Sendable () -> Bool
-  /// Sleeps for so many seconds, unless requests are interrupted meanwhile.
+  /// Sleeps for this many seconds, or until duct interrupts the requests.
   let sleep: @Sendable (Double) -> Void
 
   struct PollOutcome {
@@ -34,13 +34,13 @@ struct JobQuestions: Sendable {
     var isAnswered: Bool
     /// A job is new or has changed.
     var hasChanged: Bool
-    /// A job whose id was printed has not been found yet.
+    /// Slurm has not reported yet a job whose id was printed.
     var expectsMore: Bool
   }
 
   // MARK: While the command runs
 
-  /// Asks the controller, then accounting for what the controller does not know.
+  /// Sends a request to slurmctld, then looks up in slurmdbd the jobs that slurmctld does not know.
   func poll(until deadline: MonotonicInstant) -> PollOutcome {
     let start = WallTime.now.seconds
     let asked = MonotonicInstant.now
@@ -65,10 +65,10 @@ struct JobQuestions: Sendable {
 
   // MARK: At the end
 
-  /// Asks the controller and accounting at the same time: if the controller is down, libslurm takes nine seconds to
-  /// say so.
+  /// Sends a request to slurmctld and, at the same time, one to slurmdbd for the jobs with the run's tag: if
+  /// slurmctld is down, libslurm takes nine seconds to report that.
   ///
-  /// - Parameter waits: the user waits for the jobs, and so for what accounting knows about them.
+  /// - Parameter waits: the user waits for the jobs, so duct also waits longer for their accounting data.
   func pollAll(until end: MonotonicInstant, waits: Bool) {
     let start = WallTime.now.seconds
     let deadline = MonotonicInstant.now + end.seconds(since: .now) * Self.shareOfRequests
@@ -101,14 +101,14 @@ struct JobQuestions: Sendable {
     var answer: SlurmAnswer?
   }
 
-  /// Asks accounting for the jobs with the run's tag, on a thread of its own.
+  /// Asks slurmdbd for the jobs with the run's tag, on a thread of its own.
   private func askByTag(until deadline: MonotonicInstant) -> Monitor<TagAnswer> {
     let (tag, runStart) = knowledge.withLock { ($0.detection.tag, Int($0.detection.runStart)) }
     let result = Monitor(TagAnswer(isDone: tag == nil))
     guard let tag else { return result }
     do throws(Errno) {
       _ = try OwnThread("duct accounting", stackSize: 4 << 20) { [self] in
-        // A minute earlier, for a controller whose clock is behind.
+        // Ask from a minute before the start, in case slurmctld's clock is behind.
         let request = SlurmRequest.accountingOfUser(uid: getuid(), since: runStart - 60, tag: tag)
         let answer = ask(request, until: deadline)
         result.update { $0 = TagAnswer(isDone: true, answer: answer) }
@@ -128,7 +128,7 @@ struct JobQuestions: Sendable {
     knowledge.update { $0.take(answer, from: source, owners: SessionOwners(root: root)) }
   }
 
-  /// Asks accounting for jobs by id, one request per cluster.
+  /// Looks up jobs by id in slurmdbd, with one request per cluster. True if a job is new or has changed.
   private func lookUp(
     missingFrom answer: SlurmAnswer?, isLast: Bool, until deadline: MonotonicInstant
   ) -> Bool {
@@ -146,7 +146,7 @@ struct JobQuestions: Sendable {
     return hasChanged
   }
 
-  /// Asks for the configuration once there are jobs. True if it was learned.
+  /// Requests the configuration if there are jobs and it is not known. True if Slurm answered.
   private func learnConfiguration(until deadline: MonotonicInstant) -> Bool {
     guard knowledge.withLock({ $0.needsConfiguration }), let answer = ask(.configuration, until: deadline)
     else { return false }
@@ -154,17 +154,17 @@ struct JobQuestions: Sendable {
     return true
   }
 
-  /// slurmctld knows a submit host by its reverse address. duct asks for this host's names at most once in a run,
-  /// and only if a job was submitted from a host whose name is not known to be this one's.
+  /// slurmctld knows a submit host by the name that belongs to its address. duct requests this host's names at most
+  /// once in a run, and only if a job was submitted from a host that may be this one under another name.
   private func learnHostNames(_ answer: SlurmAnswer, until deadline: MonotonicInstant) {
     guard knowledge.update({ $0.startAskingHostNames(answer) }) else { return }
     let names = ask(.hostNames, until: min(deadline, .now + Self.hostNamesLimit))
-    // A request that was given up for the last poll is sent again by it.
+    // `finish` interrupts requests. The last poll then sends this one again.
     let isGivenUp = names == nil && isInterrupted()
     knowledge.update { $0.note(hostNames: names?.hostNames ?? [], isGivenUp: isGivenUp) }
   }
 
-  /// Sends one request. Nil if it was not answered; the reason is kept.
+  /// Sends one request. Nil if Slurm did not answer; `knowledge` then has the reason.
   private func ask(_ request: SlurmRequest, until deadline: MonotonicInstant) -> SlurmAnswer? {
     if isInterrupted() { return nil }
     let start = WallTime.now.seconds

@@ -7,19 +7,19 @@ internal import SlurmJobs
 internal import SystemCalls
 internal import SystemPackage
 
-/// Watches what the command submits to Slurm, on a thread of its own.
+/// Watches the jobs that the command submits to Slurm, on a thread of its own.
 ///
-/// A request without an answer is not an error: what was known stays, marked as stale.
+/// A request without an answer is not an error: duct keeps what it knew and marks it as stale.
 final class JobWatcher: Sendable {
-  /// Seconds between two polls, at most, while the user waits for the jobs.
+  /// The most seconds between two polls while the user waits for the jobs.
   private static let longestPauseInWait = 15.0
 
-  /// When to poll, and whether to stop.
+  /// When to poll next, and whether to stop.
   private struct Control: Sendable {
     var schedule = PollSchedule()
     var isStopped = false
     var isPolling = false
-    /// duct cancels the requests itself; their failure says nothing about Slurm.
+    /// duct itself cancels the requests. Their failure then does not show that Slurm fails.
     var isInterrupted = false
   }
 
@@ -27,14 +27,14 @@ final class JobWatcher: Sendable {
   private let questions: JobQuestions
   private let knowledge: Monitor<JobKnowledge>
   private let control = Monitor(Control())
-  /// Seconds for one poll while the command runs.
+  /// Seconds that one poll may take while the command runs.
   private let limit: Double
   private let log: Logger
   private let changed: @Sendable () -> Void
 
   /// - Parameters:
   ///   - root: the pid of the command.
-  ///   - limit: seconds for one poll while the command runs.
+  ///   - limit: seconds that one poll may take while the command runs.
   ///   - changed: called on the watcher's thread when a job is new or has changed.
   init(
     _ setup: SlurmSetup, detection: JobDetection, root: pid_t, limit: Double, log: Logger,
@@ -52,7 +52,7 @@ final class JobWatcher: Sendable {
     _ = try OwnThread("duct jobs", stackSize: 4 << 20) { [self] in run() }
   }
 
-  // MARK: What others see
+  // MARK: Input and state
 
   func note(_ news: TreeNews) {
     knowledge.update { $0.note(news) }
@@ -69,16 +69,16 @@ final class JobWatcher: Sendable {
     control.update { $0.schedule.noteSubmission(.now) }
   }
 
-  /// All that is known at this moment.
+  /// What is known at this moment.
   var snapshot: JobKnowledge { knowledge.withLock { $0 } }
 
   // MARK: The end of the run
 
-  /// Reads all states once more. What cannot be asked by the deadline is stale.
+  /// Asks for the states of all jobs once more. Marks jobs as stale if Slurm does not report them by the deadline.
   ///
   /// - Parameter waits: the user waits for the jobs (`--wait-jobs`).
   func finish(until deadline: MonotonicInstant, waits: Bool) {
-    // A request in progress may be about to wait for long: it is cancelled, and sent again with all the time.
+    // A request in progress may take long. Cancel it: `pollAll` sends it again, with all the time that is left.
     var isFree = false
     while !isFree, deadline > .now {
       control.update { $0.isInterrupted = true }
@@ -99,7 +99,7 @@ final class JobWatcher: Sendable {
     questions.pollAll(until: deadline, waits: waits)
   }
 
-  /// Stops the thread, and cancels the request that it waits for.
+  /// Stops the thread, and cancels its request in progress.
   func cancel() {
     control.update {
       $0.isStopped = true
@@ -108,19 +108,19 @@ final class JobWatcher: Sendable {
     access.cancel()
   }
 
-  /// Waits until every job has ended, can never start, or is lost to Slurm itself; or until no job is known and
-  /// slurmctld has not answered for the limit of a poll.
+  /// Waits until every job has ended, can never start, or is lost to Slurm. Also returns if no job is known and
+  /// slurmctld has not answered for as long as one poll may take.
   ///
   /// - Parameters:
   ///   - progress: called twice a second with all jobs.
-  ///   - isCancelled: asked twice a second.
+  ///   - isCancelled: called twice a second; true ends the wait.
   func waitForJobs(progress: ([JobRecord]) -> Void, isCancelled: () -> Bool) {
     enum End { case ofJobs, ofPatience }
     let start = MonotonicInstant.now
     control.update { $0.schedule.hurry(start, longestPause: Self.longestPauseInWait) }
     while !isCancelled() {
       let end = knowledge.wait(until: .now + 0.5) { known -> End? in
-        // The answer to an earlier request may lack what was submitted since.
+        // The answer to an earlier request may lack jobs that the command submitted after that request.
         if let asked = known.lastAnswered, asked >= start {
           return known.ledger.jobs.allSatisfy(known.isSettled) ? .ofJobs : nil
         }

@@ -9,17 +9,17 @@ internal import ResilientIO
 internal import SystemCalls
 internal import SystemPackage
 
-/// What decides where the files of a run go.
+/// The settings that decide where the files of a run go.
 struct LogPlan: Sendable {
   let identity: RunIdentity
   /// Whether stdout and stderr are captured.
   let captured: [Bool]
   let localFirst: LocalFirst
-  /// Whether existing records are replaced.
+  /// Whether the run replaces existing records.
   let clobber: Bool
-  /// The directory for spools that the user chose; nil for the default places.
+  /// The spool directory that the user chose; nil: the default places.
   let spoolDirectory: FilePath?
-  /// Bytes of output that may wait on disk; nil for no limit but that of the disk.
+  /// The most bytes of output that may wait on disk; nil: only the disk limits it.
   let spoolLimit: Int?
   let redaction: Redaction
   let environment: [String: String]
@@ -38,25 +38,25 @@ struct LogPlan: Sendable {
   var paths: LogPaths { identity.paths }
 }
 
-/// Where the files of a run go, decided before the command starts.
+/// Where the files of a run go. Decided before the command starts.
 struct LogSetup: Sendable {
   let spool: RunSpool
-  /// Of the captured streams.
+  /// The stores of stdout and stderr; nil if a stream is not captured.
   let stores: [OutputStores?]
   let carrier: any LogCarrier
   let journal: UsageJournal
-  /// An eventfd that makes the relay look at requests.
+  /// An eventfd that makes the relay check requests.
   let wake: FileDescriptor
-  /// The relay writes the log files itself.
+  /// Whether the relay writes the log files itself.
   let isDirect: Bool
 
-  /// Makes the run folder, the stores and the carrier.
+  /// Creates the run folder, the stores and the carrier.
   ///
   /// - Parameters:
-  ///   - carrierProgram: duct itself, which is started as the carrier of a remote log directory.
-  ///   - mask: the signal mask of that process.
-  /// - Returns: nil if the system has no descriptors or threads left for it.
-  /// - Throws: `UsageError` if records exist that are not to be replaced.
+  ///   - carrierProgram: duct's executable, which duct also starts as the carrier for a remote log directory.
+  ///   - mask: the signal mask for that process.
+  /// - Returns: nil if the system has no descriptors or threads left.
+  /// - Throws: `UsageError` if records exist and `--clobber` is not set.
   static func make(
     _ plan: LogPlan, carrierProgram: FilePath, children: ChildProcesses, mask: SignalSet, log: Logger
   ) throws(UsageError) -> LogSetup? {
@@ -92,7 +92,7 @@ struct LogSetup: Sendable {
   }
 }
 
-/// Makes a `LogSetup`.
+/// Creates a `LogSetup`.
 private struct LogSetupBuilder {
   let plan: LogPlan
   let spool: RunSpool
@@ -176,8 +176,8 @@ private struct LogSetupBuilder {
     }
   }
 
-  /// Nil where it cannot be made, or not be known again for certain: then the stream goes to the spool, and the carrier
-  /// makes the file, or says why it cannot.
+  /// Creates a log file for the relay to write. Nil if it cannot be created, or if the file system cannot identify
+  /// it later. The stream then goes to the spool, and the carrier creates the file or reports why it cannot.
   private func newLogFile(_ index: Int) -> FileDescriptor? {
     let path = FilePath(escaped: paths.stream(index))
     guard let (file, identity) = try? RecordFile.create(path, taking: plan.clobber) else { return nil }
@@ -201,7 +201,7 @@ private struct LogSetupBuilder {
     )
   }
 
-  // MARK: On a remote one
+  // MARK: On a remote file system
 
   private func remote(_ folder: SpoolFolder) throws(UsageError) -> LogSetup? {
     writeManifest(isDirect: false)

@@ -7,10 +7,10 @@ internal import ResilientIO
 internal import SystemCalls
 internal import SystemPackage
 
-/// The captured streams of the command: pipes, the relay that reads them, and the files they go to.
+/// The captured streams of the command: the pipes, the relay that reads them, and the stores that it writes to.
 ///
-/// duct keeps the reading ends and the files open beside the relay, so that it can put another relay,
-/// or itself, in the place of one that died.
+/// duct keeps the reading ends and the stores open too. If the relay dies, duct can start another one or read the
+/// pipes itself.
 final class OutputCapture: Sendable {
   static let pipeSize = 1 << 20
   private static let mostRelays = 3
@@ -27,11 +27,11 @@ final class OutputCapture: Sendable {
     var isReadHere = false
   }
 
-  /// Stream 0 is stdout, 1 is stderr; nil where a stream is not captured.
+  /// Stream 0 is stdout, 1 is stderr. Nil: the stream is not captured.
   private let streams: [Stream?]
   let status: RelayStatus
   let wake: FileDescriptor
-  /// Its writing end is open in this process alone: the relay sees us end by it.
+  /// A pipe. Only this process has the writing end open, so the relay sees end of file when duct ends.
   private let life: (read: FileDescriptor, write: FileDescriptor)
   private let lock: FileDescriptor?
   private let folder: FilePath?
@@ -40,13 +40,13 @@ final class OutputCapture: Sendable {
   private let log: Logger
   private let state = Monitor(State())
 
-  /// Makes the pipes.
+  /// Creates the pipes.
   ///
   /// - Parameters:
-  ///   - stores: where each stream goes to; nil where it is not captured.
+  ///   - stores: the stores of stdout and stderr; nil if a stream is not captured.
   ///   - status: the page that duct and the relay share.
-  ///   - lock: the lock of the run folder, which the relay holds too.
-  ///   - folder: the run folder; the relay recovers the run from it if duct is killed. Nil where there is none.
+  ///   - lock: the lock of the run folder. The relay holds it too.
+  ///   - folder: the run folder, from which the relay recovers the run if duct is killed; nil if there is none.
   init(
     _ stores: [OutputStores?], status: RelayStatus, lock: FileDescriptor?, folder: FilePath?,
     wake: FileDescriptor, programs: HelperPrograms, children: ChildProcesses, log: Logger
@@ -82,18 +82,20 @@ final class OutputCapture: Sendable {
 
   func isCaptured(_ index: Int) -> Bool { streams[index] != nil }
 
-  /// The command's end of a stream.
+  /// The end of the pipe that the command writes to.
   func writingEnd(_ index: Int) -> FileDescriptor? { streams[index]?.writing }
 
-  /// To read by position what has been captured.
+  /// The stores of a stream, to read by position.
   func stores(_ index: Int) -> OutputStores? { streams[index]?.stores }
 
-  /// After the command has started: only it, and what it starts, holds the writing ends.
+  /// Closes the writing ends in this process. Call it when the command has started: then only the command and the
+  /// processes that it starts hold them.
   func closeWritingEnds() {
     for stream in streams { stream?.writing.closeQuietly() }
   }
 
-  /// Gives everything up, before the command has started; the files are left, and empty.
+  /// Ends the relay and closes the pipes and the stores. Only for a command that has not started. The files stay;
+  /// they are empty.
   func abandon() {
     if let relay = state.update({ state in
       defer { state.relay = nil }
@@ -101,7 +103,7 @@ final class OutputCapture: Sendable {
     }) {
       children.end(relay)
     }
-    // A thread in its place goes on waiting for these.
+    // If a thread of this process relays, it keeps waiting for these descriptors, so they stay open.
     if !state.withLock({ $0.isReadHere }) {
       for stream in streams {
         guard let stream else { continue }
@@ -113,9 +115,9 @@ final class OutputCapture: Sendable {
 
   // MARK: The relay
 
-  /// Starts the relay, or reads the pipes on a thread of this process where that is impossible.
+  /// Starts the relay. If that is impossible, reads the pipes on a thread of this process.
   ///
-  /// - Returns: false if neither can be had: then nobody reads.
+  /// - Returns: false if neither is possible, so that no process reads the pipes.
   @discardableResult
   func startRelay() -> Bool {
     let isFirst = state.withLock { $0.relaysStarted == 0 }
@@ -151,7 +153,7 @@ final class OutputCapture: Sendable {
     }
   }
 
-  /// What the main loop reaped may have been the relay. If it was killed, another takes its place.
+  /// Handles the end of a child that the main loop has reaped. If it was the relay, starts another one.
   func noteEnd(of exit: ChildExit) {
     let wasRelay = state.update { state -> Bool in
       guard state.relay == exit.pid else { return false }
@@ -180,7 +182,8 @@ final class OutputCapture: Sendable {
       life: life.read, lock: lock, program: ownProgram)
   }
 
-  /// For a relay that outlives duct, where duct's file may not.
+  /// duct's executable, which the relay needs to start `recover` after duct has ended. Nil unless duct runs from a
+  /// copy in memory, which disappears with duct.
   private var ownProgram: FileDescriptor? {
     OwnProgram.isCopy ? try? FileDescriptor.opening("/proc/self/exe", .readOnly) : nil
   }
@@ -203,7 +206,7 @@ final class OutputCapture: Sendable {
     }
   }
 
-  /// Waits until all that the pipes hold now is in the files. False if the deadline passes first.
+  /// Waits until the relay has written all that the pipes contain now. False if the deadline passes first.
   func sync(until deadline: MonotonicInstant) -> Bool {
     let request = status.requestSync()
     wake.signalEvent()
@@ -214,11 +217,11 @@ final class OutputCapture: Sendable {
     }
   }
 
-  /// Every pipe was at its end: there is nothing to wait for, and no relay either.
+  /// Whether every captured stream has ended. Then nothing is left to read, and the relay serves no more requests.
   var hasEnded: Bool { streams.indices.allSatisfy { streams[$0] == nil || status[$0].hasEnded } }
 }
 
-/// Why output cannot be captured.
+/// Why duct cannot capture the output.
 struct CaptureFailure: Error, Sendable {
   var message: String
 }

@@ -3,14 +3,14 @@ internal import OutputRelay
 internal import SystemCalls
 internal import SystemPackage
 
-/// Hands a captured stream on to duct's own, as it grows.
+/// Echoes a captured stream: shows it on duct's own stdout or stderr as it grows.
 final class OutputEcho: Sendable {
   let stream: Int
   private let writer: EchoWriter
   private let follower: OutputFollower
   private let hasThread = Monitor(false)
 
-  /// Begins to echo stream `index`; nil where that stream is not captured.
+  /// Starts to echo stream `index`; nil if that stream is not captured.
   init?(stream index: Int, of capture: OutputCapture, path: String, log: Logger) {
     guard let stores = capture.stores(index) else { return nil }
     let writer = EchoWriter(
@@ -37,14 +37,15 @@ final class OutputEcho: Sendable {
     }
   }
 
-  /// Something that nobody has seen yet is in the file alone: it should be kept.
+  /// Whether duct failed to show output, although the reader was still there. Some of the output may then be only
+  /// in the records, so duct keeps them.
   var hasFailed: Bool { writer.hasFailed }
 
-  /// The command has ended, and its stream counts up to `end` bytes.
+  /// Reports that the command has ended and that its stream has `end` bytes.
   func finish(at end: Int) {
     writer.finish(at: end)
     follower.finish(at: end)
-    // What was the command's, of the user's processes, is free now.
+    // The end of the command may have freed processes of the user's limit.
     if !hasThread.withLock({ $0 }) { _ = startThread() }
   }
 
@@ -53,8 +54,8 @@ final class OutputEcho: Sendable {
     follower.cancel()
   }
 
-  /// Waits until everything is shown; false if the deadline passes first. Where there is no thread for it,
-  /// shows everything now.
+  /// Waits until duct has shown everything; false if the deadline passes first. If there is no thread for it, shows
+  /// everything now, on the caller's thread.
   @discardableResult
   func wait(until deadline: MonotonicInstant?) -> Bool {
     if !hasThread.update({ state in
@@ -69,13 +70,13 @@ final class OutputEcho: Sendable {
 
 /// Writes what a command printed to duct's own stream.
 ///
-/// A reader that has gone (EPIPE), or a terminal (EIO), ends it quietly. Any other failure is told, with
-/// where the output is kept; one that may pass (a full disk) is met by trying again while the command runs.
+/// If the reader (EPIPE) or the terminal (EIO) has gone, stops without a message. Logs any other failure, and where
+/// the output is kept. If the failure may pass (a full disk), retries while the command runs.
 private final class EchoWriter: Sendable {
   private static let pause = 1.0
 
   private struct State: Sendable {
-    /// The command has ended, and its stream counts so many bytes.
+    /// The length of the stream in bytes. Nil while the command runs.
     var end: Int?
     var isCancelled = false
     var hasFailed = false
@@ -99,7 +100,7 @@ private final class EchoWriter: Sendable {
   func finish(at end: Int) { state.update { $0.end = end } }
   func cancel() { state.update { $0.isCancelled = true } }
 
-  /// False when there is no sense in writing more.
+  /// False if further writes are pointless.
   @Sendable func write(_ bytes: UnsafeRawBufferPointer) -> Bool {
     var rest = bytes
     while true {
@@ -112,7 +113,7 @@ private final class EchoWriter: Sendable {
     }
   }
 
-  /// Tells of a failure, and waits until it may have passed. False if it is final.
+  /// Logs a failure and waits before the next try. False if there is no next try.
   private func continues(after error: Errno) -> Bool {
     let (isFirst, end, shown) = state.update { state in
       defer { state.hasFailed = true }

@@ -3,13 +3,13 @@ internal import OutputRelay
 internal import SystemCalls
 internal import SystemPackage
 
-/// Follows a captured stream as it grows, on a thread of its own. Where none can be had, `followHere` does
-/// it in one go at the end.
+/// Follows a captured stream as it grows, on a thread of its own. If no thread can be started, `followHere` reads
+/// the whole stream at the end.
 final class OutputFollower: Sendable {
   private static let largestRead = 256 << 10
 
   private struct State: Sendable {
-    /// Where to stop, once it is known.
+    /// The offset to stop at. Nil while not known.
     var end: Int?
     var isCancelled = false
     var isDone = false
@@ -24,10 +24,10 @@ final class OutputFollower: Sendable {
   private let atEnd: @Sendable () -> Void
 
   /// - Parameters:
-  ///   - stores: read by position, so that they may be shared.
-  ///   - holdsBack: what it has not read yet must be kept.
-  ///   - sink: takes what has come; false ends the following.
-  ///   - atEnd: called when the following has ended, on its thread.
+  ///   - stores: read by position, so other readers may use them too.
+  ///   - holdsBack: asks the relay and the carrier to keep bytes that this follower has not read.
+  ///   - sink: receives the bytes. Returning false ends the following.
+  ///   - atEnd: called at the end, on the thread that follows.
   init(
     stream: Int, stores: OutputStores, status: RelayStatus, holdsBack: Bool = false,
     sink: @escaping @Sendable (UnsafeRawBufferPointer) -> Bool,
@@ -42,12 +42,12 @@ final class OutputFollower: Sendable {
     if holdsBack { status.noteNeeded(0, stream: stream) }
   }
 
-  /// Follows on a thread of its own.
+  /// Starts to follow on a thread of its own.
   func start(_ name: String) throws(Errno) {
     _ = try OwnThread(name) { [self] in followHere() }
   }
 
-  /// Follows on the caller's thread, until the end.
+  /// Follows on the caller's thread until the end.
   func followHere() {
     follow()
     atEnd()
@@ -55,7 +55,7 @@ final class OutputFollower: Sendable {
     state.update { $0.isDone = true }
   }
 
-  /// The stream counts up to `end` bytes: following stops there.
+  /// Reports that the stream has `end` bytes. The follower stops there.
   func finish(at end: Int) {
     state.update { $0.end = end }
     status.wakeAll()
@@ -66,7 +66,7 @@ final class OutputFollower: Sendable {
     status.wakeAll()
   }
 
-  /// Waits for its end. False if the deadline passes first.
+  /// Waits until the follower has stopped. False if the deadline passes first.
   @discardableResult
   func wait(until deadline: MonotonicInstant?) -> Bool {
     state.wait(until: deadline) { $0.isDone ? true : nil } ?? false
@@ -96,7 +96,7 @@ final class OutputFollower: Sendable {
         status.waitForChange(from: sequence)
         continue
       case .unreadable:
-        // Somebody has shortened the file: what is gone cannot be followed.
+        // Someone has truncated the file. The missing bytes cannot be read.
         if end != nil { return }
         status.waitForChange(from: sequence, until: .now + 1)
         continue

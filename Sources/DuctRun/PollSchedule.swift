@@ -1,9 +1,9 @@
 internal import SystemCalls
 
-/// When slurmctld is asked next: soon after a submission is seen, later and later while nothing changes,
-/// never while nothing can have changed.
+/// Decides when to poll slurmctld next: soon after duct sees a submission, less and less often while nothing
+/// changes, and not at all while nothing can have changed.
 struct PollSchedule: Sendable {
-  /// Seconds.
+  /// In seconds, as the following ones.
   static let afterSubmission = 0.5
   static let shortestPause = 2.0
   static let pauseAfterChange = 5.0
@@ -13,38 +13,39 @@ struct PollSchedule: Sendable {
   private var pause = shortestPause
   private var lastPoll: MonotonicInstant?
 
-  /// The command has submitted something, by what it printed or by the processes it started.
+  /// Records that the command has submitted something, as its output or its processes show.
   mutating func noteSubmission(_ now: MonotonicInstant) {
     pause = Self.shortestPause
-    // A burst of submissions is one question every two seconds, not one each.
+    // A burst of submissions causes one poll every two seconds, not one poll each.
     var soonest = now + Self.afterSubmission
     if let lastPoll { soonest = max(soonest, lastPoll + Self.shortestPause) }
     next = min(next ?? soonest, soonest)
   }
 
-  /// Processes came or went below the command: one may have been a submission.
+  /// Records that processes have started or ended below the command. One of them may have submitted a job.
   mutating func noteActivity(_ now: MonotonicInstant) {
     if next == nil { next = now + pause }
   }
 
-  /// A question is asked. What is noted from now on may not be in its answer.
+  /// Records the start of a poll. Its answer may lack what is noted from now on.
   mutating func noteStart(_ now: MonotonicInstant) {
     next = nil
     lastPoll = now
   }
 
-  /// It has ended.
+  /// Records the end of a poll.
   ///
   /// - Parameters:
-  ///   - isAnswered: by slurmctld; else it is asked again, later and later.
-  ///   - expectsMore: jobs have not ended, or one that was named has not been found yet.
+  ///   - isAnswered: whether slurmctld answered. If not, the next poll follows after a pause that doubles each
+  ///     time.
+  ///   - expectsMore: some jobs have not ended, or Slurm has not reported yet a job whose id was printed.
   mutating func notePoll(
     _ now: MonotonicInstant, isAnswered: Bool, hasChanged: Bool, expectsMore: Bool
   ) {
     lastPoll = now
     pause = hasChanged ? min(Self.pauseAfterChange, longestPause) : min(pause * 2, longestPause)
     let planned = expectsMore || !isAnswered ? now + pause : nil
-    // What was noted in between is asked for at its own time, unless nobody answers.
+    // What was noted during the poll sets the time of the next one, unless slurmctld does not answer.
     guard isAnswered, let noted = next else {
       next = planned
       return
@@ -52,7 +53,7 @@ struct PollSchedule: Sendable {
     next = planned.map { min($0, noted) } ?? noted
   }
 
-  /// Someone waits for the jobs to end.
+  /// The user waits for the jobs to end: makes the next poll due immediately, and the pauses shorter.
   mutating func hurry(_ now: MonotonicInstant, longestPause: Double) {
     self.longestPause = longestPause
     pause = Self.shortestPause

@@ -6,18 +6,18 @@ internal import RecordText
 internal import SystemCalls
 internal import SystemPackage
 
-/// One run: the command from its start to its end, with all that duct does around it.
+/// One run: the command from start to end, and everything that duct does around it.
 ///
 /// The main thread starts the command, reaps it and handles signals. It never writes a file and never waits for
 /// anything else. docs/architecture.md lists the other threads.
 public enum Run {
-  /// Seconds at the end in which the last messages are written to standard error.
+  /// Seconds that duct takes at the end to write its last messages to stderr.
   static let lastWords = 2.0
 
   /// Wraps a command.
   ///
-  /// - Returns: the exit code of duct: the command's own.
-  /// - Throws: `UsageError` before anything has started.
+  /// - Returns: the exit code of duct, which is the command's own.
+  /// - Throws: `UsageError`, before anything has started.
   public static func execute(
     _ settings: RunSettings, _ surroundings: Surroundings
   ) throws(UsageError) -> CInt {
@@ -32,24 +32,24 @@ public enum Run {
       let services = RunServices(log: log, writer: writer, originalMask: originalMask)
       return try RunStart(settings, surroundings, identity, services).run()
     } catch {
-      // The message of the error comes after all earlier ones.
+      // Show the error's own message after all earlier ones.
       writer.flush(until: .now + lastWords)
       throw error
     }
   }
 }
 
-/// What tells this run from all others, and where its records go.
+/// Identifies the run, and says where its records go.
 struct RunIdentity: Sendable {
   let runID: String
   let start: WallTime
-  /// The same moment as `start`, on a clock that nobody sets.
+  /// The same moment as `start`, on the monotonic clock, which cannot be set.
   let startInstant = MonotonicInstant.now
   let paths: LogPaths
-  /// con-duct's `command`: the arguments with spaces between them, without what is not to be recorded.
+  /// The `command` of con-duct's records: the arguments, separated by spaces, without what the redaction hides.
   let command: String
 
-  /// - Throws: `UsageError` for an output prefix that leads to no path.
+  /// - Throws: `UsageError` if the output prefix gives no usable path.
   init(_ settings: RunSettings, _ surroundings: Surroundings, log: Logger) throws(UsageError) {
     start = .now
     runID = RunID.make(start)
@@ -68,6 +68,6 @@ struct RunServices: Sendable {
   let log: Logger
   let writer: StandardErrorWriter
   let children = ChildProcesses(reaping: .byEventLoop)
-  /// The signal mask that duct was started with, for the programs that it starts.
+  /// The signal mask that duct was started with. The programs that duct starts get it.
   let originalMask: SignalSet
 }

@@ -1,31 +1,31 @@
 internal import OutputRelay
 
-/// How a run ends, once its command has and its jobs are known. Decides, and calls nothing. docs/architecture.md
-/// draws it.
+/// Decides how a run ends, after its command has ended and its jobs are known. Makes no calls. docs/architecture.md
+/// has a diagram.
 struct RunEnd: Sendable, Equatable {
   enum State: Sendable, Equatable {
     case running
     case delivering
     case discarding
-    /// What is left to others is on the page.
+    /// The run has ended. The page records the ending, for the relay and `recover`.
     case ended(RelayStatus.Ending)
   }
 
   enum Event: Sendable, Equatable {
-    /// - Parameter removes: the command failed at once, and its records are not wanted.
+    /// - Parameter removes: remove the records, because the command failed within `--fail-time`.
     case jobsAreKnown(removes: Bool)
-    /// - Parameter streamsHadEnded: nobody could print any more when the delivery of the rest began. Daemons of the
-    ///   command may.
+    /// - Parameter streamsHadEnded: whether the streams had ended when the last delivery began. If not, daemons of
+    ///   the command may still print.
     case delivered(isAll: Bool, streamsHadEnded: Bool)
     case discarded(isAll: Bool, streamsHaveEnded: Bool)
   }
 
   enum Action: Sendable, Equatable {
-    /// To the log directory. → delivered
+    /// Deliver everything to the log directory. → delivered
     case deliver
-    /// Away with what has been put there. → discarded
+    /// Remove this run's files from the log directory. → discarded
     case discard
-    /// For the relay, which outlives duct.
+    /// Record the ending in the page, for the relay, which outlives duct.
     case note(RelayStatus.Ending)
     case removeSpool
   }
@@ -36,14 +36,15 @@ struct RunEnd: Sendable, Equatable {
     switch (state, event) {
     case (.running, .jobsAreKnown(let removes)):
       state = removes ? .discarding : .delivering
-      // Noted first: should duct be killed, `recover` goes on with the removal, and makes nothing again.
+      // Record the removal first: if duct is killed, `recover` continues it and creates no files again.
       return removes ? [.note(.removed), .discard] : [.deliver]
     case (.delivering, .delivered(let isAll, let streamsHadEnded)):
-      // The relay has what came since, and the spool stays.
+      // The relay still reads what is printed after that, so the spool stays.
       if !streamsHadEnded { return end(.leftToRelay, removesSpool: false) }
       return isAll ? end(.done, removesSpool: true) : end(.told, removesSpool: false)
     case (.discarding, .discarded(let isAll, let streamsHaveEnded)):
-      // What comes is dropped, and nothing is made again. The relay removes what is left, and the spool.
+      // The relay drops further output, and no file is created again. If something is left, the relay starts
+      // `recover`, which removes it and the spool.
       let isOver = isAll && streamsHaveEnded
       return end(isOver ? .done : .removed, removesSpool: isOver)
     default: return []
@@ -52,7 +53,7 @@ struct RunEnd: Sendable, Equatable {
 
   private mutating func end(_ ending: RelayStatus.Ending, removesSpool: Bool) -> [Action] {
     state = .ended(ending)
-    // The spool first: without it nobody has anything to go on with.
+    // Remove the spool first: without it, no other process can continue the run.
     return (removesSpool ? [.removeSpool] : []) + [.note(ending)]
   }
 }

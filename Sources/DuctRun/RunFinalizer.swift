@@ -9,7 +9,8 @@ internal import SlurmJobs
 internal import SystemCalls
 internal import SystemPackage
 
-/// What is left to do when the command has ended, on a thread of its own: the main thread still handles signals.
+/// Runs the last steps after the command has ended. Has a thread of its own, so the main thread still handles
+/// signals.
 ///
 /// Each step has a time limit, except the wait for the reader of duct's own output.
 final class RunFinalizer: Sendable {
@@ -19,15 +20,15 @@ final class RunFinalizer: Sendable {
     let services: RunServices
     let startInstant: MonotonicInstant
     let paths: LogPaths
-    /// Bytes: duct's own largest resident memory when it started the command; nil if not known.
+    /// duct's own peak resident memory in bytes, when it started the command; nil if not known.
     let ownPeakResident: Int?
-    /// Descriptors that the last write of info.json may need.
+    /// Descriptors held back for the last write of info.json.
     let reserve: DescriptorReserve
   }
 
-  /// Seconds for each step that has no limit from the settings.
+  /// Seconds for each step whose limit no setting defines.
   private static let stepLimit = 5.0
-  /// Seconds: a command that ran longer may have submitted jobs that no sample has shown.
+  /// Seconds. A command that ran longer may have submitted jobs that no sample has shown.
   private static let shortCommand = 10.0
 
   let exitCode: CInt
@@ -55,8 +56,8 @@ final class RunFinalizer: Sendable {
       _ = try OwnThread("duct finalizer", stackSize: 4 << 20) { [self] in
         finalize()
         done.update { $0 = true }
-        // Wakes the main thread, which then checks `isDone`. A signal needs no descriptor, of which there may be none
-        // left.
+        // Wakes the main thread, which then checks `isDone`. A signal works even if the process has used up its
+        // descriptors.
         kill(getpid(), SIGCHLD)
       }
     } catch {
@@ -67,7 +68,7 @@ final class RunFinalizer: Sendable {
     }
   }
 
-  /// Whether everything is done. A SIGCHLD tells the main thread to check.
+  /// Whether all steps are done. A SIGCHLD makes the main thread check this.
   var isDone: Bool { done.withLock { $0 } }
 
   /// Ends waits after a signal. Returns an exit code if duct shall exit immediately.
@@ -122,7 +123,8 @@ final class RunFinalizer: Sendable {
     while !context.services.writer.flush(until: .now + 0.5), !patience.isHurried {}
   }
 
-  /// Has the relay write all that the command has printed, and tells the followers where the streams end.
+  /// Makes the relay write all that the command has printed, and passes the final lengths of the streams to the
+  /// followers.
   private func syncOutput() {
     guard let capture = watch.capture else { return }
     let hadEnded = capture.hasEnded
@@ -130,13 +132,14 @@ final class RunFinalizer: Sendable {
     if !capture.sync(until: patience.deadline(settings.finalizeTimeout)) {
       log.warning("The last output of the command could not be taken from its pipe in time")
     }
-    // A relay that finished a stream in between did not read the request of that check.
+    // The check above sends a request to the relay. If a stream ended before the relay read it, the relay did not
+    // serve it: check again.
     if !hadEnded { watch.delivery?.checkLogFiles(until: patience.deadline(Self.stepLimit)) }
     for echo in watch.echoes { echo.finish(at: capture.status[echo.stream].written) }
     for scanner in watch.scanners { scanner.finish(at: capture.status[scanner.stream].written) }
   }
 
-  /// Descendants of the command that still run. Nil where /proc does not tell.
+  /// Descendants of the command that still run. Nil if /proc does not show them.
   private func leftProcesses() -> [LeftProcessRecord]? {
     let left = watch.sampler.map(\.left) ?? []
     guard let left, !left.isEmpty else { return left.map { _ in [] } }
@@ -151,8 +154,8 @@ final class RunFinalizer: Sendable {
 
   // MARK: Delivery
 
-  /// Delivers everything to the log directory, or removes it from there. Returns what could not be delivered, or not
-  /// be removed.
+  /// Delivers everything to the log directory, or removes this run's files from it. Returns what could not be
+  /// delivered or removed.
   private func deliver(removes: Bool) -> [Deliverer.Leftover] {
     let (setup, limit) = (watch.setup, patience.deadline(settings.finalizeTimeout))
     var end = RunEnd()
@@ -183,14 +186,14 @@ final class RunFinalizer: Sendable {
   private func reportLeftovers(_ leftovers: [Deliverer.Leftover], removed: Bool) {
     if leftovers.isEmpty { return }
     let folder = watch.setup.spool.folder.flatMap { RunManifest.exists(in: $0) ? $0 : nil }
-    // Without its manifest `recover` could make no use of the folder.
+    // `recover` cannot use a folder without its manifest.
     if folder == nil, watch.capture == nil { watch.setup.spool.remove() }
     messages.report(leftovers, in: folder?.path, removed: removed)
   }
 
   // MARK: Jobs
 
-  /// Reads the states of the jobs once more; with `--wait-jobs`, not before they are final.
+  /// Asks for the states of the jobs once more. With `--wait-jobs`, first waits until they are final.
   private func finishJobs() {
     guard let jobs = watch.jobs else { return }
     if settings.waitJobs, !patience.isAlone {
@@ -209,8 +212,8 @@ final class RunFinalizer: Sendable {
     }
   }
 
-  /// Whether the command may have submitted jobs. A short command without children that is no client of Slurm itself
-  /// has not: then duct need not ask Slurm.
+  /// Whether the command may have submitted jobs. If it was short, had no children and is no client of Slurm
+  /// itself, it has not, and duct need not ask Slurm.
   private func mayHaveSubmitted(_ jobs: JobWatcher) -> Bool {
     if jobs.snapshot.mayHaveSubmitted || elapsed > Self.shortCommand { return true }
     guard let lastStat = ending.lastStat else { return true }
@@ -220,22 +223,23 @@ final class RunFinalizer: Sendable {
 
   // MARK: The end
 
-  /// Whether the records are removed, because the command failed within `--fail-time`.
+  /// Whether to remove the records, because the command failed within `--fail-time`.
   private func removesRecords(_ known: JobKnowledge?) -> Bool {
     guard exitCode != 0, elapsed < settings.failTime || settings.failTime < 0 else { return false }
     if let known {
-      // It printed an id that Slurm could not confirm, or called sbatch while Slurm could not be asked: the records may
-      // be the only trace of these jobs.
+      // The command has jobs, printed an id that Slurm could not confirm, or called sbatch while Slurm did not
+      // answer: the records may be the only trace of these jobs.
       if !known.ledger.isEmpty || !known.detection.mentionedIDs.isEmpty || known.mayHaveUnknownJobs {
         return false
       }
     }
-    // Nor if some output could not be shown: then it is only in the records.
+    // If duct could not show some output, that output is only in the records.
     for echo in watch.echoes { echo.wait(until: patience.deadline(0.2)) }
     return !watch.echoes.contains { $0.hasFailed }
   }
 
-  /// A slow reader gets everything, as without duct. The echo detects a reader that has closed its end.
+  /// Waits without a limit, so a slow reader gets everything, as without duct. If a reader closes its end, the echo
+  /// ends.
   private func waitForReaders() {
     patience.noteWaitForReaders()
     for echo in watch.echoes {

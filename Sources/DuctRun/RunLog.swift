@@ -3,7 +3,7 @@ internal import Logging
 internal import RecordText
 internal import SystemCalls
 
-/// Log lines in con-duct's form: `2026-11-24T16:56:00+0100 [INFO    ] con-duct: …`.
+/// Writes log lines in con-duct's form: `2026-11-24T16:56:00+0100 [INFO    ] con-duct: …`.
 struct RunLogHandler: LogHandler {
   static let label = "con-duct"
 
@@ -16,7 +16,7 @@ struct RunLogHandler: LogHandler {
     set { metadata[key] = newValue }
   }
 
-  /// Of a message that is fit for a terminal as it is, with lines and colours.
+  /// Metadata key that marks a message as safe for a terminal as it is, including its line breaks and colors.
   fileprivate static let preparedKey = "prepared"
 
   func log(event: LogEvent) {
@@ -40,8 +40,8 @@ struct RunLogHandler: LogHandler {
 }
 
 extension Logger {
-  /// Logs a text of several lines that may be coloured. What others have put into it must be fit for display
-  /// already.
+  /// Logs a text that may have several lines and colors. The caller must have escaped what comes from others, such
+  /// as file names.
   func info(prepared text: String) {
     info("\(text)", metadata: [RunLogHandler.preparedKey: "yes"])
   }
@@ -49,7 +49,7 @@ extension Logger {
   init(level: LogLevel, writer: StandardErrorWriter) {
     self.init(label: RunLogHandler.label) { _ in
       switch level {
-      // One level above the highest does not exist; a handler that writes nothing does.
+      // There is no level above the highest, so use a handler that writes nothing.
       case .none: SwiftLogNoOpLogHandler()
       case .critical: RunLogHandler(writer: writer, logLevel: .critical)
       case .error: RunLogHandler(writer: writer, logLevel: .error)
@@ -62,7 +62,7 @@ extension Logger {
 }
 
 extension String {
-  /// With spaces behind it up to a width.
+  /// Pads the text with spaces on the right, up to a width in characters.
   func padding(to width: Int) -> String {
     self + String(repeating: " ", count: max(0, width - count))
   }

@@ -4,17 +4,17 @@ internal import ProcessSampling
 internal import SystemCalls
 internal import SystemPackage
 
-/// When the command ended, and its last line of /proc/PID/stat.
+/// When the command ended, and what /proc/PID/stat showed of it last.
 struct CommandEnding {
   let time = WallTime.now
   let instant = MonotonicInstant.now
-  /// Nil if /proc did not show the command any more.
+  /// Nil if /proc did not show the command.
   let lastStat: ProcessStat?
 }
 
 /// The main thread's loop: passes signals to the command, and reaps it. It touches no file.
 struct RunLoop {
-  /// Seconds that the last sample may take before the command is reaped without it.
+  /// Seconds that the last sample may take. After that, the loop reaps the command without it.
   private static let lastSampleLimit = 1.0
 
   private let watch: RunWatch
@@ -24,14 +24,14 @@ struct RunLoop {
   private let finalize: (ChildExit, CommandEnding) -> RunFinalizer
   private var forwarding: SignalForwarding
   private var finalizer: RunFinalizer?
-  /// Set while the command has ended and is not reaped yet: the sampler takes its last sample.
+  /// Set when the command has ended. Until the loop reaps the command, the sampler takes its last sample.
   private var ending: CommandEnding?
   private let files = ProcFiles()
 
   /// - Parameters:
   ///   - hasOwnGroup: the command leads a process group of its own.
-  ///   - orphanTime: nanoseconds of processor time of the orphans that are reaped here.
-  ///   - finalize: does what is left to do after the end of the command.
+  ///   - orphanTime: counts the processor time of reaped orphans, in nanoseconds.
+  ///   - finalize: starts the last steps, after the end of the command.
   init(
     _ watch: RunWatch, signals: SignalFile, hasOwnGroup: Bool, _ services: RunServices,
     orphanTime: Monitor<Int64>, finalize: @escaping (ChildExit, CommandEnding) -> RunFinalizer
@@ -46,7 +46,7 @@ struct RunLoop {
 
   /// Runs until everything is done. Returns the exit code of duct.
   mutating func run() -> CInt {
-    // The command may have ended before duct could read its SIGCHLD.
+    // The command may have ended before duct read signals.
     reap()
     while true {
       if let finalizer, finalizer.isDone { return finalizer.exitCode }
@@ -76,7 +76,7 @@ struct RunLoop {
 
   private mutating func reap() {
     if finalizer == nil, waitsForLastSample() { return }
-    // If the command ends only now, its own SIGCHLD comes.
+    // If the command ends right now, leave it for its last sample. Its own SIGCHLD follows.
     let unsampled = finalizer == nil && ending == nil ? watch.command : nil
     for exit in services.children.reapEnded(but: unsampled) {
       if exit.pid == watch.command, finalizer == nil {
@@ -93,8 +93,8 @@ struct RunLoop {
     }
   }
 
-  /// Whether the command has ended and the sampler has not taken its last sample yet. The command stays a zombie until
-  /// then, so that /proc still shows it and its children.
+  /// Whether the command has ended and the sampler has not taken its last sample yet. The command stays a zombie
+  /// until then, so that /proc still shows it and its children.
   private mutating func waitsForLastSample() -> Bool {
     if ending == nil {
       guard services.children.hasEnded(watch.command) else { return false }
@@ -109,7 +109,7 @@ struct RunLoop {
     finalizer = finalize(exit, ending ?? CommandEnding(lastStat: nil))
   }
 
-  /// The kernel adds the processor time of an orphan to no process but duct.
+  /// Adds the processor time of an orphan, which the kernel adds to duct's children and to no process of the run.
   private func noteOrphan(_ exit: ChildExit) {
     let used = Int64((seconds(exit.usage.ru_utime) + seconds(exit.usage.ru_stime)) * 1e9)
     orphanTime.withLock { $0 += used }

@@ -11,7 +11,7 @@ internal import SlurmJobs
 internal import SystemCalls
 internal import SystemPackage
 
-/// What is known of a run at a moment.
+/// What is known of a run at one moment.
 struct RunFacts: Sendable {
   let runID: String
   let command: String
@@ -25,7 +25,7 @@ struct RunFacts: Sendable {
   var endTime: Double?
   var endInstant: MonotonicInstant?
   var exitCode: Int?
-  /// From wait4(2), once the command has ended.
+  /// From wait4(2), after the command has ended.
   var rootUsage: RootUsage?
   var usage = RunUsage()
   var host: HostDescription?
@@ -50,7 +50,7 @@ struct RunFacts: Sendable {
     summary.averagePmem = usage.averages.pmem
     summary.peakPcpu = usage.peakPercent
     summary.averagePcpu = usage.averages.pcpu
-    // Only zombies were seen: that is no memory to tell of.
+    // The samples saw only zombies, so the memory use is not known.
     if summary.peakRSS == 0 {
       summary.peakRSS = nil
       summary.peakPmem = nil
@@ -80,7 +80,7 @@ struct RunFacts: Sendable {
     summary.averagePSS = usage.proportional.value
     summary.peakSwap = usage.peaks?.swap
     summary.rootMaxRSS = rootUsage?.maxResident
-    // Between two looks there may have been more: at least as much as a single process has had.
+    // The run may have used more between two samples. It used at least as much as the largest single process.
     let seen = usage.counters?.largestPeakResident.map { Int(clamping: $0) }
     let most = max(seen ?? 0, rootUsage?.maxResident ?? 0)
     guard most > summary.peakRSS ?? 0 else { return }
@@ -95,9 +95,9 @@ struct RunFacts: Sendable {
       summary.cpuSeconds = counters.map { Double($0.processorTime) / 1e9 }
       return
     }
-    // What the kernel says of the command is exact, and in the place of what was seen of it.
+    // The kernel's time of the command and of the children that it reaped is exact. It replaces the sampled one.
     let all = root.userSeconds + root.systemSeconds
-    // What its children used was read in two numbers of whole ticks, and is exact now.
+    // The samples have the time of these children as two numbers in whole ticks. Each may be a tick too small.
     let others = counters.map { counters in
       let seen = Double(counters.processorTimeOfRoot) / 1e9
       return Double(counters.processorTime) / 1e9 - min(all, seen + 2 / HostConstants.current.ticksPerSecond)
@@ -112,19 +112,19 @@ struct RunFacts: Sendable {
   }
 }
 
-/// What wait4(2) says of the command and of the children that it has waited for.
+/// Resources that the command and the children that it waited for have used, from wait4(2).
 struct RootUsage: Sendable {
   var userSeconds: Double
   var systemSeconds: Double
-  /// Bytes.
+  /// Bytes; nil if not known.
   var maxResident: Int?
   var minorFaults: Int
   var majorFaults: Int
   var voluntarySwitches: Int
   var involuntarySwitches: Int
 
-  /// - Parameter ownPeakResident: duct's own, in bytes, when it started the command. An execve(2) makes the
-  ///   memory before it count, which was duct's.
+  /// - Parameter ownPeakResident: duct's own peak in bytes, when it started the command. The kernel's peak of a
+  ///   process includes the memory before execve(2), which was duct's. So a peak that is not larger tells nothing.
   init(_ usage: rusage, ownPeakResident: Int?) {
     userSeconds = seconds(usage.ru_utime)
     systemSeconds = seconds(usage.ru_stime)
@@ -139,7 +139,7 @@ struct RootUsage: Sendable {
 
 func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }
 
-/// The records of a run: info.json, written whole whenever something is new, and usage.jsonl.
+/// The records of a run: info.json, which duct rewrites as a whole when something is new, and usage.jsonl.
 final class RunRecords: Sendable {
   let paths: LogPaths
   let facts: Monitor<RunFacts>
@@ -172,25 +172,25 @@ final class RunRecords: Sendable {
     }
   }
 
-  /// Where the section on Slurm comes from, once there is one.
+  /// Sets the source of the section on Slurm.
   func setSlurmSource(_ source: @escaping @Sendable () -> SlurmSection) {
     slurm.update { $0 = source }
   }
 
-  /// Has info.json written anew, with what is known when its turn comes.
+  /// Requests a new info.json. It will contain what is known when it is written.
   ///
-  /// - Parameter start: when to begin, if not at once.
+  /// - Parameter start: when to begin; nil: immediately.
   func writeInfo(after start: MonotonicInstant? = nil) {
     guard types.hasSystemSummary else { return }
     writer.writeInfo(after: start) { [self] in line() }
   }
 
   private func line() -> [UInt8] {
-    // No member can fail to encode: strings, numbers and lists of them.
+    // Encoding cannot fail: the members are strings, numbers and lists of them.
     (try? RecordEncoder().line(document())) ?? []
   }
 
-  /// - Parameter sample: nil where samples are not recorded.
+  /// - Parameter sample: nil if the run records no samples.
   func add(_ sample: UsageSample?, _ counters: RunCounters) {
     facts.withLock { facts in
       facts.usage.counters = counters
@@ -198,7 +198,7 @@ final class RunRecords: Sendable {
     }
   }
 
-  /// - Parameter isLast: the last info.json comes right after it.
+  /// - Parameter isLast: an info.json follows anyway, so do not request one.
   func add(_ report: UsageReport, isLast: Bool) {
     facts.update { $0.usage.reportCount += 1 }
     if let line = try? RecordEncoder().line(report) {
@@ -207,18 +207,19 @@ final class RunRecords: Sendable {
     if !isLast { writeInfo() }
   }
 
-  /// Waits until everything is written. Returns what could not be delivered to the log directory.
+  /// Waits until the carrier has delivered everything. Returns what could not be delivered to the log directory.
   func finish(until deadline: MonotonicInstant) -> [Deliverer.Leftover] {
     _ = writer.finish(until: deadline)
     let leftovers = setup.carrier.finish(until: deadline)
     if !leftovers.isEmpty, types.hasSystemSummary, let folder = setup.spool.folder {
-      // With what is known of the failure, for `recover`. Else the last one is there.
+      // Add the failures to the copy in the spool, for `recover`. If that fails, the last version is still there.
       try? folder.contents.replace(RunSpool.FileName.info, with: line())
     }
     return leftovers
   }
 
-  /// Nothing of this run is to stay: when this returns, nothing is written any more.
+  /// Drops the records that wait. When the writer has ended, which may take until the deadline, nothing more is
+  /// written.
   func discard(until deadline: MonotonicInstant) { _ = writer.discard(until: deadline) }
 
   private func document() -> InfoDocument {

@@ -11,14 +11,14 @@ internal import SlurmJobs
 internal import SystemCalls
 internal import SystemPackage
 
-/// Starts a command with everything around it. Where duct cannot do its work, the command takes duct's place.
+/// Starts the command and all parts of a run. If duct cannot do its work, executes the command in place of duct.
 struct RunStart {
   private let settings: RunSettings
   private let surroundings: Surroundings
   private let identity: RunIdentity
   private let services: RunServices
   private let helpers: HelperPrograms
-  /// Kept open for the last write of info.json, which needs a directory and a file, and for what is in its way.
+  /// Descriptors held back for the last write of info.json: for the directory, for the new file, and a spare one.
   private let reserve = DescriptorReserve(3)
 
   private var log: Logger { services.log }
@@ -54,11 +54,11 @@ struct RunStart {
     do throws(Errno) {
       signals = try SignalFile(SignalForwarding.read)
     } catch {
-      // Without it duct could not wait for the command.
+      // Without signalfd(2), duct cannot wait for the command.
       log.critical("Cannot watch the command (signalfd: \(error.description)): running it without duct")
       return replaceByCommand(capture, setup)
     }
-    // Before the command, so that something certainly reads what it prints.
+    // Start the relay before the command, so that certainly something reads what the command prints.
     if let unread = capture, !unread.startRelay() {
       log.error("The command's output is not kept")
       unread.abandon()
@@ -80,7 +80,7 @@ struct RunStart {
     }
   }
 
-  /// The command has started.
+  /// Starts the other parts of the run after the command has started, and runs the main loop.
   private func watch(
     _ pid: pid_t, _ setup: LogSetup, _ capture: OutputCapture?, _ slurm: SlurmSetup?, _ signals: SignalFile
   ) -> CInt {
@@ -108,8 +108,8 @@ struct RunStart {
     return loop.run()
   }
 
-  /// duct's own largest resident memory, in bytes. Not from getrusage(2), whose value includes that of the program
-  /// which started duct. Nil if not known.
+  /// duct's own peak resident memory in bytes, from /proc; nil if not known. getrusage(2) would include the peak of
+  /// the program that executed duct.
   private static var ownPeakResident: Int? {
     var own = ProcessDetails()
     let files = ProcFiles()
@@ -120,7 +120,7 @@ struct RunStart {
   // MARK: The parts
 
   private func makeCapture(_ setup: LogSetup) -> OutputCapture? {
-    // Where no stream is captured, the relay still finishes the records if duct is killed.
+    // Even if no stream is captured, the relay finishes the records if duct is killed.
     guard settings.captureOutputs != .none || setup.spool.folder != nil else { return nil }
     do throws(CaptureFailure) {
       return try OutputCapture(
@@ -129,7 +129,7 @@ struct RunStart {
     } catch {
       log.warning("\(error.message): the command runs, and its output is not kept")
       removeLogFiles(setup)
-      // The threads that write the records can use these descriptors.
+      // The threads that write the records may need these descriptors.
       for stores in setup.stores { stores?.closeAll() }
       return nil
     }
@@ -145,7 +145,8 @@ struct RunStart {
   }
 
   private func launcher(_ capture: OutputCapture?, tag: String?) -> CommandLauncher {
-    // The entries of the surroundings lack the variable that is duct's alone.
+    // If duct runs from a copy in memory, its environment has a variable that the command must not get. The entries
+    // lack it.
     var environment: [[UInt8]]? = OwnProgram.isCopy ? surroundings.entries : nil
     if let tag {
       let names = JobTag.variables.map { Array(($0 + "=").utf8) }
@@ -159,7 +160,7 @@ struct RunStart {
       startsSession: settings.mode == .newSession, signalMask: services.originalMask)
   }
 
-  /// Where stdout (0) or stderr (1) of the command goes.
+  /// The source of the command's stdout (0) or stderr (1).
   private func source(_ index: Int, _ capture: OutputCapture?) -> Program.Source {
     if let end = capture?.writingEnd(index) { return .duplicate(of: end) }
     if settings.outputs.includes(index) { return .inherited }
@@ -170,16 +171,16 @@ struct RunStart {
     }
   }
 
-  // MARK: Without a run
+  // MARK: Giving up
 
-  /// Removes everything that this run has made.
+  /// Removes everything that this run has created.
   private func discardRecords(_ setup: LogSetup) {
     warn(ofKept: setup.carrier.discard(until: .now + settings.finalizeTimeout))
     setup.spool.status.noteEnding(.done)
     setup.spool.remove()
   }
 
-  /// Removes the log files that the relay was to write itself.
+  /// Removes the log files that were created for the relay.
   private func removeLogFiles(_ setup: LogSetup) {
     guard setup.isDirect else { return }
     warn(
@@ -193,7 +194,7 @@ struct RunStart {
     }
   }
 
-  /// Executes the command in place of duct, so that it finds everything as without duct.
+  /// Executes the command in place of duct, in the same conditions as without duct.
   private func replaceByCommand(_ capture: OutputCapture?, _ setup: LogSetup?) -> CInt {
     capture?.abandon()
     if let setup { discardRecords(setup) }
@@ -203,7 +204,7 @@ struct RunStart {
     }
     endBeingSubreaper()
     unsetenv(OwnProgram.variable)
-    // duct's own writes raised them, and they would kill the command.
+    // Writes of duct itself may have raised these signals. Pending, they would kill the command.
     dropPending(SignalSet([SIGXFSZ, SIGPIPE]))
     services.originalMask.setAsMask()
     let arguments = settings.command.map { FilePath(bytes: $0).withPlatformString { strdup($0) } }

@@ -9,27 +9,27 @@ internal import SlurmJobs
 internal import SystemCalls
 internal import SystemPackage
 
-/// Everything that goes on beside a running command: echo, samples, records, jobs. Each on a thread of its own.
+/// The parts of duct that work while the command runs: echo, samples, records, jobs. Each has a thread of its own.
 ///
-/// A part that cannot be started is reported and left out; the command runs on.
+/// If a part cannot be started, duct logs that and does without it. The command runs on.
 final class RunWatch: Sendable {
   let command: pid_t
   let setup: LogSetup
   let capture: OutputCapture?
   let records: RunRecords?
   let jobs: JobWatcher?
-  /// Show the captured streams on duct's own.
+  /// Show the captured streams on duct's own stdout and stderr.
   let echoes: [OutputEcho]
   /// Search the captured streams for job ids.
   let scanners: [OutputFollower]
   let sampler: Sampler?
-  /// Has the output delivered that the relay does not write into the log files itself.
+  /// Makes the carrier deliver the output that the relay does not write into the log files itself.
   let delivery: StreamDelivery?
   private let gpuDescription: OwnThread?
   private let gpuMonitor: GPUMonitor?
 
-  /// Seconds from the start of the command to the first info.json. Of a command that ends before, one is written and
-  /// not two.
+  /// Seconds from the start of the command to the first info.json. For a command that ends before, duct writes only
+  /// one.
   private static let firstInfo = 0.01
 
   init(
@@ -55,7 +55,7 @@ final class RunWatch: Sendable {
     gpuDescription = records.flatMap(parts.gpuDescription)
   }
 
-  /// Waits for what the record needs and is not there yet.
+  /// Waits for the description of the GPUs, which the record needs.
   func finishDescription(until deadline: MonotonicInstant) {
     gpuMonitor?.end()
     gpuDescription?.join(until: deadline)
@@ -149,12 +149,12 @@ private struct WatchParts {
           sample: { records?.add(keepsSamples ? $0 : nil, $1) },
           report: { report, isLast in if keepsSamples { records?.add(report, isLast: isLast) } },
           tree: { jobs?.note($0) },
-          // Wakes the main thread, which waits for it before it reaps the command.
+          // Wakes the main thread, which waits for the last sample before it reaps the command.
           ended: { kill(getpid(), SIGCHLD) }))
     }
   }
 
-  /// Asks nvidia-smi for the GPUs, on a thread: it may take seconds.
+  /// Asks nvidia-smi for the GPUs, on a thread of its own because that may take seconds.
   func gpuDescription(_ records: RunRecords) -> OwnThread? {
     guard settings.recordTypes.hasSystemSummary, hasGPUPrograms else { return nil }
     let (children, mask) = (services.children, services.originalMask)
@@ -204,7 +204,7 @@ private struct WatchParts {
             jobs.note(text.withLock { $0.feed(bytes) })
             return true
           },
-          // The last line need not end in a newline.
+          // The last line may lack a newline.
           atEnd: { jobs.note(text.withLock { $0.finish() }) })
         try follower.start("duct scan")
         return follower
@@ -212,7 +212,7 @@ private struct WatchParts {
     }
   }
 
-  /// Has info.json contain what is known of Slurm.
+  /// Adds the section on Slurm to info.json.
   func connect(_ records: RunRecords?, _ jobs: JobWatcher, _ slurm: SlurmSetup) {
     let own = OwnJob(environment: environment.mapValues(settings.redaction.applied))
     let layers = settings.slurmDetect.sorted()
@@ -222,8 +222,8 @@ private struct WatchParts {
 
 extension SlurmSection {
   /// - Parameters:
-  ///   - own: the job that duct itself runs in; nil outside of one.
-  ///   - layers: the ways of detection in use.
+  ///   - own: the job that duct itself runs in; nil outside of a job.
+  ///   - layers: the kinds of evidence in use.
   fileprivate init(_ known: JobKnowledge, _ setup: SlurmSetup, _ own: OwnJob?, _ layers: [JobEvidence]) {
     var reason: String?
     if case .off(let text) = setup.tag { reason = text }

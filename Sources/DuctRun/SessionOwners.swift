@@ -3,9 +3,9 @@ internal import ProcessSampling
 internal import SlurmJobs
 internal import SystemCalls
 
-/// Tells whose session it is, by the leader of the session and the leader's parents.
+/// Finds out whether a session leader runs below the command, from its parents in /proc.
 struct SessionOwners {
-  /// The command, and this process, as /proc has them.
+  /// The pids of the command and of this process in /proc.
   private let root: Int32?
   private let own: Int32?
   private let files = ProcFiles()
@@ -16,10 +16,10 @@ struct SessionOwners {
     own = files.numbers.own
   }
 
-  /// Where the leader of a session is that has submitted a job.
+  /// The position in the process tree of the leader of the session that a job was submitted from.
   ///
-  /// - Parameter submit: when, in seconds since 1970. A leader that started later is another one, with a pid
-  ///   that was used again.
+  /// - Parameter submit: the submit time, in seconds since 1970. A leader that started later is another process,
+  ///   which got the same pid.
   func owner(of sid: UInt32, submit: Double) -> JobDetection.SessionOwner {
     guard let pid = Int32(exactly: sid), var stat = files.stat(own: pid), !stat.isZombie,
       stat.session == stat.pid,
@@ -27,7 +27,7 @@ struct SessionOwners {
     else { return .gone }
     for _ in 0..<1000 {
       if stat.pid == root { return .command }
-      // duct's children are the command, adopted orphans of it, and helpers, which submit nothing.
+      // duct's children are the command, orphans that duct adopted from it, and helpers. Helpers submit no jobs.
       if stat.parent == own, stat.pid != own { return .command }
       guard stat.parent > 1, let parent = files.stat(stat.parent) else { return .other }
       stat = parent
@@ -35,7 +35,7 @@ struct SessionOwners {
     return .other
   }
 
-  /// In seconds since 1970.
+  /// Seconds since 1970.
   private func startTime(_ stat: ProcessStat) -> Double {
     WallTime.now.seconds - host.uptime + Double(stat.startTicks) / host.ticksPerSecond
   }

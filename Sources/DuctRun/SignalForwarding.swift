@@ -4,31 +4,30 @@ internal import ProcessSampling
 internal import SystemCalls
 internal import SystemPackage
 
-/// What duct does with the signals that reach it while the command runs.
+/// Handles the signals that arrive at duct while the command runs.
 struct SignalForwarding {
-  /// Blocked in every thread of duct, and read from a descriptor or not at all. Dispositions are not
-  /// touched: the command shall find them as they were.
+  /// The signals that every thread of duct blocks. duct changes no dispositions, because the command inherits them.
   static let blocked = SignalSet(actedOn + passedQuietly + [SIGPIPE, SIGXFSZ, SIGTTOU])
-  /// Those to act on. Of the others only the effect on duct is unwanted.
+  /// The signals that duct reads and acts on. It blocks the others only to avoid their effect on duct.
   static let read = SignalSet(actedOn + passedQuietly)
 
   private static let actedOn = [
     SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH, SIGTSTP, SIGCONT, SIGCHLD,
   ]
-  /// They end a process by default, and mean nothing to duct. A timer among them was set before duct was
-  /// started, for what is now the command: timers survive exec.
+  /// Signals that end a process by default and have no meaning for duct. If a timer sends one, the timer was set
+  /// before duct started and is meant for the command, because timers survive execve(2).
   private static let passedQuietly =
     [SIGALRM, SIGVTALRM, SIGPROF, SIGXCPU, SIGIO, SIGPWR, SIGSTKFLT]
     + Array(__libc_current_sigrtmin()...__libc_current_sigrtmax())
 
   enum Effect {
     case none
-    /// A fourth SIGINT: leave at once.
+    /// A fourth SIGINT: exit immediately.
     case leave
   }
 
   let command: pid_t
-  /// The command leads a process group of its own, out of the terminal's reach.
+  /// Whether the command leads a process group of its own, which gets no signals from the terminal.
   let hasOwnGroup: Bool
   let log: Logger
   private var interrupts = 0
@@ -51,14 +50,14 @@ struct SignalForwarding {
       pass(signal)
     case SIGTSTP:
       stop(signal)
-    case SIGXCPU where signal.isFromKernel: break  // duct's own time is up, and not the command's.
+    case SIGXCPU where signal.isFromKernel: break  // duct itself exceeds its RLIMIT_CPU, not the command
     default: kill(target, signal.number)
     }
     return .none
   }
 
   private mutating func handleInterrupt(_ signal: ArrivedSignal) -> Effect {
-    // A shell starts background jobs so: then it is not ours to count.
+    // A shell starts background jobs with SIGINT ignored. duct then only passes the signal and does not count it.
     if isIgnored(SIGINT) {
       pass(signal)
       return .none
@@ -84,7 +83,7 @@ struct SignalForwarding {
   private var target: pid_t { hasOwnGroup ? -command : command }
 
   private func pass(_ signal: ArrivedSignal) {
-    // In duct's own group the command has got what the terminal sent already.
+    // The terminal sends a signal to the whole foreground group, so a command in duct's group already has it.
     if !hasOwnGroup, signal.isFromKernel { return }
     kill(target, signal.number)
   }
@@ -95,28 +94,32 @@ struct SignalForwarding {
   private func stop(_ signal: ArrivedSignal) {
     if isIgnored(SIGTSTP) { return }
     if ProcFiles().ownGroupIsOrphaned {
-      // No shell would continue us (ssh -t host duct …): the kernel stops neither duct nor, without duct, the
-      // command, but it tells a command that wants to know.
+      // duct's group is orphaned, so no shell could continue it (`ssh -t host duct …`). The kernel does not stop
+      // duct then, and without duct it would not stop the command. But a command that handles the signal would get
+      // it, so duct only passes it.
       pass(signal)
       return
     }
     if hasOwnGroup { stopGroup() } else { pass(signal) }
-    // Sent again and let through, with its default action: the shell sees a job stopped by the terminal.
+    // Send it to duct again, unblocked and with its default action: the shell sees a job that the terminal has
+    // stopped.
     kill(getpid(), SIGTSTP)
     let stop = SignalSet([SIGTSTP])
     stop.unblock()
-    // Stopped here, until SIGCONT, which is then read like any other and passed on.
+    // duct is stopped here until SIGCONT. It reads that signal later, like others, and passes it on.
     _ = stop.block()
-    // The shell has ended in this moment: then nothing has stopped us, and nobody will continue the command.
+    // If no SIGCONT is pending, nothing has stopped duct: the shell ended at this moment. It cannot continue the
+    // command, so duct does.
     if !isPending(SIGCONT) { kill(target, SIGCONT) }
   }
 
-  /// The kernel does not stop a process of another session than its parent's by SIGTSTP (its group is
-  /// orphaned), unless it handles that signal itself. So those that do not are stopped by SIGSTOP.
+  /// Stops the processes of the command's group. Its leader's parent is in another session, so the group is
+  /// orphaned, and the kernel does not stop it by the default action of SIGTSTP. Processes that do not handle
+  /// SIGTSTP get SIGSTOP.
   private func stopGroup() {
     let files = ProcFiles()
     guard let leader = files.numbers.inProc(command) else {
-      // Nothing is known of them: all of the group, and none that could be another's.
+      // /proc does not show these processes. Stop the whole group: that reaches no process of others.
       kill(-command, SIGSTOP)
       return
     }
@@ -130,8 +133,9 @@ struct SignalForwarding {
 }
 
 extension ProcFiles {
-  /// Whether no process of this process's group has a parent in another group of the session, which could continue it.
-  /// The kernel does not stop such a group by the terminal's signals. See setpgid(2).
+  /// Whether this process's group is orphaned: none of its processes has a parent in another group of the same
+  /// session, which could continue it. The kernel does not stop such a group by the terminal's signals. See
+  /// setpgid(2).
   fileprivate var ownGroupIsOrphaned: Bool {
     guard let own = numbers.own.flatMap({ stat($0) }) else { return false }
     let (group, session) = (own.processGroup, own.session)
@@ -143,7 +147,7 @@ extension ProcFiles {
     }
   }
 
-  /// Whether a process neither ignores nor catches nor blocks a signal, by /proc/PID/status.
+  /// Whether a process neither ignores nor catches nor blocks a signal, from /proc/PID/status.
   func hasDefaultAction(_ pid: Int32, _ signal: CInt) -> Bool {
     guard let bytes = try? readAll(FilePath("/proc/\(pid)/status")) else { return false }
     let text = String(decoding: bytes, as: UTF8.self)

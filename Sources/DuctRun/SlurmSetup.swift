@@ -7,18 +7,18 @@ internal import SlurmJobs
 internal import SystemCalls
 internal import SystemPackage
 
-/// What must be known of Slurm before the command starts: whether it is there, and whether its jobs can
-/// be tagged. Found out from files, within a limit: a configuration on a file system that hangs must
-/// not keep the command from starting.
+/// What duct must know of Slurm before the command starts: whether Slurm exists here, and whether duct can tag its
+/// jobs. duct reads files for that, within a time limit: a configuration on a file system that hangs must not delay
+/// the command.
 struct SlurmSetup: Sendable {
-  /// For everything that happens before the command starts, in seconds.
+  /// Seconds for all that duct asks about Slurm before the command starts.
   static let limit = 0.2
 
   var access: SlurmAccess
   var tag: TagDecision
   var clusterName: String?
 
-  /// Nil where Slurm is not to be asked: `--slurm off`, or `auto` without a trace of Slurm.
+  /// Nil if duct shall not use Slurm: `--slurm off`, or `auto` without any sign of Slurm.
   static func find(
     _ settings: RunSettings, _ surroundings: Surroundings, runID: String, access: SlurmAccess,
     children: ChildProcesses, log: Logger
@@ -36,7 +36,7 @@ struct SlurmSetup: Sendable {
     }
     let result = found.wait(until: .now + limit) { $0.done ? Optional($0.file) : nil }
     guard let read = result else {
-      // It hangs. The controller may still be asked later, by a helper that can be ended.
+      // Reading the file hangs. duct may still ask slurmctld later, through a helper that it can kill.
       return SlurmSetup(
         access: access.with(configuration: nil),
         tag: .off(reason: "slurm.conf could not be read within \(limit) s"))
@@ -56,11 +56,12 @@ struct SlurmSetup: Sendable {
       clusterName: file.contents?.clusterName)
   }
 
-  /// No file: the client commands may find a configuration through the name service ("configless"), or in a folder that
-  /// they were built with.
+  /// Handles a missing slurm.conf. Slurm's commands may find a configuration through the name service
+  /// ("configless"), or in a folder that was compiled into them.
   ///
-  /// libslurm looks for an SRV record in the host's search domains. Without a domain there is nothing to find, and asking
-  /// would only cost time, unless Slurm was installed in a place of its own: then only its commands know where it looks.
+  /// libslurm looks up an SRV record in the host's search domains. Without a domain it finds nothing, so asking
+  /// would only cost time. The exception is a Slurm installed with its own prefix: only its commands know where
+  /// they look.
   private static func withoutFile(
     _ settings: RunSettings, _ environment: [String: String], _ runID: String, _ access: SlurmAccess,
     _ children: ChildProcesses, _ log: Logger
@@ -87,7 +88,7 @@ struct SlurmSetup: Sendable {
         } catch {
           return .failure(SlurmFailure(.noHelper, "no thread to ask: \(error.description)"))
         }
-        // Nobody else reaps yet: the loop that does starts with the command.
+        // The main loop, which reaps children, starts only with the command. So reap the helper here.
         let deadline = MonotonicInstant.now + limit
         while deadline > .now {
           _ = children.reapEnded()
@@ -115,7 +116,7 @@ struct SlurmSetup: Sendable {
   }
 }
 
-/// slurm.conf, as far as it could be read.
+/// The contents of slurm.conf, or why it could not be read.
 private struct SlurmFile: Sendable {
   var path: FilePath
   var contents: SlurmConfigurationFile?
@@ -131,7 +132,7 @@ private struct SlurmFile: Sendable {
   }
 }
 
-/// What the resolver is set up for: resolv.conf(5).
+/// Settings of the resolver, from resolv.conf(5).
 private enum NameService {
   static var hasSearchDomain: Bool {
     guard let bytes = try? readAll("/etc/resolv.conf") else { return false }

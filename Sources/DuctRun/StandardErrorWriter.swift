@@ -3,10 +3,10 @@ internal import RecordText
 internal import SystemCalls
 internal import SystemPackage
 
-/// Writes duct's own messages to standard error on a thread of its own: a reader that has stopped must
-/// not hold up whoever has something to say.
+/// Writes duct's own messages to stderr, on a thread of its own: a reader that does not read must not delay the
+/// threads that log.
 final class StandardErrorWriter: Sendable {
-  /// More than this waits only for a reader that has stopped; then the oldest are let go.
+  /// The most messages that may wait. If the reader does not read, the oldest messages beyond that are dropped.
   private static let mostWaiting = 10_000
 
   private struct State: Sendable {
@@ -18,8 +18,8 @@ final class StandardErrorWriter: Sendable {
 
   private let state = Monitor(State())
 
-  /// The thread is started with the first message: a quiet run needs none. Where none can be had (a limit
-  /// on processes), the next message tries again.
+  /// Starts the thread with the first message, because a quiet run needs none. If that fails (a limit on
+  /// processes), the next message tries again.
   private func startThread() {
     let isFirst = state.withLock { state in
       defer { state.hasThread = true }
@@ -33,10 +33,10 @@ final class StandardErrorWriter: Sendable {
     }
   }
 
-  /// Lines for people, of whatever stands in them.
+  /// Writes lines for people. Escapes everything that is not safe for a terminal.
   func write(lines text: String) { write(text.linesForDisplay) }
 
-  /// Text as it is.
+  /// Writes text as it is.
   func write(_ text: String) {
     state.update { state in
       if state.waiting.count == Self.mostWaiting {
@@ -56,18 +56,18 @@ final class StandardErrorWriter: Sendable {
     return state.wait(until: deadline) { $0.waiting.isEmpty && !$0.isWriting ? true : nil } ?? false
   }
 
-  /// Without a thread of its own, writes as far as standard error takes it at once, and lets the rest go:
-  /// nobody would ever write it. False if there is a thread.
+  /// If there is no thread, writes as much as stderr takes immediately, and drops the rest, because no thread would
+  /// write it. Returns false if there is a thread.
   @discardableResult
   private func writeWithoutThread() -> Bool {
-    // Under the lock, which nobody else waits for: it is held for no longer than a write that cannot block.
+    // Holds the lock meanwhile. That takes no longer than writes that cannot block.
     state.update { state in
       guard !state.hasThread else { return false }
       var rest = Self.takeText(&state).originalBytes[...]
       while !rest.isEmpty {
         guard let ready = try? poll(reading: [], writing: .standardError, until: .now), ready[0].isWritable
         else { break }
-        // A pipe that is ready takes a page without blocking, and a terminal a little.
+        // A pipe that is ready takes a page without blocking, and a terminal takes a little.
         let part = rest.prefix(256)
         guard (try? FileDescriptor.standardError.writeAll(Array(part))) != nil else { break }
         rest = rest.dropFirst(part.count)
@@ -92,7 +92,7 @@ final class StandardErrorWriter: Sendable {
         state.isWriting = true
         return takeText(&state)
       }
-      // EPIPE and EIO: the reader or the terminal has gone. The records have what matters.
+      // EPIPE and EIO: the reader or the terminal has gone. The records contain what matters.
       try? FileDescriptor.standardError.writeAll((text ?? "").originalBytes)
       state.update { $0.isWriting = false }
     }
