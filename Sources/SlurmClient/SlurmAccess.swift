@@ -3,17 +3,18 @@ public import SlurmJobs
 public import SystemCalls
 public import SystemPackage
 
-/// Asks Slurm: by the helper, or by Slurm's own commands, or by these where the helper cannot be used here. A configuration
-/// that cannot be read makes libslurm wait for a minute and exit, so that is looked for first.
+/// Sends requests to Slurm: through the helper, through Slurm's own commands, or through these if the helper cannot
+/// be used here. Checks first whether the configuration is readable: otherwise libslurm waits for a minute and
+/// exits.
 public struct SlurmAccess: Sendable {
   private let by: SlurmBy
   private let helper: SlurmHelper
   private let commands: SlurmCommands
-  /// Must be readable; nil where there is no such file.
+  /// The path of slurm.conf, which must be readable; nil if there is no such file.
   let configuration: FilePath?
-  /// Why the helper is not asked any more.
+  /// Why only Slurm's commands are asked; nil while the helper is usable.
   private let libraryFailure = Monitor<SlurmFailure?>(nil)
-  /// Hears once why it is not.
+  /// Called once, with the reason, when the helper turns out not to be usable.
   private let note: @Sendable (String) -> Void
 
   public init(
@@ -27,12 +28,12 @@ public struct SlurmAccess: Sendable {
     self.note = note
   }
 
-  /// The same, with another configuration file.
+  /// A copy with another configuration file.
   public func with(configuration: FilePath?) -> SlurmAccess {
     SlurmAccess(by: by, helper: helper, commands: commands, configuration: configuration, note: note)
   }
 
-  /// Ends the questions that are being asked.
+  /// Cancels all requests in progress.
   public func cancel() {
     helper.cancel()
     commands.cancel()
@@ -67,9 +68,9 @@ public struct SlurmAccess: Sendable {
       do throws(SlurmFailure) {
         return try helper.ask(request, limit: limit, configuration: configuration)
       } catch  where error.isOfLibrary || error.kind == .noConfiguration && configuration == nil {
-        // Slurm's commands can know of a configuration that another libslurm does not find.
+        // Slurm's commands may find a configuration that a libslurm of another installation does not find.
         reason = error
-        // A connection can also have been lost for once.
+        // A connection may be lost only once, so the next request tries the helper again.
         if !error.isOfConnection { noteFailure(error) }
       }
     }
@@ -92,7 +93,7 @@ public struct SlurmAccess: Sendable {
     }
   }
 
-  /// - Parameter reason: why the library is not asked.
+  /// - Parameter reason: why the helper is not asked.
   private func askCommands(
     _ request: SlurmRequest, until deadline: MonotonicInstant, since reason: SlurmFailure?
   ) throws(SlurmFailure) -> SlurmAnswer {
@@ -100,7 +101,7 @@ public struct SlurmAccess: Sendable {
     do throws(SlurmFailure) {
       return try commands.ask(request, limit: limit)
     } catch {
-      // Neither can be used: both are to be named.
+      // Neither the helper nor the commands can be used: report both reasons.
       guard error.kind == .noCommand || error.kind == .otherRelease, let reason else { throw error }
       throw SlurmFailure(
         error.kind == .noCommand ? reason.kind : error.kind, "\(reason.message), and \(error.message)",

@@ -1,6 +1,6 @@
-/// By which way Slurm is asked.
+/// How to ask Slurm (`--slurm-by`).
 public enum SlurmBy: String, Sendable, CaseIterable {
-  /// By libslurm, and by Slurm's commands where that cannot be used.
+  /// Through libslurm, or through Slurm's commands if libslurm cannot be used.
   case auto
   case library
   case commands

@@ -2,7 +2,7 @@ public import SlurmJobs
 internal import SystemCalls
 public import SystemPackage
 
-/// Slurm as the readers of records ask it: as a run does, with a limit for all questions together.
+/// Sends requests to Slurm for the commands that read records, as a run does. One time limit covers all requests.
 public struct SlurmInquiry: Sendable {
   private let access: SlurmAccess
   private let deadline: MonotonicInstant
@@ -10,8 +10,8 @@ public struct SlurmInquiry: Sendable {
   /// - Parameters:
   ///   - helper: the path of `duct-slurm`.
   ///   - entries: the `NAME=value` entries of the environment, for Slurm's commands.
-  ///   - environment: the same by name; it tells where the configuration is.
-  ///   - limit: seconds from now, for all questions.
+  ///   - environment: the same by name, to find slurm.conf.
+  ///   - limit: seconds from now, for all requests together.
   public init(
     by: SlurmBy, helper: FilePath, entries: [[UInt8]], environment: [String: String], limit: Double
   ) {
@@ -23,19 +23,20 @@ public struct SlurmInquiry: Sendable {
     deadline = .now + limit
   }
 
-  /// Until the limit.
+  /// Seconds until the limit for all requests.
   public var secondsLeft: Double { deadline.seconds(since: .now) }
 
-  /// One question.
+  /// Sends one request.
   ///
-  /// - Parameter limit: seconds for this question, within those for all.
+  /// - Parameter limit: seconds for this request, within the limit for all.
   public func ask(
     _ request: SlurmRequest, limit: Double = .infinity
   ) throws(SlurmFailure) -> SlurmAnswer {
     do throws(SlurmFailure) {
       return try access.ask(request, until: min(deadline, .now + limit))
     } catch {
-      // A site without the file has it from the name service; the library has not found it there either.
+      // If a site has no such file, libslurm looks for it through the name service. It has not found it there
+      // either.
       guard error.kind == .noConfiguration, access.configuration == nil else { throw error }
       throw SlurmFailure(
         .noConfiguration, "there is no slurm.conf here (SLURM_CONF, /etc/slurm)",
