@@ -5,10 +5,11 @@ public import SystemPackage
 /// Reads the entries of an open directory with getdents64(2), without allocating memory for each.
 ///
 /// - Parameters:
-///   - start: the directory offset to begin at: 0, or an offset that the file system gives a meaning to, as /proc does.
-///   - buffer: holds some of the entries at a time. At least 32 KiB are usual.
-///   - body: gets the inode number and the name of an entry, also of `.` and `..`. The name is valid during the call.
-///     Returning false ends the listing.
+///   - start: the directory offset to begin at: 0, or an offset that has a meaning in this file system, as in
+///     /proc.
+///   - buffer: receives some of the entries at a time. Usually 32 KiB or more.
+///   - body: receives the inode number and the name of an entry, including `.` and `..`. The name is valid only
+///     during the call. Returning false ends the listing.
 public func forEachEntry(
   of directory: FileDescriptor, from start: Int = 0, _ buffer: UnsafeMutableRawBufferPointer,
   _ body: (_ inode: UInt64, _ name: UnsafeRawBufferPointer) -> Bool
@@ -40,8 +41,8 @@ private enum DirectoryEntry {
 /// The names in an open directory, without `.` and `..`.
 ///
 /// - Parameters:
-///   - prefix: what names must begin with.
-///   - limit: the most entries to read, including those that begin otherwise.
+///   - prefix: only names that begin with this.
+///   - limit: the most entries to read, including those with other beginnings.
 public func entryNames(
   of directory: FileDescriptor, beginningWith prefix: String = "", limit: Int = .max
 ) -> [[UInt8]] {

@@ -16,7 +16,7 @@ public struct HostConstants: Sendable {
   /// Configured processors, including those that are offline.
   public let configuredCPUs = max(sysconf(CInt(_SC_NPROCESSORS_CONF)), 1)
 
-  /// Seconds since boot, on CLOCK_BOOTTIME: the clock in which /proc counts the start of a process.
+  /// Seconds since boot, on CLOCK_BOOTTIME. /proc gives the start time of a process on this clock.
   public var uptime: Double {
     var time = timespec()
     clock_gettime(CLOCK_BOOTTIME, &time)

@@ -1,16 +1,16 @@
-/// A mount of this process: a line of /proc/PID/mountinfo, see proc(5).
+/// A mount that this process sees: a line of /proc/PID/mountinfo, see proc(5).
 public struct MountInfo: Sendable {
-  /// The directory of the file system that is mounted.
+  /// The directory in the file system that is visible at `point`.
   public let root: ArraySlice<UInt8>
-  /// Where it is mounted.
+  /// The mount point.
   public let point: [UInt8]
   /// For example `ext4`, `nfs4`, `cgroup2`.
   public let type: ArraySlice<UInt8>
-  /// The options of the file system, separated by commas. For cgroup version 1, its controllers are among them.
+  /// The options of the file system, separated by commas. For cgroup version 1, they include the controllers.
   public let superOptions: ArraySlice<UInt8>
 
-  /// Parses the lines of the file, in their order. Works on bytes, because a run does it at its start and a host may
-  /// have hundreds of mounts. Skips lines that have another form.
+  /// Parses the lines of the file in order, and skips malformed lines. Works on bytes for speed: duct does this
+  /// when a run starts, and a host may have hundreds of mounts.
   public static func all(_ text: [UInt8]) -> [MountInfo] {
     text.split(separator: UInt8(ascii: "\n")).compactMap { line in
       let words = line.split(separator: UInt8(ascii: " "))
@@ -24,7 +24,7 @@ public struct MountInfo: Sendable {
     }
   }
 
-  /// The place of a field before the `-`, in front of which optional fields may stand.
+  /// Indexes of the fields at the start of a line. Optional fields and a `-` follow them.
   private enum Field {
     static let root = 3
     static let point = 4

@@ -1,6 +1,6 @@
 internal import SystemPackage
 
-/// The name that the kernel has for a process: at most 15 bytes, of any kind.
+/// The kernel's name of a process (`comm`): at most 15 bytes of any value except NUL.
 public struct ProcessName: Hashable, Sendable {
   private var bytes16: (UInt64, UInt64) = (0, 0)
 
@@ -22,7 +22,7 @@ public struct ProcessName: Hashable, Sendable {
   }
 }
 
-/// What /proc/PID/stat tells of a process. See proc(5).
+/// The fields of /proc/PID/stat that duct uses. See proc(5).
 public struct ProcessStat: Sendable {
   public var pid: Int32 = 0
   public var name = ProcessName.empty
@@ -31,30 +31,30 @@ public struct ProcessStat: Sendable {
   public var parent: Int32 = 0
   public var processGroup: Int32 = 0
   public var session: Int32 = 0
-  /// The foreground process group of its terminal; -1 without one.
+  /// The foreground process group of its terminal; -1 if it has no terminal.
   public var terminalGroup: Int32 = 0
-  /// Minor faults of children that it has waited for: grows with each of them.
+  /// Minor page faults of the children that it has waited for. Each such child adds some.
   public var childFaults: UInt64 = 0
   /// In clock ticks.
   public var userTicks: UInt64 = 0
   public var systemTicks: UInt64 = 0
-  /// The same of children that it has waited for, with those that these have waited for.
+  /// Clock ticks of the children that it has waited for, and of the children that those have waited for.
   public var childUserTicks: UInt64 = 0
   public var childSystemTicks: UInt64 = 0
   public var nice: Int32 = 0
   public var threads: Int32 = 0
-  /// Clock ticks from boot to its start: with the pid, its identity.
+  /// Clock ticks from boot to its start. Together with the pid, this identifies the process.
   public var startTicks: UInt64 = 0
   public var virtualBytes: UInt64 = 0
   public var residentPages: UInt64 = 0
-  /// Another one after each execve(2): made of addresses that are drawn anew then. 0 where they may not be
-  /// read.
+  /// A number that changes with each execve(2): computed from the addresses of the stack and the arguments, which
+  /// the kernel randomizes then. 0 if this process may not read them.
   public var image: UInt64 = 0
 
-  /// Nil if the line is cut or malformed. Nothing is allocated.
+  /// Parses the line without allocating memory. Nil if it is truncated or malformed.
   ///
-  /// The name stands in parentheses and may hold any byte, also parentheses and spaces: it ends at the
-  /// last one.
+  /// The name is in parentheses and may contain any bytes, even parentheses and spaces. It ends at the last
+  /// parenthesis.
   public init?(_ line: UnsafeRawBufferPointer) {
     guard let open = line.firstIndex(of: UInt8(ascii: "(")),
       let close = line.lastIndex(of: UInt8(ascii: ")")), open < close
@@ -65,7 +65,7 @@ public struct ProcessStat: Sendable {
     guard at < line.count else { return nil }
     state = line[at]
     at += 2
-    // Fields behind the 24th are not in every kernel's line.
+    // Not every kernel prints the fields after the 24th.
     for number in Field.parent.rawValue...Field.argumentEnd.rawValue {
       guard at < line.count else {
         if number > Field.residentPages.rawValue { return }
@@ -95,7 +95,7 @@ public struct ProcessStat: Sendable {
     case argumentEnd
   }
 
-  /// An odd number without a pattern, 2^64 divided by the golden ratio: it spreads the addresses over `image`.
+  /// 2^64 divided by the golden ratio: an odd number without a pattern, which spreads the addresses over `image`.
   private static let imageFactor: UInt64 = 0x9E37_79B9_7F4A_7C15
 
   private mutating func set(_ field: Field, _ value: Int64) {
@@ -146,7 +146,7 @@ extension ProcessStat {
   }
 }
 
-/// A process in time: a pid can be used again, with another start.
+/// Identifies a process, even after its pid is reused: the later process has another start time.
 public struct ProcessIdentity: Hashable, Sendable {
   public var pid: Int32
   public var startTicks: UInt64

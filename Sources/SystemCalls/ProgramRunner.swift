@@ -1,9 +1,9 @@
 import Glibc
 public import SystemPackage
 
-/// Runs programs for their output, each with limits on time and output that this process enforces.
+/// Runs programs for their output. This process enforces a time limit and an output limit on each.
 ///
-/// A program may exit, hang, or print to stderr. Here, that costs only one answer.
+/// A program may exit, hang, or print to stderr. Then only its answer is missing.
 public struct ProgramRunner: Sendable {
   /// Seconds between SIGTERM and SIGKILL.
   private static let grace = 0.5
@@ -15,11 +15,11 @@ public struct ProgramRunner: Sendable {
   public init(children: ChildProcesses) { self.children = children }
 
   public struct Result: Sendable {
-    /// What it wrote to stdout.
+    /// The bytes that the program wrote to stdout.
     public var output: [UInt8]
-    /// How it ended; nil if it was killed because of a limit.
+    /// How it ended; nil if it exceeded a limit and was killed.
     public var exit: ChildExit.Cause?
-    /// The end of its output on stderr.
+    /// The last bytes that it wrote to stderr.
     public var diagnostics: [UInt8]
   }
 
@@ -28,14 +28,14 @@ public struct ProgramRunner: Sendable {
     running.withLock { for pid in $0 { children.signal(pid, SIGKILL, group: true) } }
   }
 
-  /// Runs one program in a session of its own, with no descriptors but 0, 1 and 2.
+  /// Runs one program in a session of its own, with no descriptors except 0, 1 and 2.
   ///
   /// - Parameters:
-  ///   - program: its `descriptors`, `closesOthers` and `startsSession` are set here.
-  ///   - input: bytes for its standard input, a socket that stays open after them.
+  ///   - program: this call sets its `descriptors`, `closesOthers` and `startsSession`.
+  ///   - input: bytes for its stdin, which is a socket that stays open after them.
   ///   - outputLimit: bytes. A program that writes more is killed.
   ///   - deadline: covers everything from the start of the program to its exit.
-  /// - Throws: if the program cannot be started.
+  /// - Throws: the error of creating the pipes or of starting the program.
   public func run(
     _ program: Program, input: [UInt8] = [], outputLimit: Int, until deadline: MonotonicInstant
   ) throws(Errno) -> Result {
@@ -47,7 +47,7 @@ public struct ProgramRunner: Sendable {
       process.output.closeQuietly()
       process.errors.closeQuietly()
     }
-    // A short input fits into the socket's buffer; a long one is written as the program reads it.
+    // A short input fits into the socket's buffer. A longer one is written as the program reads it.
     let exchange = Exchange(process, input: input, limit: outputLimit)
     let isComplete = exchange.run(until: deadline)
     let exit = end(process.pid, isComplete: isComplete, deadline: deadline)
@@ -66,7 +66,7 @@ public struct ProgramRunner: Sendable {
   }
 
   private func start(_ program: Program) throws(Errno) -> Process {
-    // A socket, so that a write to a program that has ended fails instead of raising SIGPIPE.
+    // A socket, so that writing to a program that has ended fails and does not raise SIGPIPE.
     let input = try FileDescriptor.closeOnExecSocketPair()
     let output = try FileDescriptor.closeOnExecPipe()
     let errors = try FileDescriptor.closeOnExecPipe()
@@ -80,7 +80,7 @@ public struct ProgramRunner: Sendable {
       .duplicate(of: input.0), .duplicate(of: output.write), .duplicate(of: errors.write),
     ]
     program.closesOthers = true
-    // Detaches it from the terminal, so that a key pressed there does not signal it.
+    // Detaches the program from the terminal, so that keys pressed there do not signal it.
     program.startsSession = true
     do throws(Errno) {
       let pid = try children.start(program)
@@ -94,13 +94,13 @@ public struct ProgramRunner: Sendable {
     }
   }
 
-  /// Kills the program unless it ends by itself before the deadline, and reaps it.
+  /// Waits for the program to exit. Kills it if its output is incomplete or the deadline passes. Reaps it.
   private func end(_ pid: pid_t, isComplete: Bool, deadline: MonotonicInstant) -> ChildExit? {
     if isComplete, let exit = children.wait(for: pid, until: deadline) { return exit }
     children.signal(pid, SIGTERM, group: true)
     if children.wait(for: pid, until: .now + Self.grace) != nil { return nil }
     children.signal(pid, SIGKILL, group: true)
-    // A process in uninterruptible sleep may outlive even SIGKILL; then nothing waits for it.
+    // A process in uninterruptible sleep may outlive even SIGKILL. Then do not wait for it any longer.
     if children.wait(for: pid, until: .now + Self.grace) == nil { children.forget(pid) }
     return nil
   }
@@ -116,7 +116,7 @@ extension ChildExit.Cause {
   }
 }
 
-/// The exchange of input and output over a socket and two pipes.
+/// Exchanges input and output with a program, over a socket and two pipes.
 private final class Exchange {
   private let process: ProgramRunner.Process
   private var input: ArraySlice<UInt8>
@@ -132,7 +132,7 @@ private final class Exchange {
     self.limit = limit
   }
 
-  /// Returns true once the program has closed its output, false at the deadline or if its output is too long.
+  /// Returns true once the program has closed its output; false at the deadline or if its output is too long.
   func run(until deadline: MonotonicInstant) -> Bool {
     while outputIsOpen {
       if deadline <= .now || output.count > limit { return false }
@@ -154,7 +154,7 @@ private final class Exchange {
     if written > 0 {
       input = input.dropFirst(written)
     } else if written < 0, errno != EAGAIN, errno != EINTR {
-      // The program has ended: its output tells why.
+      // The program has ended or has closed its stdin. Its output shows why.
       input = []
     }
   }
@@ -167,7 +167,7 @@ private final class Exchange {
   }
 
   func diagnostics(atMost count: Int) -> [UInt8] {
-    // Reads what the pipe holds, without waiting for more.
+    // Read what the pipe contains, without waiting for more.
     while errorsAreOpen, (process.errors.bytesReadable ?? 0) > 0 {
       errorsAreOpen = read(process.errors, into: &errors)
     }

@@ -2,13 +2,13 @@ import Glibc
 
 /// An account in the user database, from getpwuid(3) or getpwnam(3).
 ///
-/// A name service may answer slowly: do not ask on a thread that must not wait.
+/// The name service may be slow to answer: do not call this on a thread that must not wait.
 public struct UserAccount: Sendable {
   public let name: [UInt8]
   /// The home directory; empty if the account has none.
   public let home: [UInt8]
 
-  /// Nil if no account has this number.
+  /// Nil if no account has this user id.
   public init?(uid: UInt32) { self.init(getpwuid(uid)) }
 
   /// Nil if no account has this name.
