@@ -1,13 +1,15 @@
-/// Finds members of a JSON object without building values of it.
+/// Finds members of a JSON object in its bytes, without parsing it into values.
 ///
-/// For a record that is passed on as bytes, of which only some members are read or replaced.
+/// For a record that duct passes on as bytes while it reads or replaces only some members.
 public enum JSONMembers {
-  /// The places of the values of some top-level members.
+  /// Finds the values of some top-level members.
   ///
   /// - Parameters:
-  ///   - names: of the members, in ASCII without escapes.
-  ///   - bytes: a valid JSON object. Of other bytes the result is not specified; none of them is read twice.
-  /// - Returns: by name, the range of the value without white space around it. A member that is not there is missing.
+  ///   - names: the names of the members, in ASCII without escapes.
+  ///   - bytes: a valid JSON object. For other bytes the result is unspecified, but the call still takes linear
+  ///     time.
+  /// - Returns: by name, the byte range of each value without surrounding white space. Lacks members that do not
+  ///   exist.
   public static func ranges(of names: Set<String>, in bytes: [UInt8]) -> [String: Range<Int>] {
     var scanner = Scanner(bytes: bytes)
     return scanner.members(names)
@@ -16,8 +18,8 @@ public enum JSONMembers {
   /// Replaces the values of members.
   ///
   /// - Parameters:
-  ///   - values: by the place of the old value.
-  ///   - bytes: the object that the places are of.
+  ///   - values: new values, each with the range of the old value.
+  ///   - bytes: the object that the ranges belong to.
   public static func replacing(_ values: [(place: Range<Int>, value: [UInt8])], in bytes: [UInt8]) -> [UInt8]
   {
     var result: [UInt8] = []
@@ -69,14 +71,14 @@ private struct Scanner {
     while let byte = next, byte == UInt8(ascii: " ") || (0x09...0x0D).contains(byte) { at += 1 }
   }
 
-  /// From a quote to behind the next one that no backslash is before.
+  /// Skips a string, from its opening quote to the first quote without a backslash before it.
   private mutating func skipString() {
     at += 1
     while let byte = next, byte != UInt8(ascii: "\"") { at += byte == UInt8(ascii: "\\") ? 2 : 1 }
     at = min(at + 1, bytes.count)
   }
 
-  /// A string, a number or word, or an object or list with all that is in it.
+  /// Skips a value: a string, a number or word, or an object or list with everything in it.
   private mutating func skipValue() {
     var depth = 0
     while let byte = next {

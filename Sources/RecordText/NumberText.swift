@@ -38,7 +38,7 @@ extension FormatSpec {
     }
   }
 
-  /// Groups the digits, with zeros in front up to the length `least`. The result can be one longer, because a
+  /// Groups the digits, with zeros in front up to the length `least`. The result may be one longer, because a
   /// number must not begin with a separator.
   private func grouped(_ digits: String, every size: Int, atLeast least: Int) -> String {
     guard let grouping else {
@@ -87,8 +87,8 @@ extension FormatSpec {
     return text.utf8.contains(UInt8(ascii: ".")) ? text : text + ".0"
   }
 
-  /// Python's `g`, built from printf's `e` and `f`: with `#`, glibc's `%g` loses zeros of a number that is rounded
-  /// up to a power of ten.
+  /// Python's `g`, built from printf's `e` and `f`. glibc's `%#g` loses zeros of a number that is rounded up to a
+  /// power of ten.
   ///
   /// - Parameter lastDigit: the smallest power of ten that is written with an exponent; nil: the precision.
   private func general(
@@ -122,5 +122,5 @@ extension FormatSpec {
   }
 }
 
-/// Two digits behind the point are more than the ticks are good for.
+/// Rounds to two decimals. Clock ticks do not give more precision.
 public func rounded(_ value: Double) -> Double { (value * 100).rounded() / 100 }
