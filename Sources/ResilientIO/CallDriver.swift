@@ -3,37 +3,38 @@
   internal import Synchronization
   internal import SystemPackage
 
-  /// Stands in front of the file calls of one thread, in tests: it notes them, and makes some fail as no file system can be
-  /// made to. After the mocking driver of swift-system.
+  /// Intercepts the file calls of one thread, in tests: records them, and makes some fail in ways that no file
+  /// system can be made to. Modeled on the mocking driver of swift-system.
   ///
-  /// A driver belongs to the thread that called `withMocking`, so tests with drivers run side by side. A thread that
-  /// ResilientIO starts gets the driver of the thread that starts it (`handingOn`): what one deliverer does on its thread is
-  /// in the trace of the test that made the deliverer, and in no other. When `withMocking` returns, its driver retires:
-  /// a thread that still has it then makes its calls as if there were none.
+  /// A driver belongs to the thread that called `withMocking`, so tests with drivers can run side by side. A thread
+  /// that ResilientIO starts gets the driver of the thread that starts it (`handingOn`), so the trace of a test
+  /// contains the calls of the deliverers that the test made, and no others. When `withMocking` returns, its driver
+  /// retires: threads that still have it make their calls as if there were no driver.
   ///
-  /// Release builds have no driver, and nothing that asks for one.
+  /// Release builds contain neither drivers nor code that asks for one.
   final class CallDriver: Sendable {
-    /// A call that is about to be made.
+    /// A call that a thread is about to make.
     struct Call: Sendable {
-      /// open, read, write, fsync, truncate, close, stat, rename (also for link(2) and the exchange of two names), unlink,
-      /// mkdir.
+      /// open, read, write, fsync, truncate, close, stat, rename (also link(2) and the exchange of two names),
+      /// unlink or mkdir.
       var name: String
-      /// The name that the call gives, takes, or looks at. nil for calls on a descriptor.
+      /// The path that the call creates, removes or checks; for a rename, the new name. Nil for calls on a
+      /// descriptor.
       var path: FilePath?
-      /// 1 for the first call of that name under this driver.
+      /// 1 for the first call of this kind under this driver.
       var number: Int
     }
 
-    /// What becomes of a call. A close(2) is made in any case, and has the error then: its descriptor must not be left open.
+    /// What happens to a call. close(2) is always made before, because the descriptor must not stay open.
     enum Fate: Sendable {
-      /// The call is not made, and has this error.
+      /// Does not make the call. It fails with this error.
       case fails(Errno)
-      /// The call is made; if it succeeds, the caller gets this error all the same, as when a server's answer is lost.
+      /// Makes the call. If it succeeds, it fails with this error all the same, as when a server's answer is lost.
       case loses(Errno)
     }
 
-    /// Asked before each call; without a fate the call is made as usual. It may change files, as another process would in
-    /// this moment.
+    /// Decides about a call before it is made (close(2): after it). Nil: the call is made as usual. The rule may
+    /// change files, as another process could at this moment.
     typealias Rule = @Sendable (Call) -> Fate?
 
     private struct State {
@@ -47,15 +48,15 @@
 
     private init(_ rule: @escaping Rule) { self.rule = rule }
 
-    /// All calls so far, in order, those of threads that the driver was handed on to included.
+    /// All calls so far in order, including those of threads that inherited the driver.
     var trace: [Call] { state.withLock { $0.trace } }
 
-    /// How often that call was made, or made to fail.
+    /// The number of calls of this kind, including those that the driver made fail.
     func count(_ name: String) -> Int { state.withLock { $0.counts[name] ?? 0 } }
 
-    /// Runs `body` with a driver of its own in front of this thread's calls, and those of threads that are started by it.
+    /// Runs `body` with a new driver for the calls of this thread and of threads that ResilientIO starts from it.
     ///
-    /// `body` cannot be async: after an await it could go on in another thread.
+    /// `body` cannot be async: after an await, it might continue on another thread.
     static func withMocking<Result>(
       _ rule: @escaping Rule = { _ in nil }, _ body: (CallDriver) throws -> Result
     ) rethrows -> Result {
@@ -64,13 +65,13 @@
       return try driver.inFront { try body(driver) }
     }
 
-    /// The body of a new thread, with the driver of the thread that starts it.
+    /// Wraps the body of a new thread, so that it has the driver of the calling thread.
     static func handingOn(_ body: @escaping @Sendable () -> Void) -> @Sendable () -> Void {
       guard let driver = current else { return body }
       return { driver.inFront(body) }
     }
 
-    /// Makes a call as the driver of this thread has it.
+    /// Makes a call as the driver of this thread decides.
     static func perform<Result>(
       _ name: String, _ path: FilePath?, _ call: () throws(Errno) -> Result
     ) throws(Errno) -> Result {
@@ -90,7 +91,7 @@
         state.trace.append(Call(name: name, path: path, number: state.counts[name] ?? 0))
         return state.trace.last
       }
-      // Without the lock: it may take long, and other threads go on meanwhile.
+      // Call the rule without the lock: it may take long, and other threads continue meanwhile.
       return call.flatMap(rule)
     }
 

@@ -5,7 +5,7 @@ public import SystemPackage
 
 /// The file system calls of this target. Each throws only its errno.
 ///
-/// In debug builds a test can put a `CallDriver` in front.
+/// In debug builds, a test can intercept them with a `CallDriver`.
 enum FileCalls {
   static func open(
     _ path: FilePath, _ mode: FileDescriptor.AccessMode, _ options: FileDescriptor.OpenOptions = [],
@@ -41,7 +41,7 @@ enum FileCalls {
     try driven("truncate", nil) { () throws(Errno) in try valueOrErrno { ftruncate(file.rawValue, length) } }
   }
 
-  /// Once: after an error the descriptor is gone all the same. That is why a driver is asked afterwards.
+  /// Closes once: the kernel closes the descriptor even if it reports an error. So the driver decides afterwards.
   static func close(_ file: FileDescriptor) throws(Errno) {
     let result = Glibc.close(file.rawValue)
     let error = Errno(rawValue: errno)
@@ -129,7 +129,7 @@ enum FileCalls {
 
   // MARK: The driver of a test
 
-  /// What a thread of this room runs: in debug builds with the driver of the thread that starts it.
+  /// Wraps the body of a new thread. In debug builds, the thread gets the driver of the calling thread.
   static func handingOnDriver(_ body: @escaping @Sendable () -> Void) -> @Sendable () -> Void {
     #if DEBUG
       CallDriver.handingOn(body)
@@ -138,7 +138,7 @@ enum FileCalls {
     #endif
   }
 
-  /// A call, as the driver of this thread has it. In release builds it is the call alone.
+  /// Makes a call as the driver of this thread decides. In release builds, only makes the call.
   @inline(__always) @discardableResult
   private static func driven<Result>(
     _ name: String, _ path: FilePath?, _ call: () throws(Errno) -> Result
