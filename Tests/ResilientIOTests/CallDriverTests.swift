@@ -5,12 +5,12 @@ import Testing
 
 @testable import ResilientIO
 
-/// What the driver of the calls promises to the tests that use it.
+/// What tests may expect of a `CallDriver`.
 @Suite struct CallDriverTests {
   private let sandbox: Sandbox
   init() throws { sandbox = try Sandbox() }
 
-  /// True if the calls fail: there is a driver that wants it.
+  /// Makes a directory. True if the call failed, which only a driver can cause.
   private func makingFails(_ name: String) -> Bool {
     do throws(Errno) {
       try FileCalls.makeDirectory(sandbox[name], 0o700)
@@ -36,7 +36,7 @@ import Testing
     CallDriver.withMocking({ $0.number == 1 ? .fails(.ioError) : .loses(.timedOut) }) { driver in
       #expect(throws: Errno.ioError) { try FileCalls.makeDirectory(sandbox["first"], 0o700) }
       #expect(throws: Errno.timedOut) { try FileCalls.makeDirectory(sandbox["second"], 0o700) }
-      // What the call itself says comes first.
+      // If the call itself fails, its own error counts.
       #expect(throws: Errno.fileExists) { try FileCalls.makeDirectory(sandbox["second"], 0o700) }
       #expect(driver.trace.map(\.number) == [1, 2, 3])
     }

@@ -142,7 +142,7 @@ final class MemorySource: GrowingSource {
       let deliverer = try deliverer()
       let source = MemorySource("one\n")
       deliverer.deliver(source, to: sandbox["log"])
-      // Nothing waits any more.
+      // All bytes are proven.
       #expect(source.waitForDeliverer(beyond: 0))
       #expect(driver.count("close") == 0)
       #expect(deliverer.finish(until: .now + 20) == [])
@@ -167,7 +167,7 @@ final class MemorySource: GrowingSource {
     let events = deliverer.events
     #expect(events.map(\.outcome) == [.delivered, .delivered])
     #expect(events.allSatisfy { $0.errnoName == "ENOENT" && $0.tries >= 3 && $0.bytesWaiting == 0 })
-    // One notice at the beginning and one at the end, whatever the number of files.
+    // One notice at the beginning and one at the end, for any number of files.
     #expect(told.count == 2 && told[0].hasPrefix("began "))
   }
 
@@ -198,7 +198,7 @@ final class MemorySource: GrowingSource {
     #expect(leftovers.allSatisfy { $0.failure == "it does not answer" || $0.path == sandbox["behind"] })
     #expect(MonotonicInstant.now.seconds(since: start) < 10)
     gate.update { $0 = true }
-    // Its thread shall not outlive the folder.
+    // The deliverer's thread must not outlive the folder.
     #expect(deliverer.finish(until: .now + 20) == [])
   }
 
@@ -214,7 +214,7 @@ final class MemorySource: GrowingSource {
     }) { _ in
       let deliverer = try deliverer(credentials: cache)
       deliverer.deliver(MemorySource("x"), to: sandbox["log"])
-      // Three rounds: the pause is 4 s by now.
+      // Nine tries are three rounds. The pause is 4 s by now.
       #expect(tries.wait(until: .now + 20) { $0 >= 9 ? true : nil } == true)
       isExpired.update { $0 = false }
       let renewed = MonotonicInstant.now

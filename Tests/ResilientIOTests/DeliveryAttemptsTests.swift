@@ -23,7 +23,7 @@ import Testing
     #expect(attempts.failed(.noSuchFileOrDirectory) == .makeDirectory)
     attempts.madeDirectory()
     #expect(attempts.failures == 2)
-    // It is gone again, which counts as an ordinary failure.
+    // The directory is missing again, which counts as an ordinary failure.
     #expect(attempts.failed(.noSuchFileOrDirectory) == .giveUp)
   }
 }

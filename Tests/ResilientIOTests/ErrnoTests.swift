@@ -6,7 +6,8 @@ import Testing
 
 @testable import ResilientIO
 
-/// What no file system can be made to do: each call of a deliverer fails, by each errno, at each place.
+/// Faults that no file system can be made to produce: each kind of call fails with each errno, at several
+/// positions.
 @Suite struct ErrnoTests {
   private static let names: [(String, CInt)] = [
     ("EACCES", EACCES), ("EPERM", EPERM), ("EKEYEXPIRED", EKEYEXPIRED), ("EKEYREVOKED", EKEYREVOKED),
@@ -21,13 +22,15 @@ import Testing
     arguments: ["open", "write", "fsync", "truncate", "stat", "rename", "close"])
   func fails(_ operation: String) throws {
     for (name, number) in Self.names {
-      // At the first call of its kind or at a later one; once, or more often than the deliverer retries immediately.
+      // The first call of its kind or a later one fails: once, or more often than the deliverer retries
+      // immediately.
       for (skipped, times) in [(0, 1), (1, 1), (3, 1), (0, 7)] {
         let sandbox = try Sandbox()
         let failing = skipped + 1...skipped + times
         try CallDriver.withMocking({ call in
           if call.name == operation, failing.contains(call.number) { return .fails(Errno(rawValue: number)) }
-          // A file is cut only where bytes of unknown fate are in it.
+          // The deliverer truncates a file only if the fate of some bytes is unknown. So every second write loses
+          // its answer.
           if operation == "truncate", call.name == "write", call.number % 2 == 1 { return .loses(.ioError) }
           return nil
         }) { driver in
@@ -48,7 +51,7 @@ import Testing
           }
           source.complete()
           deliverer.deliver(source, to: sandbox["dir/log"])
-          // The deliverer's last try. Then try again, as a later `recover` does.
+          // The deliverer has made its last try. Try again, as a later `recover` does.
           var leftovers = deliverer.finish(until: .now + 20)
           for _ in 0..<8 where !leftovers.isEmpty {
             let again = try Deliverer(runID: "run", makesDirectories: true) { _ in }
@@ -59,7 +62,7 @@ import Testing
             leftovers = again.finish(until: .now + 20)
           }
           let what: Comment = "\(operation) \(name) \(skipped) \(times)"
-          // Some calls are made no more than three times.
+          // Some kinds of calls are made no more than three times.
           if skipped < 3 { #expect(driver.count(operation) > skipped, what) }
           #expect(leftovers == [], what)
           #expect(try sandbox.text("dir/log") == source.text, what)

@@ -34,7 +34,7 @@ import Testing
     rename(sandbox["elsewhere"].string, sandbox["logs"].string)
     try remove(note)
     #expect(sandbox.names("logs") == [])
-    // If the file is missing, the removal succeeds, whoever removed it.
+    // If only the file is missing, the removal succeeds. It does not matter who removed the file.
     try remove(note)
   }
 
@@ -47,7 +47,8 @@ import Testing
     #expect(throws: IOFailure.self) { try remove(note) }
   }
 
-  /// Where link(2) and unlink(2) replace a rename, a process was killed between them, so the file has both names.
+  /// Where link(2) and unlink(2) replace a rename, a process may be killed between them. Then the file has both
+  /// names.
   @Test func aFileWithBothNamesIsRemoved() throws {
     try sandbox.write("ours", to: "logs/file")
     link(sandbox["logs/file"].string, sandbox[Self.away].string)

@@ -67,13 +67,13 @@ import Testing
     #expect(sandbox.names() == ["file", "file.run"])
   }
 
-  /// Somebody else takes the name between our check and our rename.
+  /// Another process takes the name between our check and our rename.
   @Test(arguments: [false, true]) func anotherTakesItInTheSameMoment(_ wasThere: Bool) throws {
     let path = sandbox["file"]
     var file = file()
     if wasThere { try file.replace(with: [1]) }
     try CallDriver.withMocking({ [sandbox] call in
-      // After the look, and before the rename.
+      // After the check, and before the rename.
       if call.name == "rename", call.number == 1 {
         try? sandbox.write([9], to: "new")
         rename(sandbox["new"].string, path.string)
@@ -117,8 +117,8 @@ import Testing
     #expect(sandbox.names() == ["file"])
   }
 
-  /// A file system without the exchange of two names, or without link(2) to rename to a new name: a plain rename
-  /// must do.
+  /// If the file system has no exchange of two names, or no link(2) to rename to a new name, a plain rename must
+  /// do.
   @Test(arguments: [EINVAL, EPERM, EOPNOTSUPP], [false, true])
   func whereThereIsNoMoreThanRename(_ errno: CInt, _ wasThere: Bool) throws {
     if wasThere, errno == EPERM { return }

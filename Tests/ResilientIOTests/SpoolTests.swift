@@ -99,7 +99,7 @@ import Testing
   }
 }
 
-/// All files in a spool are opened by the same checks.
+/// Files in a spool are opened with the same checks.
 @Suite struct PrivateFolderTests {
   private let sandbox: Sandbox
   init() throws {

@@ -6,7 +6,7 @@ import Testing
 
 @testable import ResilientIO
 
-/// A growing file in the log directory that somebody else touches.
+/// A growing file in the log directory that another process moves, removes, replaces or changes.
 @Suite struct TargetFileTests {
   private let sandbox: Sandbox
   private let source = MemorySource()
@@ -56,7 +56,7 @@ import Testing
     #expect(try sandbox.text("log") == source.text)
   }
 
-  /// Text that somebody appended to our log file is removed.
+  /// Text that another process appended to our log file is removed.
   @Test func whatAnotherAddedGoesAtTheEnd() throws {
     var file = target()
     try grow(&file, "one\n")
@@ -68,7 +68,7 @@ import Testing
     #expect(try sandbox.text("log") == source.text)
   }
 
-  /// The log directory is moved away and comes back. The same file grows on.
+  /// The log directory is moved away and comes back. The same file continues to grow.
   @Test func aDirectoryThatComesBack() throws {
     try sandbox.makeDirectory("dir")
     var file = TargetFile(sandbox["dir/log"], runID: "run")
@@ -154,7 +154,7 @@ import Testing
     #expect(try sandbox.text("log") == source.text)
   }
 
-  /// Fault 15: until the new file has the beginning, only the old descriptor has it.
+  /// Fault 15: until the new file contains the beginning, only the old descriptor leads to it.
   @Test func aReCreationThatFailsLosesNothing() throws {
     var file = target()
     try grow(&file, "one\ntwo\n")
@@ -195,7 +195,8 @@ final class NotedTarget: TargetMemory {
       29 22 0:35 / /odd rw - somethingnew x rw
       """.utf8))
 
-  // Paths below a remote mount count as remote, since they are reached through it, whatever is mounted there.
+  // Paths below a remote mount count as remote, whatever is mounted there, because the kernel reaches them through
+  // it.
   @Test(arguments: [
     ("/", Filesystem.local), ("/home", .remote), ("/home/me/logs", .remote), ("/homestead", .local),
     ("/home/fast/x", .remote), ("/home/fast/../me", .remote), ("/mnt/with space/x", .remote),
