@@ -35,7 +35,7 @@ import Testing
     func log(event: LogEvent) { lines.all.update { $0.append("\(event.message)") } }
   }
 
-  /// A fake duct-slurm. It answers each kind of question with the file of that name, and fails if the file is
+  /// A fake duct-slurm. It answers each kind of request with the file of that name, and fails if the file is
   /// missing. If a FIFO NAME.gate exists, it first reads a line from it.
   private let standIn = """
     #!/bin/bash
@@ -83,7 +83,7 @@ import Testing
     }
   }
 
-  /// Holds back the answers to this kind of question.
+  /// Holds back the answers to this kind of request.
   private func holdBack(_ name: String) throws {
     try valueOrErrno { sandbox[name + ".gate"].withPlatformString { mkfifo($0, 0o600) } }
   }
@@ -99,7 +99,7 @@ import Testing
 
   private func forget(_ name: String) { _ = sandbox[name].withPlatformString { unlink($0) } }
 
-  /// The questions of this kind so far.
+  /// The requests of this kind so far.
   private func asked(_ name: String) -> [JSONValue] {
     let lines = (try? sandbox.bytes("asked"))?.split(separator: UInt8(ascii: "\n")) ?? []
     return lines.compactMap { try? JSONParser.parse(Array($0)) }.filter { $0["query"]?.string == name }
@@ -109,7 +109,7 @@ import Testing
     JobMention(jobID: id, cluster: cluster, form: .sentence)
   }
 
-  /// Waits as `--wait-jobs` does. False if it took longer than `seconds`.
+  /// Waits for jobs as `--wait-jobs` does. False if that took longer than `seconds`.
   private func waitForJobs(
     _ watcher: JobWatcher, within seconds: Double = 60, look: @escaping @Sendable () -> Void = {}
   ) async throws -> Bool {
@@ -123,7 +123,7 @@ import Testing
 
   // MARK: Waiting for jobs
 
-  /// A question that failed does not make the wait endless: the watcher asks again.
+  /// A failed request does not make the wait endless: the watcher sends it again.
   @Test func aQuestionThatFailedDoesNotMakeTheWaitEndless() async throws {
     let watcher = try watcher(limit: 60)
     defer { watcher.cancel() }
@@ -150,7 +150,7 @@ import Testing
     defer { watcher.cancel() }
     watcher.note([sentence(7)])
     try await eventually { asked("jobs_of_user").count == 1 }
-    // The question is on its way, and its answer has no job. A job has been submitted since.
+    // The request in progress will be answered without any job. A job has been submitted since.
     let hasBegun = Monitor(false)
     async let waiting = waitForJobs(watcher) { hasBegun.update { $0 = true } }
     try await eventually { hasBegun.withLock { $0 } }

@@ -10,7 +10,7 @@ import Testing
     schedule.next.map { ($0.seconds(since: now) * 1000).rounded() / 1000 }
   }
 
-  /// The schedule has no next query until something happens.
+  /// The schedule plans no poll until something happens.
   @Test func nothingHappensUntilSomethingDoes() {
     var schedule = PollSchedule()
     #expect(schedule.next == nil)
@@ -55,7 +55,7 @@ import Testing
 }
 
 extension PollScheduleTests {
-  /// What happens during a question leads to another question afterwards.
+  /// Something that happens during a poll causes another poll afterwards.
   @Test func whatIsSeenDuringAQuestionIsAskedForAfterwards() {
     var schedule = PollSchedule()
     schedule.noteSubmission(now)
@@ -99,7 +99,7 @@ extension PollScheduleTests {
     #expect(pauses == [8, 16, 32, 60, 60, 60])
   }
 
-  /// --wait-jobs makes the next question due immediately, even while another question is on its way.
+  /// `--wait-jobs` makes the next poll due immediately, even while another poll is in progress.
   @Test func whoWaitsForJobsAsksAtOnceAlsoDuringAQuestion() {
     var schedule = PollSchedule()
     schedule.noteSubmission(now)

@@ -18,8 +18,8 @@ import Testing
     #expect(facts.summary(LogPaths(prefix: "p_")).wallClockTime == 2)
   }
 
-  /// The CPU time of the other processes is the total minus the command's own time, whatever the ticks' rounding
-  /// hides.
+  /// The CPU time of the other processes is the total minus the command's own time. It must be right although ticks
+  /// are rounded.
   @Test func processorTimeOfOthers() {
     func seconds(all: Double, root: Double, kernel: Double) -> Double? {
       var facts = RunFacts(
@@ -32,11 +32,11 @@ import Testing
         processorTime: Int64(all * 1e9), processorTimeOfRoot: Int64(root * 1e9))
       return facts.summary(LogPaths(prefix: "p_")).cpuSeconds.map { ($0 * 1000).rounded() / 1000 }
     }
-    // The samples have the children in nanoseconds. The command's `cutime` repeats them in ticks after it has reaped
-    // them.
+    // The samples have the time of the children in nanoseconds. When the command has reaped them, its `cutime`
+    // repeats that time in ticks.
     #expect(seconds(all: 1.250, root: 1.235, kernel: 1.250) == 1.250)
     #expect(seconds(all: 1.750, root: 1.235, kernel: 1.250) == 1.750)
-    // The command ran on after the last sample.
+    // The command continued after the last sample.
     #expect(seconds(all: 0.900, root: 0.400, kernel: 1.250) == 1.730)
     #expect(seconds(all: 0.400, root: 0.400, kernel: 1.250) == 1.250)
   }

@@ -6,7 +6,7 @@ import Testing
 @testable import DuctRun
 
 @Suite struct SessionOwnersTests {
-  /// Starts a child that waits to be killed.
+  /// Starts a child that sleeps until it is killed.
   private func child(startsSession: Bool) throws -> pid_t {
     var program = Program(path: Array("sleep".utf8), arguments: ["sleep", "600"].map { Array($0.utf8) })
     program.searchesPath = true
@@ -19,8 +19,8 @@ import Testing
     waitpid(pid, nil, 0)
   }
 
-  /// Starts a session leader that is no descendant of this process: its parent exits, and the system's reaper adopts
-  /// it. The sandbox ends it.
+  /// Starts a session leader that is no descendant of this process: its parent exits, and the system's reaper
+  /// adopts it. The sandbox kills it.
   private func foreignLeader(in sandbox: Sandbox) async throws -> pid_t {
     let started = try await run(
       "sh", ["-c", "setsid sleep 600 </dev/null >/dev/null 2>&1 & echo $!"], in: sandbox)
@@ -39,11 +39,11 @@ import Testing
     let now = WallTime.now.seconds
     let owners = SessionOwners(root: leader)
     #expect(owners.owner(of: UInt32(leader), submit: now) == .command)
-    // duct's other children are orphans of the command.
+    // duct counts its other children as orphans of the command.
     #expect(SessionOwners(root: 1).owner(of: UInt32(leader), submit: now) == .command)
-    // Another process had the pid when the job was submitted.
+    // When the job was submitted, another process had this pid.
     #expect(owners.owner(of: UInt32(leader), submit: before) == .gone)
-    // A pid that leads no session is not the one that the job was submitted from.
+    // The process with this pid leads no session, so the job was not submitted from its session.
     #expect(owners.owner(of: UInt32(other), submit: now) == .gone)
     #expect(owners.owner(of: UInt32(foreign), submit: now) == .other)
     #expect(owners.owner(of: .max, submit: now) == .gone)
