@@ -2,7 +2,7 @@ public import RecordText
 import SystemCalls
 public import SystemPackage
 
-/// The project's documents.
+/// Reads the project's documents.
 public enum Documentation {
   public static let project = FilePath(#filePath)
     .removingLastComponent().removingLastComponent().removingLastComponent()
@@ -13,7 +13,7 @@ public enum Documentation {
 
   /// Names of a record's members, at any depth, that docs/records.md does not explain.
   ///
-  /// - Parameter free: members whose own members are data: pids, variables, TRES names.
+  /// - Parameter free: members whose own members have arbitrary names, such as pids, variables or TRES.
   public static func unexplained(
     in record: JSONValue,
     free: Set<String> = ["env", "processes", "stat", "tres_requested", "tres_allocated"]

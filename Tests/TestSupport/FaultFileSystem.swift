@@ -2,23 +2,24 @@ import Glibc
 import SystemCalls
 public import SystemPackage
 
-/// A real FUSE file system whose calls fail, hang or lie as a test has it (Tests/FaultFileSystem).
+/// A real FUSE file system whose calls fail, hang or return wrong results as a test orders (Tests/FaultFileSystem).
 public final class FaultFileSystem: Sendable {
   public struct Trouble: Error, CustomStringConvertible {
     public var description: String
   }
 
-  /// Where it is mounted, for duct.
+  /// The mount point, for duct.
   public let mount: FilePath
-  /// What is really in it, for the test to look at and to change behind everyone's back.
+  /// The folder with the real contents. A test checks it, and changes it without the mount's knowledge.
   public let backing: FilePath
   private let control: FilePath
   private let pid: pid_t
-  /// Its folder goes after this has been unmounted: else the mount would keep it.
+  /// Kept until the file system is unmounted, because a mounted file system would prevent the removal of its
+  /// folder.
   private let sandbox: Sandbox
   private let children = ChildProcesses(reaping: .byWaiters)
 
-  /// Mounts one in a folder of its own beside the sandbox's files.
+  /// Mounts a file system in a new folder of the sandbox.
   public init(in sandbox: Sandbox, name: String = "remote") throws {
     self.sandbox = sandbox
     mount = sandbox[name]
@@ -57,7 +58,7 @@ public final class FaultFileSystem: Sendable {
     _ = umount2(mount.string, CInt(MNT_DETACH))
   }
 
-  /// Sends a command (see fault-fs.c). Returns what it answered behind `ok`.
+  /// Sends a command (see fault-fs.c). Returns the text after `ok` in the answer.
   @discardableResult
   public func tell(_ command: String) throws -> String {
     let socket = Glibc.socket(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0)

@@ -2,17 +2,19 @@ import Glibc
 import SystemCalls
 public import SystemPackage
 
-/// Ordinary users without an account, for tests of what neighbours can do. Only root can be them.
+/// Ordinary users without an account, to test what other users of a host can do. Only root can run programs as
+/// them.
 public enum OtherUser {
   public static let first: UInt32 = 61301
   public static let second: UInt32 = 61302
 
-  /// This process may become one of them.
+  /// Whether this process can run programs as one of them.
   public static var canBe: Bool { getuid() == 0 }
 }
 
 extension Sandbox {
-  /// A folder with copies of duct's programs that every user can get at, wherever the project lies.
+  /// A folder with copies of duct's programs. Every user can execute them, even if the project is in a private
+  /// folder.
   public func programsForOthers() throws -> FilePath {
     var information = stat()
     path.withPlatformString {
@@ -31,7 +33,7 @@ extension Sandbox {
     return folder
   }
 
-  /// A folder of that user's own.
+  /// Creates a folder that belongs to the user.
   public func makeDirectory(_ name: String, of user: UInt32, mode: UInt32 = 0o755) throws {
     try makeDirectory(name)
     give(name, to: user, mode: mode)
@@ -45,7 +47,7 @@ extension Sandbox {
   }
 }
 
-/// Runs a program of duct's, with its arguments, as another user.
+/// Runs one of duct's programs as another user.
 public func run(
   as user: UInt32, _ program: String, _ arguments: [String], in sandbox: Sandbox, folder: String = "",
   environment: [String: String?] = [:], limit: Double = 60

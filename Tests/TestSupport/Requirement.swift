@@ -2,24 +2,24 @@ import Glibc
 import SystemCalls
 public import Testing
 
-/// Something that not every host has, or not every user may do.
+/// Something that a test needs and that not every host or user has.
 public struct Requirement: Sendable {
   fileprivate let missing: @Sendable () -> String?
 
-  /// - Parameter missing: says what is missing, and what brings it; nil where it is there.
+  /// - Parameter missing: returns what is missing and how to get it; nil if it is available.
   public init(_ missing: @escaping @Sendable () -> String?) { self.missing = missing }
 
-  /// Another user's files, mounts, namespaces, and permissions that root alone ignores.
+  /// Root: needed for files of other users, for mounts and namespaces, and to bypass permissions.
   public static let root = Requirement {
     geteuid() == 0 ? nil : "it needs root: run `make test` as root"
   }
 
-  /// A Slurm whose daemons a test may stop.
+  /// A Slurm of its own, whose daemons a test may stop.
   public static let slurm = Requirement {
     (try? Testbed()) == nil ? "it needs a Slurm of its own: `make test` brings one up" : nil
   }
 
-  /// The file system whose calls fail on command.
+  /// The file system that fails on command (`FaultFileSystem`).
   public static let faultFileSystem = Requirement {
     let command = "`make test` builds it"
     guard access(Programs.folder.appending("fault-fs").string, X_OK) == 0 else {
@@ -33,18 +33,18 @@ public struct Requirement: Sendable {
     return nil
   }
 
-  /// con-duct 0.23.0 from PyPI, with a Python of its own.
+  /// con-duct 0.23.0 from PyPI, with its own Python. Tests compare duct with it.
   public static let yardstick = Requirement {
     access(Programs.yardstick, X_OK) == 0
       ? nil : "it needs con-duct from PyPI in .build/yardstick: `make test` installs it"
   }
 }
 
-/// Skips a suite, with all that is in it, in one line that says what is missing and which command brings it.
+/// Skips a suite in one line that says what is missing and which command provides it.
 public struct Needs: SuiteTrait, TestTrait, TestScoping {
   fileprivate let requirements: [Requirement]
 
-  /// For the suite or the test as a whole, and not once more for what is in it.
+  /// Applies to a suite or a test as a whole, and not again to each of its cases.
   public func scopeProvider(for test: Test, testCase: Test.Case?) -> Needs? { testCase == nil ? self : nil }
 
   public func provideScope(
@@ -56,6 +56,6 @@ public struct Needs: SuiteTrait, TestTrait, TestScoping {
 }
 
 extension Trait where Self == Needs {
-  /// Unlike `.enabled(if:)`, which prints a line for each test of a suite.
+  /// Skips the whole suite in one line, while `.enabled(if:)` would print a line for each of its tests.
   public static func needs(_ requirements: Requirement...) -> Needs { Needs(requirements: requirements) }
 }

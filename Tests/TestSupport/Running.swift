@@ -4,7 +4,7 @@ public import Subprocess
 import SystemCalls
 public import SystemPackage
 
-/// The programs of this build: they lie beside the tests.
+/// The programs of this build, which are in the same folder as the test program.
 public enum Programs {
   public static let folder: FilePath = {
     var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
@@ -12,7 +12,7 @@ public enum Programs {
     return FilePath(platformString: buffer).removingLastComponent()
   }()
   public static var duct: String { folder.appending("duct").string }
-  /// A second name of duct, made here where only `swift test` was called.
+  /// The second name of duct, a symbolic link. Created here if `make test` has not done it.
   public static let conDuct: String = {
     let link = folder.appending("con-duct")
     _ = link.withPlatformString { symlink("duct", $0) }
@@ -23,7 +23,7 @@ public enum Programs {
 
   /// con-duct itself, from PyPI, as `make test` installs it.
   public static let yardstick: String = {
-    // .build/ARCHITECTURE/debug, seen through no link.
+    // `folder` is .build/ARCHITECTURE/debug: /proc/self/exe contains no symbolic links.
     let build = folder.removingLastComponent().removingLastComponent()
     return build.appending("yardstick/bin/con-duct").string
   }()
@@ -38,7 +38,7 @@ public struct Finished: Sendable {
   public var stdoutBytes: [UInt8]
 }
 
-/// A program did not end within its limit; it was killed.
+/// A program did not end within its limit and was killed.
 public struct TooLong: Error, CustomStringConvertible {
   public var description: String
 }
@@ -46,9 +46,9 @@ public struct TooLong: Error, CustomStringConvertible {
 /// Runs a program to its end.
 ///
 /// - Parameters:
-///   - environment: added to the test's own; nil takes a variable away.
-///   - limit: seconds, after which it is killed and the test fails.
-///   - body: what is done while it runs; it gets the process id.
+///   - environment: changes to the test's own environment; nil removes a variable.
+///   - limit: seconds. Then the program is killed and the test fails.
+///   - body: called while the program runs, with its process id.
 public func run(
   _ program: String, _ arguments: [String], in sandbox: Sandbox, folder: String = "",
   environment: [String: String?] = [:], input: String = "", limit: Double = 60,
@@ -83,8 +83,8 @@ public func run(
   }
 }
 
-/// A pipe that holds a text and then ends. Fed before anyone reads: a program that reads nothing of its
-/// input would else end the tests by SIGPIPE.
+/// A pipe that contains a text and then ends. The text is written while this process still has the reading end: if
+/// a program ended without reading it, a later write would raise SIGPIPE and kill the tests.
 private func pipe(holding text: String) throws -> FileDescriptor {
   let pipe = try FileDescriptor.closeOnExecPipe()
   defer { pipe.write.closeQuietly() }
@@ -93,8 +93,8 @@ private func pipe(holding text: String) throws -> FileDescriptor {
   return pipe.read
 }
 
-/// What a developer's own settings must not change in a test. The mark of run-tests stays: by it what a test leaves is
-/// found, should the tests crash.
+/// Removes a developer's own settings from the environment of tests. Keeps the variable of run-tests, by which it
+/// finds the processes that a crashed test has left.
 private let cleanEnvironment: [String: String?] = {
   var changes: [String: String?] = ["DUCT_CONFIG_PATHS": "/nonexistent"]
   for entry in environmentEntries() {
@@ -130,15 +130,15 @@ public func duct(
     while: body)
 }
 
-/// Something that was waited for did not come true.
+/// A condition did not become true in time.
 public struct NotInTime: Error, CustomStringConvertible {
   public var description: String
 }
 
-/// Waits for something to become true, looking often. What throws is not true yet: a file that is not there,
-/// or a line of it that is not written to its end.
+/// Waits until a condition is true, and checks it every 10 ms. An error counts as not true, for example a missing
+/// file or an incomplete line in it.
 ///
-/// - Throws: `NotInTime` after `seconds`, with what was thrown last.
+/// - Throws: `NotInTime` after `seconds`, with the last error.
 public func eventually(
   _ seconds: Double = 20, line: Int = #line, _ condition: () async throws -> Bool
 ) async throws {
@@ -166,7 +166,7 @@ extension Sandbox {
     try JSONParser.parse(bytes(name))
   }
 
-  /// The lines of usage.jsonl.
+  /// The lines of usage.jsonl of that run.
   public func usage(_ name: String = "log_usage.jsonl") throws -> [JSONValue] {
     try bytes(name).split(separator: UInt8(ascii: "\n")).map { try JSONParser.parse(Array($0)) }
   }

@@ -3,16 +3,16 @@ import RecordText
 import SystemCalls
 public import SystemPackage
 
-/// A folder of a test's own. With it go the processes that the test started, whatever became of them.
+/// A test's own folder. At the end, the folder is removed, and all processes that the test started are killed.
 ///
-/// They are told by a variable in their environment: what a wrapped command leaves behind has neither
-/// parent nor session in common with the test.
+/// A variable in their environment identifies them, because the processes that a wrapped command leaves behind have
+/// neither parent nor session in common with the test.
 public final class Sandbox: Sendable {
   public let path: FilePath
-  /// Where what cannot be in a log directory waits: beside the folder, and not in it.
+  /// The spool directory of this test's runs. It is beside the folder, and not in it.
   public let spool: FilePath
   private let mark: String
-  /// Something may have been started with the mark in its environment.
+  /// Whether the test has started anything that may have the variable in its environment.
   private let isMarkGiven = Monitor(false)
 
   public init() throws {
@@ -23,7 +23,7 @@ public final class Sandbox: Sendable {
     mark = path.lastComponent?.string ?? ""
     spool = FilePath(path.string + "-spool")
     try valueOrErrno { spool.withPlatformString { mkdir($0, 0o700) } }
-    // Tests run programs as other users too.
+    // Tests also run programs as other users.
     spool.withPlatformString { _ = chmod($0, 0o1777) }
   }
 
@@ -33,22 +33,22 @@ public final class Sandbox: Sendable {
     _ = try? remove(spool)
   }
 
-  /// A file or folder in it; the name may hold escaped bytes.
+  /// The path of a file or folder in it. The name may contain escaped bytes.
   public subscript(name: String) -> FilePath { FilePath(bytes: path.bytes + [0x2F] + name.originalBytes) }
 
-  /// What the environment of everything that this test starts must hold.
+  /// Variables for the environment of everything that this test starts.
   public var environment: [String: String] {
     isMarkGiven.update { $0 = true }
     return ["DUCT_TEST_MARK": mark, "DUCT_SPOOL_DIR": spool.string]
   }
 
-  /// The folders of runs in the spool. One that is being made begins with a dot.
+  /// The run folders in a user's spool, except those that are still being created, whose names begin with a dot.
   public func spooledRuns(of uid: UInt32? = nil) -> [FilePath] {
     let base = spool.appending("duct-\(uid ?? geteuid())")
     return names(of: base).filter { !$0.hasPrefix(".") }.map { base.appending($0) }
   }
 
-  /// Nobody holds the lock of a run's folder: its duct has gone, and the relay that outlives it.
+  /// Whether no process holds the lock of a run folder: the run's duct and its relay have both ended.
   public func isOver(_ folder: FilePath) -> Bool {
     guard let lock = try? FileDescriptor.opening(folder, .readOnly) else { return true }
     defer { lock.closeQuietly() }
@@ -57,7 +57,7 @@ public final class Sandbox: Sendable {
 
   public func spooledRunsAreOver() -> Bool { spooledRuns().allSatisfy(isOver) }
 
-  /// Processes that the test started and that are still there.
+  /// The processes that the test started and that still exist.
   public func processes() -> [(pid: Int32, name: String)] {
     let needle = "DUCT_TEST_MARK=\(mark)"
     return Proc.pids().compactMap { pid in
@@ -66,7 +66,7 @@ public final class Sandbox: Sendable {
     }
   }
 
-  /// By the C library: each test looks through all environments of the host at its end.
+  /// Uses strcmp(3) for speed: at its end, each test searches the environments of all processes on the host.
   private static func holds(_ environment: [UInt8], _ entry: String) -> Bool {
     (environment + [0]).withUnsafeBytes { bytes in
       guard var next = bytes.baseAddress?.assumingMemoryBound(to: CChar.self) else { return false }
@@ -81,7 +81,7 @@ public final class Sandbox: Sendable {
 
   public func killProcesses() {
     guard isMarkGiven.withLock({ $0 }) else { return }
-    // Twice: one that was just starting another is caught then.
+    // Search twice, to find a process that another one was just starting.
     for _ in 0..<2 {
       let found = processes()
       if found.isEmpty { return }
@@ -114,7 +114,7 @@ public final class Sandbox: Sendable {
 
   public func exists(_ name: String) -> Bool { self[name].withPlatformString { access($0, F_OK) } == 0 }
 
-  /// Names in a folder, without `.` and `..`, in order.
+  /// The names in a folder, without `.` and `..`, sorted.
   public func names(_ folder: String = "") -> [String] {
     names(of: folder.isEmpty ? path : self[folder])
   }
@@ -149,7 +149,7 @@ public final class Sandbox: Sendable {
   }
 }
 
-/// Looks into /proc.
+/// Reads /proc.
 public enum Proc {
   public static func pids() -> [Int32] {
     guard let directory = opendir("/proc") else { return [] }
@@ -162,8 +162,8 @@ public enum Proc {
     return pids
   }
 
-  /// The environment that a process began with. In the moment of execve(2) the kernel shows none: what has a program
-  /// and no environment is read again, until that moment must be over.
+  /// The environment that a process started with. During execve(2), the kernel shows an empty one. So if a process
+  /// with an executable has none, reads it again, often enough for an execve(2) to end.
   static func environment(_ pid: Int32) -> [UInt8]? {
     for _ in 0..<1000 {
       guard let bytes = try? readAll(FilePath("/proc/\(pid)/environ")) else { return nil }
@@ -180,13 +180,13 @@ public enum Proc {
 
   public static func isAlive(_ pid: Int32) -> Bool { state(pid).map { $0 != "Z" } ?? false }
 
-  /// Its main thread is in nanosleep(2) or the like.
+  /// Whether the main thread of a process is in nanosleep(2) or a similar call.
   public static func isSleeping(_ pid: Int32) -> Bool {
     let place = (try? readAll(FilePath("/proc/\(pid)/wchan"))) ?? []
     return String(decoding: place, as: UTF8.self).contains("nanosleep")
   }
 
-  /// The letter of the state: R, S, T and so on.
+  /// The letter of the process state: R, S, T and so on.
   public static func state(_ pid: Int32) -> Character? {
     guard let bytes = try? readAll(FilePath("/proc/\(pid)/stat")) else { return nil }
     let text = String(escaping: bytes)
@@ -194,7 +194,7 @@ public enum Proc {
     return text[text.index(close, offsetBy: 2)]
   }
 
-  /// Whether a signal waits for the process to take it.
+  /// Whether a signal is pending for the process.
   public static func isPending(_ signal: Int32, _ pid: Int32) -> Bool {
     let lines = String(decoding: (try? readAll(FilePath("/proc/\(pid)/status"))) ?? [], as: UTF8.self)
     return lines.split(separator: "\n").contains { line in
@@ -204,7 +204,7 @@ public enum Proc {
     }
   }
 
-  /// What the descriptors of a process lead to.
+  /// The files that the descriptors of a process lead to.
   public static func files(_ pid: Int32) -> [String] {
     guard let directory = opendir("/proc/\(pid)/fd") else { return [] }
     defer { closedir(directory) }
@@ -226,8 +226,8 @@ public enum Proc {
       return text[text.index(close, offsetBy: 2)...].split(separator: " ").dropFirst().first == "\(pid)"
     }
   }
-  /// Kills a process and all that descends from it. Stops all first, so that none of them can still answer the
-  /// death of another.
+  /// Kills a process and all its descendants. Stops all of them first, so that none can react to the end of
+  /// another.
   public static func killTree(_ root: Int32) {
     var victims = [root]
     var next = 0

@@ -1,4 +1,4 @@
-/// The same numbers in each run, so that a failure can be repeated: SplitMix64.
+/// Generates the same numbers from the same seed, so that a failure can be repeated. Uses SplitMix64.
 public struct SeededGenerator: RandomNumberGenerator {
   private var state: UInt64
 
@@ -12,7 +12,7 @@ public struct SeededGenerator: RandomNumberGenerator {
     return mixed ^ (mixed >> 31)
   }
 
-  /// From 0 to `limit` - 1.
+  /// A number from 0 to `limit` - 1.
   public mutating func below(_ limit: Int) -> Int { Int.random(in: 0..<max(limit, 1), using: &self) }
   public mutating func isOne(in count: Int) -> Bool { below(count) == 0 }
   public mutating func one<Element>(of elements: [Element]) -> Element { elements[below(elements.count)] }

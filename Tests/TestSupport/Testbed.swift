@@ -1,7 +1,7 @@
 import RecordText
 import SystemCalls
 
-/// The Slurm that `make test` has brought up, shared by all tests. They run one after another.
+/// The Slurm that run-tests has started for this group of tests. The tests that share it run one after another.
 public struct Testbed: Sendable {
   public let folder: String
   public let script: String
@@ -24,18 +24,18 @@ public struct Testbed: Sendable {
 
   public var configuration: String { folder + "/etc/slurm.conf" }
 
-  /// What makes the client commands find this Slurm.
+  /// Makes Slurm's commands find this Slurm.
   public var environment: [String: String?] { ["SLURM_CONF": configuration] }
 
-  /// stop, start, hang, resume or set, with its arguments.
+  /// Runs the testbed script with a command (stop, start, hang, resume or set) and its arguments.
   public func control(_ words: String..., in sandbox: Sandbox) async throws {
-    // Without the mark of the test: a daemon that it starts must outlive it.
+    // Remove the test's variable: a daemon that this starts must outlive the test.
     let result = try await run(
       script, words + ["--dir", folder], in: sandbox, environment: ["DUCT_TEST_MARK": nil], limit: 60)
     if result.code != 0 { throw Trouble(description: "testbed \(words): \(result.stderr)") }
   }
 
-  /// Everything up again, whatever a test has done to it.
+  /// Starts and resumes all daemons, after anything that a test may have done to them.
   public func restore(in sandbox: Sandbox) async throws {
     for daemon in ["munged", "slurmdbd", "slurmctld"] {
       _ = try await run(script, ["resume", daemon, "--dir", folder], in: sandbox)
@@ -51,7 +51,7 @@ public struct Testbed: Sendable {
     try await accountingIsComplete(in: sandbox)
   }
 
-  /// After slurmdbd was away, slurmctld sends it late what has happened; until it is through, records
+  /// Waits until slurmctld has sent slurmdbd all events that slurmdbd missed while it was down. Until then, records
   /// of new jobs lack their beginning.
   private func accountingIsComplete(in sandbox: Sandbox) async throws {
     try await eventually(60) {
