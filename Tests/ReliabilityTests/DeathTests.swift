@@ -12,7 +12,7 @@ extension OnFaults {
     init() throws { fixture = try FaultFixture() }
 
     private static let script =
-      "for i in $(seq 60); do echo line $i; echo err $i >&2; sleep 0.005; done; touch ended-$RUN; exit 3"
+      "touch begun-$RUN; for i in $(seq 60); do echo line $i; echo err $i >&2; sleep 0.005; done; touch ended-$RUN; exit 3"
 
     /// Runs the script a hundred times, by turns with a remote and a local log directory, and kills the processes
     /// that `isKilled` returns at a random moment.
@@ -21,12 +21,15 @@ extension OnFaults {
     )
       async throws
     {
+      let sandbox = fixture.sandbox
       for number in 0..<100 {
         let prefix = number % 2 == 0 ? "remote/k\(number)_" : "k\(number)_"
         let result = try await TestSupport.run(
           Programs.duct, FaultFixture.quick + ["-q", "-p", prefix, "bash", "-c", Self.script],
           in: fixture.sandbox, environment: ["RUN": "\(number)"]
         ) { pid in
+          // Half of them once the command has begun: on a busy host duct takes longer to start than the moments last.
+          if number % 4 > 1 { try await eventually { sandbox.exists("begun-\(number)") } }
           try await Task.sleep(for: .milliseconds(Int.random(in: 0...400)))
           for victim in isKilled(pid) { kill(victim, SIGKILL) }
         }

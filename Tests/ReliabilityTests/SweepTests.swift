@@ -30,7 +30,11 @@ extension OnFaults {
           guard let (operation, errno) = next.next() else { return }
           number += 1
           let name = "r\(number)x"
-          group.addTask { try await Self.one(operation, errno, moment, name, fixture) }
+          group.addTask {
+            await #expect(throws: Never.self, "\(operation) \(errno) \(moment.rawValue)") {
+              try await Self.one(operation, errno, moment, name, fixture)
+            }
+          }
         }
         for _ in 0..<4 { add() }
         while try await group.next() != nil { add() }

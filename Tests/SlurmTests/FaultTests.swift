@@ -87,7 +87,10 @@ extension OnSlurm {
       let conf = try fixture.sandbox.bytes("../../" + fixture.testbed.configuration)
       try fixture.sandbox.write(conf, to: "slurm.conf")
       let path = fixture.sandbox["slurm.conf"]
-      let run = try await fixture.run(script, [], environment: ["SLURM_CONF": path.string]) { _ in
+      // The answer comes at once, unless the host is busy.
+      let run = try await fixture.run(
+        script, ["--slurm-timeout", "30"], environment: ["SLURM_CONF": path.string]
+      ) { _ in
         try await eventually(30) { fixture.recordedJobs().count == 1 }
         path.withPlatformString { _ = unlink($0) }
         try fixture.sandbox.write("", to: "go")
@@ -102,7 +105,7 @@ extension OnSlurm {
       let plain = "echo out; echo err >&2; sleep 3; exit 5"
       let start = MonotonicInstant.now
       let run = try await fixture.run(plain, [], environment: ["SLURM_CONF": "/no/such/slurm.conf"])
-      #expect(MonotonicInstant.now.seconds(since: start) < 6, "libslurm itself would wait for a minute")
+      #expect(MonotonicInstant.now.seconds(since: start) < 30, "libslurm itself would wait for a minute")
       try checkRun(run)
       #expect(run.jobs == [])
       #expect(run.slurm["problem"]?.string?.contains("/no/such/slurm.conf") == true)

@@ -144,7 +144,7 @@ extension OnSlurm {
         """, ["--wait-jobs", "--slurm-by", way])
       #expect(run.jobs.count == 1)
       let job = try run.job("again")
-      #expect(job.state == .completed && job.restarts == 1)
+      #expect(job.state == .completed && job.restarts == 1, "\(job)")
       #expect(try #require(job.elapsedSeconds) < 6, "of the last run alone")
     }
 
@@ -232,7 +232,8 @@ extension OnSlurm {
     @Test func theRecordFollowsTheJobsWhileTheyRun() async throws {
       let fixture = self.fixture
       let run = try await fixture.run(
-        "sbatch -J followed --wrap 'sleep 5'; until [ -e go ]; do sleep 0.1; done", ["--wait-jobs"]
+        "sbatch -J followed --wrap 'until [ -e go ]; do sleep 0.1; done'; until [ -e go ]; do sleep 0.1; done",
+        ["--wait-jobs"]
       ) { _ in
         try await eventually(30) {
           fixture.recordedJobs().first?.state == .running
