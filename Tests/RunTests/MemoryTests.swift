@@ -27,9 +27,9 @@ import Testing
       for pid in pids: os.waitpid(pid, 0)
       """
     let size = 300.0 * 1024 * 1024
-    _ = try await python(program) { [sandbox] _ in
+    _ = try await python(program, limit: 200) { [sandbox] _ in
       // duct reads PSS only within a time budget, so on a busy machine the reading comes late.
-      try await eventually(60) {
+      try await eventually(150) {
         let lines = sandbox.exists("log_usage.jsonl") ? try sandbox.usage() : []
         func isSeen(_ name: String, _ bytes: Double) -> Bool {
           lines.contains { $0["totals"]?[name]?.double ?? 0 >= bytes }

@@ -13,10 +13,10 @@ extension SampledSuite {
 
   /// Runs a Python program under duct.
   func python(
-    _ program: String, options: [String] = Self.options,
+    _ program: String, options: [String] = Self.options, limit: Double = 60,
     while body: @escaping @Sendable (pid_t) async throws -> Void = { _ in }
   ) async throws -> Finished {
-    let result = try await duct(options + ["python3", "-c", program], in: sandbox, while: body)
+    let result = try await duct(options + ["python3", "-c", program], in: sandbox, limit: limit, while: body)
     #expect(result.code == 0, "\(result.stderr)")
     return result
   }

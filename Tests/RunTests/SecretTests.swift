@@ -15,12 +15,19 @@ import Testing
   ]
   /// The command starts a child with this command line, which /proc shows.
   private static let command = [
-    "bash", "-c", "bash -c 'sleep 0.3; :' x OSG_TOKEN=tok-2 --password pass-3; :", "SLURM_JWT=jot-1 key-4",
+    "bash", "-c",
+    "bash -c 'until [ -e seen ]; do sleep 0.05; done' x OSG_TOKEN=tok-2 --password pass-3; :",
+    "SLURM_JWT=jot-1 key-4",
   ]
 
   @Test func areLeftOutByTheirNames() async throws {
     let result = try await duct(
-      ["-l", "DEBUG", "--sample-interval", "0.05"] + Self.command, in: sandbox, environment: Self.environment)
+      ["-l", "DEBUG", "--sample-interval", "0.05", "--report-interval", "0.2"] + Self.command, in: sandbox,
+      environment: Self.environment
+    ) { [sandbox] _ in
+      try await eventually { try sandbox.text("log_usage.jsonl").contains("--password") }
+      try sandbox.write("", to: "seen")
+    }
     #expect(result.code == 0, "\(result)")
     let texts = try ["log_info.json", "log_usage.jsonl"].map(sandbox.text) + [result.stderr]
     for secret in Self.secrets where secret != "key-4" {
@@ -39,6 +46,7 @@ import Testing
   }
 
   @Test func areRecordedWhereThatIsAskedFor() async throws {
+    try sandbox.write("", to: "seen")
     _ = try await duct(
       ["-q", "--redact-secrets", "off"] + Self.command, in: sandbox, environment: Self.environment)
     #expect(try sandbox.info()["env"]?["SLURM_JWT"]?.string == "jot-1")
@@ -57,7 +65,7 @@ import Testing
     let arguments =
       ["first\u{1B}[31m\u{7}\n"] + (0..<15).map { String(repeating: "\($0 % 10)", count: 120_000) }
     let result = try await duct(
-      ["--local-first", localFirst, "sh", "-c", ":"] + arguments, in: sandbox)
+      ["--local-first", localFirst, "sh", "-c", ":"] + arguments, in: sandbox, limit: 200)
     #expect(result.code == 0, "\(result.stderr.prefix(1000))")
     #expect(result.stderr.utf8.count < 3 * 4096)
     for line in result.stderr.split(separator: "\n") where line.contains("first") {

@@ -27,9 +27,16 @@ extension OnSlurm {
           "${DUCT%/*}/con-duct" report --slurm-by $way ${way}_ > $way.report
         done
         """
+      // Behind those of the testbed that is there: run-tests has looked that nobody listens on them.
+      let port = try #require(
+        Int(
+          try await fixture.tool("sed", "-n", "s/^SlurmctldPort=//p", fixture.testbed.configuration).trimmed))
       let made = try await run(
         fixture.testbed.script,
-        ["run", "--dir", sandboxed("memory"), "--port", "27100", "--nodes", "1", "--", "bash", "-c", words],
+        [
+          "run", "--dir", sandboxed("memory"), "--port", "\(port + 10)", "--nodes", "1", "--", "bash", "-c",
+          words,
+        ],
         in: fixture.sandbox,
         environment: [
           "TESTBED_CGROUPS": "yes", "DUCT": Programs.duct, "SCRIPT": script, "EATS": eats,

@@ -60,6 +60,7 @@ public func run(
     uniqueKeysWithValues: changes.map { (Environment.Key(stringLiteral: $0.key), $0.value) })
   let directory = folder.isEmpty ? sandbox.path : sandbox[folder]
   let stdin = try pipe(holding: input)
+  let isTooLong = Monitor(false)
   return try await withThrowingTaskGroup(of: Finished.self) { group in
     group.addTask {
       let result = try await Subprocess.run(
@@ -74,10 +75,13 @@ public func run(
     }
     group.addTask {
       try await Task.sleep(for: .seconds(limit))
+      // Before the program is killed: its end may be seen first, and is not its own.
+      isTooLong.update { $0 = true }
       sandbox.killProcesses()
       throw TooLong(description: "\(program) \(arguments) had not ended after \(limit) s")
     }
     guard let first = try await group.next() else { throw CancellationError() }
+    if isTooLong.withLock({ $0 }) { _ = try await group.next() }
     group.cancelAll()
     return first
   }
