@@ -188,7 +188,8 @@ let package = Package(
         "ProcessSampling", "DuctRecords", "SlurmJobs", "RecordText", "SystemCalls", "TestSupport",
         collections,
         system,
-      ]),
+      ],
+      exclude: ["Trees"]),
     .testTarget(
       name: "LogDeliveryTests", dependencies: ["LogDelivery", "TestSupport", system]),
     .testTarget(

@@ -8,11 +8,18 @@ struct SessionOwners {
   /// The pids of the command and of this process in /proc.
   private let root: Int32?
   private let own: Int32?
-  private let files = ProcFiles()
+  private let files: ProcFiles
   private let host = HostConstants.current
+  /// When the host booted, in seconds since 1970; nil: this host, whose clock may be set meanwhile.
+  private let bootTime: Double?
 
-  init(root: pid_t) {
-    self.root = files.numbers.inProc(root)
+  /// - Parameters:
+  ///   - root: the command, by its pid in this process's own namespace.
+  ///   - bootTime: of the host whose /proc was recorded.
+  init(root: pid_t, files: ProcFiles = ProcFiles(), bootTime: Double? = nil) {
+    self.files = files
+    self.bootTime = bootTime
+    self.root = files.number(of: root)
     own = files.numbers.own
   }
 
@@ -37,6 +44,6 @@ struct SessionOwners {
 
   /// Seconds since 1970.
   private func startTime(_ stat: ProcessStat) -> Double {
-    WallTime.now.seconds - host.uptime + Double(stat.startTicks) / host.ticksPerSecond
+    (bootTime ?? host.bootTime) + Double(stat.startTicks) / host.ticksPerSecond
   }
 }

@@ -34,8 +34,9 @@ struct ControlGroups: Sendable {
   /// - Parameters:
   ///   - membership: the contents of /proc/PID/cgroup.
   ///   - mounts: the contents of /proc/PID/mountinfo.
+  ///   - root: the root of a recorded tree that has the mount points in it.
   ///   - exists: whether a folder exists.
-  init(membership: String, mounts: String, exists: (FilePath) -> Bool) {
+  init(membership: String, mounts: String, root: FilePath = "/", exists: (FilePath) -> Bool) {
     let paths = Self.paths(membership)
     let points = Self.mountPoints(mounts)
     func folder(_ controller: String) -> (mount: FilePath, inner: String)? {
@@ -45,7 +46,8 @@ struct ControlGroups: Sendable {
       let inner =
         point.root != "/" && (path == point.root || path.hasPrefix(point.root + "/"))
         ? String(path.dropFirst(point.root.count)) : path
-      let mount = FilePath(escaped: point.place)
+      let place = FilePath(escaped: point.place)
+      let mount = root == "/" ? place : root.appending(place.components)
       return exists(Self.folder(mount, inner)) ? (mount, inner) : nil
     }
     // In a hybrid setup version 2 is mounted too, but memory is limited by version 1.
@@ -79,11 +81,13 @@ struct ControlGroups: Sendable {
     processorFolders = outwards(isUnified ? "" : "cpu")
   }
 
-  /// Those of this process.
-  static var own: ControlGroups {
-    func text(_ path: FilePath) -> String { (try? readAll(path)).map { String(escaping: $0) } ?? "" }
-    return ControlGroups(
-      membership: text("/proc/self/cgroup"), mounts: text("/proc/self/mountinfo"),
+  /// The groups of this process, or of the one that stands for it in a recorded tree.
+  init(_ files: ProcFiles) {
+    func text(_ name: String) -> String {
+      (try? readAll(files.root.appending(name))).map { String(escaping: $0) } ?? ""
+    }
+    self.init(
+      membership: text("proc/self/cgroup"), mounts: text("proc/self/mountinfo"), root: files.root,
       exists: { FileIdentity(at: $0)?.isDirectory ?? false })
   }
 

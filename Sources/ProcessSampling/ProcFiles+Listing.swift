@@ -1,5 +1,7 @@
 internal import CSystemCalls
 import Glibc
+internal import SystemCalls
+internal import SystemPackage
 
 /// Which processes there are.
 extension ProcFiles {
@@ -33,6 +35,18 @@ extension ProcFiles {
   ///
   /// - Parameter range: of pids; needs `canSeek`.
   func forEachProcess(in range: ClosedRange<Int32>? = nil, _ body: (Entry) -> Void) {
+    if isLive {
+      listProcesses(range, body)
+    } else {
+      // Other file systems list a folder in any order, and its positions mean something else.
+      var entries: [Entry] = []
+      listProcesses(nil) { entries.append($0) }
+      entries.sort { $0.pid < $1.pid }
+      for entry in entries where range?.contains(entry.pid) ?? true { body(entry) }
+    }
+  }
+
+  private func listProcesses(_ range: ClosedRange<Int32>?, _ body: (Entry) -> Void) {
     let start = range.map { Position.of($0.lowerBound) } ?? 0
     guard lseek(proc, start, SEEK_SET) >= 0 else { return }
     while true {
@@ -59,6 +73,12 @@ extension ProcFiles {
     var pids: [Int32] = []
     forEachProcess { pids.append($0.pid) }
     return pids
+  }
+
+  /// The largest pid that the kernel hands out; 0 if not known.
+  func lastPossiblePID() -> Int32 {
+    guard let bytes = try? readAll(root.appending("proc/sys/kernel/pid_max"), limit: 64) else { return 0 }
+    return Int32(String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)) ?? 0
   }
 
   /// The last pid that the kernel handed out in duct's own pid namespace, to a process or a thread. From

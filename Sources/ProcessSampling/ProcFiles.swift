@@ -9,23 +9,49 @@ internal import SystemPackage
 /// Use one instance per thread: it has a buffer of its own, so that reading allocates nothing.
 ///
 /// Pids here are those that /proc shows. They can differ from those of duct's own pid namespace: see `ProcNumbers`.
-/// `numbers` and `names` translate.
+/// `number(of:)` and `names` translate.
+///
+/// A test gives the root of a recorded tree in place of `/`. The pids in it mean nothing to the running kernel, so
+/// nothing but files is read: `ProcFiles+Kernel.swift` has everything else that can be asked about a pid.
 public final class ProcFiles {
+  /// The folder that contains `proc` and `sys`: `/`, or the root of a recorded tree.
+  let root: FilePath
+  /// False for a recorded tree.
+  let isLive: Bool
   static let bufferSize = 128 << 10
   let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: bufferSize, alignment: 16)
   /// Descriptor of /proc; -1 if it could not be opened.
   let proc: CInt
   let load: CInt
   let loadIsKernels: Bool
-  public let numbers = ProcNumbers.current
+  public let numbers: ProcNumbers
 
-  public init() {
+  /// Reads the /proc of the running kernel.
+  public convenience init() { self.init(root: "/", isLive: true, numbers: .current) }
+
+  /// Reads a recorded tree, for tests.
+  ///
+  /// - Parameters:
+  ///   - root: contains `proc` and `sys`, with `proc/self/status` of the process that stands for duct.
+  ///   - ownPID: pid of that process in its own pid namespace.
+  convenience init(root: FilePath, ownPID: Int32) {
+    let status = (try? readAll(root.appending("proc/self/status"))) ?? []
+    self.init(root: root, isLive: false, numbers: ProcNumbers(status: status, pid: ownPID))
+  }
+
+  private init(root: FilePath, isLive: Bool, numbers: ProcNumbers) {
+    self.root = root
+    self.isLive = isLive
+    self.numbers = numbers
     // A /proc that does not show duct shows only strangers, and is not read.
     let isOurs = numbers.view != .foreign
-    proc = (isOurs ? try? FileDescriptor.opening("/proc", .readOnly) : nil)?.rawValue ?? -1
-    load = (try? FileDescriptor.opening("/proc/loadavg", .readOnly))?.rawValue ?? -1
+    func opened(_ name: String) -> CInt {
+      (try? FileDescriptor.opening(root.appending(name), .readOnly))?.rawValue ?? -1
+    }
+    proc = isOurs ? opened("proc") : -1
+    load = opened("proc/loadavg")
     // Containers can have lxcfs mounted there, whose last pid is not the kernel's.
-    loadIsKernels = duct_is_of_proc(load)
+    loadIsKernels = !isLive || duct_is_of_proc(load)
   }
 
   deinit {
@@ -36,6 +62,8 @@ public final class ProcFiles {
 
   /// Whether a part of /proc can be listed, as `forEachProcess(in:)` does.
   lazy var canSeek: Bool = {
+    // A recorded tree is sorted after listing.
+    guard isLive else { return true }
     guard let own = numbers.own else { return false }
     var found: [Int32] = []
     forEachProcess(in: own...own) { found.append($0.pid) }
@@ -89,7 +117,7 @@ public final class ProcFiles {
   func stat(of descriptor: CInt) -> ProcessStat? { contents(of: descriptor).flatMap { ProcessStat($0) } }
 
   /// The stat line of a process by its pid in duct's own namespace. Nil if it has exited.
-  public func stat(own pid: Int32) -> ProcessStat? { numbers.inProc(pid).flatMap { stat($0) } }
+  public func stat(own pid: Int32) -> ProcessStat? { number(of: pid).flatMap { stat($0) } }
 
   private static let longestCommandLine = 4096
 

@@ -1,4 +1,3 @@
-import Glibc
 internal import SystemCalls
 
 /// Finds processes that are new since the previous sample.
@@ -47,12 +46,7 @@ struct ProcessSearch {
     lastSearch = start
     lastCompleteSearch = start
     needsCompleteSearch = isComplete
-    lastPossiblePID = Self.pidMax
-  }
-
-  private static var pidMax: Int32 {
-    guard let bytes = try? readAll("/proc/sys/kernel/pid_max", limit: 64) else { return 0 }
-    return Int32(String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)) ?? 0
+    lastPossiblePID = files.lastPossiblePID()
   }
 
   /// What the last search found: candidates, which may or may not belong to the run.
@@ -98,7 +92,7 @@ struct ProcessSearch {
   private mutating func search(_ range: ClosedRange<Int32>, _ known: [Int32: Int]) {
     guard files.numbers.view == .same else {
       for pid in range {
-        if let number = files.numbers.inProc(pid), known[number] == nil, let stat = files.stat(number) {
+        if let number = files.number(of: pid), known[number] == nil, let stat = files.stat(number) {
           found.append(stat)
         }
       }
@@ -118,8 +112,7 @@ struct ProcessSearch {
     for entry in listing {
       while position < strangers.count, strangers[position].pid < entry.pid { position += 1 }
       if known[entry.pid] != nil || position < strangers.count && strangers[position] == entry { continue }
-      // 0: the kernel's own threads; -1: the process has exited.
-      if files.numbers.view != .same || getsid(entry.pid) > 0, let stat = files.stat(entry.pid) {
+      if files.mayBeProgram(entry.pid), let stat = files.stat(entry.pid) {
         found.append(stat)
       }
     }

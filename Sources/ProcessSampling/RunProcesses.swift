@@ -1,4 +1,3 @@
-internal import CSystemCalls
 import Glibc
 internal import SlurmJobs
 internal import SystemCalls
@@ -60,7 +59,7 @@ struct RunProcesses {
     isHelper: @escaping (Int32) -> Bool
   ) {
     own = files.numbers.own
-    let command = files.numbers.inProc(root)
+    let command = files.number(of: root)
     self.root = command
     // A shared session is duct's too. Otherwise the command leads its session.
     self.session = sessionIsShared ? own.flatMap { files.stat($0) }?.session : command
@@ -105,7 +104,7 @@ struct RunProcesses {
     let file = all[place].file
     let found = file >= 0 ? files.stat(of: file) : files.stat(all[place].stat.pid)
     // The process exists, but duct had no free descriptor to read it: its last values stay.
-    if found == nil, file < 0, getpgid(all[place].pid) >= 0 { return }
+    if found == nil, file < 0, files.exists(own: all[place].pid) { return }
     guard let stat = found, stat.startTicks == all[place].stat.startTicks else {
       gone.append(place)
       return
@@ -127,7 +126,7 @@ struct RunProcesses {
     let stat = all[place].stat
     let ticks = Int64(clamping: stat.userTicks &+ stat.systemTicks) &* nanosecondsPerTick
     // The CPU clock has nanoseconds, but a zombie has none.
-    let own = max(duct_process_cpu(all[place].pid), ticks)
+    let own = max(files.processorTime(own: all[place].pid), ticks)
     all[place].account.read(
       own: own, childTicks: stat.childTicks, nanosecondsPerTick: nanosecondsPerTick)
     if !all[place].hasEscaped, all[place].isDescendant, stat.session != session, stat.session > 0 {
@@ -232,7 +231,7 @@ struct RunProcesses {
     let place = all.count
     all.append(RunProcess(stat, names, isDescendant: isDescendant))
     places[stat.pid] = place
-    if openFiles < mostOpenFiles, let file = files.open(.stat, stat.pid) {
+    if openFiles < mostOpenFiles, let file = files.openToKeep(.stat, stat.pid) {
       all[place].file = file
       openFiles += 1
     }
@@ -285,7 +284,7 @@ struct RunProcesses {
   func parent(of process: RunProcess) -> Int32 {
     let parent = process.stat.parent
     if files.numbers.view == .same { return parent }
-    if parent == own { return getpid() }
+    if parent == own { return files.numbers.pid }
     if let place = places[parent] { return all[place].pid }
     return files.stat(parent).flatMap { files.names($0) }?.pid ?? 0
   }

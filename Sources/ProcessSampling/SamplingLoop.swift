@@ -18,11 +18,11 @@ struct SamplingLoop {
   private let settings: Sampler.Settings
   private let inputs: Sampler.Inputs
   private let outputs: Sampler.Outputs
-  private let files = ProcFiles()
-  private let host = HostConstants.current
+  private let files: ProcFiles
+  private let host: HostConstants
   private var processes: RunProcesses
   private var details: DetailReading
-  private let groups = ControlGroups.own
+  private let groups: ControlGroups
   private var groupsAtStart: [ControlGroup] = []
   private var processors: AllowedProcessors
   /// The most cores that the run could use in any sample that asked; 0 before the first.
@@ -40,10 +40,16 @@ struct SamplingLoop {
   private var peakIntervals: PeakIntervals
   private var averages = UsageAverages()
 
-  init(_ settings: Sampler.Settings, _ inputs: Sampler.Inputs, _ outputs: Sampler.Outputs) {
+  init(
+    _ settings: Sampler.Settings, _ inputs: Sampler.Inputs, _ outputs: Sampler.Outputs,
+    files: ProcFiles = ProcFiles(), host: HostConstants = .current
+  ) {
     self.settings = settings
     self.inputs = inputs
     self.outputs = outputs
+    self.files = files
+    self.host = host
+    groups = ControlGroups(files)
     processes = RunProcesses(
       root: settings.root, session: settings.session, sessionIsShared: settings.sessionIsShared,
       files: files, host: host, isHelper: inputs.isHelper)
@@ -189,7 +195,7 @@ struct SamplingLoop {
   /// Only then the cores are read again, because a process can change which it may run on.
   private mutating func possible(_ percent: Double) -> Double {
     guard percent > cores * 100 else { return percent }
-    cores = max(cores, processors.cores(of: processes.livingPIDs))
+    cores = max(cores, processors.cores(of: processes.livingPIDs, files))
     return cores > 0 ? min(percent, cores * 100) : percent
   }
 

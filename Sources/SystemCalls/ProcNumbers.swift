@@ -20,21 +20,26 @@ public struct ProcNumbers: Sendable {
   public let view: View
   /// This process's number in /proc; nil if not known.
   public let own: Int32?
+  /// This process's pid in its own namespace, getpid(2).
+  public let pid: Int32
 
   /// The relation for this process, read once.
-  public static let current = ProcNumbers()
+  public static let current = ProcNumbers(status: (try? readAll("/proc/self/status")) ?? [], pid: getpid())
 
-  private init() {
-    let status = (try? readAll("/proc/self/status")) ?? []
+  /// The relation for a process, by what /proc/self/status is for it.
+  ///
+  /// - Parameter pid: of the process in its own namespace.
+  public init(status: [UInt8], pid: Int32) {
+    self.pid = pid
     let numbers = status.withUnsafeBytes { Self.numbers("NSpid", $0) }
     if numbers.count > 1 {
       // The last number is the pid in the innermost namespace, which is this process's.
       (view, own) =
-        numbers.last == getpid() ? (.outer(level: numbers.count - 1), numbers[0]) : (.foreign, nil)
+        numbers.last == pid ? (.outer(level: numbers.count - 1), numbers[0]) : (.foreign, nil)
     } else {
       // Linux before 4.1 has no NSpid line.
       let number = numbers.first ?? status.withUnsafeBytes { Self.numbers("Pid", $0).first }
-      (view, own) = number == getpid() ? (.same, number) : (.foreign, nil)
+      (view, own) = number == pid ? (.same, number) : (.foreign, nil)
     }
   }
 
@@ -47,7 +52,7 @@ public struct ProcNumbers: Sendable {
     case .same: return pid
     case .foreign: return nil
     case .outer:
-      if pid == getpid() { return own }
+      if pid == self.pid { return own }
       let process = duct_open_process(pid)
       guard process >= 0 else { return nil }
       defer { close(process) }

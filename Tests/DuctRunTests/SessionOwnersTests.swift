@@ -4,6 +4,7 @@ import TestSupport
 import Testing
 
 @testable import DuctRun
+@testable import ProcessSampling
 
 @Suite struct SessionOwnersTests {
   /// Starts a child that sleeps until it is killed.
@@ -47,5 +48,22 @@ import Testing
     #expect(owners.owner(of: UInt32(other), submit: now) == .gone)
     #expect(owners.owner(of: UInt32(foreign), submit: now) == .other)
     #expect(owners.owner(of: .max, submit: now) == .gone)
+  }
+
+  /// On a recorded /proc: the session of a descendant, and that of a stranger.
+  @Test func aRecordedProcAnswersLikeALiveOne() throws {
+    let sandbox = try Sandbox()
+    let files = ProcFiles(root: try RecordedTree("linux-6.18-cgroup-v1", in: sandbox).root, ownPID: 25977)
+    let boot = 1_000_000.0
+    let owners = SessionOwners(root: 25998, files: files, bootTime: boot)
+    // 26008 started 64576.05 s after the boot, in a session of its own, and is an orphan.
+    #expect(owners.owner(of: 26008, submit: boot + 64577) == .command)
+    #expect(owners.owner(of: 26008, submit: boot + 60000) == .gone)
+    #expect(owners.owner(of: 25999, submit: boot + 64577) == .gone, "it leads no session")
+    let another = try Sandbox()
+    let others = ProcFiles(root: try RecordedTree("linux-3.10-slurm", in: another).root, ownPID: 4210)
+    #expect(
+      SessionOwners(root: 4215, files: others, bootTime: boot).owner(of: 4230, submit: boot + 6000) == .other)
+    withExtendedLifetime(another) {}
   }
 }
