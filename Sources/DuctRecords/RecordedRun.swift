@@ -1,6 +1,7 @@
 import Glibc
 public import RecordText
 public import SlurmJobs
+public import SystemCalls
 public import SystemPackage
 
 /// A run as recorded in its info.json, by duct or con-duct.
@@ -26,16 +27,16 @@ public struct RecordedRun: Sendable {
   /// JSON values. A record of that size has fewer.
   private static let mostValues = 20_000_000
 
-  /// - Throws: `RecordError` if the file cannot be read, or is not an info.json.
-  public init(reading path: FilePath) throws(RecordError) {
+  /// - Throws: `Problem` if the file cannot be read, or is not an info.json.
+  public init(reading path: FilePath) throws(Problem) {
     let bytes: [UInt8]
     let owner: UInt32
-    do throws(RegularFile.Problem) {
+    do throws(Problem) {
       let file = try RegularFile.open(path)
       owner = file.owner
       bytes = try file.bytes(limit: Self.largestRecord)
     } catch {
-      throw RecordError("cannot read \(path): \(error.description)")
+      throw Problem("cannot read \(path): \(error.description)")
     }
     try self.init(bytes, of: path)
     self.owner = owner
@@ -53,14 +54,14 @@ public struct RecordedRun: Sendable {
     return [owner, uid]
   }
 
-  init(_ bytes: [UInt8], of path: FilePath) throws(RecordError) {
+  init(_ bytes: [UInt8], of path: FilePath) throws(Problem) {
     do throws(JSONSyntaxError) {
       info = try JSONParser.parse(bytes, most: Self.mostValues)
     } catch {
-      throw RecordError(bytes.isEmpty ? "\(path) is empty" : "\(path) is no JSON: \(error.description)")
+      throw Problem(bytes.isEmpty ? "\(path) is empty" : "\(path) is no JSON: \(error.description)")
     }
     for member in ["schema_version", "execution_summary"] where info[member] == nil {
-      throw RecordError("\(path) is no info.json of duct: it has no \(member)")
+      throw Problem("\(path) is no info.json of duct: it has no \(member)")
     }
     file = path.escapedText
     prefix = LogPaths.isInfoBeside(file) ? file : String(file.dropLast(LogPaths.Suffix.info.count))
@@ -116,10 +117,10 @@ public struct RecordedRun: Sendable {
   }
 
   /// What could not be read of the record; nil if all could.
-  public var problem: RecordError? {
+  public var problem: Problem? {
     if unreadableJobs == 0 { return nil }
     let count = unreadableJobs == 1 ? "a Slurm job" : "\(unreadableJobs) Slurm jobs"
-    return RecordError("\(file): \(count) in it cannot be read: \(firstJobProblem)")
+    return Problem("\(file): \(count) in it cannot be read: \(firstJobProblem)")
   }
 
   public var runID: String? { info["run_id"]?.string }
@@ -161,17 +162,5 @@ public struct RecordedRun: Sendable {
       }
     }
     return found
-  }
-}
-
-/// Why a record cannot be used.
-public struct RecordError: Error, Sendable, CustomStringConvertible {
-  public var description: String
-  /// The error of the failed call; nil if no call failed.
-  public var errno: Errno?
-
-  public init(_ description: String, _ errno: Errno? = nil) {
-    self.description = description
-    self.errno = errno
   }
 }

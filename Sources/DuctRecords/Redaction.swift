@@ -1,5 +1,6 @@
 import Glibc
 internal import RecordText
+internal import SystemCalls
 
 /// Decides which parts of command lines and environment values are left out of records: secrets, which it
 /// recognizes by their names, and matches of regular expressions.
@@ -30,8 +31,8 @@ public struct Redaction: Sendable {
     var expressions: [Expression] = []
     for pattern in patterns {
       let expression: Expression
-      do throws(Expression.Problem) { expression = try Expression(pattern) } catch {
-        throw UsageError("\(name): '\(pattern)' is no regular expression: \(error.text)")
+      do throws(Problem) { expression = try Expression(pattern) } catch {
+        throw UsageError("\(name): '\(pattern)' is no regular expression: \(error.description)")
       }
       if expression.groups(in: [], at: 0) != nil {
         throw UsageError("\(name): '\(pattern)' matches the empty text, and so everywhere")
@@ -81,7 +82,6 @@ public struct Redaction: Sendable {
 }
 
 private final class Expression: @unchecked Sendable {
-  struct Problem: Error { var text: String }
 
   // Several threads may call regexec(3) at the same time.
   private var compiled = regex_t()
@@ -93,7 +93,7 @@ private final class Expression: @unchecked Sendable {
     if result == 0 { return }
     var message = [CChar](repeating: 0, count: 200)
     regerror(result, &compiled, &message, message.count)
-    throw Problem(text: String(escaping: message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }))
+    throw Problem(String(escaping: message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }))
   }
 
   deinit { regfree(&compiled) }

@@ -1,5 +1,5 @@
 import Glibc
-internal import SystemCalls
+public import SystemCalls
 public import SystemPackage
 
 /// A regular file, opened for reading.
@@ -7,13 +7,6 @@ public import SystemPackage
 /// A file from a directory listing, or one that a record names, can be of any kind. Other kinds are not read: a
 /// FIFO would wait for a writer forever, and a device has no end.
 public struct RegularFile: ~Copyable {
-  /// Why the file cannot be read.
-  public struct Problem: Error {
-    public var description: String
-    public init(_ description: String) { self.description = description }
-    init(_ error: Errno) { description = "\(error.description) (\(error.name))" }
-  }
-
   private let file: FileDescriptor
   /// Bytes, when it was opened.
   public let size: Int

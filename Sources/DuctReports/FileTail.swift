@@ -1,5 +1,6 @@
 internal import DuctRecords
 internal import RecordText
+internal import SystemCalls
 internal import SystemPackage
 
 /// The last lines of a text file.
@@ -16,10 +17,10 @@ struct FileTail: Sendable {
   ///   may have more rights than its writer.
   init(_ path: String, lines count: Int, owners: Set<UInt32>) {
     self.path = path
-    do throws(RegularFile.Problem) {
+    do throws(Problem) {
       let file = try RegularFile.open(FilePath(escaped: path), options: .noFollow)
       guard owners.contains(file.owner) else {
-        throw RegularFile.Problem(
+        throw Problem(
           "it belongs to user \(file.owner), and the record to another: it is not shown")
       }
       let start = max(file.size - Self.longest, 0)

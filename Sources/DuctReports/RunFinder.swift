@@ -2,7 +2,7 @@ public import DuctRecords
 public import DuctSettings
 import Glibc
 internal import RecordText
-internal import SystemCalls
+public import SystemCalls
 internal import SystemPackage
 
 /// Finds the records that a command line selects.
@@ -10,7 +10,7 @@ public struct RunFinder: Sendable {
   /// The runs found, sorted by prefix.
   public private(set) var runs: [RecordedRun] = []
   /// Arguments that lead to no record, records that cannot be read, and parts of records that cannot be read.
-  public private(set) var problems: [RecordError] = []
+  public private(set) var problems: [Problem] = []
 
   /// - Parameters:
   ///   - arguments: info.json files, other files of a run, prefixes, or directories. Without arguments: the
@@ -20,7 +20,7 @@ public struct RunFinder: Sendable {
     if arguments.isEmpty {
       let template = surroundings["DUCT_OUTPUT_PREFIX"] ?? RunSettings.Defaults.outputPrefix
       let start = surroundings.expandHome(String(template.prefix { $0 != "{" }))
-      do throws(RecordError) {
+      do throws(Problem) {
         paths = try Self.matching(start: start)
       } catch {
         // The user has not named this directory. If it does not exist, there are no records.
@@ -29,7 +29,7 @@ public struct RunFinder: Sendable {
       }
     } else {
       paths = arguments.flatMap { argument -> [FilePath] in
-        do throws(RecordError) { return try Self.infoFiles(argument) } catch {
+        do throws(Problem) { return try Self.infoFiles(argument) } catch {
           problems.append(error)
           return []
         }
@@ -37,7 +37,7 @@ public struct RunFinder: Sendable {
     }
     var seen: Set<Place> = []
     for path in paths where seen.insert(Place(path)).inserted {
-      do throws(RecordError) {
+      do throws(Problem) {
         let run = try RecordedRun(reading: path)
         runs.append(run)
         if let problem = run.problem { problems.append(problem) }
@@ -58,7 +58,7 @@ public struct RunFinder: Sendable {
     }
   }
 
-  private static func infoFiles(_ argument: String) throws(RecordError) -> [FilePath] {
+  private static func infoFiles(_ argument: String) throws(Problem) -> [FilePath] {
     if LogPaths.isInfo(argument) { return [FilePath(escaped: argument)] }
     for suffix in [LogPaths.Suffix.usage, LogPaths.Suffix.stdout, LogPaths.Suffix.stderr]
     where argument.hasSuffix(suffix) {
@@ -70,14 +70,14 @@ public struct RunFinder: Sendable {
     if !ofPrefix.isEmpty { return ofPrefix }
     let path = FilePath(escaped: argument)
     let names: [String]
-    do throws(RecordError) { names = try self.names(in: path) } catch {
+    do throws(Problem) { names = try self.names(in: path) } catch {
       // The argument is a file or does not exist. Report that there is no record, and not that it is no
       // directory.
       guard [.notDirectory, .noSuchFileOrDirectory].contains(error.errno) else { throw error }
-      throw RecordError("\(argument): no record of a run is there")
+      throw Problem("\(argument): no record of a run is there")
     }
     let found = names.filter(LogPaths.isInfo)
-    if found.isEmpty { throw RecordError("\(argument): no record of a run is there") }
+    if found.isEmpty { throw Problem("\(argument): no record of a run is there") }
     return found.sorted().map { FilePath(escaped: argument + "/" + $0) }
   }
 
@@ -98,7 +98,7 @@ public struct RunFinder: Sendable {
   }
 
   /// The info.json files among the names that a shell's `START*` would match.
-  private static func matching(start: String) throws(RecordError) -> [FilePath] {
+  private static func matching(start: String) throws(Problem) -> [FilePath] {
     let directory = String(
       start[..<(start.lastIndex(of: "/").map { start.index(after: $0) } ?? start.startIndex)])
     let name = start.dropFirst(directory.count)
@@ -111,11 +111,11 @@ public struct RunFinder: Sendable {
     path.withPlatformString { access($0, F_OK) } == 0
   }
 
-  private static func names(in directory: FilePath) throws(RecordError) -> [String] {
+  private static func names(in directory: FilePath) throws(Problem) -> [String] {
     let folder: FileDescriptor
     do throws(Errno) { folder = try FileDescriptor.opening(directory, .readOnly, options: .directory) } catch
     {
-      throw RecordError("cannot list \(directory): \(error.description) (\(error.name))", error)
+      throw Problem("cannot list \(directory): \(error.description) (\(error.name))", error)
     }
     defer { folder.closeQuietly() }
     return entryNames(of: folder).map { String(escaping: $0) }

@@ -50,7 +50,7 @@ final class OutputCapture: Sendable {
   init(
     _ stores: [OutputStores?], status: RelayStatus, lock: FileDescriptor?, folder: FilePath?,
     wake: FileDescriptor, programs: HelperPrograms, children: ChildProcesses, log: Logger
-  ) throws(CaptureFailure) {
+  ) throws(Problem) {
     self.programs = programs
     self.children = children
     self.log = log
@@ -75,8 +75,8 @@ final class OutputCapture: Sendable {
       self.streams = streams
     } catch {
       for descriptor in opened { descriptor.closeQuietly() }
-      throw CaptureFailure(
-        message: "cannot set up the capture of output: \(error.description) (\(error.name))")
+      throw Problem(
+        "cannot set up the capture of output: \(error.description) (\(error.name))")
     }
   }
 
@@ -219,9 +219,4 @@ final class OutputCapture: Sendable {
 
   /// Whether every captured stream has ended. Then nothing is left to read, and the relay serves no more requests.
   var hasEnded: Bool { streams.indices.allSatisfy { streams[$0] == nil || status[$0].hasEnded } }
-}
-
-/// Why duct cannot capture the output.
-struct CaptureFailure: Error, Sendable {
-  var message: String
 }

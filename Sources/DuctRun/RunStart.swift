@@ -122,12 +122,12 @@ struct RunStart {
   private func makeCapture(_ setup: LogSetup) -> OutputCapture? {
     // Even if no stream is captured, the relay finishes the records if duct is killed.
     guard settings.captureOutputs != .none || setup.spool.folder != nil else { return nil }
-    do throws(CaptureFailure) {
+    do throws(Problem) {
       return try OutputCapture(
         setup.stores, status: setup.spool.status, lock: setup.spool.folder?.lock,
         folder: setup.spool.folder?.path, wake: setup.wake, programs: helpers, children: children, log: log)
     } catch {
-      log.warning("\(error.message): the command runs, and its output is not kept")
+      log.warning("\(error.description): the command runs, and its output is not kept")
       removeLogFiles(setup)
       // The threads that write the records may need these descriptors.
       for stores in setup.stores { stores?.closeAll() }

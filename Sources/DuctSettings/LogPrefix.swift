@@ -20,7 +20,7 @@ public enum LogPrefix {
     template text: String, start: WallTime, host: String, environment: [String: String]
   ) throws(UsageError) -> LogPaths {
     let prefix: String
-    do throws(FormatError) {
+    do throws(Problem) {
       let template = try SummaryTemplate(text, fields: names)
       let datetime = start.text(format: "%Y.%m.%dT%H.%M.%S")
       prefix = template.render(

@@ -2,6 +2,7 @@ public import DuctRecords
 public import RecordText
 public import SlurmClient
 public import SlurmJobs
+internal import SystemCalls
 public import SystemPackage
 
 /// The settings of a run.
@@ -101,7 +102,7 @@ public struct RunSettings: Sendable {
 
   /// - Throws: `UsageError` without the name of an option.
   static func summary(_ text: String) throws(UsageError) -> SummaryTemplate {
-    do throws(FormatError) {
+    do throws(Problem) {
       return try SummaryTemplate(text, fields: ExecutionSummary.fieldNames)
     } catch {
       throw UsageError(error.description)

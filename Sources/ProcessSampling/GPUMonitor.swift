@@ -23,9 +23,9 @@ public final class GPUMonitor: Sendable {
     let (use, stop) = (self.use, self.stop)
     _ = try OwnThread("duct nvml", stackSize: 1 << 20) {
       let library: ManagementLibrary
-      do throws(ManagementLibrary.Problem) { library = try ManagementLibrary() } catch {
+      do throws(Problem) { library = try ManagementLibrary() } catch {
         // Expected on a login node that has nvidia-smi but no GPU.
-        log.debug("Use of GPUs is not recorded: \(error.text)")
+        log.debug("Use of GPUs is not recorded: \(error.description)")
         return
       }
       var since = [UInt64](repeating: 0, count: library.devices.count)

@@ -1,4 +1,5 @@
 import Glibc
+internal import SystemCalls
 
 /// NVIDIA's management library (NVML, libnvidia-ml.so.1), loaded at run time. See the NVML API reference.
 struct ManagementLibrary {
@@ -43,12 +44,10 @@ struct ManagementLibrary {
   private let processes: [Processes]
   private let utilization: Utilization?
 
-  struct Problem: Error { var text: String }
-
   /// - Throws: if the library is missing, lacks a function or reports an error, as it does without a driver.
   init() throws(Problem) {
     guard let library = dlopen("libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL) else {
-      throw Problem(text: dlerror().map { String(cString: $0) } ?? "libnvidia-ml.so.1 cannot be loaded")
+      throw Problem(dlerror().map { String(cString: $0) } ?? "libnvidia-ml.so.1 cannot be loaded")
     }
     func function<Function>(_ name: String, _ type: Function.Type) -> Function? {
       dlsym(library, name).map { unsafeBitCast($0, to: type) }
@@ -56,11 +55,11 @@ struct ManagementLibrary {
     guard let start = function("nvmlInit_v2", Plain.self),
       let count = function("nvmlDeviceGetCount_v2", Count.self),
       let handle = function("nvmlDeviceGetHandleByIndex_v2", Handle.self)
-    else { throw Problem(text: "libnvidia-ml.so.1 lacks functions that duct needs") }
+    else { throw Problem("libnvidia-ml.so.1 lacks functions that duct needs") }
     var number: CUnsignedInt = 0
     var code = start()
     if code == Self.success { code = count(&number) }
-    guard code == Self.success else { throw Problem(text: "NVML answers with error \(code)") }
+    guard code == Self.success else { throw Problem("NVML answers with error \(code)") }
     devices = (0..<number).compactMap { index in
       var device: Device?
       return handle(index, &device) == Self.success ? device : nil

@@ -1,7 +1,4 @@
-/// Why a value cannot be formatted with a given specification.
-public struct FormatError: Error, Sendable, CustomStringConvertible {
-  public var description: String
-}
+public import SystemCalls
 
 /// A format specification of Python 3.11:
 /// `[[fill]align][sign][z][#][0][width][grouping][.precision][type]`.
@@ -21,7 +18,7 @@ public struct FormatSpec: Sendable, Equatable {
   var precision: Int?
   var type: Unicode.Scalar?
 
-  public init(_ text: String) throws(FormatError) {
+  public init(_ text: String) throws(Problem) {
     var rest = text.unicodeScalars[...]
     let hasFill = readAlignment(&rest)
     if let first = rest.first, Self.isOne(of: "+- ", first) { sign = rest.removeFirst() }
@@ -35,14 +32,14 @@ public struct FormatSpec: Sendable, Equatable {
     if let first = rest.first, Self.isOne(of: ",_", first) { grouping = rest.removeFirst() }
     if Self.skip(".", &rest) {
       guard let digits = try Self.number(&rest) else {
-        throw FormatError(description: "the precision is missing in '\(text)'")
+        throw Problem("the precision is missing in '\(text)'")
       }
       precision = digits
     }
     type = rest.popFirst()
-    if !rest.isEmpty { throw FormatError(description: "invalid format specifier '\(text)'") }
+    if !rest.isEmpty { throw Problem("invalid format specifier '\(text)'") }
     if let grouping, let type, !Self.isOne(of: grouping == "_" ? "bdeEfFgGoxX%" : "deEfFgG%", type) {
-      throw FormatError(description: "cannot use '\(grouping)' with '\(type)' in '\(text)'")
+      throw Problem("cannot use '\(grouping)' with '\(type)' in '\(text)'")
     }
   }
 
@@ -67,29 +64,29 @@ public struct FormatSpec: Sendable, Equatable {
     return true
   }
 
-  private static func number(_ rest: inout Substring.UnicodeScalarView) throws(FormatError) -> Int? {
+  private static func number(_ rest: inout Substring.UnicodeScalarView) throws(Problem) -> Int? {
     let digits = rest.prefix { (0x30...0x39).contains($0.value) }
     guard !digits.isEmpty else { return nil }
     rest = rest.dropFirst(digits.count)
     guard let value = Int(String(digits)), value <= 10_000 else {
-      throw FormatError(description: "the number \(String(digits)) is too large in a format")
+      throw Problem("the number \(String(digits)) is too large in a format")
     }
     return value
   }
 
   // MARK: Values
 
-  public func format(_ text: String) throws(FormatError) -> String {
+  public func format(_ text: String) throws(Problem) -> String {
     guard type == nil || type == "s" else { throw unknownType(for: "str") }
-    if align == "=" { throw FormatError(description: "'=' alignment is not for text") }
+    if align == "=" { throw Problem("'=' alignment is not for text") }
     if sign != nil || isAlternate || hidesNegativeZero || grouping != nil {
-      throw FormatError(description: "a sign, z, # and grouping are not for text")
+      throw Problem("a sign, z, # and grouping are not for text")
     }
     let shown = precision.map { String(text.unicodeScalars.prefix($0)) } ?? text
     return padded(NumberText(rest: shown), align ?? "<")
   }
 
-  public func format(_ value: Int) throws(FormatError) -> String {
+  public func format(_ value: Int) throws(Problem) -> String {
     let base: (radix: Int, prefix: String)
     switch type {
     case nil, "d", "n": base = (10, "")
@@ -109,20 +106,20 @@ public struct FormatSpec: Sendable, Equatable {
       every: base.radix == 10 ? 3 : 4)
   }
 
-  private func character(_ value: Int) throws(FormatError) -> String {
+  private func character(_ value: Int) throws(Problem) -> String {
     try refusePrecisionAndZ()
     guard sign == nil, !isAlternate, let number = UInt32(exactly: value), let scalar = Unicode.Scalar(number)
-    else { throw FormatError(description: "\(value) is no character") }
+    else { throw Problem("\(value) is no character") }
     return padded(NumberText(rest: String(scalar)), every: 3)
   }
 
-  private func refusePrecisionAndZ() throws(FormatError) {
+  private func refusePrecisionAndZ() throws(Problem) {
     if precision != nil || hidesNegativeZero {
-      throw FormatError(description: "a precision and z are not allowed for a whole number")
+      throw Problem("a precision and z are not allowed for a whole number")
     }
   }
 
-  public func format(_ value: Double) throws(FormatError) -> String {
+  public func format(_ value: Double) throws(Problem) -> String {
     let text = try magnitudeText(value.magnitude)
     // `digits` are the whole digits. Behind them stands a fraction, an exponent or a percent sign; `inf` has no
     // digits.
@@ -147,8 +144,8 @@ public struct FormatSpec: Sendable, Equatable {
     return sign.map { $0 == "-" ? "" : String($0) } ?? ""
   }
 
-  func unknownType(for kind: String) -> FormatError {
-    FormatError(description: "unknown format code '\(type ?? " ")' for a value of type '\(kind)'")
+  func unknownType(for kind: String) -> Problem {
+    Problem("unknown format code '\(type ?? " ")' for a value of type '\(kind)'")
   }
 }
 

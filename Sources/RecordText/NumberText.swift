@@ -1,5 +1,6 @@
 internal import CSystemCalls
 internal import Glibc
+internal import SystemCalls
 
 /// The parts of a number before grouping and padding.
 struct NumberText {
@@ -61,7 +62,7 @@ extension FormatSpec {
   // MARK: Doubles
 
   /// The text of a double without its sign. `magnitude` must not be negative.
-  func magnitudeText(_ magnitude: Double) throws(FormatError) -> String {
+  func magnitudeText(_ magnitude: Double) throws(Problem) -> String {
     switch type {
     case "e", "E", "f", "F": return printf(magnitude, type ?? "f", precision ?? 6)
     case "g", "G": return general(magnitude, type ?? "g", max(precision ?? 6, 1))

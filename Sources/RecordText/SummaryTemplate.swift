@@ -1,4 +1,4 @@
-internal import SystemCalls
+public import SystemCalls
 
 /// A value that a template can show.
 public enum TemplateValue: Sendable, Equatable {
@@ -62,25 +62,25 @@ public struct SummaryTemplate: Sendable {
   /// - Parameters:
   ///   - text: the template.
   ///   - fields: the names that the template may use.
-  public init(_ text: String, fields: Set<String>) throws(FormatError) {
+  public init(_ text: String, fields: Set<String>) throws(Problem) {
     pieces = try Self.parse(text)
     for case .field(let name, let conversion, let spec) in pieces {
       if !fields.contains(name) {
         let known = fields.sorted().joined(separator: ", ")
-        throw FormatError(description: "unknown field {\(name)}; known are: \(known)")
+        throw Problem("unknown field {\(name)}; known are: \(known)")
       }
       if let conversion, !Self.conversions.contains(conversion) {
-        throw FormatError(description: "unknown conversion !\(conversion) of {\(name)}")
+        throw Problem("unknown conversion !\(conversion) of {\(name)}")
       }
       let (formatSpec, last) = Self.split(spec)
       if let last, last.count != 1 || !Self.conversions.contains(Character(last)) {
-        throw FormatError(description: "unknown conversion !\(last) of {\(name)}")
+        throw Problem("unknown conversion !\(last) of {\(name)}")
       }
       _ = try FormatSpec(formatSpec)
     }
   }
 
-  static func parse(_ text: String) throws(FormatError) -> [Piece] {
+  static func parse(_ text: String) throws(Problem) -> [Piece] {
     // On bytes for speed: duct parses the default template before each command. All special characters are ASCII.
     let bytes = Array(text.utf8)
     let (opening, closing) = (UInt8(ascii: "{"), UInt8(ascii: "}"))
@@ -100,10 +100,10 @@ public struct SummaryTemplate: Sendable {
         literal.append(byte)
         at += 2
       } else if byte == closing {
-        throw FormatError(description: "a single '}' in the template; write '}}' for the character")
+        throw Problem("a single '}' in the template; write '}}' for the character")
       } else {
         guard let end = bytes[at...].firstIndex(of: closing) else {
-          throw FormatError(description: "a '{' without its '}' in the template")
+          throw Problem("a '{' without its '}' in the template")
         }
         endLiteral()
         pieces.append(try field(Substring(String(decoding: bytes[(at + 1)..<end], as: UTF8.self))))
@@ -114,7 +114,7 @@ public struct SummaryTemplate: Sendable {
     return pieces
   }
 
-  private static func field(_ text: Substring) throws(FormatError) -> Piece {
+  private static func field(_ text: Substring) throws(Problem) -> Piece {
     let nameEnd = text.firstIndex { $0 == "!" || $0 == ":" } ?? text.endIndex
     let name = String(text[..<nameEnd])
     var rest = text[nameEnd...]
@@ -122,12 +122,12 @@ public struct SummaryTemplate: Sendable {
     if rest.first == "!" {
       rest.removeFirst()
       guard let letter = rest.popFirst(), rest.isEmpty || rest.first == ":" else {
-        throw FormatError(description: "one letter must follow '!' in {\(text)}")
+        throw Problem("one letter must follow '!' in {\(text)}")
       }
       conversion = letter
     }
     if rest.contains("{") {
-      throw FormatError(description: "a field within the format of {\(name)} is not supported")
+      throw Problem("a field within the format of {\(name)} is not supported")
     }
     return .field(name: name, conversion: conversion, spec: String(rest.dropFirst()))
   }
@@ -160,7 +160,7 @@ public struct SummaryTemplate: Sendable {
         if let conversion { value = painter.convert(value, conversion) }
         if value == .none { return TemplateColors.none }
         let (formatSpec, last) = Self.split(spec)
-        do throws(FormatError) {
+        do throws(Problem) {
           let text = try Self.format(value, formatSpec)
           guard let last else { return text }
           return painter.convert(.text(text), Character(last)).plainText
@@ -176,7 +176,7 @@ public struct SummaryTemplate: Sendable {
     return result
   }
 
-  private static func format(_ value: TemplateValue, _ spec: String) throws(FormatError) -> String {
+  private static func format(_ value: TemplateValue, _ spec: String) throws(Problem) -> String {
     if spec.isEmpty { return value.plainText }
     let spec = try FormatSpec(spec)
     switch value {

@@ -39,13 +39,13 @@ import Testing
 
   @Test(arguments: [".", "5.", "q5", "5dd", "99999"])
   func malformed(_ spec: String) {
-    #expect(throws: FormatError.self) { _ = try FormatSpec(spec).format(1) }
+    #expect(throws: Problem.self) { _ = try FormatSpec(spec).format(1) }
   }
 
   @Test func typesThatDoNotFit() {
-    #expect(throws: FormatError.self) { try FormatSpec("d").format("text") }
-    #expect(throws: FormatError.self) { try FormatSpec(".1d").format(1) }
-    #expect(throws: FormatError.self) { try FormatSpec("d").format(1.5) }
+    #expect(throws: Problem.self) { try FormatSpec("d").format("text") }
+    #expect(throws: Problem.self) { try FormatSpec(".1d").format(1) }
+    #expect(throws: Problem.self) { try FormatSpec("d").format(1.5) }
   }
 
   @Test(
@@ -119,7 +119,7 @@ import Testing
     "{unknown}", "{n", "n}", "{n!Q}", "{n!SS}", "{n:.2f!Q}", "{x:.}", "{}", "{0}", "{n:{x}}", "{n.real}",
   ])
   func refuses(_ template: String) {
-    #expect(throws: FormatError.self) { try SummaryTemplate(template, fields: fields) }
+    #expect(throws: Problem.self) { try SummaryTemplate(template, fields: fields) }
   }
 
   @Test func aValueThatDoesNotFitIsShownAsItIs() throws {
