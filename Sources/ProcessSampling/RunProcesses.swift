@@ -27,6 +27,8 @@ struct RunProcesses {
   private(set) var changes = Changes()
   /// Number of distinct processes that have left the command's session.
   private(set) var escapedCount = 0
+  /// Number of processes that have gone and are still to be reported.
+  private(set) var goneCount = 0
 
   /// What has changed since the previous sample.
   struct Changes: Sendable {
@@ -140,6 +142,7 @@ struct RunProcesses {
   private mutating func leave(_ place: Int) {
     close(place)
     all[place].isGone = true
+    goneCount += 1
     places[all[place].stat.pid] = nil
   }
 
@@ -262,8 +265,9 @@ struct RunProcesses {
 
   /// Forgets the processes that have gone. Call it after they were reported.
   mutating func forgetGone() {
-    if !all.contains(where: \.isGone) { return }
+    if goneCount == 0 { return }
     all.removeAll(where: \.isGone)
+    goneCount = 0
     places.removeAll(keepingCapacity: true)
     for (place, process) in all.enumerated() { places[process.stat.pid] = place }
   }
@@ -275,7 +279,7 @@ struct RunProcesses {
   var areKnown: Bool { root != nil }
 
   /// No process of the run is alive.
-  var isEmpty: Bool { all.allSatisfy(\.isGone) }
+  var isEmpty: Bool { goneCount == all.count }
 
   /// In duct's own pid namespace.
   var livingPIDs: some Sequence<Int32> { all.lazy.filter { !$0.isGone }.map(\.pid) }

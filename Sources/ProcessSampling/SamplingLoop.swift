@@ -7,8 +7,10 @@ internal import SystemPackage
 
 /// The sampler's thread: takes samples, and adds them up to reports.
 struct SamplingLoop {
-  /// A report is handed over early when it would have more processes than this.
-  private static let mostProcesses = 4000
+  /// A report is handed over early when more processes than this have gone since the last one, so that memory does not
+  /// grow with the number of processes that a run starts. Living processes do not count: they would be in the next
+  /// report again, and a run with many of them would write a full line at each sample.
+  static let mostGone = 4000
   /// Seconds from the start to the first sample. A command that ends earlier does not wait for a first sample and its
   /// report, only for the last.
   private static let firstSampleDelay = 0.003
@@ -20,6 +22,7 @@ struct SamplingLoop {
   private let outputs: Sampler.Outputs
   private let files: ProcFiles
   private let host: HostConstants
+  private let mostGone: Int
   private var processes: RunProcesses
   private var details: DetailReading
   private let groups: ControlGroups
@@ -42,13 +45,14 @@ struct SamplingLoop {
 
   init(
     _ settings: Sampler.Settings, _ inputs: Sampler.Inputs, _ outputs: Sampler.Outputs,
-    files: ProcFiles = ProcFiles(), host: HostConstants = .current
+    files: ProcFiles = ProcFiles(), host: HostConstants = .current, mostGone: Int = Self.mostGone
   ) {
     self.settings = settings
     self.inputs = inputs
     self.outputs = outputs
     self.files = files
     self.host = host
+    self.mostGone = mostGone
     groups = ControlGroups(files)
     processes = RunProcesses(
       root: settings.root, session: settings.session, sessionIsShared: settings.sessionIsShared,
@@ -107,7 +111,7 @@ struct SamplingLoop {
       if waits(next) { return }
       let isReported = next >= nextReport
       sample(isReported: isReported)
-      if isReported || processes.all.count > Self.mostProcesses {
+      if isReported || processes.goneCount > mostGone {
         handOverReport()
         while nextReport <= next { nextReport = nextReport + settings.reportInterval }
       }
