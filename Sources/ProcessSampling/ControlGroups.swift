@@ -60,9 +60,8 @@ struct ControlGroups: Sendable {
       guard let main else { return nil }
       var folders: [String: FilePath] = [:]
       for one in found {
-        // Slurm makes the same groups in each hierarchy. Where the paths differ, each has its innermost group.
-        let path = one.inner == main.inner ? inner : one.inner
-        folders[one.name] = Self.folder(one.mount, path)
+        let path = one.inner == main.inner ? inner : Self.counterpart(of: level, inner, in: one.inner)
+        if let path { folders[one.name] = Self.folder(one.mount, path) }
       }
       return Place(
         level: level, path: inner.isEmpty ? "/" : inner, folders: folders, isUnified: main.name.isEmpty)
@@ -144,5 +143,18 @@ struct ControlGroups: Sendable {
     }
     if levels.last?.path != prefix || levels.isEmpty { levels.append(("own", prefix)) }
     return levels
+  }
+
+  /// The group in another hierarchy of version 1 that has the same processes, where the paths differ. Slurm need not
+  /// put the job into each hierarchy: those that no plugin of it uses stay at the root, which counts the whole host.
+  ///
+  /// - Parameters:
+  ///   - path: of the level in its own hierarchy.
+  ///   - other: the innermost group in the other hierarchy.
+  /// - Returns: nil if the other hierarchy has no such group.
+  private static func counterpart(of level: String, _ path: String, in other: String) -> String? {
+    if level == "own" { return other.contains { $0 != "/" } ? other : nil }
+    let name = path.split(separator: "/").last
+    return levels(other).first { $0.level == level && $0.path.split(separator: "/").last == name }?.path
   }
 }

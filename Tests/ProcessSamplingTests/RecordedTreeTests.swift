@@ -83,6 +83,7 @@ import Testing
     let all = groups.read()
     #expect(all.map(\.level) == ["own"] && all.map(\.path) == ["/process_api/6f1c"] && all[0].version == 1)
     #expect(all[0].memoryPeak == 1_504_522_240 && all[0].memoryLimit == nil && all[0].oomKills == 0)
+    #expect(all[0].cpuSeconds == nil, "cpuacct is at its root, where it counts the whole host")
     #expect(groups.memoryLimit == nil && groups.processorLimit == nil)
   }
 
@@ -140,6 +141,19 @@ import Testing
     #expect(all.map(\.memoryPeak) == [1_610_612_736, 1_610_612_736, 1_600_000_000])
     #expect(all.map(\.cpuSeconds) == [81.25, 80.5, 80])
     #expect(groups.memoryLimit == 4 << 30 && groups.processorLimit == nil)
+  }
+
+  /// Without jobacct_gather/cgroup, Slurm leaves the job at the root of cpuacct, which counts the whole host.
+  @Test func aHierarchyThatSlurmDoesNotUseCountsNothing() throws {
+    let tree = try RecordedTree("linux-3.10-slurm", in: sandbox)
+    let membership = try tree.text("proc/self/cgroup")
+    func seconds(_ path: String) throws -> [Double?] {
+      let job = "cpuacct,cpu:/slurm/uid_1000/job_1203/step_batch/task_0"
+      try tree.write(membership.replacing(job, with: "cpuacct,cpu:\(path)"), to: "proc/self/cgroup")
+      return ControlGroups(ProcFiles(root: tree.root, ownPID: 4210)).read().map(\.cpuSeconds)
+    }
+    #expect(try seconds("/") == [nil, nil, nil])
+    #expect(try seconds("/slurm/uid_1000/job_1203/step_batch") == [81.25, 80.5, nil])
   }
 
   @Test func aShortStatLine() throws {
