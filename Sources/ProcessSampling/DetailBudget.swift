@@ -1,4 +1,4 @@
-/// Budget of time for `DetailReading`, which may use 1 % of the time that passes.
+/// Budget of CPU time for `DetailReading`, which may use 1 % of the time that passes.
 ///
 /// An example with a command of 3 GB, whose round takes 52 ms. A report, and so a round, is due each second, and each
 /// second earns 10 ms:

@@ -1,3 +1,4 @@
+import Glibc
 internal import SystemCalls
 
 /// Decides when the expensive details of all processes are read (`ProcessDetails`), and adds them up.
@@ -5,8 +6,12 @@ internal import SystemCalls
 /// They are read with each report, with the first and last sample, and when the run's memory has changed much, as far
 /// as `DetailBudget` allows.
 struct DetailReading {
-  /// Seconds after which a round reads no more proportional memory. The kernel needs some 70 ns for a page.
+  /// Seconds of CPU time after which a round reads no more proportional memory. The kernel needs some 70 ns for a page.
   private static let longestRound = 0.2
+  /// Seconds that may pass meanwhile: where the command needs every core, duct waits for one in between.
+  private static let longestWait = 1.0
+  /// The part of the time that passes in a round which the budget pays at least, because samples wait for it.
+  private static let waitingShare = 0.1
   /// Bytes: a smaller difference of the run's memory is no change.
   private static let smallestChange = 16 << 20
 
@@ -21,6 +26,7 @@ struct DetailReading {
   struct Result {
     /// Bytes. Nil if the kernel does not report them, or the round ended before all processes were read.
     var proportional: Int?
+    /// Bytes, likewise.
     var swap: Int?
     var io: ProcessDetails.IOCounts?
     /// Bytes, of a single process.
@@ -42,16 +48,24 @@ struct DetailReading {
     guard isLast || budget.allowsRound && (isDue || hasChanged(resident)) else { return nil }
     residentAtLastRound = resident
     // All processes or none: proportional memory that was read at different times adds up to nothing.
-    let begin = MonotonicInstant.now
-    var end = begin
+    let (begin, beginUsed) = (MonotonicInstant.now, Self.threadSeconds)
+    var (passed, used) = (0.0, 0.0)
     var isComplete = true
     processes.forEachLiving { process in
-      isComplete = isComplete && end.seconds(since: begin) < Self.longestRound
+      isComplete = isComplete && used < Self.longestRound && passed < Self.longestWait
       process.details.read(files, process.stat.pid, withShares: isComplete && !process.stat.isZombie)
-      end = .now
+      passed = MonotonicInstant.now.seconds(since: begin)
+      used = Self.threadSeconds - beginUsed
     }
-    budget.pay(end.seconds(since: begin))
+    budget.pay(max(used, passed * Self.waitingShare))
     return sum(&processes, isComplete: isComplete)
+  }
+
+  /// Seconds of CPU time that this thread has used.
+  private static var threadSeconds: Double {
+    var time = timespec()
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / nanosecondsPerSecond
   }
 
   /// Growing memory is read whenever it has doubled, and once more when it stops growing.
@@ -64,8 +78,8 @@ struct DetailReading {
 
   private func sum(_ processes: inout RunProcesses, isComplete: Bool) -> Result {
     var result = Result()
-    var (proportional, swap) = (UInt64(0), UInt64(0))
-    var hasShare = false
+    var proportional: UInt64?
+    var swap: UInt64?
     processes.forEachLiving { process in
       let details = process.details
       if let peak = details.peakResidentBytes {
@@ -73,15 +87,13 @@ struct DetailReading {
       }
       if let io = details.io { result.io = (result.io ?? .init()) + io }
       if process.stat.isZombie { return }
-      if let share = details.proportionalBytes {
-        proportional += share
-        hasShare = true
-      }
-      swap += details.swapBytes ?? 0
+      if let share = details.proportionalBytes { proportional = (proportional ?? 0) + share }
+      // From status where there is no smaps_rollup.
+      if let bytes = details.swapBytes { swap = (swap ?? 0) + bytes }
     }
-    if hasShare, isComplete {
-      result.proportional = Int(clamping: proportional)
-      result.swap = Int(clamping: swap)
+    if isComplete {
+      result.proportional = proportional.map { Int(clamping: $0) }
+      result.swap = swap.map { Int(clamping: $0) }
     }
     return result
   }

@@ -131,6 +131,12 @@ import Testing
     #expect(details.proportionalBytes == nil && details.swapBytes == 1536 << 10)
     #expect(details.peakResidentBytes == 600_000 << 10)
     #expect(details.io == counts(52_428_800, 1_048_576, 41_943_040, 524_288))
+    var (reading, processes) = (DetailReading(start: .now), tree.processes)
+    let sums = try #require(
+      reading.read(&processes, tree.files, now: .now, resident: 1, isDue: true, isLast: false))
+    #expect(sums.proportional == nil && sums.swap == 1536 << 10, "status has it, without smaps_rollup")
+    #expect(sums.largestPeakResident == 600_000 << 10)
+    #expect(sums.io == counts(52_437_800, 1_049_276, 42_991_616, 532_480))
     let stat = try #require(tree.files.stat(4220))
     #expect(stat.threads == 4 && stat.residentPages == 131_072 && stat.startTicks == 500_200)
     let groups = ControlGroups(tree.files)
