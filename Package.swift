@@ -168,6 +168,9 @@ let package = Package(
       path: "Tests/delivery-simulator"),
     .testTarget(
       name: "SimulationTests", dependencies: ["DeliverySimulation", "SystemCalls", "TestSupport", system]),
+    .executableTarget(
+      name: "generate-documents", dependencies: ["DuctSettings", "RecordText", "SystemCalls", system],
+      path: "Tests/generate-documents"),
     .testTarget(name: "OutputRelayTests", dependencies: ["OutputRelay", "TestSupport", system]),
     .testTarget(name: "SlurmJobsTests", dependencies: ["SlurmJobs", "TestSupport", system]),
     .testTarget(
@@ -204,9 +207,9 @@ let package = Package(
     .testTarget(
       name: "RunTests",
       dependencies: [
-        "TestSupport", "DuctRun", "ProcessSampling", "DuctRecords", "RecordText", "SystemCalls", "duct",
-        "duct-relay", argumentParser,
-        collections, system,
+        "TestSupport", "DuctRun", "ProcessSampling", "DuctSettings", "DuctRecords", "RecordText",
+        "SystemCalls",
+        "duct", "duct-relay", "generate-documents", argumentParser, collections, system,
       ]),
     .testTarget(
       name: "ReliabilityTests",

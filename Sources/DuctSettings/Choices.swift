@@ -1,14 +1,14 @@
-/// Which of the command's two streams.
+/// One, both or none of the command's output streams.
 public enum StreamSelection: String, Sendable, CaseIterable, Codable {
   case all, none, stdout, stderr
 
   public var hasStdout: Bool { self == .all || self == .stdout }
   public var hasStderr: Bool { self == .all || self == .stderr }
-  /// For stream 0 (stdout) and 1 (stderr).
+  /// - Parameter index: 0 is stdout, 1 is stderr.
   public func includes(_ index: Int) -> Bool { index == 0 ? hasStdout : hasStderr }
 }
 
-/// Which records are written beside the captured streams.
+/// The records that duct writes in addition to the captured streams.
 public enum RecordTypes: String, Sendable, CaseIterable {
   case all
   case systemSummary = "system-summary"
@@ -18,32 +18,32 @@ public enum RecordTypes: String, Sendable, CaseIterable {
   public var hasProcessesSamples: Bool { self != .systemSummary }
 }
 
-/// Whether the command gets a session of its own.
+/// Whether the command runs in its own session or in that of duct.
 public enum SessionMode: String, Sendable, CaseIterable {
   case newSession = "new-session"
   case currentSession = "current-session"
 }
 
-/// Whether Slurm is asked.
+/// Whether duct asks Slurm.
 public enum SlurmMode: String, Sendable, CaseIterable {
-  /// Where a configuration is found; quiet where there is none.
+  /// Asks if there is a configuration of Slurm, and is silent if there is none.
   case auto
-  /// With a warning where Slurm cannot be asked.
+  /// Asks, and warns if that is not possible.
   case on
   case off
 }
 
-/// Whether jobs are tagged by a wckey.
+/// Whether duct tags jobs with a wckey.
 public enum SlurmTagMode: String, Sendable, CaseIterable {
   case auto, off
 }
 
-/// Whether what is a secret by its name is left out of records.
+/// Whether records omit values whose names say that they are secrets.
 public enum SecretRedaction: String, Sendable, CaseIterable {
   case auto, off
 }
 
-/// How much is logged, in con-duct's words.
+/// How much duct logs. The names are those of con-duct.
 public enum LogLevel: String, Sendable, CaseIterable {
   case none = "NONE"
   case critical = "CRITICAL"
@@ -53,15 +53,17 @@ public enum LogLevel: String, Sendable, CaseIterable {
   case debug = "DEBUG"
 }
 
-/// Whether output and records go to local disk first, and are carried to the log directory from there.
+/// Whether duct writes output and records to local disk first and delivers them to the log directory from there.
 public enum LocalFirst: String, Sendable, CaseIterable {
-  /// Where the log directory is not on a local file system.
+  /// If the log directory is not on a local file system.
   case auto
   case always
   case never
 }
 
-/// A number of bytes, as people write it: `500M`, `2G`, `1.5GiB`, `100kB`.
+/// A number of bytes as people write it: `500M`, `2G`, `1.5GiB`, `100kB`.
+///
+/// Units are powers of 1024, except those with a `B` but no `i`, which are powers of 1000.
 public struct ByteCount: RawRepresentable, Sendable, Equatable {
   public var bytes: Int
   public let rawValue: String

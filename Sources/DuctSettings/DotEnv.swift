@@ -1,18 +1,18 @@
 internal import OrderedCollections
 
-/// The language of .env files, as the Python package python-dotenv reads it: `export`, quotes with
-/// escapes, values of several lines, comments, and `${NAME}` or `${NAME:-default}` in values.
+/// A parser of .env files that agrees with the Python package python-dotenv: `export`, quotes with escapes, values of
+/// several lines, comments, and `${NAME}` or `${NAME:-default}` in values.
 struct DotEnv {
-  /// In the order of the file; nil for a name without `=`.
+  /// In the order of the file. The value is nil for a name without `=`.
   private(set) var values: OrderedDictionary<String, String?> = [:]
-  /// Lines (from 1) where a statement could not be read and was passed over.
+  /// The lines, counted from 1, of statements that the parser skipped because of their form.
   private(set) var malformedLines: [Int] = []
 
-  /// Scalars, as Python's characters are: an accent behind a `=` belongs to the value.
+  /// Scalars, like Python's characters. A Swift character would join an accent at the start of a value with the `=`.
   private let characters: [Unicode.Scalar]
   private var at = 0
 
-  /// - Parameter environment: wins over the file's own earlier values in `${NAME}`.
+  /// - Parameter environment: its values win over earlier values of the file in `${NAME}`.
   init(_ text: String, environment: [String: String]) {
     characters = Self.withPlainLineEnds(text)
     var line = (number: 1, upTo: 0)
@@ -21,12 +21,12 @@ struct DotEnv {
         line.number += characters[line.upTo..<at].count(where: \.isLineEnd)
         line.upTo = at
         malformedLines.append(line.number)
-        // What could not be read goes to the end of the line that it stands on.
+        // The statement that cannot be parsed extends to the end of its line.
         skip { !$0.isLineEnd }
         continue
       }
       if let name = binding.name {
-        // Not by subscript: a nil value would take the name away.
+        // Assigning nil through the subscript would remove the name.
         values.updateValue(
           binding.value.map { Self.interpolate($0, values, environment) }, forKey: name)
       }
@@ -40,7 +40,7 @@ struct DotEnv {
     var value: String?
   }
 
-  /// Nil if what stands here is no statement.
+  /// Parses one statement. Nil if the text at this place is not a statement.
   private mutating func readBinding() -> Binding? {
     skip { $0.isWhitespace }
     guard at < characters.count else { return Binding() }
@@ -96,7 +96,7 @@ struct DotEnv {
     }
   }
 
-  /// A quoted value may go over several lines. An escape that is not known stays as it stands.
+  /// Parses a quoted value, which may have several lines. Unknown escapes stay unchanged.
   private mutating func readQuoted(
     _ quote: Unicode.Scalar, _ escape: (Unicode.Scalar) -> Unicode.Scalar?
   ) -> String? {
@@ -116,7 +116,7 @@ struct DotEnv {
     return Self.text(value[...])
   }
 
-  /// The next quote that no backslash stands before.
+  /// The index of the next quote that has no backslash in front of it.
   private func closingQuote(_ quote: Unicode.Scalar) -> Int? {
     var index = at + 1
     while index < characters.count, characters[index] != quote {
@@ -125,7 +125,7 @@ struct DotEnv {
     return index < characters.count ? index : nil
   }
 
-  /// Up to the end of the line, or to a `#` with white space before it.
+  /// Parses a value without quotes: up to the end of the line, or up to a `#` after white space.
   private mutating func readPlain() -> String {
     let line = characters[at...].prefix { !$0.isLineEnd }
     at += line.count
@@ -139,7 +139,7 @@ struct DotEnv {
 
   // MARK: Characters
 
-  /// As Python reads a text file: `\r\n` and `\r` are `\n`, also in quotes.
+  /// Replaces `\r\n` and `\r` by `\n`, also in quotes, as Python does when it reads a text file.
   private static func withPlainLineEnds(_ text: String) -> [Unicode.Scalar] {
     var scalars = Array(text.unicodeScalars)
     guard scalars.contains("\r") else { return scalars }
@@ -174,7 +174,7 @@ struct DotEnv {
     _ value: String, _ earlier: OrderedDictionary<String, String?>, _ environment: [String: String]
   ) -> String {
     expandVariables(value) { name in
-      // A name that stands without `=` is known, and empty: no default takes its place.
+      // A name without `=` counts as known and empty, so its default does not apply.
       environment[name] ?? earlier[name].map { $0 ?? "" }
     }
   }
@@ -183,15 +183,19 @@ struct DotEnv {
 extension Unicode.Scalar {
   fileprivate var isLineEnd: Bool { self == "\n" }
 
-  /// Python's `\s`: Unicode's, and four separators of ASCII that Unicode has as controls.
+  /// True for what Python's `\s` matches: Unicode's white space, and four ASCII separators (1C to 1F) that are control
+  /// characters in Unicode.
   fileprivate var isWhitespace: Bool { properties.isWhitespace || (0x1C...0x1F).contains(value) }
 
   /// White space within a line.
   fileprivate var isBlank: Bool { isWhitespace && !isLineEnd }
 }
 
-/// `${NAME}` and `${NAME:-default}` by what `value` knows; what it does not know is empty. A name ends at a colon, and
-/// what has another form stays as it stands.
+/// Replaces `${NAME}` and `${NAME:-default}`.
+///
+/// A name ends at a colon. Text of any other form stays unchanged.
+///
+/// - Parameter value: returns the value of a name; nil counts as empty, or takes the default.
 func expandVariables(_ text: String, value: (String) -> String?) -> String {
   let bytes = Array(text.utf8)
   var result = ""
@@ -217,7 +221,7 @@ func expandVariables(_ text: String, value: (String) -> String?) -> String {
   return result + String(decoding: bytes[rest...], as: UTF8.self)
 }
 
-/// The first place where two ASCII characters stand side by side.
+/// The index of the first place where these two ASCII characters are neighbors.
 private func firstPair(
   _ first: Unicode.Scalar, _ second: Unicode.Scalar, in bytes: [UInt8], from start: Int, to end: Int
 ) -> Int? {

@@ -3,12 +3,14 @@ internal import RecordText
 internal import SystemCalls
 public import SystemPackage
 
-/// Where the programs beside duct are: `$DUCT_LIBEXEC_DIR`, the `libexec/duct` of its installation, or
-/// the directory of its own executable, as in a build folder.
+/// The paths of the programs that duct starts.
+///
+/// They are in `$DUCT_LIBEXEC_DIR`, in the `libexec/duct` of the installation, or beside duct's own executable, as in a
+/// build folder.
 public struct HelperPrograms: Sendable {
   public let relay: FilePath
   public let slurm: FilePath
-  /// duct itself.
+  /// duct's own executable.
   public let duct: FilePath
 
   public init(environment: [String: String]) {

@@ -4,10 +4,10 @@ internal import RecordText
 public import SystemCalls
 internal import SystemPackage
 
-/// The template of `--output-prefix`.
+/// Expands the template of `--output-prefix`.
 public enum LogPrefix {
   static let deprecatedName = "datetime_filesafe"
-  /// Stands for a Slurm variable outside of a job.
+  /// Replaces a Slurm variable outside of a job.
   static let none = "none"
 
   static let names: Set<String> = [
@@ -15,7 +15,7 @@ public enum LogPrefix {
     "slurm_procid",
   ]
 
-  /// - Throws: for an unknown name, or a prefix that can be no path.
+  /// - Throws: if the template contains an unknown name, or if the result cannot be a path.
   public static func paths(
     template text: String, start: WallTime, host: String, environment: [String: String]
   ) throws(UsageError) -> LogPaths {
@@ -43,12 +43,13 @@ public enum LogPrefix {
     return paths
   }
 
-  /// Bytes of a name, on all common file systems.
+  /// The longest name on all common file systems, in bytes.
   private static let longestName = 255
-  /// Bytes of a path that the kernel takes; and of what stands in names beside a file: `.`, `.RUN_ID.N.tmp`.
+  /// The longest path that the kernel accepts, and what temporary names add to the name of a file (a `.` in front and
+  /// `.RUN_ID.N.tmp` behind), in bytes.
   private static let (longestPath, besideIt) = (4095, 40)
 
-  /// Nothing could be written there, by this run or by `recover`. Nil if it can.
+  /// Why neither this run nor `recover` could write files with such long names. Nil if they can.
   private static func lengthProblem(_ paths: LogPaths) -> String? {
     let longest = paths.all.map(\.originalBytes).max { $0.count < $1.count } ?? []
     let name = longest.split(separator: UInt8(ascii: "/")).map(\.count).max() ?? 0

@@ -5,21 +5,21 @@ internal import ResilientIO
 internal import SystemCalls
 internal import SystemPackage
 
-/// duct's own executable, which may lie on the file system that fails.
+/// duct's own executable, which may be on a file system that fails.
 ///
-/// With an expired ticket the pages of a program on Kerberos NFS can no longer be read: it dies of SIGBUS
-/// at the first one that is not in memory, and its helpers cannot be started. So a duct that lies on a
-/// remote file system runs from a copy in memory.
+/// With an expired ticket, the kernel cannot read the pages of a program on Kerberos NFS. The program dies of SIGBUS at
+/// the first page that is not in memory, and its helpers cannot start. So if duct is on a remote file system, it runs
+/// from a copy in memory.
 public enum OwnProgram {
-  /// Tells a copy in memory where the executable lies.
+  /// The variable that names the executable to a copy in memory.
   public static let variable = "DUCT_EXECUTABLE"
 
-  /// Goes on from a copy in memory, where that is needed: does not return then. Where it is not, or cannot
-  /// be done, nothing happens.
+  /// Continues from a copy in memory, if the executable is on a remote file system. Does not return in that case.
+  /// Does nothing if no copy is needed or possible.
   public static func protect() {
     let own = link
     if own.bytes.starts(with: Array("/memfd:".utf8)) {
-      // The name that ps shows would be a number.
+      // Otherwise ps would show a number as the name.
       duct_name_thread("duct")
       return
     }
@@ -30,33 +30,33 @@ public enum OwnProgram {
     copy.closeQuietly()
   }
 
-  /// Where the executable lies.
+  /// The path of the executable.
   static var path: FilePath {
     let own = link
     guard own.bytes.starts(with: Array("/memfd:".utf8)), let text = getenv(variable) else { return own }
     return FilePath(bytes: bytes(ofCString: text))
   }
 
-  /// Whether this is a copy in memory.
+  /// True if this process runs from a copy in memory.
   public static var isCopy: Bool { link.bytes.starts(with: Array("/memfd:".utf8)) }
 
-  /// A path by which children of this process can execute it, whatever becomes of the file.
+  /// A path through which children of this process can execute it, even if the file is gone or unreadable.
   static var executable: FilePath { isCopy ? FilePath("/proc/\(number)/exe") : path }
 
-  /// A helper, from a copy in memory if this is one.
+  /// The path of a helper. If this process runs from a copy in memory, the helper does too.
   static func helper(_ path: FilePath) -> FilePath {
     guard isCopy, Filesystem.kind(of: path) == .remote, let copy = copy(path) else { return path }
     return FilePath("/proc/\(number)/fd/\(copy.rawValue)")
   }
 
-  /// This process, as /proc has it: children find it by that.
+  /// The number of this process in /proc, under which its children find it.
   private static var number: Int32 { ProcNumbers.current.own ?? getpid() }
 
-  /// As it was at the start: a release that is installed meanwhile takes the name away from this one.
+  /// Read once, because a release that is installed later takes the name away from this executable.
   private static let link = FilePath(
     bytes: linkTarget(of: Array("/proc/self/exe".utf8)) ?? executedPath.map(withoutLinks) ?? [])
 
-  /// Where /proc does not tell: realpath(3).
+  /// Resolves links with realpath(3), for a system without /proc.
   private static func withoutLinks(_ path: [UInt8]) -> [UInt8] {
     guard let real = FilePath(bytes: path).withPlatformString({ realpath($0, nil) }) else { return path }
     defer { free(real) }

@@ -4,31 +4,31 @@ internal import ResilientIO
 internal import SystemCalls
 internal import SystemPackage
 
-/// A .env file, which may lie where others can put files, and on a file system that hangs.
+/// A .env file. Others may be able to put files into its directory, and its file system may hang.
 struct SettingsFile {
   enum Reading {
     case absent
     case bytes([UInt8])
-    /// It is there and left out: why, behind its path.
+    /// The file exists, and duct ignores it. The text says why; messages put it behind the path.
     case leftOut(String)
   }
 
-  /// Bytes.
+  /// The largest size of a file that duct reads, in bytes.
   static let largest = 1 << 20
-  /// Seconds that one may take, where its file system may hang.
+  /// How long reading may take on a file system that may hang, in seconds.
   static let patience = 0.2
 
   var path: String
-  /// Its place was named, and not found: whose it is does not matter then.
+  /// True if the user named the place of this file. Its owner does not matter then.
   ///
-  /// That is so for an entry of $DUCT_CONFIG_PATHS that begins with `/` or `~`: who sets the environment can
-  /// set everything else there too, and may keep settings with an account of the site's. A path that depends on
-  /// the current directory is found there, and so are the default places.
+  /// That is the case for an entry of $DUCT_CONFIG_PATHS that starts with `/` or `~`. Whoever sets the environment can
+  /// set all other variables too, and the site may keep settings under an account of its own. It is not the case for a
+  /// path that depends on the current directory, nor for the default places.
   var isNamed: Bool
 
-  /// Reads them all, in their order.
+  /// Reads all files. The results have the order of the files.
   ///
-  /// On file systems of this host here and now; on others, which may hang, in a process of its own.
+  /// A child process reads the files on remote file systems, because these may hang.
   static func read(_ files: [SettingsFile]) -> [Reading] {
     var readings: [Reading] = []
     var aside: [Int] = []
@@ -60,15 +60,15 @@ struct SettingsFile {
     }
   }
 
-  /// What speaks against obeying it. Settings can send the output of the command elsewhere, and switch
-  /// off what keeps secrets out of records.
+  /// Why duct must not use the settings; nil if it may. Settings can redirect the output of the command, and can turn
+  /// off the redaction of secrets.
   private func distrust(_ file: AsideFile) -> String? {
     if isNamed { return nil }
     guard file.owner == geteuid() || file.owner == 0 else {
       return "it belongs to user \(file.owner), and neither to you nor to root"
     }
-    // With a umask of 002, usual where each user has a group of its own with the number of the user, the
-    // group is nobody else.
+    // Many sites give each user a private group with the number of the user, and a umask of 002. A file that is
+    // writable for this group is not writable for others.
     let isPrivateGroup = file.group == file.owner
     let writers = file.permissions & (isPrivateGroup ? 0o002 : 0o022)
     guard writers == 0 else {

@@ -1,7 +1,7 @@
 public import SlurmClient
 
 extension SlurmInquiry {
-  /// Slurm as this process finds it: by the helper of this installation, and by the commands in its PATH.
+  /// Asks Slurm through the helper of this installation and through the commands in PATH.
   ///
   /// - Parameter limit: seconds from now, for all questions.
   public init(_ surroundings: Surroundings, by: SlurmBy, limit: Double) {

@@ -3,22 +3,22 @@ public import Logging
 internal import RecordText
 internal import SystemCalls
 
-/// What duct finds itself in: the environment, with settings from .env files below it.
+/// The environment of duct, and the settings of .env files, over which the environment wins.
 ///
-/// The files' variables are for duct alone: the command's environment stays as it was.
+/// Variables of .env files are for duct alone. The command does not get them.
 public struct Surroundings: Sendable {
-  /// The process's environment, in the order it came.
+  /// The entries of the environment, in their original order.
   public let entries: [[UInt8]]
-  /// By name; text with escaped bytes.
+  /// The environment by name, with invalid UTF-8 as escaped bytes.
   public let environment: [String: String]
-  /// From .env files, without what the environment has itself.
+  /// The variables of .env files, except those that the environment contains.
   private(set) var fromFiles: [String: String] = [:]
-  /// What is to be said of the files, once the level of logging is known.
+  /// Messages about the files, for the log. duct reads the files before it knows the log level.
   public private(set) var notes: [(level: Logger.Level, text: String)] = []
 
   static let defaultPaths = "/etc/duct/.env:${XDG_CONFIG_HOME:-~/.config}/duct/.env:.duct/.env"
 
-  /// Reads the environment and the .env files of $DUCT_CONFIG_PATHS or the three default places.
+  /// Reads the environment, and the .env files of $DUCT_CONFIG_PATHS or of the three default places.
   public init() {
     let own = Array("\(OwnProgram.variable)=".utf8)
     self.init(entries: environmentEntries().filter { !$0.starts(with: own) })
@@ -36,10 +36,10 @@ public struct Surroundings: Sendable {
     readFiles()
   }
 
-  /// A setting: the environment's value, else that of the files.
+  /// The value in the environment; if there is none, the value in the .env files.
   public subscript(name: String) -> String? { environment[name] ?? fromFiles[name] }
 
-  /// What of the files could not be used.
+  /// Messages about files, or parts of files, that duct cannot use.
   public var warnings: [String] { notes.filter { $0.level >= .warning }.map(\.text) }
 
   /// Later files win over earlier ones.
@@ -47,7 +47,7 @@ public struct Surroundings: Sendable {
     let given = environment["DUCT_CONFIG_PATHS"]
     let search = given ?? Self.defaultPaths
     notes.append((.debug, "Searching for .env files in: \(search)"))
-    // Variables first: a default (`:-`) holds a colon too.
+    // Expands variables first, because a default (`:-`) contains a colon too.
     let paths = expandVariables(search) { environment[$0] }.utf8.split(separator: UInt8(ascii: ":"))
     let files = paths.reversed().compactMap { path -> SettingsFile? in
       let trimmed = String(Substring(path)).trimmed
@@ -82,7 +82,7 @@ public struct Surroundings: Sendable {
     }
   }
 
-  /// `~` and `~name` at the start of a path. Left alone if there is no such home.
+  /// Replaces `~` or `~name` at the start of a path. Leaves the path unchanged if there is no such home.
   public func expandHome(_ path: String) -> String {
     guard path.utf8.first == UInt8(ascii: "~") else { return path }
     let rest = path.utf8.dropFirst()

@@ -1,7 +1,7 @@
 import ArgumentParser
 import DuctRecords
 
-/// `con-duct`: the records of runs, and `run` itself.
+/// `con-duct`: subcommands that read the records of runs, and `run`.
 struct ConDuctCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "con-duct",
@@ -13,7 +13,7 @@ struct ConDuctCommand: ParsableCommand {
     ])
 }
 
-/// `con-duct run`: what `duct` is.
+/// `con-duct run`: the same as `duct`.
 struct RunSubcommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "run",

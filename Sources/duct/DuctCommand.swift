@@ -1,7 +1,7 @@
 import ArgumentParser
 import DuctRecords
 
-/// `duct`: wraps a command.
+/// `duct`: runs a command and records it.
 struct DuctCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "duct",

@@ -6,7 +6,7 @@ import LogDelivery
 import RecordText
 import SystemCalls
 
-/// One executable, two names: `duct COMMAND…` is `con-duct run COMMAND…`.
+/// The executable has two names: `duct COMMAND…` is the same as `con-duct run COMMAND…`.
 @main
 enum Main {
   static func main() {
@@ -27,17 +27,22 @@ enum Main {
     }
   }
 
-  /// The arguments, with bytes that are not UTF-8 as escapes.
+  /// The arguments, with invalid UTF-8 as escaped bytes.
   private static var arguments: [String] {
     processArguments.map { String(escaping: $0) }
   }
 
-  /// Parses and runs. Bad input gets one line on standard error and exit code 2.
+  /// Parses the command line and runs the command. For bad input, prints one line on standard error and exits with 2.
   private static func run<Command: ParsableCommand>(
     _ type: Command.Type, _ words: [String], quick: RunOptions?, name: String
   ) -> Never {
     let message = ParserMessage(program: name, command: type, words: words)
     do {
+      // The argument parser would take three milliseconds to find out.
+      if words == ["--version"] {
+        print("\(name) \(Versions.duct)")
+        leave(0)
+      }
       if let quick { try RunArguments.execute(quick) }
       if let problem = message.unknownSubcommand { throw UsageError(problem) }
       var command = try type.parseAsRoot(words)
@@ -49,12 +54,12 @@ enum Main {
     } catch let code as ExitCode {
       leave(code.rawValue)
     } catch {
-      // Help and version are "errors" with exit code 0, and go to standard output.
+      // The argument parser throws help and version as errors with exit code 0.
       if type.exitCode(for: error) == .success {
         print(type.fullMessage(for: error))
         leave(0)
       }
-      complain("\(name): error: \(message.line(type.message(for: error)))")
+      complain("\(name): error: \(message.line(type.message(for: error)).bounded())")
       leave(2)
     }
   }

@@ -2,15 +2,15 @@ import ArgumentParser
 import DuctSettings
 import RecordText
 
-/// Makes one line of a message of the argument parser, and adds what the user probably meant.
+/// Turns a message of the argument parser into one line, and adds what the user probably meant.
 struct ParserMessage {
-  /// The program, as messages call it.
+  /// The name of the program in messages.
   let program: String
   let command: any ParsableCommand.Type
   /// The command line.
   let words: [String]
 
-  /// The message about a first word that should be a subcommand and is none; nil if it is one or an option.
+  /// The message about a first word that is neither a subcommand nor an option; nil if it is one of these.
   var unknownSubcommand: String? {
     let known = command.configuration.subcommands.map { $0.configuration.commandName ?? "" } + ["help"]
     guard !known.dropLast().isEmpty, var word = words.first else { return nil }
@@ -34,7 +34,7 @@ struct ParserMessage {
     return "\(Self.joined(message)); see \(program) --help"
   }
 
-  /// The text behind `start`, which begins the message, up to the next `end`.
+  /// The part of a message between `start`, with which it must begin, and the next `end`.
   private func quoted(_ message: String, after start: String, upTo end: String) -> String? {
     guard message.hasPrefix(start), let found = message.dropFirst(start.count).firstRange(of: end) else {
       return nil
@@ -42,7 +42,7 @@ struct ParserMessage {
     return String(message.dropFirst(start.count)[..<found.lowerBound])
   }
 
-  /// The parser lists choices on lines of their own.
+  /// Joins the lines of a message. The argument parser puts each choice on its own line.
   private static func joined(_ message: String) -> String {
     let lines = message.split(separator: "\n")
     guard let first = lines.first else { return message }
@@ -73,7 +73,7 @@ struct ParserMessage {
     arguments.filter { $0["shouldDisplay"] == true }.flatMap(names)
   }
 
-  /// - Parameter option: as messages write it: `--format <format>`.
+  /// - Parameter option: with its value, as in messages: `--format <format>`.
   private func choices(of option: String) -> [String] {
     let name = String(option.prefix { $0 != " " })
     let argument = arguments.first { names(of: $0).contains(name) }

@@ -94,7 +94,7 @@ struct RecoverSubcommand: ParsableCommand {
       let outcome = recovery.deliver(
         folder, to: to.map { FilePath(escaped: surroundings.expandHome($0)) }, lock: descriptor,
         logs: [stdoutLog, stderrLog].map { $0.map { FileDescriptor(rawValue: $0) } },
-        // A run that the user names is worth five attempts. Of all runs, some may be running.
+        // A run that the user names is worth waiting for. Of all runs, some may still be running.
         patience: runs.isEmpty ? 1 : 5, limit: timeout)
       leftovers = report(outcome, folder) || leftovers
       if case .busy = outcome { busy += 1 }

@@ -96,7 +96,7 @@ struct RunArguments: ParsableArguments, CustomReflectable {
     command = try values.decode(Argument<[String]>.self, forKey: .command).wrappedValue
   }
 
-  /// The message behind "The value … is invalid for …".
+  /// Completes the message "The value … is invalid for …:".
   private struct Refusal: Error, CustomStringConvertible {
     var description: String
   }
@@ -132,9 +132,9 @@ struct RunArguments: ParsableArguments, CustomReflectable {
     throw ExitCode(try Run.execute(settings, surroundings))
   }
 
-  /// The options, and the command behind them.
+  /// Returns the options and the command.
   ///
-  /// - Throws: `UsageError` if the first word of the command looks like an option. duct has no such option then.
+  /// - Throws: `UsageError` if the first word of the command looks like an option, because duct does not know this option.
   func given() throws(UsageError) -> RunOptions {
     var words = command[...]
     if words.first == "--" {

@@ -71,9 +71,11 @@ import Testing
       let option = options[try #require(RunOption.index(of: name))]
       return Dictionary(uniqueKeysWithValues: option.facts.map { ($0.name, $0.text) })
     }
-    #expect(try facts("--sample-interval") == ["default": "1.0", "environment": "DUCT_SAMPLE_INTERVAL"])
+    #expect(try facts("--sample-interval") == ["default": "`1.0`", "environment": "`DUCT_SAMPLE_INTERVAL`"])
     #expect(
-      try facts("--slurm") == ["default": "auto", "values": "auto, on, off", "environment": "DUCT_SLURM"])
+      try facts("--slurm") == [
+        "default": "`auto`", "values": "`auto`, `on`, `off`", "environment": "`DUCT_SLURM`",
+      ])
     #expect(try facts("--quiet") == [:])
     for option in options where option.value.form == .number {
       #expect(try facts(option.name)["default"] != nil)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import TestSupport
 import Testing
 
 @testable import duct
@@ -71,5 +72,98 @@ import Testing
       #expect(quick == parsed(words), "\(words)")
     }
     #expect(accepted > 80)
+  }
+}
+
+/// Messages about words that duct does not know.
+@Suite struct MistypedWordTests {
+  private let sandbox: Sandbox
+  init() throws { sandbox = try Sandbox() }
+
+  @Test(arguments: [
+    (["--samplee", "x"], "unknown option '--samplee'; did you mean '--sample-interval'?"),
+    (["--samplee=1", "x"], "unknown option '--samplee'; did you mean '--sample-interval'?"),
+    (["-q", "--nope", "x"], "unknown option '--nope'; see duct --help"),
+    (["-qx", "y"], "unknown option '-x'; see duct --help"),
+    (
+      ["--slurm", "onn", "x"],
+      "The value 'onn' is invalid for '--slurm <when>': did you mean 'on'? "
+        + "Please provide one of 'auto', 'on' or 'off'"
+    ),
+    (
+      ["-c", "x", "y"],
+      "The value 'x' is invalid for '-c <streams>': please provide one of 'all', 'none', 'stdout' or 'stderr'"
+    ),
+    (
+      ["--fail-time", "soon", "x"],
+      "The value 'soon' is invalid for '--fail-time <seconds>': it is no number of seconds"
+    ),
+    (
+      ["--slurm-detect", "tags", "x"],
+      "--slurm-detect: 'tags' is none of tag, session, output, none; did you mean"
+    ),
+  ])
+  func ofARun(_ arguments: [String], _ message: String) async throws {
+    let duct = try await run(Programs.duct, arguments, in: sandbox)
+    try expect(duct, "duct: error: \(message)")
+    let conDuct = try await run(Programs.conDuct, ["run"] + arguments, in: sandbox)
+    #expect(conDuct.code == 2 && conDuct.stderr.hasPrefix("con-duct: error: "), "\(conDuct.stderr)")
+  }
+
+  @Test(arguments: [
+    (["lss"], "unknown subcommand 'lss'; did you mean 'ls'?"),
+    (["help", "reprot"], "unknown subcommand 'reprot'; did you mean 'report'?"),
+    (["xyzzy", "x"], "unknown subcommand 'xyzzy'; see con-duct --help"),
+    (["jobs", "--jsn"], "unknown option '--jsn'; did you mean '--json'?"),
+    (["report", "--campain=x"], "unknown option '--campain'; did you mean '--campaign'?"),
+    // Hidden options are no suggestion.
+    (["recover", "--inheritd"], "unknown option '--inheritd'; see con-duct --help"),
+    (["--versoin"], "unknown option '--versoin'; did you mean '--version'?"),
+    (
+      ["ls", "-f", "jsn"], "The value 'jsn' is invalid for '-f <format>': did you mean 'json'? Please provide"
+    ),
+    (
+      ["ls", "--format=x'y"],
+      "The value 'x'y' is invalid for '--format <format>': please provide one of 'auto'"
+    ),
+    (
+      ["jobs", "--slurm-by", "libary"],
+      "The value 'libary' is invalid for '--slurm-by <way>': did you mean 'library'?"
+    ),
+    (["ls", "-F", "comand"], "there is no field 'comand'; did you mean 'command'? Known are: arch, "),
+    (["ls", "--sort-by", "🦆"], "there is no field '🦆'; known are: arch, "),
+  ])
+  func ofASubcommand(_ arguments: [String], _ message: String) async throws {
+    try expect(try await run(Programs.conDuct, arguments, in: sandbox), "con-duct: error: \(message)")
+  }
+
+  @Test(arguments: [
+    "''", "-", "--🦆", "--a\u{301}", "\"$(printf -- '--samp\\377le')\"", "\"$(printf '\\377')\"",
+  ])
+  func oddWordsGetOneLine(_ word: String) async throws {
+    for subcommand in ["", "ls --format", "jobs --run=x --no-refresh"] {
+      let script = "\(Programs.conDuct) \(subcommand) \(word)"
+      let result = try await run("sh", ["-c", script], in: sandbox)
+      try expect(result, "con-duct: error: ")
+    }
+    let result = try await run("sh", ["-c", "\(Programs.duct) -\(word)x"], in: sandbox)
+    try expect(result, "duct: error: ")
+  }
+
+  @Test func longWordsGetOneLine() async throws {
+    let word = String(repeating: "sample", count: 20_000)
+    try expect(
+      try await run(Programs.duct, ["--" + word, "x"], in: sandbox), "duct: error: unknown option '--sample")
+    try expect(
+      try await run(Programs.conDuct, [word], in: sandbox), "con-duct: error: unknown subcommand 'sample")
+    try expect(
+      try await run(Programs.conDuct, ["ls", "--" + word], in: sandbox), "con-duct: error: unknown option")
+  }
+
+  private func expect(_ result: Finished, _ start: String) throws {
+    #expect(result.code == 2)
+    #expect(result.stdout == "")
+    #expect(result.stderr.hasPrefix(start), "\(result.stderr)")
+    #expect(result.stderr.utf8.count(where: { $0 == UInt8(ascii: "\n") }) == 1, "\(result.stderr)")
   }
 }

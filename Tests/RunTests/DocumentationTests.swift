@@ -1,3 +1,5 @@
+import DuctSettings
+import Glibc
 import RecordText
 import TestSupport
 import Testing
@@ -7,45 +9,94 @@ import Testing
   private let sandbox: Sandbox
   init() throws { sandbox = try Sandbox() }
 
-  /// The words of a help text that `isWanted` accepts: `--options`, long and short, and variables.
-  private func words(_ help: String, where isWanted: (Substring) -> Bool) -> Set<String> {
-    let separators: (Character) -> Bool = { !($0.isLetter || $0.isNumber || "-_".contains($0)) }
-    return Set(help.split(whereSeparator: separators).filter(isWanted).map(String.init))
+  // MARK: Options
+
+  /// `make generate` writes the man pages and docs/options.md.
+  @Test func generatedDocumentsAreUpToDate() async throws {
+    let help = try await run(Programs.conDuct, ["--experimental-dump-help"], in: sandbox)
+    let check = try await run(
+      Programs.folder.appending("generate-documents").string,
+      [Documentation.project.string, "--check"], in: sandbox, input: help.stdout)
+    #expect(check.code == 0, "\(check.stdout)\(check.stderr)")
   }
 
-  @Test func everyOptionAndVariableStandsInTheManPage() async throws {
-    let help = try await run(Programs.duct, ["--help"], in: sandbox)
-    #expect(help.code == 0)
+  @Test func everyOptionOfARunIsInHelpManPageAndList() async throws {
+    let help = try await run(Programs.duct, ["--help"], in: sandbox).stdout
     let page = try Documentation.text("docs/man/duct.1")
-    let options = words(help.stdout) { $0.hasPrefix("-") && $0.count > 1 && !$0.hasPrefix("---") }
-      .subtracting(["-1"])
-    #expect(options.count > 30)
-    for option in options {
-      // The mdoc source has `Fl q`, `Fl -quiet`.
-      let name = option.dropFirst()
-      let marks = ["Fl \(name) ", "Fl \(name)\n", ", \(name) ", ", \(name)\n", "Fl \(name) ,"]
-      let isThere = marks.contains { page.contains($0) }
-      #expect(isThere, "\(option)")
+    let list = try Documentation.text("docs/options.md")
+    #expect(RunOption.all.count > 25)
+    for option in RunOption.all {
+      let names = [option.short, option.name, option.alias].compactMap { $0 }
+      let value = option.isFlag ? "" : " <\(option.valueName)>"
+      #expect(help.contains(names.joined(separator: ", ") + value), "\(option.name)")
+      for name in names {
+        // The mdoc source has `Fl q`, `Fl -quiet`.
+        #expect(page.contains("Fl \(name.dropFirst())"), "\(name)")
+        #expect(list.contains("`\(name)`"), "\(name)")
+      }
+      if let variable = option.variable {
+        #expect(help.contains(variable), "\(variable)")
+        #expect(page.contains(".It Ev \(variable)\n.Fl \(option.name.dropFirst())\n"), "\(variable)")
+        #expect(list.contains("`\(variable)`"), "\(variable)")
+      }
     }
-    let variables = words(help.stdout) { $0.hasPrefix("DUCT_") }
-    #expect(variables.count > 15)
-    #expect(variables.filter { !page.contains($0) } == [])
   }
 
-  @Test(arguments: ["ls", "jobs", "report"])
-  func everyOptionOfASubcommandStandsInTheManPage(_ subcommand: String) async throws {
-    let help = try await run(Programs.conDuct, [subcommand, "--help"], in: sandbox)
-    #expect(help.code == 0)
+  /// The other direction: help shows no option that is declared elsewhere.
+  @Test func helpHasNoOptionsOfItsOwn() async throws {
+    let help = try await run(Programs.duct, ["--help"], in: sandbox).stdout
+    let start = try #require(help.split(separator: "OPTIONS:\n").last)
+    let shown = start.matches(of: /(?m)^  (-[a-z], )?(--[a-z-]+)/).map { String($0.output.2) }
+    #expect(shown == RunOption.all.map(\.name) + ["--version", "--help"])
+  }
+
+  @Test(arguments: ["bash", "zsh", "fish"])
+  func completionsKnowEveryOptionAndChoice(_ shell: String) async throws {
+    func script(_ program: String) async throws -> String {
+      try await run(program, ["--generate-completion-script", shell], in: sandbox).stdout
+    }
+    let (duct, conDuct) = (try await script(Programs.duct), try await script(Programs.conDuct))
+    for option in RunOption.all {
+      for name in [option.short, option.name, option.alias] {
+        guard let name else { continue }
+        // fish has `-s q -l quiet`.
+        let word =
+          shell == "fish" ? "-\(name.hasPrefix("--") ? "l" : "s") '?\(name.drop { $0 == "-" })" : name
+        let pattern = try Regex(word)
+        #expect(duct.contains(pattern) && conDuct.contains(pattern), "\(name)")
+      }
+      for choice in option.value.choices { #expect(duct.contains(choice), "\(choice)") }
+    }
+    for subcommand in ["run", "ls", "jobs", "report", "recover"] { #expect(conDuct.contains(subcommand)) }
+  }
+
+  @Test(arguments: ["ls", "jobs", "report", "recover"])
+  func everyOptionOfASubcommandIsInManPageAndList(_ subcommand: String) async throws {
+    let help = try await run(Programs.conDuct, [subcommand, "--help"], in: sandbox).stdout
     let page = try Documentation.text("docs/man/con-duct.1")
-    let start = try #require(help.stdout.split(separator: "OPTIONS:\n").last)
-    let options = words(String(start)) { $0.hasPrefix("--") && $0.count > 2 }
+    let list = try Documentation.text("docs/options.md")
+    let start = try #require(help.split(separator: "OPTIONS:\n").last)
+    let options = Set(start.matches(of: /(?:^|[ \/])(--[a-z-]+)/).map { String($0.output.1) })
       .subtracting(["--help", "--version"])
-    #expect(!options.isEmpty)
-    for option in options where option != "--refresh" {
-      let isThere = page.contains("Fl \(option.dropFirst())")
-      #expect(isThere, "\(option)")
+    #expect(options.count > 3)
+    for option in options {
+      #expect(page.contains("Fl \(option.dropFirst())"), "\(option)")
+      #expect(list.contains("`\(option)`"), "\(option)")
     }
   }
+
+  @Test(.enabled(if: access("/usr/bin/groff", X_OK) == 0, "needs groff"), arguments: ["duct", "con-duct"])
+  func manPagesAreFormattedWithoutWarnings(_ name: String) async throws {
+    let page = Documentation.project.appending("docs/man/\(name).1").string
+    let result = try await run("groff", ["-mdoc", "-Tutf8", "-ww", "-rCHECKSTYLE=1", page], in: sandbox)
+    #expect(result.code == 0)
+    #expect(result.stderr == "")
+    for section in ["NAME", "SYNOPSIS", "DESCRIPTION", "ENVIRONMENT", "EXIT STATUS", "EXAMPLES", "SEE ALSO"] {
+      #expect(try Documentation.text("docs/man/\(name).1").contains(".Sh \(section)\n"), "\(section)")
+    }
+  }
+
+  // MARK: Records
 
   @Test func everyMemberOfTheRecordsIsExplained() async throws {
     let result = try await duct(["-q", "--campaign", "c", "sleep", "0.3"], in: sandbox)

@@ -30,7 +30,7 @@ extension RunOption {
       RunOption(
         "--slurm-detect", takes: "evidence",
         Value(.text) { settings, text, _ throws(UsageError) in settings.slurmDetect = try evidence(text) },
-        variable: "DUCT_SLURM_DETECT", default: "tag,session,output",
+        variable: "DUCT_SLURM_DETECT", default: "`tag,session,output`",
         help: """
           The evidence by which duct detects the command's jobs: `tag`, `session` and `output`, separated by \
           commas, or `none`.

@@ -40,12 +40,14 @@ public struct RunOption: Sendable {
 
   public var isFlag: Bool { value.form == .flag }
 
-  /// What help, man page and docs/options.md say after the sentences: the default, the choices, the variable.
+  /// What help, man page and docs/options.md say after the sentences: the default, the choices, the variable. Literal
+  /// words are between backquotes.
   public var facts: [(name: String, text: String)] {
-    let standing = defaultInWords ?? Self.standard.flatMap { value.text(in: $0) }
+    let standing = defaultInWords ?? Self.standard.flatMap { value.text(in: $0) }.map { "`\($0)`" }
+    let choices = value.choices.map { "`\($0)`" }.joined(separator: ", ")
     let facts: [(String, String?)] = [
-      ("default", standing), ("values", value.choices.isEmpty ? nil : value.choices.joined(separator: ", ")),
-      ("environment", variable),
+      ("default", standing), ("values", choices.isEmpty ? nil : choices),
+      ("environment", variable.map { "`\($0)`" }),
     ]
     return facts.compactMap { name, text in text.map { (name, $0) } }
   }
