@@ -47,7 +47,7 @@ import Testing
     if [ -e "$name" ]; then cat "$name"; else echo "no $name" >&2; exit 3; fi
     """
 
-  private func watcher(limit: Double = 5, tag: String? = nil) throws -> JobWatcher {
+  private func watcher(limit: Double = 60, tag: String? = nil) throws -> JobWatcher {
     try sandbox.write(standIn, to: "duct-slurm", executable: true)
     let children = ChildProcesses(reaping: .byWaiters)
     let access = SlurmAccess(
@@ -125,7 +125,7 @@ import Testing
 
   /// A failed request does not make the wait endless: the watcher sends it again.
   @Test func aQuestionThatFailedDoesNotMakeTheWaitEndless() async throws {
-    let watcher = try watcher(limit: 60)
+    let watcher = try watcher()
     defer { watcher.cancel() }
     async let waiting = waitForJobs(watcher)
     try await eventually { !asked("jobs_of_user").isEmpty }
@@ -146,7 +146,7 @@ import Testing
   @Test func anAnswerToAnEarlierQuestionDoesNotEndTheWait() async throws {
     try answer("jobs_of_user")
     try holdBack("jobs_of_user")
-    let watcher = try watcher(limit: 60)
+    let watcher = try watcher()
     defer { watcher.cancel() }
     watcher.note([sentence(7)])
     try await eventually { asked("jobs_of_user").count == 1 }

@@ -14,7 +14,7 @@ extension OnFaults {
     private func run(_ options: [String]) async throws -> Finished {
       try await TestSupport.run(
         Programs.duct, FaultFixture.quick + ["-q", "-p", "remote/log_"] + options + Self.command,
-        in: fixture.sandbox)
+        in: fixture.sandbox, limit: 200)
     }
 
     @Test func areDelivered() async throws {

@@ -78,7 +78,8 @@ public func run(
       // Before the program is killed: its end may be seen first, and is not its own.
       isTooLong.update { $0 = true }
       sandbox.killProcesses()
-      throw TooLong(description: "\(program) \(arguments) had not ended after \(limit) s")
+      throw TooLong(
+        description: "\("\(program) \(arguments)".prefix(1000)) had not ended after \(limit) s")
     }
     guard let first = try await group.next() else { throw CancellationError() }
     if isTooLong.withLock({ $0 }) { _ = try await group.next() }
