@@ -1,6 +1,5 @@
 internal import DuctRecords
 internal import RecordText
-internal import ResilientIO
 internal import SystemCalls
 internal import SystemPackage
 

@@ -1,6 +1,4 @@
 public import DuctRecords
-internal import OrderedCollections
-internal import RecordText
 public import SlurmJobs
 public import SystemCalls
 public import SystemPackage

@@ -3,7 +3,6 @@ internal import OrderedCollections
 internal import RecordText
 internal import SlurmJobs
 internal import SystemCalls
-internal import SystemPackage
 
 /// The sampler's thread: takes samples, and adds them up to reports.
 struct SamplingLoop {
