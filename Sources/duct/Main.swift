@@ -38,7 +38,7 @@ enum Main {
   ) -> Never {
     let message = ParserMessage(program: name, command: type, words: words)
     do {
-      // The argument parser would take three milliseconds to find out.
+      // The argument parser would take two milliseconds to find out.
       if words == ["--version"] {
         print("\(name) \(Versions.duct)")
         leave(0)

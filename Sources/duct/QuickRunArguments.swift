@@ -3,9 +3,9 @@ import RecordText
 
 /// Reads the command line of a run if it is plainly right.
 ///
-/// The argument parser takes five milliseconds for the options of a run, because it looks up the conformances of their
-/// types at run time. That is more than everything else before the command starts. So duct calls it only for the
-/// rest: help, errors, and words in an unusual form. A test compares the two over many command lines.
+/// The argument parser takes two milliseconds for the options of a run, because it looks up the conformances of types at
+/// run time. That would double the time until the command starts. So duct calls it only for the rest: help, errors, and
+/// words in an unusual form. A test compares the two over many command lines.
 ///
 /// Compares bytes instead of characters: an accent behind a `-` or `=` would form one character with it.
 enum QuickRunArguments {

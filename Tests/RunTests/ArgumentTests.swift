@@ -40,6 +40,36 @@ import Testing
   ])
   func everythingElseIsLeftToTheParser(_ words: [String]) { #expect(QuickRunArguments.parse(words) == nil) }
 
+  /// Every option under each of its names, in every way of writing its value.
+  @Test func everyOptionIsReadAlike() throws {
+    for option in RunOption.all {
+      let value =
+        switch option.value.form {
+        case .flag: ""
+        case .number: "45.5"
+        case .size: "5M"
+        case .choice: try #require(option.value.choices.last)
+        case .text, .directory: "some text"
+        }
+      for name in [option.short, option.name, option.alias] {
+        guard let name else { continue }
+        guard !option.isFlag else {
+          #expect(QuickRunArguments.parse([name, "cmd"])?[option.name] == "", "\(name)")
+          #expect(parsed([name, "cmd"])?[option.name] == "", "\(name)")
+          continue
+        }
+        let quick = try #require(QuickRunArguments.parse([name, value, "cmd"]))
+        #expect(quick[option.name] == value, "\(name)")
+        #expect(parsed([name, value, "cmd"]) == quick, "\(name)")
+        let joined = name.hasPrefix("--") ? ["\(name)=\(value)"] : [name + value, "\(name)=\(value)"]
+        for word in joined { #expect(parsed([word, "cmd"]) == quick, "\(word)") }
+      }
+      // A missing value, and a value for a flag.
+      let wrong = option.isFlag ? ["\(option.name)=1", "cmd"] : [option.name]
+      #expect(QuickRunArguments.parse(wrong) == nil && parsed(wrong) == nil, "\(option.name)")
+    }
+  }
+
   @Test func anEmptyValueIsAValueAsForConDuct() {
     // The argument parser would take the next word as the value.
     #expect(QuickRunArguments.parse(["--message=", "cmd"])?["--message"] == "")
