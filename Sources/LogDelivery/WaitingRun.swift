@@ -1,3 +1,4 @@
+import Glibc
 internal import DuctRecords
 internal import ResilientIO
 internal import SystemCalls
@@ -81,7 +82,7 @@ extension WaitingRun {
   /// - Returns: nil if there is nothing, or if the folder was removed.
   static func look(at path: FilePath) -> WaitingRun? {
     let folder: SpoolFolder?
-    do throws(PrivateFolder.Refusal) { folder = try SpoolFolder.open(path) } catch {
+    do throws(PrivateFolder.Refusal) { folder = try open(path) } catch {
       // A run has a folder, so a file here belongs to no run. A link is reported, because it may lead to a run
       // folder.
       let found = try? FileIdentity.asked(at: path, followingLinks: false)
@@ -97,5 +98,21 @@ extension WaitingRun {
       return nil
     }
     return run.described(as: nil)
+  }
+
+  /// How often, and with pauses of how many microseconds, a locked folder is opened again.
+  private static let (tries, pause): (Int, UInt32) = (10, 20_000)
+
+  /// Opens a run folder. Nil if its run is running.
+  ///
+  /// Another process that lists runs holds the lock for a moment, too. A locked folder that has a manifest counts as
+  /// running. One without it may be damaged, so it is opened again until the other process has finished.
+  private static func open(_ path: FilePath) throws(PrivateFolder.Refusal) -> SpoolFolder? {
+    for _ in 0..<tries {
+      if let folder = try SpoolFolder.open(path) { return folder }
+      if RunManifest.read(path) != nil { return nil }
+      usleep(pause)
+    }
+    return nil
   }
 }
