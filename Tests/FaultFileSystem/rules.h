@@ -47,15 +47,6 @@ void rules_note_error(enum operation operation);
 // Whether a rule applies to this operation on this path. Does not count or judge a call.
 bool rules_mention(enum operation operation, const char *path);
 
-// Performs a command, splitting its text in place. The answer has no newline.
-void rules_command(char *command, char *answer, size_t size);
-
-// The next word of a line, or NULL at its end.
-char *next_word(char **rest);
-
-// Whether the text is a decimal number that is not greater than `most`.
-bool to_number(const char *text, unsigned long long most, unsigned long long *number);
-
 // Ends all hangs and delays, and prevents new ones.
 void rules_end(void);
 

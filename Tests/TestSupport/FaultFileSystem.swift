@@ -58,7 +58,7 @@ public final class FaultFileSystem: Sendable {
     _ = umount2(mount.string, CInt(MNT_DETACH))
   }
 
-  /// Sends a command (see fault-fs.c). Returns the text after `ok` in the answer.
+  /// Sends a command (see Tests/FaultFileSystem/help.c). Returns the text after `ok` in the answer.
   @discardableResult
   public func tell(_ command: String) throws -> String {
     let socket = Glibc.socket(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0)
