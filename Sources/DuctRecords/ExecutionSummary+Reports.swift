@@ -1,9 +1,9 @@
 extension ExecutionSummary {
   /// Adds a report that is missing in the last info.json of a killed duct.
   ///
-  /// - Parameter looks: samples from the start of the run to the end of this report. Some samples of this
+  /// - Parameter samples: samples from the start of the run to the end of this report. Some samples of this
   ///   report may be counted already.
-  public mutating func add(_ report: UsageReport, upTo looks: Int) {
+  public mutating func add(_ report: UsageReport, upToSample samples: Int) {
     let totals = report.totals
     // A sum of 0 means that only zombies were seen, and they have no memory.
     if totals.rss > 0 {
@@ -15,11 +15,11 @@ extension ExecutionSummary {
     peakPSS = larger(peakPSS, totals.pss)
     peakSwap = larger(peakSwap, totals.swap)
     peakPmemLimit = larger(peakPmemLimit, totals.limitPercent)
-    let new = looks - sampleCount
+    let new = samples - sampleCount
     guard new > 0 else { return }
-    sampleCount = looks
+    sampleCount = samples
     // Of the samples that are not counted yet, only the mean of their report is known.
-    let weight = Double(new) / Double(looks)
+    let weight = Double(new) / Double(samples)
     func mean(_ before: Double?, _ value: Double?) -> Double? {
       guard let before, let value else { return before ?? value }
       return before + (value - before) * weight

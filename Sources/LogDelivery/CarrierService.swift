@@ -145,9 +145,9 @@ private final class Service: Sendable {
 
   /// Checks the log directory on a thread of its own, because the directory may take any time to answer.
   /// Nothing is delivered before the check is done.
-  private func open(_ look: @escaping @Sendable () -> Void) {
+  private func open(_ check: @escaping @Sendable () -> Void) {
     let body: @Sendable () -> Void = { [self] in
-      look()
+      check()
       waiting.update { waiting in
         waiting.isOpen = true
         for (command, payload) in waiting.commands { deliverNow(command, payload) }

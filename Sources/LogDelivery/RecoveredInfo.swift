@@ -120,27 +120,27 @@ struct RecoveredInfo {
 
   /// Adds the last lines of usage.jsonl, which may be newer than info.json.
   private func addUsage(_ summary: inout ExecutionSummary) {
-    var (lines, looks) = (0, 0)
+    var (lines, samples) = (0, 0)
     var firstPercent: Double?
     let knownPeak = summary.peakPcpu
     usage?.forEachLine { line in
       lines += 1
       guard let value = try? JSONParser.parse(line),
         var report = try? RecordDecoder().decode(UsageReport.self, from: value),
-        (0...Self.mostLooks).contains(report.sampleCount), looks <= Self.mostLooks
+        (0...Self.mostSamples).contains(report.sampleCount), samples <= Self.mostSamples
       else { return }
-      looks += report.sampleCount
+      samples += report.sampleCount
       // The first sample comes so soon after the start that its CPU use is no peak (`PeakIntervals`).
       if lines == 1 {
         firstPercent = report.totals.pcpu
         report.totals.pcpu = 0
       }
-      if lines > summary.reportCount { summary.add(report, upTo: looks) }
+      if lines > summary.reportCount { summary.add(report, upToSample: samples) }
     }
     if lines == 1 { summary.peakPcpu = knownPeak ?? firstPercent }
     summary.reportCount = max(summary.reportCount, lines)
   }
 
   /// More samples than any run takes. With this limit, sums of such numbers do not overflow.
-  private static let mostLooks = 1 << 40
+  private static let mostSamples = 1 << 40
 }

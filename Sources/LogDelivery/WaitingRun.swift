@@ -74,13 +74,13 @@ extension WaitingRun {
   ///
   /// - Parameter own: the folder of the calling run, which is left out.
   static func all(in places: [SpoolPlace], but own: FilePath? = nil) -> [WaitingRun] {
-    Spool.existing(in: places).flatMap { $0.folders() }.compactMap { $0 == own ? nil : look(at: $0) }
+    Spool.existing(in: places).flatMap { $0.folders() }.compactMap { $0 == own ? nil : read($0) }
   }
 
   /// Reads a run folder. Removes it if its run is over and has left nothing to deliver.
   ///
   /// - Returns: nil if there is nothing, or if the folder was removed.
-  static func look(at path: FilePath) -> WaitingRun? {
+  static func read(_ path: FilePath) -> WaitingRun? {
     let folder: SpoolFolder?
     do throws(PrivateFolder.Refusal) { folder = try open(path) } catch {
       // A run has a folder, so a file here belongs to no run. A link is reported, because it may lead to a run
