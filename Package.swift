@@ -134,7 +134,7 @@ let package = Package(
     .systemLibrary(name: "CSlurm", providers: [.apt(["libslurm-dev"])]),
     .target(
       name: "DuctSlurm",
-      dependencies: ["CSlurm", "SlurmJobs", "RecordText", "SystemCalls", collections, system],
+      dependencies: ["CSlurm", "SlurmJobs", "RecordText", "SystemCalls"],
       swiftSettings: strict + slurmSettings),
     .executableTarget(
       name: "duct-slurm",
@@ -157,11 +157,12 @@ let package = Package(
       dependencies: ["RecordText", "SystemCalls", subprocess, system], path: "Tests/TestSupport",
       swiftSettings: strict),
     .testTarget(name: "SystemCallsTests", dependencies: ["SystemCalls", "TestSupport", system]),
-    .testTarget(name: "RecordTextTests", dependencies: ["RecordText", "TestSupport"]),
-    .testTarget(name: "ResilientIOTests", dependencies: ["ResilientIO", "TestSupport", system]),
+    .testTarget(name: "RecordTextTests", dependencies: ["RecordText", "SystemCalls", "TestSupport"]),
+    .testTarget(
+      name: "ResilientIOTests", dependencies: ["ResilientIO", "SystemCalls", "TestSupport", system]),
     .target(
       name: "DeliverySimulation",
-      dependencies: ["DuctRun", "LogDelivery", "OutputRelay", "ResilientIO", "SystemCalls", system],
+      dependencies: ["DuctRun", "OutputRelay", "ResilientIO", "SystemCalls", system],
       path: "Tests/DeliverySimulation", exclude: ["mutations"]),
     .executableTarget(
       name: "delivery-simulator", dependencies: ["DeliverySimulation", "SystemCalls"],
@@ -171,45 +172,42 @@ let package = Package(
     .executableTarget(
       name: "generate-documents", dependencies: ["DuctSettings", "RecordText", "SystemCalls", system],
       path: "Tests/generate-documents"),
-    .testTarget(name: "OutputRelayTests", dependencies: ["OutputRelay", "TestSupport", system]),
-    .testTarget(name: "SlurmJobsTests", dependencies: ["SlurmJobs", "TestSupport", system]),
+    .testTarget(
+      name: "OutputRelayTests", dependencies: ["OutputRelay", "SystemCalls", "TestSupport", system]),
+    .testTarget(name: "SlurmJobsTests", dependencies: ["SlurmJobs", "RecordText", "TestSupport", system]),
     .testTarget(
       name: "SlurmClientTests",
       dependencies: ["SlurmClient", "SlurmJobs", "RecordText", "SystemCalls", "TestSupport", system]),
-    .testTarget(
-      name: "DuctRecordsTests",
-      dependencies: ["DuctRecords", "SlurmJobs", "RecordText", "SystemCalls", "TestSupport", system]),
+    .testTarget(name: "DuctRecordsTests", dependencies: ["DuctRecords", "SystemCalls"]),
     .testTarget(
       name: "DuctSettingsTests",
       dependencies: [
-        "DuctSettings", "LogDelivery", "SlurmClient", "SlurmJobs", "RecordText", "SystemCalls", "TestSupport",
-        system,
+        "DuctSettings", "DuctRecords", "SlurmJobs", "RecordText", "SystemCalls", "TestSupport",
       ]),
     .testTarget(
       name: "ProcessSamplingTests",
       dependencies: [
-        "ProcessSampling", "DuctRecords", "SlurmJobs", "RecordText", "SystemCalls", "TestSupport",
-        collections,
-        system,
+        "ProcessSampling", "DuctRecords", "RecordText", "SystemCalls", "TestSupport",
       ],
       exclude: ["Trees"]),
-    .testTarget(
-      name: "LogDeliveryTests", dependencies: ["LogDelivery", "TestSupport", system]),
+    .testTarget(name: "LogDeliveryTests", dependencies: ["LogDelivery", "TestSupport"]),
     .testTarget(
       name: "DuctRunTests",
       dependencies: [
         "DuctRun", "ProcessSampling", "DuctRecords", "OutputRelay", "SlurmClient", "SlurmJobs", "RecordText",
-        "SystemCalls", "TestSupport", collections, logging, system,
+        "SystemCalls", "TestSupport", collections, logging,
       ]),
     .testTarget(
       name: "DuctReportsTests",
-      dependencies: ["DuctReports", "DuctRecords", "RecordText", "SlurmJobs", "TestSupport", system]),
+      dependencies: [
+        "DuctReports", "DuctSettings", "DuctRecords", "SlurmJobs", "RecordText", "SystemCalls", "TestSupport",
+        system,
+      ]),
     .testTarget(
       name: "RunTests",
       dependencies: [
-        "TestSupport", "DuctRun", "ProcessSampling", "DuctSettings", "DuctRecords", "RecordText",
-        "SystemCalls",
-        "duct", "duct-relay", "generate-documents", argumentParser, collections, system,
+        "TestSupport", "ProcessSampling", "DuctSettings", "DuctRecords", "RecordText", "SystemCalls", "duct",
+        "duct-relay", "generate-documents", argumentParser, collections, system,
       ]),
     .testTarget(
       name: "ReliabilityTests",

@@ -2,7 +2,7 @@ internal import CSlurm
 import Glibc
 public import SlurmJobs
 
-/// Answers one request with libslurm, which may end this process: see docs/architecture.md.
+/// Answers one request with libslurm, which may end this process: see docs/decisions.md.
 public enum SlurmQueries {
   public static func answer(_ request: SlurmRequest) -> SlurmAnswer {
     if request == .hostNames {
