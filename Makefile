@@ -15,6 +15,7 @@
 #   make soak      an hour's worth of output into a log directory that fails half of the time
 #   make simulate SEEDS=1000000    simulates runs and searches for lost data; make mutations tests that search
 #   make generate  writes the man pages and docs/options.md from the declarations of the options
+#   make docs      builds pages about ResilientIO, OutputRelay and SlurmJobs: .build/docs
 #   make format    applies the project's style; make lint reports violations
 #   make clean     removes everything that was built
 #
@@ -44,7 +45,7 @@ RELEASE_FLAGS := -c release --static-swift-stdlib --disable-local-rpath -Xlinker
   -Xswiftc -Xclang-linker -Xswiftc -static-libgcc -Xswiftc -Xclang-linker -Xswiftc -no-pie \
   -Xswiftc -use-ld=lld -Xlinker $(CURDIR)/$(STATIC)/older-glibc.o
 
-.PHONY: unit generate tarball test-tarball test-releases simulate mutations fuzz all build release demo test install bench fuzz soak format lint clean
+.PHONY: docs unit generate tarball test-tarball test-releases simulate mutations fuzz all build release demo test install bench fuzz soak format lint clean
 
 all: build
 
@@ -117,6 +118,9 @@ test-releases:
 	$(WITH_SLURM) $(SWIFT) build --build-tests
 	@ln -sf duct $(DEBUG)/con-duct
 	@SWIFT=$(SWIFT) contrib/test-releases
+
+docs: build
+	@SWIFT=$(SWIFT) contrib/build-docs $(DEBUG) .build/docs
 
 generate: build
 	@$(DEBUG)/con-duct --experimental-dump-help | $(DEBUG)/generate-documents .
