@@ -57,7 +57,7 @@ public struct Recovery: Sendable {
   public var runs: [WaitingRun] { WaitingRun.all(in: places) }
 
   /// The run of a folder; nil if nothing waits.
-  public func run(in folder: FilePath) -> WaitingRun? { WaitingRun.read( folder) }
+  public func run(in folder: FilePath) -> WaitingRun? { WaitingRun.read(folder) }
 
   /// The runs that a word on the command line means: by folder, run id or prefix; if there is none, by log
   /// directory.
