@@ -1,10 +1,11 @@
 import Glibc
 public import SystemPackage
 
-/// What an error on the log directory means, and how delivery handles it.
+/// What an error on the log directory means. `DeliveryAttempts` decides on immediate retries, `DeliveryLoop` on the
+/// pauses between later ones.
 public enum FailureKind: String, Sendable {
-  /// A Kerberos key is expired, revoked or missing, or access is denied: wait for a new ticket, and tell the
-  /// user.
+  /// A Kerberos key is expired, revoked or missing, or access is denied: tell the user, and retry after pauses of 1 s
+  /// to 60 s, or as soon as there is a new ticket.
   case credential
   /// The descriptor or the directory is stale: open it by its path again.
   case handle
@@ -12,7 +13,8 @@ public enum FailureKind: String, Sendable {
   case server
   /// No space: somebody must free some.
   case space
-  /// Retrying does not help: the data waits for the end of the run and for `recover`.
+  /// An immediate retry does not help: retry each minute, because somebody may repair the directory. At the end of the
+  /// run the data waits in the spool, for `recover`.
   case permanent
 }
 

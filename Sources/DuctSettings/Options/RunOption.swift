@@ -1,7 +1,9 @@
 /// One option of a run.
 ///
-/// `RunOption.groups` declares each option once. All that concerns options follows from these declarations: both
-/// readers of the command line, environment variables, help, completions, man pages, and docs/options.md.
+/// Each option is declared once, in one of the files `RunOption+….swift`; `RunOption.groups` lists them. All that
+/// concerns options follows from these declarations: both readers of the command line (`RunArguments` and
+/// `QuickRunArguments`), environment variables, help, completions, man pages, and docs/options.md. The options of `ls`,
+/// `jobs`, `report` and `recover` are declared in their subcommands.
 ///
 /// `help` and `details` are plain sentences in which words between backquotes are literal.
 public struct RunOption: Sendable {
