@@ -82,8 +82,6 @@ public final class ThreadCarrier: LogCarrier {
     }
   }
 
-  func stream(_ index: Int) -> RenderedOutput? { sources.streams[index] }
-
   public func adoptStream(_ index: Int, proven: Int) {
     deliverer.know(
       path(paths.stream(index)), by: PageMemory(status: status, target: .stream(index)), proven: proven,

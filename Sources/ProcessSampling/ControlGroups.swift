@@ -110,17 +110,12 @@ struct ControlGroups: Sendable {
   /// mountinfo in proc(5).
   private static func mountPoints(_ mounts: String) -> [String: (root: String, place: String)] {
     var points: [String: (root: String, place: String)] = [:]
-    // Works on bytes, because it runs at the start of a run, and a host may have hundreds of mounts.
-    for line in mounts.utf8.split(separator: UInt8(ascii: "\n")) {
-      let words = line.split(separator: UInt8(ascii: " "))
-      guard let dash = words.firstIndex(where: { $0.elementsEqual("-".utf8) }), dash + 3 < words.count,
-        words.count > 4, words[dash + 1].starts(with: "cgroup".utf8)
-      else { continue }
-      let point = (root: text(words[3]), place: text(words[4]))
-      switch text(words[dash + 1]) {
+    for mount in MountInfo.all(mounts.originalBytes) {
+      let point = (root: String(escaping: mount.root), place: String(escaping: mount.point))
+      switch String(escaping: mount.type) {
       case "cgroup2": points[""] = points[""] ?? point
       case "cgroup":
-        for option in words[dash + 3].split(separator: UInt8(ascii: ",")).map(text)
+        for option in mount.superOptions.split(separator: UInt8(ascii: ",")).map({ String(escaping: $0) })
         where controllers.contains(option) {
           points[option] = points[option] ?? point
         }

@@ -1,4 +1,3 @@
-internal import CSystemCalls
 import Glibc
 internal import SystemCalls
 internal import SystemPackage
@@ -24,13 +23,6 @@ extension ProcFiles {
     static func of(_ pid: Int32) -> Int { firstProcessEntry + specialEntries + Int(pid) }
   }
 
-  /// Layout of struct linux_dirent64, see getdents64(2).
-  private enum DirectoryEntry {
-    static let inode = 0
-    static let length = 16
-    static let name = 19
-  }
-
   /// Calls `body` for each process, in the order of their pids.
   ///
   /// - Parameter range: of pids; needs `canSeek`.
@@ -48,23 +40,15 @@ extension ProcFiles {
 
   private func listProcesses(_ range: ClosedRange<Int32>?, _ body: (Entry) -> Void) {
     let start = range.map { Position.of($0.lowerBound) } ?? 0
-    guard lseek(proc, start, SEEK_SET) >= 0 else { return }
-    while true {
-      let got = duct_list_directory(proc, buffer.baseAddress, buffer.count)
-      if got <= 0 { return }
-      var at = 0
-      while at < got {
-        let length = Int(buffer.loadUnaligned(fromByteOffset: at + DirectoryEntry.length, as: UInt16.self))
-        let pid = number(at + DirectoryEntry.name)
-        if pid > 0 {
-          if let range, pid > range.upperBound { return }
-          if range.map({ $0.contains(pid) }) ?? true {
-            let inode = buffer.loadUnaligned(fromByteOffset: at + DirectoryEntry.inode, as: UInt64.self)
-            body(Entry(pid: pid, inode: inode))
-          }
-        }
-        at += max(length, 1)
+    forEachEntry(of: FileDescriptor(rawValue: proc), from: start, buffer) { inode, name in
+      let pid = Self.number(name)
+      guard pid > 0 else { return true }
+      if let range {
+        if pid > range.upperBound { return false }
+        if pid < range.lowerBound { return true }
       }
+      body(Entry(pid: pid, inode: inode))
+      return true
     }
   }
 
@@ -89,17 +73,17 @@ extension ProcFiles {
     guard got > 0 else { return nil }
     let text = UnsafeRawBufferPointer(rebasing: buffer[..<got])
     guard let space = text.lastIndex(of: UInt8(ascii: " ")) else { return nil }
-    let pid = number(space + 1)
+    let pid = Self.number(UnsafeRawBufferPointer(rebasing: text[(space + 1)...]))
     return pid > 0 ? pid : nil
   }
 
-  /// The number in the buffer from `start` up to the first byte that is no digit; 0 if there is none.
-  private func number(_ start: Int) -> Int32 {
+  /// The number at the start of the text, up to the first byte that is no digit; 0 if there is none.
+  private static func number(_ text: UnsafeRawBufferPointer) -> Int32 {
     var value: Int32 = 0
-    var at = start
-    while at < buffer.count, case let digit = buffer[at] &- UInt8(ascii: "0"), digit <= 9 {
+    for byte in text {
+      let digit = byte &- UInt8(ascii: "0")
+      if digit > 9 { break }
       value = value &* 10 &+ Int32(digit)
-      at += 1
     }
     return value
   }

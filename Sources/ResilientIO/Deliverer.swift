@@ -57,7 +57,6 @@ public final class Deliverer: Sendable {
     var places: [FilePath: FilePath] = [:]
     /// The file that the thread is working on.
     var current: FilePath?
-    var isHurried = false
     var isFinishing = false
     /// What failed while finishing.
     var failed: [Leftover] = []
@@ -144,9 +143,6 @@ public final class Deliverer: Sendable {
   /// Makes the name `path` ours, even if another run has put its file there; that run continues beside it. Valid
   /// only for the next turn of that file; request that turn immediately. A run that takes the name later keeps it.
   public func take(_ path: FilePath) { state.update { $0.taken.insert(path) } }
-
-  /// Tries everything that waits, without waiting for the end of pauses.
-  public func hurry() { state.update { $0.isHurried = true } }
 
   /// All episodes so far.
   public var events: [IOEvent] { state.withLock { $0.events } }

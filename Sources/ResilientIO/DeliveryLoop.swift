@@ -84,7 +84,7 @@ struct DeliveryLoop {
     return state.wait(until: ends.min()) { state -> Step? in
       let now = MonotonicInstant.now
       let due = state.work.keys.filter { path in
-        state.isFinishing || state.isHurried
+        state.isFinishing
           || (pauses[path]?.end ?? now) <= now && (state.starts[path] ?? now) <= now
       }
       // Growing sources first, so that info.json does not name a file that does not exist yet.
@@ -94,7 +94,6 @@ struct DeliveryLoop {
         state.current = next
         return .deliver(next, work, isLast: state.isFinishing)
       }
-      state.isHurried = false
       // Write the records again whose content was made before the latest failures, so that they report these too.
       if state.isFinishing,
         let (path, old) = state.contents.first(where: {
