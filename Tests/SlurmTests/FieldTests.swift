@@ -46,7 +46,7 @@ extension OnSlurm {
       scontrol suspend $paused
       until [ -e resume ]; do sleep 0.2; done
       scontrol resume $paused
-      scontrol update JobId=$again StartTime=now
+      scontrol update JobId=$again StartTime=now+3
       scancel ${tasks}_3; scontrol release $tasks
       touch go ready-$WAY
       """#

@@ -140,7 +140,8 @@ extension OnSlurm {
         until [ "$(squeue -h -j $id -t R | wc -l)" = 1 ]; do sleep 0.2; done
         scontrol requeue $id
         until [ "$(squeue -h -j $id -o %T)" = PENDING ]; do sleep 0.2; done
-        scontrol update job=$id StartTime=now
+        # slurmd refuses a job that starts again within the second in which it was killed.
+        scontrol update job=$id StartTime=now+3
         """, ["--wait-jobs", "--slurm-by", way])
       #expect(run.jobs.count == 1)
       let job = try run.job("again")
