@@ -19,7 +19,7 @@
 #   make format    applies the project's style; make lint reports violations
 #   make clean     removes everything that was built
 #
-# Each target installs missing packages with apt, and prints which.
+# Except unit, format, lint, generate and clean, each target installs missing packages with apt, and prints which.
 
 SHELL := /bin/bash
 PREFIX ?= /usr/local

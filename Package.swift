@@ -187,7 +187,7 @@ let package = Package(
     .testTarget(
       name: "ProcessSamplingTests",
       dependencies: [
-        "ProcessSampling", "DuctRecords", "RecordText", "SystemCalls", "TestSupport",
+        "ProcessSampling", "DuctRecords", "RecordText", "SystemCalls", "TestSupport", system,
       ],
       exclude: ["Trees"]),
     .testTarget(name: "LogDeliveryTests", dependencies: ["LogDelivery", "TestSupport"]),

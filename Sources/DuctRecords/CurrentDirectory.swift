@@ -11,9 +11,7 @@ public func currentDirectory() -> String {
 }
 
 private func removedDirectory() -> String {
-  var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
-  let length = readlink("/proc/self/cwd", &buffer, buffer.count)
-  let path = String(escaping: buffer.prefix(max(length, 0)).map { UInt8(bitPattern: $0) })
+  let path = String(escaping: linkTarget(of: Array("/proc/self/cwd".utf8)) ?? [])
   let mark = " (deleted)"
   return path.hasSuffix(mark) ? String(path.dropLast(mark.count)) : path
 }

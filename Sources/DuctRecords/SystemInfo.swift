@@ -9,7 +9,7 @@ public struct SystemInfo: Codable, Sendable {
   var cpuTotal: Int
   /// Bytes of physical memory. From sysconf(3).
   var memoryTotal: Int
-  /// From uname(2).
+  /// From gethostname(2).
   var hostname: String?
   /// From getuid(2).
   var uid: Int

@@ -1,4 +1,3 @@
-internal import OrderedCollections
 public import RecordText
 
 /// Sums over all processes of the run in one sample, and the peaks of such sums.

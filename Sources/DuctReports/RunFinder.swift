@@ -118,6 +118,8 @@ public struct RunFinder: Sendable {
       throw Problem("cannot list \(directory): \(error.description) (\(error.name))", error)
     }
     defer { folder.closeQuietly() }
-    return entryNames(of: folder).map { String(escaping: $0) }
+    do throws(Errno) { return try entryNames(of: folder).map { String(escaping: $0) } } catch {
+      throw Problem("cannot list \(directory): \(error.description) (\(error.name))", error)
+    }
   }
 }

@@ -124,12 +124,10 @@ struct JobKnowledge: Sendable {
   ///
   /// - Returns: true if this kind of request had failed before, and no other kind fails at present.
   mutating func noteAnswer(to request: SlurmRequest, at time: Double, by way: SlurmWay?) -> Bool {
-    var statistics = queries[request.name] ?? QueryStatistics(query: request.name)
-    statistics.asked += 1
-    statistics.lastTime = time
-    statistics.answered += 1
-    statistics.lastAnswerTime = time
-    queries[request.name] = statistics
+    count(request, at: time) {
+      $0.answered += 1
+      $0.lastAnswerTime = time
+    }
     askedBy = way
     return problems.removeValue(forKey: request.name) != nil && problems.isEmpty
   }
@@ -138,18 +136,26 @@ struct JobKnowledge: Sendable {
   ///
   /// - Returns: true if no kind of request had failed before.
   mutating func noteFailure(_ failure: SlurmFailure, of request: SlurmRequest, at time: Double) -> Bool {
-    var statistics = queries[request.name] ?? QueryStatistics(query: request.name)
-    statistics.asked += 1
-    statistics.lastTime = time
-    statistics.failed += 1
-    statistics.lastFailureTime = time
-    statistics.lastFailure = failure
-    queries[request.name] = statistics
+    count(request, at: time) {
+      $0.failed += 1
+      $0.lastFailureTime = time
+      $0.lastFailure = failure
+    }
     let isFirst = problems.isEmpty
     // Remove the entry first, so that the new one is last.
     problems.removeValue(forKey: request.name)
     problems[request.name] = failure.message
     return isFirst
+  }
+
+  private mutating func count(
+    _ request: SlurmRequest, at time: Double, _ outcome: (inout QueryStatistics) -> Void
+  ) {
+    var statistics = queries[request.name] ?? QueryStatistics(query: request.name)
+    statistics.asked += 1
+    statistics.lastTime = time
+    outcome(&statistics)
+    queries[request.name] = statistics
   }
 
   mutating func note(_ configuration: ClusterConfiguration?) {

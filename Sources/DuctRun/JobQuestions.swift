@@ -125,7 +125,9 @@ struct JobQuestions: Sendable {
   private func jobsOfUser() -> SlurmRequest { knowledge.withLock { $0.jobsOfUser(getuid()) } }
 
   private func take(_ answer: SlurmAnswer, from source: JobSource) -> Bool {
-    knowledge.update { $0.take(answer, from: source, owners: SessionOwners(root: root)) }
+    // It opens files in /proc: not under the lock, for which the sampler would have to wait.
+    let owners = SessionOwners(root: root)
+    return knowledge.update { $0.take(answer, from: source, owners: owners) }
   }
 
   /// Looks up jobs by id in slurmdbd, with one request per cluster. True if a job is new or has changed.

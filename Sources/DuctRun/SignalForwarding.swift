@@ -146,16 +146,4 @@ extension ProcFiles {
       return parent.session == session && parent.processGroup != group
     }
   }
-
-  /// Whether a process neither ignores nor catches nor blocks a signal, from /proc/PID/status.
-  func hasDefaultAction(_ pid: Int32, _ signal: CInt) -> Bool {
-    guard let bytes = try? readAll(FilePath("/proc/\(pid)/status")) else { return false }
-    let text = String(decoding: bytes, as: UTF8.self)
-    let names = ["SigIgn:", "SigCgt:", "SigBlk:"]
-    for line in text.split(separator: "\n") where names.contains(String(line.prefix(7))) {
-      let digits = line.dropFirst(7).filter { !$0.isWhitespace }
-      if let mask = UInt64(digits, radix: 16), mask & (1 << UInt64(signal - 1)) != 0 { return false }
-    }
-    return true
-  }
 }

@@ -117,23 +117,33 @@ extension RunSettings {
     _ option: SlurmBy?, _ surroundings: Surroundings
   ) throws(UsageError) -> SlurmBy {
     if let option { return option }
-    return try value(of: "--slurm-by", surroundings).slurmBy
+    return try value(of: "--slurm-by", nil, surroundings).slurmBy
   }
 
   /// The directory for spools that the user chose; nil if none. `option` wins over `DUCT_SPOOL_DIR`.
   public static func spoolDirectory(_ option: String?, _ surroundings: Surroundings) -> FilePath? {
-    if let option {
-      return option.isEmpty ? nil : FilePath(escaped: surroundings.expandHome(option))
-    }
-    return try? value(of: "--spool-dir", surroundings).spoolDirectory
+    // No text for this option is refused.
+    try? value(of: "--spool-dir", option, surroundings).spoolDirectory
   }
 
-  /// The defaults, changed by the variable of one option.
+  /// Whether summaries have colors. `option` wins over `DUCT_COLORS`.
+  public static func colors(_ option: Bool, _ surroundings: Surroundings) throws(UsageError) -> Bool {
+    if option { return true }
+    return try value(of: "--colors", nil, surroundings).colors
+  }
+
+  /// The defaults, changed by one option: by its text on the command line, or without that by its variable.
   private static func value(
-    of name: String, _ surroundings: Surroundings
+    of name: String, _ text: String?, _ surroundings: Surroundings
   ) throws(UsageError) -> RunSettings {
+    guard let index = RunOption.index(of: name) else { preconditionFailure("no option is called \(name)") }
     var settings = try RunSettings()
-    if let index = RunOption.index(of: name) { try settings.read(RunOption.all[index], surroundings) }
+    let option = RunOption.all[index]
+    if let text {
+      try option.value.set(text, of: name, in: &settings, surroundings)
+    } else {
+      try settings.read(option, surroundings)
+    }
     return settings
   }
 }

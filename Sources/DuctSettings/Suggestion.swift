@@ -29,7 +29,7 @@ public enum Suggestion {
   ///
   /// - Parameters:
   ///   - word: the message does not repeat a value behind a `=`.
-  ///   - program: the command whose `--help` lists the names.
+  ///   - program: the command whose `--help` to point to, if no candidate is near.
   public static func unknown(
     _ kind: String, _ word: String, among candidates: [String], program: String
   ) -> String {

@@ -101,24 +101,18 @@ public final class RecordWriter: Sendable {
   }
 
   private func write(_ content: () -> [UInt8]) {
-    let before = Self.processorTime
+    // Not elapsed time: that would include time in which duct was stopped or others had the processors, and one such
+    // moment would delay the next record for long.
+    let before = threadProcessorTime()
     let bytes = content()
     keep(bytes)
     if state.withLock({ $0.isDiscarded }) { return }
     carrier.replaceInfo(bytes)
     let end = MonotonicInstant.now
     let pause = InfoSchedule.pause(
-      age: end.seconds(since: start), cost: Self.processorTime - before, bytes: bytes.count)
+      age: end.seconds(since: start), cost: threadProcessorTime() - before, bytes: bytes.count)
     // A request that has arrived in the meantime comes first.
     state.withLock { if $0.infoStart == nil { $0.infoStart = end + pause } }
-  }
-
-  /// CPU time of this thread in seconds. Elapsed time would include time in which duct was stopped or others
-  /// had the processors. One such moment would delay the next record for long.
-  private static var processorTime: Double {
-    var time = timespec()
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
-    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
   }
 
   private func write(_ lines: [[UInt8]]) {

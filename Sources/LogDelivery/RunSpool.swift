@@ -135,7 +135,7 @@ public struct RunSpool: Sendable {
 
   /// The number of runs that are over and that `con-duct recover --list` shows.
   public func earlierRuns() -> Int {
-    WaitingRun.all(in: places, but: folder?.path).count { $0.state != .running }
+    WaitingRun.all(in: places, but: folder?.path, countsRunning: false).count
   }
 
   /// Removes the delivered records from the run folder: only the relay may still have output, and what is in

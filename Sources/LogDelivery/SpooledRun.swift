@@ -39,7 +39,7 @@ struct SpooledRun {
     guard let manifest else {
       // The run ended before it wrote its manifest, and its files are empty.
       return hasNameOfRun && !folder.has(RunManifest.fileName)
-        && folder.names().allSatisfy(RunSpool.FileName.isOurs)
+        && (try? folder.names())?.allSatisfy(RunSpool.FileName.isOurs) ?? false
         && [Name.stdout, Name.stderr, Name.usage, Name.info].allSatisfy { (folder.size(of: $0) ?? 0) == 0 }
     }
     guard let page else { return false }

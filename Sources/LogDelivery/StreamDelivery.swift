@@ -77,12 +77,7 @@ public final class StreamDelivery: Sendable {
     var nextCheck = MonotonicInstant.now + checkInterval
     while true {
       let sequence = status.sequence
-      let (isStopped, requested) = state.withLock { ($0.isStopped, $0.checksRequested) }
-      if let check, nextCheck <= .now || state.withLock({ $0.isCheckDue }) {
-        check.run()
-        state.update { $0.checksDone = requested }
-        nextCheck = .now + checkInterval
-      }
+      let (isStopped, isScheduled) = checkIfDue(&nextCheck)
       var removed: [RemovedLog] = []
       for index in 0..<2 where stores[index] != nil && isDelivered(index) {
         if !adopted[index], let log = adopt(index) { removed.append(log) }
@@ -103,10 +98,27 @@ public final class StreamDelivery: Sendable {
         }
       }
       if isStopped { return }
-      status.waitForChange(from: sequence, until: check == nil ? nil : nextCheck)
+      status.waitForChange(from: sequence, until: isScheduled ? nextCheck : nil)
       // `finish` and `checkLogFiles` end this pause.
       _ = state.wait(until: .now + Self.pause) { $0.isStopped || $0.isCheckDue ? true : nil }
     }
+  }
+
+  /// Runs the check of the log files if it is requested or due.
+  ///
+  /// - Returns: whether to stop; and whether the schedule still holds. Once the command has ended, the finalizer requests
+  ///   the checks, and a file that the user takes away then stays away.
+  private func checkIfDue(_ nextCheck: inout MonotonicInstant) -> (isStopped: Bool, isScheduled: Bool) {
+    let (isStopped, requested, isDue) = state.withLock {
+      ($0.isStopped, $0.checksRequested, $0.isCheckDue)
+    }
+    let isScheduled = check != nil && requested == 0 && !isStopped
+    if isDue || isScheduled && nextCheck <= .now {
+      check?.run()
+      state.update { $0.checksDone = requested }
+      nextCheck = .now + checkInterval
+    }
+    return (isStopped, isScheduled)
   }
 
   /// Whether the carrier delivers a stream, and not the relay.

@@ -72,47 +72,51 @@ extension WaitingRun {
   /// The runs that have a folder in these places. `con-duct recover --list` shows them, and a later run counts
   /// them.
   ///
-  /// - Parameter own: the folder of the calling run, which is left out.
-  static func all(in places: [SpoolPlace], but own: FilePath? = nil) -> [WaitingRun] {
-    Spool.existing(in: places).flatMap { $0.folders() }.compactMap { $0 == own ? nil : read($0) }
+  /// - Parameters:
+  ///   - own: the folder of the calling run, which is left out.
+  ///   - countsRunning: false: leaves out running runs, without reading what they have.
+  static func all(
+    in places: [SpoolPlace], but own: FilePath? = nil, countsRunning: Bool = true
+  ) -> [WaitingRun] {
+    Spool.existing(in: places).flatMap { $0.folders() }.compactMap {
+      $0 == own ? nil : read($0, countsRunning: countsRunning)
+    }
   }
+
+  /// Seconds that another process which lists runs may have a folder locked.
+  private static let longestListing = 0.2
 
   /// Reads a run folder. Removes it if its run is over and has left nothing to deliver.
   ///
+  /// Another process that lists runs locks a folder for a moment, too. If a locked folder has no manifest, its run is
+  /// being set up, or the folder is damaged and such a process has it: then it is read again until that has finished.
+  ///
   /// - Returns: nil if there is nothing, or if the folder was removed.
-  static func read(_ path: FilePath) -> WaitingRun? {
-    let folder: SpoolFolder?
-    do throws(PrivateFolder.Refusal) { folder = try open(path) } catch {
-      // A run has a folder, so a file here belongs to no run. A link is reported, because it may lead to a run
-      // folder.
-      let found = try? FileIdentity.asked(at: path, followingLinks: false)
-      return found.map { $0.isDirectory || $0.kind == .link } ?? (error.errno != .noSuchFileOrDirectory)
-        ? WaitingRun(damaged: path, error.description) : nil
+  static func read(_ path: FilePath, countsRunning: Bool = true) -> WaitingRun? {
+    let deadline = MonotonicInstant.now + longestListing
+    while true {
+      do throws(PrivateFolder.Refusal) {
+        if let folder = try SpoolFolder.open(path) { return read(folder) }
+      } catch {
+        // A run has a folder, so a file here belongs to no run. A link is reported, because it may lead to a run
+        // folder.
+        let found = try? FileIdentity.asked(at: path, followingLinks: false)
+        return found.map { $0.isDirectory || $0.kind == .link } ?? (error.errno != .noSuchFileOrDirectory)
+          ? WaitingRun(damaged: path, error.description) : nil
+      }
+      if !countsRunning { return nil }
+      let run = (try? PrivateFolder(path)).flatMap { SpooledRun($0).described(as: .running) }
+      if run != nil || deadline < .now { return run }
+      usleep(20_000)
     }
-    guard let folder else {
-      return (try? PrivateFolder(path)).flatMap { SpooledRun($0).described(as: .running) }
-    }
+  }
+
+  private static func read(_ folder: SpoolFolder) -> WaitingRun? {
     let run = SpooledRun(folder.contents)
     if run.hasNothing {
       folder.removeRun()
       return nil
     }
     return run.described(as: nil)
-  }
-
-  /// How often, and with pauses of how many microseconds, a locked folder is opened again.
-  private static let (tries, pause): (Int, UInt32) = (10, 20_000)
-
-  /// Opens a run folder. Nil if its run is running.
-  ///
-  /// Another process that lists runs holds the lock for a moment, too. A locked folder that has a manifest counts as
-  /// running. One without it may be damaged, so it is opened again until the other process has finished.
-  private static func open(_ path: FilePath) throws(PrivateFolder.Refusal) -> SpoolFolder? {
-    for _ in 0..<tries {
-      if let folder = try SpoolFolder.open(path) { return folder }
-      if RunManifest.read(path) != nil { return nil }
-      usleep(pause)
-    }
-    return nil
   }
 }

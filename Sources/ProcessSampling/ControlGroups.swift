@@ -1,4 +1,3 @@
-internal import DuctRecords
 internal import RecordText
 internal import SystemCalls
 internal import SystemPackage
@@ -35,7 +34,7 @@ struct ControlGroups: Sendable {
   ///   - mounts: the contents of /proc/PID/mountinfo.
   ///   - root: the root of a recorded tree that has the mount points in it.
   ///   - exists: whether a folder exists.
-  init(membership: String, mounts: String, root: FilePath = "/", exists: (FilePath) -> Bool) {
+  init(membership: String, mounts: [UInt8], root: FilePath = "/", exists: (FilePath) -> Bool) {
     let paths = Self.paths(membership)
     let points = Self.mountPoints(mounts)
     func folder(_ controller: String) -> (mount: FilePath, inner: String)? {
@@ -81,11 +80,10 @@ struct ControlGroups: Sendable {
 
   /// The groups of this process, or of the one that stands for it in a recorded tree.
   init(_ files: ProcFiles) {
-    func text(_ name: String) -> String {
-      (try? readAll(files.root.appending(name))).map { String(escaping: $0) } ?? ""
-    }
+    func bytes(_ name: String) -> [UInt8] { (try? readAll(files.root.appending(name))) ?? [] }
     self.init(
-      membership: text("proc/self/cgroup"), mounts: text("proc/self/mountinfo"), root: files.root,
+      membership: String(escaping: bytes("proc/self/cgroup")), mounts: bytes("proc/self/mountinfo"),
+      root: files.root,
       exists: { FileIdentity(at: $0)?.isDirectory ?? false })
   }
 
@@ -108,9 +106,9 @@ struct ControlGroups: Sendable {
 
   /// Where the hierarchies are mounted (`place`) and which part of them (`root`), by controller; "" for version 2. See
   /// mountinfo in proc(5).
-  private static func mountPoints(_ mounts: String) -> [String: (root: String, place: String)] {
+  private static func mountPoints(_ mounts: [UInt8]) -> [String: (root: String, place: String)] {
     var points: [String: (root: String, place: String)] = [:]
-    for mount in MountInfo.all(mounts.originalBytes) {
+    for mount in MountInfo.all(mounts) where mount.type.starts(with: "cgroup".utf8) {
       let point = (root: String(escaping: mount.root), place: String(escaping: mount.point))
       switch String(escaping: mount.type) {
       case "cgroup2": points[""] = points[""] ?? point

@@ -1,4 +1,3 @@
-import Glibc
 internal import SystemCalls
 
 /// Decides when the expensive details of all processes are read (`ProcessDetails`), and adds them up.
@@ -48,24 +47,19 @@ struct DetailReading {
     guard isLast || budget.allowsRound && (isDue || hasChanged(resident)) else { return nil }
     residentAtLastRound = resident
     // All processes or none: proportional memory that was read at different times adds up to nothing.
-    let (begin, beginUsed) = (MonotonicInstant.now, Self.threadSeconds)
+    let (begin, beginUsed) = (MonotonicInstant.now, threadProcessorTime())
     var (passed, used) = (0.0, 0.0)
+    // After the command's end, the user waits for this round.
+    let longestWait = isLast ? Self.longestRound : Self.longestWait
     var isComplete = true
     processes.forEachLiving { process in
-      isComplete = isComplete && used < Self.longestRound && passed < Self.longestWait
+      isComplete = isComplete && used < Self.longestRound && passed < longestWait
       process.details.read(files, process.stat.pid, withShares: isComplete && !process.stat.isZombie)
       passed = MonotonicInstant.now.seconds(since: begin)
-      used = Self.threadSeconds - beginUsed
+      used = threadProcessorTime() - beginUsed
     }
     budget.pay(max(used, passed * Self.waitingShare))
     return sum(&processes, isComplete: isComplete)
-  }
-
-  /// Seconds of CPU time that this thread has used.
-  private static var threadSeconds: Double {
-    var time = timespec()
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
-    return Double(time.tv_sec) + Double(time.tv_nsec) / nanosecondsPerSecond
   }
 
   /// Growing memory is read whenever it has doubled, and once more when it stops growing.

@@ -8,7 +8,7 @@ extension GPUInfo {
   /// Bytes: far more than the lines for all GPUs of any host.
   private static let largestOutput = 1 << 20
 
-  /// Asks nvidia-smi for the GPUs of this host. Blocks for up to ten seconds.
+  /// Asks nvidia-smi for the GPUs of this host. Blocks for up to ten seconds, and one more to end nvidia-smi.
   ///
   /// - Parameter mask: signals that are blocked in nvidia-smi.
   /// - Returns: nil if nvidia-smi is not in PATH, fails, or does not answer in time.

@@ -40,7 +40,8 @@ extension ProcFiles {
 
   private func listProcesses(_ range: ClosedRange<Int32>?, _ body: (Entry) -> Void) {
     let start = range.map { Position.of($0.lowerBound) } ?? 0
-    forEachEntry(of: FileDescriptor(rawValue: proc), from: start, buffer) { inode, name in
+    // Where /proc cannot be listed no process is known; `canSeek` and the samples show it.
+    try? forEachEntry(of: FileDescriptor(rawValue: proc), from: start, buffer) { inode, name in
       let pid = Self.number(name)
       guard pid > 0 else { return true }
       if let range {

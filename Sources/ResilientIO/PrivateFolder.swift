@@ -181,7 +181,7 @@ public final class PrivateFolder: Sendable {
   private static let mostNames = 1 << 20
 
   /// The names in the folder, without `.` and `..`. Needs no further descriptor.
-  public func names() -> [[UInt8]] { entryNames(of: descriptor, limit: Self.mostNames) }
+  public func names() throws(Errno) -> [[UInt8]] { try entryNames(of: descriptor, limit: Self.mostNames) }
 
   func makeFolder(_ name: String) throws(Errno) {
     try valueOrErrno { mkdirat(descriptor.rawValue, name, 0o700) }
@@ -205,7 +205,8 @@ public final class PrivateFolder: Sendable {
   /// Removes our files, and then the folder itself if its path still leads to it and nothing else is in it.
   /// Folders in it stay, because duct creates none.
   func remove(_ isOurs: ([UInt8]) -> Bool) {
-    for name in names() where isOurs(name) {
+    // Of a folder that cannot be listed everything stays: the rmdir below fails.
+    for name in (try? names()) ?? [] where isOurs(name) {
       FilePath(bytes: name).withPlatformString { _ = unlinkat(descriptor.rawValue, $0, 0) }
     }
     if isInPlace { path.withPlatformString { _ = rmdir($0) } }

@@ -40,7 +40,7 @@ public struct Spool: Sendable {
       .map { Spool(base: $0) }
   }
 
-  /// Spools of this user that are not used, because others may have written into them.
+  /// Spools of this user that are not used, because others may have written into them or they cannot be listed.
   public static func refused(in places: [SpoolPlace]) -> [(base: FilePath, reason: PrivateFolder.Refusal)] {
     var seen: Set<FilePath> = []
     return places.filter { Filesystem.kind(of: $0.parent) == .local }
@@ -50,9 +50,10 @@ public struct Spool: Sendable {
 
   /// The run folders in it. Removes folders that were left by a duct that was killed while it created them.
   public func folders() -> [FilePath] {
-    guard let folder = try? PrivateFolder(base) else { return [] }
+    // `refused` reports a spool that cannot be opened or listed.
+    guard let folder = try? PrivateFolder(base), let names = try? folder.names() else { return [] }
     var found: [FilePath] = []
-    for name in folder.names().sorted(by: { $0.lexicographicallyPrecedes($1) }) {
+    for name in names.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
       if name.first != UInt8(ascii: ".") {
         found.append(base.appending(bytes: name))
       } else {

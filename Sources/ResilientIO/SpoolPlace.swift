@@ -40,10 +40,13 @@ public enum SpoolPlace: Sendable, Equatable {
     candidates(uid).filter { (try? PrivateFolder($0, owner: uid)) != nil }
   }
 
-  /// Spools of this user that are not used, because others may write into them.
+  /// Spools of this user that are not used, because others may write into them or they cannot be listed.
   func refused(_ uid: UInt32) -> [(base: FilePath, reason: PrivateFolder.Refusal)] {
     candidates(uid).compactMap { base in
-      do throws(PrivateFolder.Refusal) { _ = try PrivateFolder(base, owner: uid) } catch {
+      do throws(PrivateFolder.Refusal) {
+        let folder = try PrivateFolder(base, owner: uid)
+        do throws(Errno) { _ = try folder.names() } catch { throw PrivateFolder.Refusal("list", error) }
+      } catch {
         // A folder of another user contains nothing of this user.
         let found = try? FileIdentity.asked(at: base, followingLinks: false)
         return found?.owner == uid && found?.isDirectory == true ? (base, error) : nil
@@ -65,7 +68,8 @@ public enum SpoolPlace: Sendable, Equatable {
       return []
     }
     defer { directory.closeQuietly() }
-    return entryNames(of: directory, beginningWith: name(uid) + "-", limit: mostNames)
+    // A directory that cannot be listed is no place for a spool: another one is found.
+    return ((try? entryNames(of: directory, beginningWith: name(uid) + "-", limit: mostNames)) ?? [])
       .sorted { $0.lexicographicallyPrecedes($1) }
       .map { parent.appending(bytes: $0) }
       .filter { path in

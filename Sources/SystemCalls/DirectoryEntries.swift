@@ -13,11 +13,12 @@ public import SystemPackage
 public func forEachEntry(
   of directory: FileDescriptor, from start: Int = 0, _ buffer: UnsafeMutableRawBufferPointer,
   _ body: (_ inode: UInt64, _ name: UnsafeRawBufferPointer) -> Bool
-) {
-  guard let base = buffer.baseAddress, lseek(directory.rawValue, start, SEEK_SET) >= 0 else { return }
+) throws(Errno) {
+  guard let base = buffer.baseAddress else { return }
+  _ = try valueOrErrno { lseek(directory.rawValue, start, SEEK_SET) }
   while true {
-    let got = duct_list_directory(directory.rawValue, base, buffer.count)
-    if got <= 0 { return }
+    let got = try valueOrErrno { duct_list_directory(directory.rawValue, base, buffer.count) }
+    if got == 0 { return }
     var at = 0
     while at + DirectoryEntry.name < got {
       let entry = base + at
@@ -45,12 +46,12 @@ private enum DirectoryEntry {
 ///   - limit: the most entries to read, including those with other beginnings.
 public func entryNames(
   of directory: FileDescriptor, beginningWith prefix: String = "", limit: Int = .max
-) -> [[UInt8]] {
+) throws(Errno) -> [[UInt8]] {
   let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 32 << 10, alignment: 8)
   defer { buffer.deallocate() }
   var names: [[UInt8]] = []
   var left = limit
-  forEachEntry(of: directory, buffer) { _, name in
+  try forEachEntry(of: directory, buffer) { _, name in
     let isDots = name.elementsEqual(".".utf8) || name.elementsEqual("..".utf8)
     if !isDots, name.starts(with: prefix.utf8) { names.append(Array(name)) }
     left -= 1

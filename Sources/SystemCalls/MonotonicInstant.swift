@@ -51,3 +51,10 @@ extension Int64 {
     }
   }
 }
+
+/// Seconds of CPU time that the calling thread has used, from CLOCK_THREAD_CPUTIME_ID.
+public func threadProcessorTime() -> Double {
+  var time = timespec()
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+  return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+}

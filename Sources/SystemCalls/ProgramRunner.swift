@@ -66,30 +66,28 @@ public struct ProgramRunner: Sendable {
   }
 
   private func start(_ program: Program) throws(Errno) -> Process {
-    // A socket, so that writing to a program that has ended fails and does not raise SIGPIPE.
-    let input = try FileDescriptor.closeOnExecSocketPair()
-    let output = try FileDescriptor.closeOnExecPipe()
-    let errors = try FileDescriptor.closeOnExecPipe()
-    defer {
-      input.0.closeQuietly()
-      output.write.closeQuietly()
-      errors.write.closeQuietly()
-    }
-    var program = program
-    program.descriptors = [
-      .duplicate(of: input.0), .duplicate(of: output.write), .duplicate(of: errors.write),
-    ]
-    program.closesOthers = true
-    // Detaches the program from the terminal, so that keys pressed there do not signal it.
-    program.startsSession = true
+    var opened: [FileDescriptor] = []
     do throws(Errno) {
-      let pid = try children.start(program)
+      // A socket, so that writing to a program that has ended fails and does not raise SIGPIPE.
+      let input = try FileDescriptor.closeOnExecSocketPair()
+      opened += [input.0, input.1]
       try input.1.setNonBlocking()
+      let output = try FileDescriptor.closeOnExecPipe()
+      opened += [output.read, output.write]
+      let errors = try FileDescriptor.closeOnExecPipe()
+      opened += [errors.read, errors.write]
+      var program = program
+      program.descriptors = [
+        .duplicate(of: input.0), .duplicate(of: output.write), .duplicate(of: errors.write),
+      ]
+      program.closesOthers = true
+      // Detaches the program from the terminal, so that keys pressed there do not signal it.
+      program.startsSession = true
+      let pid = try children.start(program)
+      for end in [input.0, output.write, errors.write] { end.closeQuietly() }
       return Process(pid: pid, input: input.1, output: output.read, errors: errors.read)
     } catch {
-      input.1.closeQuietly()
-      output.read.closeQuietly()
-      errors.read.closeQuietly()
+      for descriptor in opened { descriptor.closeQuietly() }
       throw error
     }
   }
@@ -142,10 +140,18 @@ private final class Exchange {
       guard let ready else { return false }
       if ready.count > 2, ready[2].isWritable { writeInput() }
       if ready[0].isReadable { outputIsOpen = read(process.output, into: &output) }
-      if ready[1].isReadable { errorsAreOpen = read(process.errors, into: &errors) }
+      if ready[1].isReadable { readErrors() }
     }
     return true
   }
+
+  /// Keeps only the end of what the program prints on stderr, however much that is.
+  private func readErrors() {
+    errorsAreOpen = read(process.errors, into: &errors)
+    if errors.count > 2 * Self.mostErrors { errors.removeFirst(errors.count - Self.mostErrors) }
+  }
+
+  private static let mostErrors = 64 << 10
 
   private func writeInput() {
     let written = input.withUnsafeBytes {
@@ -167,9 +173,13 @@ private final class Exchange {
   }
 
   func diagnostics(atMost count: Int) -> [UInt8] {
-    // Read what the pipe contains, without waiting for more.
-    while errorsAreOpen, (process.errors.bytesReadable ?? 0) > 0 {
-      errorsAreOpen = read(process.errors, into: &errors)
+    // Read what the pipe contains, without waiting for more. A process that outlives the program may fill it for ever.
+    var left = process.errors.bytesReadable ?? 0
+    while errorsAreOpen, left > 0 {
+      let now = process.errors.bytesReadable ?? 0
+      if now == 0 { break }
+      readErrors()
+      left -= now
     }
     return Array(errors.suffix(count))
   }

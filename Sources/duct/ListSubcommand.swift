@@ -52,7 +52,7 @@ struct ListSubcommand: ParsableCommand {
     let listing = RunListing(
       finder.runs, fields: fields.isEmpty ? RunListing.defaultFields : fields, sortBy: sortBy,
       isReversed: reverse)
-    let hasColors = colors || !(surroundings["DUCT_COLORS"] ?? "").isEmpty
+    let hasColors = try RunSettings.colors(colors, surroundings)
     try show(listing.text(format, colors: hasColors, width: terminalWidth))
     guard finder.runs.isEmpty else { return }
     if !finder.problems.isEmpty { throw ExitCode(1) }

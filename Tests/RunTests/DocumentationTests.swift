@@ -85,7 +85,7 @@ import Testing
     }
   }
 
-  @Test(.enabled(if: access("/usr/bin/groff", X_OK) == 0, "needs groff"), arguments: ["duct", "con-duct"])
+  @Test(.needs(.programs("groff")), arguments: ["duct", "con-duct"])
   func manPagesAreFormattedWithoutWarnings(_ name: String) async throws {
     let page = Documentation.project.appending("docs/man/\(name).1").string
     let result = try await run("groff", ["-mdoc", "-Tutf8", "-ww", "-rCHECKSTYLE=1", page], in: sandbox)

@@ -6,7 +6,7 @@ import Testing
 
 /// What the documents say of the project's own files is true: the graph of targets, paths and links, and the limits of
 /// files and functions.
-@Suite(.needs(.python)) struct TargetGraphTests {
+@Suite(.needs(.programs("python3"))) struct TargetGraphTests {
   private let sandbox: Sandbox
   init() throws { sandbox = try Sandbox() }
 
@@ -19,7 +19,7 @@ import Testing
 
   /// The picture in docs/architecture.md is that of Package.swift, no arrow points up, and each file imports only what
   /// its target declares.
-  @Test func arrowsPointDown() async throws {
+  @Test(.needs(.programs("swift"))) func arrowsPointDown() async throws {
     #expect(try await faults(of: "target-graph", ["--check"]) == "")
   }
 
@@ -29,14 +29,5 @@ import Testing
 
   @Test func longFilesAndFunctionsHaveAReason() async throws {
     #expect(try await faults(of: "check-sizes") == "")
-  }
-}
-
-extension Requirement {
-  /// What the checks of the project's own files are written in, and the package manager that reads Package.swift.
-  fileprivate static let python = Requirement {
-    let path = Array(String(cString: getenv("PATH") ?? strdup("")).utf8)
-    let missing = ["python3", "swift"].first { file(named: Array($0.utf8), inSearchPath: path) == nil }
-    return missing.map { "it needs \($0) in PATH: `make test` runs where it is" }
   }
 }

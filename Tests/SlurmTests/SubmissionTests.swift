@@ -133,6 +133,32 @@ extension OnSlurm {
       #expect(run.finished.stderr.contains("4 submitted: 2 CANCELLED"))
     }
 
+    /// After the command's end, duct no longer restores a log file that the user takes away.
+    @Test func aLogFileThatIsTakenAwayWhileJobsAreAwaitedStaysAway() async throws {
+      let sandbox = fixture.sandbox
+      let run = try await fixture.run(
+        "sbatch -J slow --wrap 'until [ -e go ]; do sleep 0.1; done'",
+        ["--wait-jobs", "--s-i", "0.1", "--r-i", "0.1"]
+      ) { _ in
+        func time() throws -> Double? {
+          let info = try sandbox.info()
+          return info["execution_summary"]?["exit_code"] == 0 ? info["last_update_time"]?.double : nil
+        }
+        // The second record since the end: the last check that duct itself asks for is over by then.
+        try await eventually(30) { (try? time()) ?? nil != nil }
+        let first = try time()
+        try await eventually(60) { try time() != first }
+        let log = sandbox["log_stdout"].string
+        rename(log, log + ".kept")
+        // Several of the intervals that samples have.
+        try await Task.sleep(for: .seconds(1))
+        try sandbox.write("", to: "go")
+      }
+      #expect(run.jobs.count == 1)
+      #expect(!sandbox.exists("log_stdout"))
+      #expect(try sandbox.text("log_stdout.kept").hasPrefix("Submitted batch job"))
+    }
+
     @Test(arguments: bothWays) func aRequeuedJobStaysOneJob(_ way: String) async throws {
       let run = try await fixture.run(
         """

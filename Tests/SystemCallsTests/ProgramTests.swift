@@ -169,3 +169,37 @@ import Testing
     #expect(children.wait(for: pid, until: .now + 20)?.cause == .killed(signal: SIGKILL, coreDumped: false))
   }
 }
+
+@Suite struct ProgramRunnerTests {
+  private func shell(_ script: String) -> Program {
+    Program(path: Array("/bin/sh".utf8), arguments: ["sh", "-c", script].map { Array($0.utf8) })
+  }
+
+  /// Of what a program prints on stderr only the end is kept, however much it is.
+  @Test func aFloodOnStandardErrorIsKeptInPart() throws {
+    let runner = ProgramRunner(children: ChildProcesses(reaping: .byWaiters))
+    let result = try runner.run(
+      shell("head -c 20000000 /dev/zero >&2; echo last >&2; echo out"), outputLimit: 1000,
+      until: .now + 60)
+    #expect(result.exit == .exited(0) && result.output == Array("out\n".utf8))
+    #expect(result.diagnostics.count <= 2000)
+    #expect(result.diagnostics.suffix(5).elementsEqual("last\n".utf8))
+  }
+
+  /// A program that cannot be started for lack of descriptors leaves none open.
+  @Test func aLackOfDescriptorsLeavesNoneBehind() async {
+    await #expect(processExitsWith: .success) {
+      func open() -> Int { (0..<64).count { fcntl($0, F_GETFD) >= 0 } }
+      let runner = ProgramRunner(children: ChildProcesses(reaping: .byWaiters))
+      let before = open()
+      let highest = (0..<64).last { fcntl($0, F_GETFD) >= 0 } ?? 2
+      for spare in 1...5 {
+        var limit = rlimit(rlim_cur: rlim_t(highest + 1 + Int32(spare)), rlim_max: 64)
+        #expect(setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0)
+        let program = Program(path: Array("/bin/true".utf8), arguments: [Array("true".utf8)])
+        _ = try? runner.run(program, outputLimit: 1000, until: .now + 20)
+        #expect(open() == before, "\(spare) to spare")
+      }
+    }
+  }
+}

@@ -21,15 +21,26 @@
       (try? Testbed()) == nil ? "it needs a Slurm of its own: `make test` brings one up" : nil
     }
 
+    /// Programs in PATH.
+    public static func programs(_ names: String...) -> Requirement {
+      Requirement {
+        let missing = names.first { !isInPath($0) }
+        return missing.map { "it needs \($0) in PATH: `make test` runs where it is" }
+      }
+    }
+
+    private static func isInPath(_ name: String) -> Bool {
+      let path = getenv("PATH").map { bytes(ofCString: $0) }
+      return file(named: Array(name.utf8), inSearchPath: path) != nil
+    }
+
     /// The file system that fails on command (`FaultFileSystem`).
     public static let faultFileSystem = Requirement {
       let command = "`make test` builds it"
       guard access(Programs.folder.appending("fault-fs").string, X_OK) == 0 else {
         return "it needs the file system that fails on command: \(command)"
       }
-      let path = String(cString: getenv("PATH") ?? strdup("")).utf8
-      let helper = file(named: Array("fusermount3".utf8), inSearchPath: Array(path))
-      guard access("/dev/fuse", R_OK | W_OK) == 0, geteuid() == 0 || helper != nil else {
+      guard access("/dev/fuse", R_OK | W_OK) == 0, geteuid() == 0 || isInPath("fusermount3") else {
         return "it needs FUSE (/dev/fuse, fusermount3): run `make test` where it is, as root"
       }
       return nil

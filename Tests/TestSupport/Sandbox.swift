@@ -165,10 +165,11 @@ public enum Proc {
   /// The environment that a process started with. During execve(2), the kernel shows an empty one. So if a process
   /// with an executable has none, reads it again, often enough for an execve(2) to end.
   static func environment(_ pid: Int32) -> [UInt8]? {
-    for _ in 0..<1000 {
+    for attempt in 0..<25 {
       guard let bytes = try? readAll(FilePath("/proc/\(pid)/environ")) else { return nil }
       if !bytes.isEmpty || linkTarget(of: Array("/proc/\(pid)/exe".utf8)) == nil { return bytes }
-      sched_yield()
+      // A daemon that has overwritten its environment has none for good.
+      if attempt < 20 { sched_yield() } else { usleep(1000) }
     }
     return []
   }

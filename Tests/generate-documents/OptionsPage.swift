@@ -17,7 +17,7 @@ struct OptionsPage {
     lines += overview
     for group in RunOption.groups {
       lines += ["", "## \(group.title)"]
-      for option in group.options { lines += ["", "### \(heading(option.term))", "", wrapped(option.text)] }
+      for option in group.options { lines += ["", "### \(option.term)", "", wrapped(option.text)] }
     }
     for subcommand in program.subcommands {
       lines += ["", "## con-duct \(subcommand.name)", "", subcommand.abstract]
@@ -37,8 +37,6 @@ struct OptionsPage {
           "| \(names.joined(separator: ", ")) | \(option.variable.map { "`\($0)`" } ?? "") | \(standing) |"
       }
   }
-
-  private func heading(_ term: String) -> String { term }
 
   /// Breaks lines of prose.
   private func wrapped(_ text: String, indent: String = "") -> String {
