@@ -136,8 +136,9 @@ public final class ThreadCarrier: LogCarrier {
   }
 
   public func discard(until deadline: MonotonicInstant) -> [Deliverer.Leftover] {
-    // What the deliverer has not written is not wanted any more.
-    _ = deliverer.finish(until: deadline)
+    // What the deliverer has not written is not wanted any more. It must not create a file that `recover`, which may
+    // already be removing the others, would not see.
+    deliverer.abandon(until: deadline)
     // A missing directory may have been moved. But if a log file in it has lost its name, the directory was
     // removed.
     return LogDirectory.removeOurs(paths, status: status, runID: runID) { [sources] in

@@ -58,6 +58,8 @@ public final class Deliverer: Sendable {
     /// The file that the thread is working on.
     var current: FilePath?
     var isFinishing = false
+    /// Nothing that waits is tried any more.
+    var isAbandoned = false
     /// What failed while finishing.
     var failed: [Leftover] = []
     /// `failed`, after everything was tried.
@@ -149,6 +151,15 @@ public final class Deliverer: Sendable {
 
   /// Where the file of that path is: beside it, if another file has its name.
   public func place(of path: FilePath) -> FilePath { state.withLock { $0.places[path] ?? path } }
+
+  /// Drops everything that waits and ends the thread, after the file that it is working on.
+  ///
+  /// - Returns: false if the thread has not ended by the deadline.
+  @discardableResult
+  public func abandon(until deadline: MonotonicInstant?) -> Bool {
+    state.update { $0.isAbandoned = true }
+    return state.wait(until: deadline) { $0.leftovers.map { _ in true } } ?? false
+  }
 
   /// Tries everything that waits once more and ends the thread.
   ///

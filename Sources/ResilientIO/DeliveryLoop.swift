@@ -82,6 +82,10 @@ struct DeliveryLoop {
       ends.append(look)
     }
     return state.wait(until: ends.min()) { state -> Step? in
+      if state.isAbandoned {
+        state.leftovers = state.failed
+        return .stop
+      }
       let now = MonotonicInstant.now
       let due = state.work.keys.filter { path in
         state.isFinishing
@@ -94,15 +98,8 @@ struct DeliveryLoop {
         state.current = next
         return .deliver(next, work, isLast: state.isFinishing)
       }
-      // Write the records again whose content was made before the latest failures, so that they report these too.
-      if state.isFinishing,
-        let (path, old) = state.contents.first(where: {
-          $0.value.eventCount != state.eventCount || state.uncleaned.contains($0.key)
-        })
-      {
-        state.uncleaned.remove(path)
-        state.current = path
-        return .deliver(path, .replacement(old.make), isLast: true)
+      if state.isFinishing, let (path, make) = state.takeOldContent() {
+        return .deliver(path, .replacement(make), isLast: true)
       }
       if state.isFinishing {
         state.leftovers = state.failed
@@ -241,6 +238,18 @@ struct DeliveryLoop {
 }
 
 extension Deliverer.State {
+  /// A record whose content was made before the latest failures, to be written again so that it reports these too.
+  fileprivate mutating func takeOldContent() -> (FilePath, @Sendable () -> [UInt8])? {
+    guard
+      let (path, old) = contents.first(where: {
+        $0.value.eventCount != eventCount || uncleaned.contains($0.key)
+      })
+    else { return nil }
+    uncleaned.remove(path)
+    current = path
+    return (path, old.make)
+  }
+
   fileprivate mutating func note(_ failure: IOFailure, _ path: FilePath, bytes: Int, tries: Int, isLast: Bool)
   {
     if isLast { failed.append(.init(path: path, bytes: bytes, failure: failure.description)) }

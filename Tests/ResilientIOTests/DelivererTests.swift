@@ -72,6 +72,18 @@ final class MemorySource: GrowingSource {
 
   private var told: [String] { notices.withLock { $0 } }
 
+  /// The files of a run that is removed are not created once more, not even for a moment.
+  @Test func whatWaitsIsDroppedWhenItIsAbandoned() async throws {
+    let deliverer = try deliverer()
+    deliverer.replace(sandbox["first"]) { Array("1".utf8) }
+    try await eventually { sandbox.exists("first") }
+    deliverer.deliver(MemorySource("text"), to: sandbox["later"], afterPause: 60)
+    #expect(deliverer.abandon(until: .now + 20))
+    #expect(sandbox.names() == ["first"])
+    #expect(deliverer.finish(until: .now + 20) == [])
+    #expect(sandbox.names() == ["first"])
+  }
+
   @Test func carriesWhatGrowsAndReplaces() throws {
     let deliverer = try deliverer()
     let source = MemorySource()
