@@ -178,7 +178,7 @@ let package = Package(
     .testTarget(
       name: "SlurmClientTests",
       dependencies: ["SlurmClient", "SlurmJobs", "RecordText", "SystemCalls", "TestSupport", system]),
-    .testTarget(name: "DuctRecordsTests", dependencies: ["DuctRecords", "SystemCalls"]),
+    .testTarget(name: "DuctRecordsTests", dependencies: ["DuctRecords", "RecordText", "SystemCalls"]),
     .testTarget(
       name: "DuctSettingsTests",
       dependencies: [
@@ -190,7 +190,11 @@ let package = Package(
         "ProcessSampling", "DuctRecords", "RecordText", "SystemCalls", "TestSupport", system,
       ],
       exclude: ["Trees"]),
-    .testTarget(name: "LogDeliveryTests", dependencies: ["LogDelivery", "TestSupport"]),
+    .testTarget(
+      name: "LogDeliveryTests",
+      dependencies: [
+        "LogDelivery", "DuctRecords", "RecordText", "ResilientIO", "SlurmJobs", "TestSupport", system,
+      ]),
     .testTarget(
       name: "DuctRunTests",
       dependencies: [

@@ -1,6 +1,8 @@
+public import RecordText
+
 /// A control group that the run is in. Its values include everything in the group, also processes that are not
 /// the run's. See cgroups(7).
-public struct ControlGroup: Codable, Sendable, Equatable {
+public struct ControlGroup: WrittenRecord, Equatable {
   /// `job`, `step` or `task` for a level that Slurm has created; `own` for the innermost group.
   public var level: String
   /// Path below the mount of the hierarchy, from /proc/self/cgroup. With several hierarchies (version 1): that
@@ -29,15 +31,15 @@ public struct ControlGroup: Codable, Sendable, Equatable {
     self.version = version
   }
 
-  enum CodingKeys: String, CodingKey {
-    case level = "cgroup_level"
-    case path = "cgroup_path"
-    case version = "cgroup_version"
-    case memoryPeak = "cgroup_memory_peak"
-    case memoryLimit = "cgroup_memory_limit"
-    case cpuSeconds = "cgroup_cpu_seconds"
-    case throttledSeconds = "cgroup_throttled_seconds"
-    case cpuLimit = "cgroup_cpu_limit"
-    case oomKills = "cgroup_oom_kills"
+  public mutating func list(_ members: inout RecordMembers) {
+    members("cgroup_level", &level)
+    members("cgroup_path", &path)
+    members("cgroup_version", &version)
+    members("cgroup_memory_peak", &memoryPeak)
+    members("cgroup_memory_limit", &memoryLimit)
+    members("cgroup_cpu_seconds", &cpuSeconds)
+    members("cgroup_throttled_seconds", &throttledSeconds)
+    members("cgroup_cpu_limit", &cpuLimit)
+    members("cgroup_oom_kills", &oomKills)
   }
 }

@@ -1,4 +1,5 @@
 import Glibc
+public import RecordText
 internal import SystemCalls
 internal import SystemPackage
 
@@ -7,9 +8,9 @@ internal import SystemPackage
 ///
 /// A pid alone does not identify a process: the kernel uses pids again, each boot starts anew, and each
 /// container has its own pids.
-public struct DuctProcess: Codable, Sendable, Equatable {
+public struct DuctProcess: Record, Equatable {
   /// In duct's own pid namespace. From getpid(2).
-  var pid: Int32
+  var pid: Int32 = 0
   /// Clock ticks from boot to the start of the process. From /proc/PID/stat. Nil if /proc does not show it.
   var startTicks: UInt64?
   /// Identifies the boot of the host. From /proc/sys/kernel/random/boot_id.
@@ -17,11 +18,20 @@ public struct DuctProcess: Codable, Sendable, Equatable {
   /// Identifies the pid namespace: the target of the link /proc/self/ns/pid.
   var pidNamespace: String?
 
-  enum CodingKeys: String, CodingKey {
-    case pid = "duct_pid"
-    case startTicks = "duct_start_ticks"
-    case bootID = "duct_boot_id"
-    case pidNamespace = "duct_pid_namespace"
+  public mutating func list(_ members: inout RecordMembers) {
+    members("duct_pid", &pid)
+    members("duct_start_ticks", &startTicks)
+    members("duct_boot_id", &bootID)
+    members("duct_pid_namespace", &pidNamespace)
+  }
+
+  public init() {}
+
+  init(pid: Int32, startTicks: UInt64?, bootID: String?, pidNamespace: String?) {
+    self.pid = pid
+    self.startTicks = startTicks
+    self.bootID = bootID
+    self.pidNamespace = pidNamespace
   }
 
   /// This process.

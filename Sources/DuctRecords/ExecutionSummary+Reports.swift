@@ -1,10 +1,12 @@
 extension ExecutionSummary {
   /// Adds a report that is missing in the last info.json of a killed duct.
   ///
-  /// - Parameter samples: samples from the start of the run to the end of this report. Some samples of this
-  ///   report may be counted already.
-  public mutating func add(_ report: UsageReport, upToSample samples: Int) {
-    let totals = report.totals
+  /// - Parameters:
+  ///   - totals: those of the report.
+  ///   - averages: those of the report.
+  ///   - samples: samples from the start of the run to the end of this report. Some samples of this report may be
+  ///     counted already.
+  public mutating func add(_ totals: UsageTotals, _ averages: UsageAverages, upToSample samples: Int) {
     // A sum of 0 means that only zombies were seen, and they have no memory.
     if totals.rss > 0 {
       peakRSS = larger(peakRSS, totals.rss)
@@ -24,9 +26,9 @@ extension ExecutionSummary {
       guard let before, let value else { return before ?? value }
       return before + (value - before) * weight
     }
-    averageRSS = mean(averageRSS, report.averages.rss)
-    averageVSZ = mean(averageVSZ, report.averages.vsz)
-    averagePmem = mean(averagePmem, report.averages.pmem)
-    averagePcpu = mean(averagePcpu, report.averages.pcpu)
+    averageRSS = mean(averageRSS, averages.rss)
+    averageVSZ = mean(averageVSZ, averages.vsz)
+    averagePmem = mean(averagePmem, averages.pmem)
+    averagePcpu = mean(averagePcpu, averages.pcpu)
   }
 }

@@ -1,7 +1,7 @@
 public import RecordText
 
 /// `execution_summary` of info.json, and what `--summary-format` can show.
-public struct ExecutionSummary: Codable, Sendable {
+public struct ExecutionSummary: Record {
   /// The command's exit code, or 128 + n if signal n ended it. From wait4(2). Nil while the command runs.
   public var exitCode: Int?
   /// The command and its arguments, separated by spaces, without secrets.
@@ -99,50 +99,58 @@ public struct ExecutionSummary: Codable, Sendable {
     self.workingDirectory = workingDirectory
   }
 
-  enum CodingKeys: String, CodingKey, CaseIterable {
-    case exitCode = "exit_code"
-    case command
-    case logsPrefix = "logs_prefix"
-    case wallClockTime = "wall_clock_time"
-    case peakRSS = "peak_rss"
-    case averageRSS = "average_rss"
-    case peakVSZ = "peak_vsz"
-    case averageVSZ = "average_vsz"
-    case peakPmem = "peak_pmem"
-    case averagePmem = "average_pmem"
-    case peakPcpu = "peak_pcpu"
-    case averagePcpu = "average_pcpu"
-    case sampleCount = "num_samples"
-    case reportCount = "num_reports"
-    case startTime = "start_time"
-    case endTime = "end_time"
-    case workingDirectory = "working_directory"
-    case cpuSeconds = "cpu_seconds"
-    case peakPSS = "peak_pss"
-    case averagePSS = "average_pss"
-    case peakSwap = "peak_swap"
-    case peakPmemLimit = "peak_pmem_limit"
-    case memoryLimit = "memory_limit"
-    case memoryLimitSource = "memory_limit_source"
-    case userSeconds = "user_seconds"
-    case systemSeconds = "system_seconds"
-    case rootMaxRSS = "root_max_rss"
-    case minorFaults = "minor_faults"
-    case majorFaults = "major_faults"
-    case voluntarySwitches = "voluntary_switches"
-    case involuntarySwitches = "involuntary_switches"
-    case readCharacters = "read_chars"
-    case writtenCharacters = "written_chars"
-    case readBytes = "read_bytes"
-    case writtenBytes = "written_bytes"
-    case missedSamples = "samples_missed"
+  public init() {
+    self.init(
+      command: "", logsPrefix: "", wallClockTime: 0, sampleCount: 0, reportCount: 0, startTime: 0,
+      workingDirectory: "")
+  }
+
+  public mutating func list(_ members: inout RecordMembers) {
+    members("exit_code", &exitCode)
+    members("command", &command)
+    members("logs_prefix", &logsPrefix)
+    members("wall_clock_time", &wallClockTime)
+    members("peak_rss", &peakRSS)
+    members("average_rss", &averageRSS)
+    members("peak_vsz", &peakVSZ)
+    members("average_vsz", &averageVSZ)
+    members("peak_pmem", &peakPmem)
+    members("average_pmem", &averagePmem)
+    members("peak_pcpu", &peakPcpu)
+    members("average_pcpu", &averagePcpu)
+    members("num_samples", &sampleCount)
+    members("num_reports", &reportCount)
+    members("start_time", &startTime)
+    members("end_time", &endTime)
+    members("working_directory", &workingDirectory)
+    members("cpu_seconds", &cpuSeconds)
+    members("peak_pss", &peakPSS)
+    members("average_pss", &averagePSS)
+    members("peak_swap", &peakSwap)
+    members("peak_pmem_limit", &peakPmemLimit)
+    members("memory_limit", &memoryLimit)
+    members("memory_limit_source", &memoryLimitSource)
+    members("user_seconds", &userSeconds)
+    members("system_seconds", &systemSeconds)
+    members("root_max_rss", &rootMaxRSS)
+    members("minor_faults", &minorFaults)
+    members("major_faults", &majorFaults)
+    members("voluntary_switches", &voluntarySwitches)
+    members("involuntary_switches", &involuntarySwitches)
+    members("read_chars", &readCharacters)
+    members("written_chars", &writtenCharacters)
+    members("read_bytes", &readBytes)
+    members("written_bytes", &writtenBytes)
+    members("samples_missed", &missedSamples)
   }
 
   /// The names of the members in records, which `--summary-format` can use.
-  public static let fieldNames = Set(CodingKeys.allCases.map(\.rawValue))
+  public static let fieldNames = Set(ExecutionSummary().templateValues.keys)
 
-  /// The default of `--summary-format`, which is con-duct's.
-  public static let defaultFormat = """
+  /// The default of `--summary-format`, which is con-duct's. Never nil: a test renders it.
+  public static var defaultTemplate: SummaryTemplate? { try? SummaryTemplate(defaultFormat, fields: nil) }
+
+  private static let defaultFormat = """
     Summary:
     Exit Code: {exit_code!E}
     Command: {command}
@@ -161,7 +169,7 @@ public struct ExecutionSummary: Codable, Sendable {
 
   /// The values by their names in records.
   public var templateValues: [String: TemplateValue] {
-    guard case .object(let members)? = try? RecordEncoder().encode(self) else { return [:] }
+    guard case .object(let members) = jsonValue else { return [:] }
     var values: [String: TemplateValue] = [:]
     for (name, value) in members {
       switch value {

@@ -1,6 +1,8 @@
+public import RecordText
+
 /// An NVIDIA GPU of the host. Each member is a field of `nvidia-smi --query-gpu`, as text, as con-duct records
 /// it.
-public struct GPUInfo: Codable, Sendable {
+public struct GPUInfo: WrittenRecord {
   /// Field `index`: 0 for the first GPU.
   var index: String
   /// Field `name`: the model.
@@ -14,12 +16,13 @@ public struct GPUInfo: Codable, Sendable {
   /// Field `compute_mode`.
   var computeMode: String
 
-  enum CodingKeys: String, CodingKey {
-    case index, name
-    case busID = "bus_id"
-    case driverVersion = "driver_version"
-    case memoryTotal = "memory.total"
-    case computeMode = "compute_mode"
+  public mutating func list(_ members: inout RecordMembers) {
+    members("index", &index)
+    members("name", &name)
+    members("bus_id", &busID)
+    members("driver_version", &driverVersion)
+    members("memory.total", &memoryTotal)
+    members("compute_mode", &computeMode)
   }
 
   /// Parses the output of nvidia-smi: a title line, then a line of comma-separated values per GPU. Nil if a

@@ -3,7 +3,7 @@ public import ResilientIO
 public import SlurmJobs
 
 /// The state of a run.
-public enum RunState: String, Codable, Sendable {
+public enum RunState: String, Sendable {
   case running
   case finished
   /// duct was killed. Its relay or `con-duct recover` has completed the record from what was known.
@@ -11,7 +11,7 @@ public enum RunState: String, Codable, Sendable {
 }
 
 /// The contents of info.json: con-duct's members in their places, and duct's additions behind them.
-public struct InfoDocument: Codable, Sendable {
+public struct InfoDocument: WrittenRecord {
   /// The command and its arguments, separated by spaces, without secrets.
   public var command: String
   /// The host.
@@ -75,30 +75,33 @@ public struct InfoDocument: Codable, Sendable {
     self.ioEvents = ioEvents
   }
 
-  enum CodingKeys: String, CodingKey {
-    case command, system, env, gpu
-    case ductVersion = "duct_version"
-    case schemaVersion = "schema_version"
-    case executionSummary = "execution_summary"
-    case outputPaths = "output_paths"
-    case workingDirectory = "working_directory"
-    case message
-    case runState = "run_state"
-    case runID = "run_id"
-    case campaign
-    case parentRunID = "parent_run_id"
-    case lastUpdateTime = "last_update_time"
-    case ductProcess = "duct_process"
-    case ioEvents = "io_events"
-    case processesEscaped = "processes_escaped"
-    case processesLeft = "processes_left"
-    case cgroups
-    case slurm
+  public mutating func list(_ members: inout RecordMembers) {
+    members("command", &command)
+    members("system", &system)
+    members("env", &env)
+    members("gpu", &gpu)
+    members("duct_version", &ductVersion)
+    members("schema_version", &schemaVersion)
+    members("execution_summary", &executionSummary)
+    members("output_paths", &outputPaths)
+    members("working_directory", &workingDirectory)
+    members("message", &message)
+    members("run_state", &runState)
+    members("run_id", &runID)
+    members("campaign", &campaign)
+    members("parent_run_id", &parentRunID)
+    members("last_update_time", &lastUpdateTime)
+    members("duct_process", &ductProcess)
+    members("io_events", &ioEvents)
+    members("processes_escaped", &processesEscaped)
+    members("processes_left", &processesLeft)
+    members("cgroups", &cgroups)
+    members("slurm", &slurm)
   }
 }
 
 /// A descendant of the command that was still alive after the command had ended.
-public struct LeftProcessRecord: Codable, Sendable, Equatable {
+public struct LeftProcessRecord: WrittenRecord, Equatable {
   /// In duct's own pid namespace.
   public var pid: Int32
   /// Its arguments, separated by spaces, without secrets.
@@ -109,9 +112,9 @@ public struct LeftProcessRecord: Codable, Sendable, Equatable {
     self.command = command
   }
 
-  enum CodingKeys: String, CodingKey {
-    case pid = "left_pid"
-    case command = "left_command"
+  public mutating func list(_ members: inout RecordMembers) {
+    members("left_pid", &pid)
+    members("left_command", &command)
   }
 }
 
@@ -127,7 +130,7 @@ extension [JobRecord] {
 }
 
 /// What is known of Slurm and of the jobs of a run: `slurm` of info.json.
-public struct SlurmSection: Codable, Sendable {
+public struct SlurmSection: WrittenRecord {
   /// From slurm.conf or slurmctld.
   public var clusterName: String?
   /// Version of slurmctld, from slurmctld.
@@ -167,24 +170,24 @@ public struct SlurmSection: Codable, Sendable {
     self.queries = queries
   }
 
-  enum CodingKeys: String, CodingKey {
-    case clusterName = "cluster_name"
-    case controllerVersion = "controller_version"
-    case libraryVersion = "library_version"
-    case askedBy = "asked_by"
-    case tag
-    case tagReason = "tag_reason"
-    case detection
-    case ownJob = "own_job"
-    case problem
-    case submittedJobs = "submitted_jobs"
-    case mentionedJobs = "mentioned_jobs"
-    case queries
+  public mutating func list(_ members: inout RecordMembers) {
+    members("cluster_name", &clusterName)
+    members("controller_version", &controllerVersion)
+    members("library_version", &libraryVersion)
+    members("asked_by", &askedBy)
+    members("tag", &tag)
+    members("tag_reason", &tagReason)
+    members("detection", &detection)
+    members("own_job", &ownJob)
+    members("problem", &problem)
+    members("submitted_jobs", &submittedJobs)
+    members("mentioned_jobs", &mentionedJobs)
+    members("queries", &queries)
   }
 }
 
 /// A job whose id the command printed, but which it did not submit.
-public struct MentionedJob: Codable, Sendable, Equatable {
+public struct MentionedJob: WrittenRecord, Equatable {
   /// As the command printed it.
   public var jobID: UInt32
   /// Why the job does not count as the command's.
@@ -195,15 +198,15 @@ public struct MentionedJob: Codable, Sendable, Equatable {
     self.reason = reason
   }
 
-  enum CodingKeys: String, CodingKey {
-    case jobID = "job_id"
-    case reason
+  public mutating func list(_ members: inout RecordMembers) {
+    members("job_id", &jobID)
+    members("reason", &reason)
   }
 }
 
 /// The job, step and task that duct runs in, from the environment variables that Slurm sets. Each value is as
 /// Slurm wrote it; nil if the variable is not set.
-public struct OwnJob: Codable, Sendable, Equatable {
+public struct OwnJob: WrittenRecord, Equatable {
   /// From `SLURM_JOB_ID`.
   var jobID: String
   /// From `SLURM_STEP_ID`.
@@ -223,16 +226,16 @@ public struct OwnJob: Codable, Sendable, Equatable {
   /// From `SLURM_SUBMIT_HOST`.
   var submitHost: String?
 
-  enum CodingKeys: String, CodingKey {
-    case jobID = "own_job_id"
-    case stepID = "own_step_id"
-    case procID = "own_procid"
-    case arrayJobID = "own_array_job_id"
-    case arrayTaskID = "own_array_task_id"
-    case jobName = "own_job_name"
-    case partition = "own_partition"
-    case nodeList = "own_node_list"
-    case submitHost = "own_submit_host"
+  public mutating func list(_ members: inout RecordMembers) {
+    members("own_job_id", &jobID)
+    members("own_step_id", &stepID)
+    members("own_procid", &procID)
+    members("own_array_job_id", &arrayJobID)
+    members("own_array_task_id", &arrayTaskID)
+    members("own_job_name", &jobName)
+    members("own_partition", &partition)
+    members("own_node_list", &nodeList)
+    members("own_submit_host", &submitHost)
   }
 
   public init?(environment: [String: String]) {
@@ -250,7 +253,7 @@ public struct OwnJob: Codable, Sendable, Equatable {
 }
 
 /// Counts of one kind of request to Slurm, and its last failure.
-public struct QueryStatistics: Codable, Sendable {
+public struct QueryStatistics: WrittenRecord {
   /// `SlurmRequest.name` of the kind.
   public var query: String
   /// Number of requests.
@@ -272,11 +275,14 @@ public struct QueryStatistics: Codable, Sendable {
     self.query = query
   }
 
-  enum CodingKeys: String, CodingKey {
-    case query, asked, answered, failed
-    case lastTime = "last_time"
-    case lastAnswerTime = "last_answer_time"
-    case lastFailureTime = "last_failure_time"
-    case lastFailure = "last_failure"
+  public mutating func list(_ members: inout RecordMembers) {
+    members("query", &query)
+    members("asked", &asked)
+    members("answered", &answered)
+    members("failed", &failed)
+    members("last_time", &lastTime)
+    members("last_answer_time", &lastAnswerTime)
+    members("last_failure_time", &lastFailureTime)
+    members("last_failure", &lastFailure)
   }
 }

@@ -1,9 +1,9 @@
-internal import RecordText
+public import RecordText
 internal import ResilientIO
 public import SystemPackage
 
 /// The paths of a run's files: a prefix, and four names behind it.
-public struct LogPaths: Sendable, Codable, Equatable {
+public struct LogPaths: Record, Equatable {
   public var stdout: String
   public var stderr: String
   public var usage: String
@@ -19,12 +19,22 @@ public struct LogPaths: Sendable, Codable, Equatable {
     public static let info = "info.json"
   }
 
+  public init() { self.init(prefix: "") }
+
   public init(prefix: String) {
     stdout = prefix + Suffix.stdout
     stderr = prefix + Suffix.stderr
     usage = prefix + Suffix.usage
     info = prefix + Suffix.info
     self.prefix = prefix
+  }
+
+  public mutating func list(_ members: inout RecordMembers) {
+    members("stdout", &stdout)
+    members("stderr", &stderr)
+    members("usage", &usage)
+    members("info", &info)
+    members("prefix", &prefix)
   }
 
   public var all: [String] { [stdout, stderr, usage, info] }

@@ -2,7 +2,7 @@ public import RecordText
 
 /// The resources that one process used in a report interval: con-duct's members with their units, and duct's
 /// additions behind them.
-public struct ProcessUsage: Codable, Sendable {
+public struct ProcessUsage: WrittenRecord {
   /// Percent of one core: CPU time divided by the age of the process, as in con-duct; the largest in the
   /// interval. From /proc/PID/stat.
   public var pcpu: Double
@@ -80,21 +80,30 @@ public struct ProcessUsage: Codable, Sendable {
     self.escaped = escaped
   }
 
-  enum CodingKeys: String, CodingKey {
-    case pcpu, pmem, rss, vsz, timestamp, etime, stat, cmd
-    case intervalPercent = "pcpu_interval"
-    case cpuTime = "cpu_time"
-    case parentPID = "ppid"
-    case threads, pss, swap
-    case peakResident = "rss_peak"
-    case readCharacters = "read_chars"
-    case writtenCharacters = "written_chars"
-    case readBytes = "read_bytes"
-    case writtenBytes = "written_bytes"
-    case voluntarySwitches = "voluntary_switches"
-    case involuntarySwitches = "involuntary_switches"
-    case escaped
-    case gpuMemory = "gpu_memory"
-    case gpuPercent = "gpu_utilization"
+  public mutating func list(_ members: inout RecordMembers) {
+    members("pcpu", &pcpu)
+    members("pmem", &pmem)
+    members("rss", &rss)
+    members("vsz", &vsz)
+    members("timestamp", &timestamp)
+    members("etime", &etime)
+    members("stat", &stat)
+    members("cmd", &cmd)
+    members("pcpu_interval", &intervalPercent)
+    members("cpu_time", &cpuTime)
+    members("ppid", &parentPID)
+    members("threads", &threads)
+    members("pss", &pss)
+    members("swap", &swap)
+    members("rss_peak", &peakResident)
+    members("read_chars", &readCharacters)
+    members("written_chars", &writtenCharacters)
+    members("read_bytes", &readBytes)
+    members("written_bytes", &writtenBytes)
+    members("voluntary_switches", &voluntarySwitches)
+    members("involuntary_switches", &involuntarySwitches)
+    members("escaped", &escaped)
+    members("gpu_memory", &gpuMemory)
+    members("gpu_utilization", &gpuPercent)
   }
 }

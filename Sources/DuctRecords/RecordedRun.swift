@@ -24,8 +24,10 @@ public struct RecordedRun: Sendable {
 
   /// Bytes. A larger record is not read: duct writes none, and it could need more memory than a login node has.
   private static let largestRecord = 256 << 20
-  /// JSON values. A record of that size has fewer.
+  /// JSON values, without the jobs. A record of that size has fewer.
   private static let mostValues = 20_000_000
+  /// A record with as many jobs takes some 500 MB in memory.
+  private static let mostJobs = 500_000
 
   /// - Throws: `Problem` if the file cannot be read, or is not an info.json.
   public init(reading path: FilePath) throws(Problem) {
@@ -55,64 +57,64 @@ public struct RecordedRun: Sendable {
   }
 
   init(_ bytes: [UInt8], of path: FilePath) throws(Problem) {
-    do throws(JSONSyntaxError) {
-      info = try JSONParser.parse(bytes, most: Self.mostValues)
-    } catch {
-      throw Problem(bytes.isEmpty ? "\(path) is empty" : "\(path) is no JSON: \(error.description)")
+    let record: Contents
+    do throws(Problem) { record = try Contents(json: bytes) } catch {
+      // The text is no JSON, or it is JSON and no object.
+      throw Problem(bytes.isEmpty ? "\(path) is empty" : "\(path) is \(error)")
     }
+    info = record.info
     for member in ["schema_version", "execution_summary"] where info[member] == nil {
       throw Problem("\(path) is no info.json of duct: it has no \(member)")
     }
     file = path.escapedText
     prefix = LogPaths.isInfoBeside(file) ? file : String(file.dropLast(LogPaths.Suffix.info.count))
-    jobs = []
-    switch info["slurm"]?["submitted_jobs"] {
-    case nil, .null?: break
-    case .array(let entries)?:
-      // From here on, the jobs are in `jobs`. Otherwise, memory would hold them twice.
-      info.remove("submitted_jobs", from: "slurm")
-      for entry in entries { add(entry) }
-    case _?: noteUnreadable("submitted_jobs is no list")
+    jobs = record.slurm?.jobs ?? []
+    unreadableJobs = record.slurm?.unreadableJobs ?? 0
+    firstJobProblem = record.slurm?.firstProblem ?? ""
+  }
+
+  /// info.json as it is read: the jobs as records, and everything else as values, because another release or con-duct
+  /// may have written it.
+  private struct Contents: Record {
+    var slurm: Section?
+    private var others: [(name: String, value: JSONValue)] = []
+
+    mutating func list(_ members: inout RecordMembers) {
+      members.readIfRight("slurm", &slurm)
+      members.readOthers(than: ["slurm"], &others, most: RecordedRun.mostValues)
+    }
+
+    var info: JSONValue {
+      var info = JSONValue.object([:])
+      for (name, value) in others { info[name] = value }
+      if let slurm { info["slurm"] = slurm.value }
+      return info
     }
   }
 
-  private mutating func add(_ entry: JSONValue) {
-    do {
-      let job = try RecordDecoder().decode(JobRecord.self, from: Self.completed(entry))
-      guard job.jobID != nil || (job.arrayJobID ?? 0) != 0 else {
-        return noteUnreadable("there is no job_id")
+  /// The section on Slurm as it is read.
+  private struct Section: Record {
+    private(set) var jobs: [JobRecord] = []
+    private(set) var unreadableJobs = 0
+    private(set) var firstProblem: String?
+    private var others: [(name: String, value: JSONValue)] = []
+
+    mutating func list(_ members: inout RecordMembers) {
+      var problems: [String] = []
+      members.readEach("submitted_jobs", &jobs, most: RecordedRun.mostJobs) { job in
+        job.jobID == nil && (job.arrayJobID ?? 0) == 0 ? "there is no job_id" : nil
+      } note: { problem in
+        problems.append(problem)
       }
-      jobs.append(job)
-    } catch {
-      noteUnreadable(Self.describe(error))
+      unreadableJobs = problems.count
+      firstProblem = problems.first
+      members.readOthers(than: ["submitted_jobs"], &others, most: RecordedRun.mostValues)
     }
-  }
 
-  private mutating func noteUnreadable(_ problem: String) {
-    if unreadableJobs == 0 { firstJobProblem = problem }
-    unreadableJobs += 1
-  }
-
-  /// Adds members that another release of duct may have left out, and removes values of that release that this
-  /// one does not know. The job is useful without them.
-  private static func completed(_ entry: JSONValue) -> JSONValue {
-    guard case .object(var members) = entry else { return entry }
-    if members["stale"]?.isNull ?? true { members["stale"] = false }
-    if members["state_flags"]?.isNull ?? true { members["state_flags"] = [] }
-    members["detected_by"] = .array(
-      (members["detected_by"]?.array ?? []).filter { JobEvidence(rawValue: $0.string ?? "") != nil })
-    if JobSource(rawValue: members["source"]?.string ?? "") == nil { members["source"] = .null }
-    return .object(members)
-  }
-
-  private static func describe(_ error: any Error) -> String {
-    func name(_ path: [any CodingKey]) -> String { path.map(\.stringValue).joined(separator: ".") }
-    switch error as? DecodingError {
-    case .keyNotFound(let key, _)?: return "there is no \(key.stringValue)"
-    case .typeMismatch(_, let context)?, .valueNotFound(_, let context)?:
-      return context.codingPath.isEmpty
-        ? "it is no object" : "\(name(context.codingPath)) has another type, or is beyond its range"
-    default: return "\(error)"
+    var value: JSONValue {
+      var value = JSONValue.object([:])
+      for (name, member) in others { value[name] = member }
+      return value
     }
   }
 

@@ -10,47 +10,37 @@ internal import SystemCalls
 public struct Redaction: Sendable {
   static let mark = "[redacted]"
 
-  private let expressions: [Expression]
+  private var expressions: [Expression] = []
   /// The expressions as the user gave them.
-  public let patterns: [String]
+  public private(set) var patterns: [String] = []
 
   /// Hides the values that `SecretNames` recognizes.
-  public let hidesSecrets: Bool
-  private let hidesAll: Bool
+  public var hidesSecrets: Bool
+  private var hidesAll = false
 
-  private init(hidesAll: Bool) {
-    expressions = []
-    patterns = []
-    hidesSecrets = true
-    self.hidesAll = hidesAll
-  }
+  /// Without expressions.
+  public init(hidesSecrets: Bool = true) { self.hidesSecrets = hidesSecrets }
 
-  /// - Parameter name: the option that the expressions come from, for messages.
-  /// - Throws: `UsageError` if a text is not a regular expression, or if it matches the empty text.
-  public init(_ patterns: [String], name: String, hidesSecrets: Bool = true) throws(UsageError) {
-    var expressions: [Expression] = []
-    for pattern in patterns {
-      let expression: Expression
-      do throws(Problem) { expression = try Expression(pattern) } catch {
-        throw UsageError("\(name): '\(pattern)' is no regular expression: \(error.description)")
-      }
-      if expression.groups(in: [], at: 0) != nil {
-        throw UsageError("\(name): '\(pattern)' matches the empty text, and so everywhere")
-      }
-      expressions.append(expression)
+  /// Adds an expression.
+  ///
+  /// - Throws: `UsageError` if the text is not a regular expression, or if it matches the empty text.
+  public mutating func add(_ pattern: String) throws(UsageError) {
+    let expression: Expression
+    do throws(Problem) { expression = try Expression(pattern) } catch {
+      throw UsageError("'\(pattern)' is no regular expression: \(error.description)")
     }
-    self.expressions = expressions
-    self.patterns = patterns
-    self.hidesSecrets = hidesSecrets
-    hidesAll = false
+    if expression.groups(in: [], at: 0) != nil {
+      throw UsageError("'\(pattern)' matches the empty text, and so everywhere")
+    }
+    expressions.append(expression)
+    patterns.append(pattern)
   }
 
   /// The redaction of a recorded run. Hides everything if this C library cannot read one of the expressions.
   init(recorded patterns: [String]?, hidesSecrets: Bool = true) {
-    do throws(UsageError) {
-      self = try Redaction(patterns ?? [], name: "redact", hidesSecrets: hidesSecrets)
-    } catch {
-      self = Redaction(hidesAll: true)
+    self.init(hidesSecrets: hidesSecrets)
+    for pattern in patterns ?? [] {
+      do throws(UsageError) { try add(pattern) } catch { hidesAll = true }
     }
   }
 

@@ -37,7 +37,7 @@ extension RecordedRun {
   /// is `interrupted` if it cannot be running, and `running?` if its record is old.
   public var presentState: String? {
     guard state == RunLife.running else { return state }
-    let process = info["duct_process"].flatMap { try? RecordDecoder().decode(DuctProcess.self, from: $0) }
+    let process = info["duct_process"].flatMap { try? DuctProcess($0) }
     return RunLife.state(
       process?.presence, isThisHost: info["system"]?["hostname"]?.string == fullHostName(),
       lastUpdate: lastUpdate, now: WallTime.now.seconds, bootTime: HostConstants.current.bootTime)

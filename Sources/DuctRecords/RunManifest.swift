@@ -1,10 +1,10 @@
-internal import RecordText
+public import RecordText
 public import ResilientIO
 internal import SystemCalls
 public import SystemPackage
 
 /// A file in the run folder that describes the run: where its files belong, for the process that delivers them.
-public struct RunManifest: Codable, Sendable, Equatable {
+public struct RunManifest: Record, Equatable {
   public static let fileName = "manifest.json"
 
   /// See `RunID`.
@@ -56,18 +56,27 @@ public struct RunManifest: Codable, Sendable, Equatable {
     self.redactSecrets = redactSecrets
   }
 
-  enum CodingKeys: String, CodingKey {
-    case runID = "run_id"
-    case ductVersion = "duct_version"
-    case host, pid
-    case bootID = "boot_id"
-    case startTime = "start_time"
-    case command
-    case workingDirectory = "working_directory"
-    case prefix, paths, captured
-    case isDirect = "is_direct"
-    case redact
-    case redactSecrets = "redact_secrets"
+  public init() {
+    self.init(
+      runID: "", host: "", pid: 0, bootID: nil, startTime: 0, command: "", workingDirectory: "", prefix: "",
+      paths: LogPaths(), captured: [], isDirect: false)
+  }
+
+  public mutating func list(_ members: inout RecordMembers) {
+    members("run_id", &runID)
+    members("duct_version", &ductVersion)
+    members("host", &host)
+    members("pid", &pid)
+    members("boot_id", &bootID)
+    members("start_time", &startTime)
+    members("command", &command)
+    members("working_directory", &workingDirectory)
+    members("prefix", &prefix)
+    members("paths", &paths)
+    members("captured", &captured)
+    members("is_direct", &isDirect)
+    members("redact", &redact)
+    members("redact_secrets", &redactSecrets)
   }
 
   /// Bytes. A manifest has a few KB; each path in it has at most 4 KB.
@@ -83,9 +92,7 @@ public struct RunManifest: Codable, Sendable, Equatable {
   /// - Throws: `Refusal`: the manifest may be damaged, or from another release.
   public static func read(_ folder: PrivateFolder) throws(PrivateFolder.Refusal) -> RunManifest {
     let bytes = try folder.read(fileName, limit: largest)
-    guard let value = try? JSONParser.parse(bytes),
-      let manifest = try? RecordDecoder().decode(RunManifest.self, from: value)
-    else { throw .init("it is no manifest of a run") }
+    guard let manifest = try? RunManifest(json: bytes) else { throw .init("it is no manifest of a run") }
     if let problem = manifest.problem { throw .init(problem) }
     return manifest
   }
@@ -109,7 +116,7 @@ public struct RunManifest: Codable, Sendable, Equatable {
   }
 
   public func write(to folder: SpoolFolder) throws(PrivateFolder.Refusal) {
-    try folder.contents.replace(Self.fileName, with: (try? RecordEncoder().line(self)) ?? [])
+    try folder.contents.replace(Self.fileName, with: jsonLine)
   }
 }
 

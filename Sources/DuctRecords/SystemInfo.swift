@@ -1,10 +1,10 @@
 import Glibc
-internal import RecordText
+public import RecordText
 internal import SystemCalls
 internal import SystemPackage
 
 /// The host of a run, with con-duct's members.
-public struct SystemInfo: Codable, Sendable {
+public struct SystemInfo: WrittenRecord {
   /// Configured processors, including those that are offline. From sysconf(3).
   var cpuTotal: Int
   /// Bytes of physical memory. From sysconf(3).
@@ -44,23 +44,26 @@ public struct SystemInfo: Codable, Sendable {
   /// `BUILD_ID` in os-release(5); empty if it is missing.
   var distroBuildID: String
 
-  enum CodingKeys: String, CodingKey {
-    case cpuTotal = "cpu_total"
-    case memoryTotal = "memory_total"
-    case hostname, uid, user
-    case osName = "os_name"
-    case osRelease = "os_release"
-    case osVersion = "os_version"
-    case arch, processor
-    case distroID = "distro_id"
-    case distroIDLike = "distro_id_like"
-    case distroName = "distro_name"
-    case distroVersion = "distro_version"
-    case distroVersionID = "distro_version_id"
-    case distroCodename = "distro_codename"
-    case distroVariantID = "distro_variant_id"
-    case distroPrettyName = "distro_pretty_name"
-    case distroBuildID = "distro_build_id"
+  public mutating func list(_ members: inout RecordMembers) {
+    members("cpu_total", &cpuTotal)
+    members("memory_total", &memoryTotal)
+    members("hostname", &hostname)
+    members("uid", &uid)
+    members("user", &user)
+    members("os_name", &osName)
+    members("os_release", &osRelease)
+    members("os_version", &osVersion)
+    members("arch", &arch)
+    members("processor", &processor)
+    members("distro_id", &distroID)
+    members("distro_id_like", &distroIDLike)
+    members("distro_name", &distroName)
+    members("distro_version", &distroVersion)
+    members("distro_version_id", &distroVersionID)
+    members("distro_codename", &distroCodename)
+    members("distro_variant_id", &distroVariantID)
+    members("distro_pretty_name", &distroPrettyName)
+    members("distro_build_id", &distroBuildID)
   }
 
   static func current(environment: [String: String]) -> SystemInfo {

@@ -1,7 +1,7 @@
 public import RecordText
 
 /// Sums over all processes of the run in one sample, and the peaks of such sums.
-public struct UsageTotals: Codable, Sendable, Equatable {
+public struct UsageTotals: Record, Equatable {
   /// Resident memory in percent of the host's memory. From /proc/PID/stat.
   public var pmem: Double
   /// Percent of one core since the previous sample; never more than the cores that the run may use. From the
@@ -19,6 +19,8 @@ public struct UsageTotals: Codable, Sendable, Equatable {
   /// Resident memory in percent of the `MemoryLimit`; nil if there is none.
   public var limitPercent: Double?
 
+  public init() { self.init(pmem: 0, pcpu: 0, rss: 0, vsz: 0) }
+
   public init(pmem: Double, pcpu: Double, rss: Int, vsz: Int) {
     self.pmem = pmem
     self.pcpu = pcpu
@@ -26,9 +28,14 @@ public struct UsageTotals: Codable, Sendable, Equatable {
     self.vsz = vsz
   }
 
-  enum CodingKeys: String, CodingKey {
-    case pmem, pcpu, rss, vsz, pss, swap
-    case limitPercent = "pmem_limit"
+  public mutating func list(_ members: inout RecordMembers) {
+    members("pmem", &pmem)
+    members("pcpu", &pcpu)
+    members("rss", &rss)
+    members("vsz", &vsz)
+    members("pss", &pss)
+    members("swap", &swap)
+    members("pmem_limit", &limitPercent)
   }
 
   /// The larger value of each member.
@@ -50,7 +57,7 @@ public func larger<Value: Comparable>(_ a: Value?, _ b: Value?) -> Value? {
 }
 
 /// Means of the totals over several samples. Nil before the first one.
-public struct UsageAverages: Codable, Sendable {
+public struct UsageAverages: Record {
   /// Bytes of resident memory: mean over samples in which something was resident.
   public var rss: Double?
   /// Bytes of virtual memory: mean over the same samples.
@@ -65,9 +72,12 @@ public struct UsageAverages: Codable, Sendable {
   private var seconds = 0.0
   private var memoryCount = 0
 
-  enum CodingKeys: String, CodingKey {
-    case rss, vsz, pmem, pcpu
-    case sampleCount = "num_samples"
+  public mutating func list(_ members: inout RecordMembers) {
+    members("rss", &rss)
+    members("vsz", &vsz)
+    members("pmem", &pmem)
+    members("pcpu", &pcpu)
+    members("num_samples", &sampleCount)
   }
 
   public init() {}
@@ -92,7 +102,7 @@ public struct UsageAverages: Codable, Sendable {
 }
 
 /// A line of usage.jsonl: the samples of one report interval.
-public struct UsageReport: Codable, Sendable {
+public struct UsageReport: WrittenRecord {
   /// Time of the last sample, in ISO 8601 with the offset of the local time zone.
   public var timestamp: String
   /// Number of samples in the interval.
@@ -116,9 +126,11 @@ public struct UsageReport: Codable, Sendable {
     self.averages = averages
   }
 
-  enum CodingKeys: String, CodingKey {
-    case timestamp
-    case sampleCount = "num_samples"
-    case processes, totals, averages
+  public mutating func list(_ members: inout RecordMembers) {
+    members("timestamp", &timestamp)
+    members("num_samples", &sampleCount)
+    members("processes", &processes)
+    members("totals", &totals)
+    members("averages", &averages)
   }
 }

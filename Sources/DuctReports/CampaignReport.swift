@@ -1,10 +1,10 @@
 public import DuctRecords
-internal import RecordText
+public import RecordText
 public import SlurmJobs
 
 /// `con-duct report`: the results of the runs of a campaign and of their jobs.
-public struct CampaignReport: Codable, Sendable {
-  struct Run: Codable, Sendable {
+public struct CampaignReport: WrittenRecord {
+  struct Run: WrittenRecord {
     var prefix: String
     var runID: String?
     var campaign: String?
@@ -16,23 +16,29 @@ public struct CampaignReport: Codable, Sendable {
     var wallClockTime: Double?
     var jobs: Int
 
-    enum CodingKeys: String, CodingKey {
-      case prefix
-      case runID = "run_id"
-      case campaign, command
-      case state = "run_state"
-      case exitCode = "exit_code"
-      case wallClockTime = "wall_clock_time"
-      case jobs
+    mutating func list(_ members: inout RecordMembers) {
+      members("prefix", &prefix)
+      members("run_id", &runID)
+      members("campaign", &campaign)
+      members("command", &command)
+      members("run_state", &state)
+      members("exit_code", &exitCode)
+      members("wall_clock_time", &wallClockTime)
+      members("jobs", &jobs)
     }
   }
 
-  struct StateCount: Codable, Sendable {
+  struct StateCount: WrittenRecord {
     var state: JobState
     var count: Int
+
+    mutating func list(_ members: inout RecordMembers) {
+      members("state", &state)
+      members("count", &count)
+    }
   }
 
-  struct FailedJob: Codable, Sendable {
+  struct FailedJob: WrittenRecord {
     var prefix: String
     var job: JobRecord
     /// The job's stderr or stdout file that `outputEnd` is from.
@@ -42,11 +48,12 @@ public struct CampaignReport: Codable, Sendable {
     /// Why there are no lines; nil if there are.
     var outputProblem: String?
 
-    enum CodingKeys: String, CodingKey {
-      case prefix, job
-      case outputPath = "output_path"
-      case outputEnd = "output_end"
-      case outputProblem = "output_problem"
+    mutating func list(_ members: inout RecordMembers) {
+      members("prefix", &prefix)
+      members("job", &job)
+      members("output_path", &outputPath)
+      members("output_end", &outputEnd)
+      members("output_problem", &outputProblem)
     }
   }
 
@@ -62,15 +69,15 @@ public struct CampaignReport: Codable, Sendable {
   /// Why Slurm did not answer everything; nil if it did.
   var problem: String?
 
-  enum CodingKeys: String, CodingKey {
-    case runs
-    case jobCount = "job_count"
-    case states
-    case failedJobs = "failed_jobs"
-    case resources
-    case staleJobs = "stale_jobs"
-    case unreadableJobs = "unreadable_jobs"
-    case problem
+  public mutating func list(_ members: inout RecordMembers) {
+    members("runs", &runs)
+    members("job_count", &jobCount)
+    members("states", &states)
+    members("failed_jobs", &failedJobs)
+    members("resources", &resources)
+    members("stale_jobs", &staleJobs)
+    members("unreadable_jobs", &unreadableJobs)
+    members("problem", &problem)
   }
 
   /// - Parameters:
@@ -114,14 +121,11 @@ public struct CampaignReport: Codable, Sendable {
     return failed
   }
 
-  func json() throws -> String {
-    let value = try RecordEncoder().encode(self)
-    return String(decoding: JSONWriter.bytes(of: value, indent: 2), as: UTF8.self) + "\n"
-  }
+  func json() -> String { String(decoding: json(indent: 2), as: UTF8.self) + "\n" }
 }
 
 /// What the jobs used, compared with what they requested. Nil if not known.
-struct ResourceUse: Codable, Sendable {
+struct ResourceUse: WrittenRecord {
   /// Number of jobs whose use is known from accounting.
   var measuredJobs: Int
   /// Sum of the wall-clock seconds of all jobs that have started.
@@ -144,17 +148,17 @@ struct ResourceUse: Codable, Sendable {
   /// Mean of the shares of all jobs.
   var meanMemoryShare: Double?
 
-  enum CodingKeys: String, CodingKey {
-    case measuredJobs = "measured_jobs"
-    case elapsedSeconds = "elapsed_seconds"
-    case longestElapsedSeconds = "longest_elapsed_seconds"
-    case meanWaitSeconds = "mean_wait_seconds"
-    case longestWaitSeconds = "longest_wait_seconds"
-    case cpuSecondsUsed = "cpu_seconds_used"
-    case cpuSecondsAllotted = "cpu_seconds_allotted"
-    case largestMemoryShare = "largest_memory_share"
-    case largestMemoryJob = "largest_memory_job"
-    case meanMemoryShare = "mean_memory_share"
+  mutating func list(_ members: inout RecordMembers) {
+    members("measured_jobs", &measuredJobs)
+    members("elapsed_seconds", &elapsedSeconds)
+    members("longest_elapsed_seconds", &longestElapsedSeconds)
+    members("mean_wait_seconds", &meanWaitSeconds)
+    members("longest_wait_seconds", &longestWaitSeconds)
+    members("cpu_seconds_used", &cpuSecondsUsed)
+    members("cpu_seconds_allotted", &cpuSecondsAllotted)
+    members("largest_memory_share", &largestMemoryShare)
+    members("largest_memory_job", &largestMemoryJob)
+    members("mean_memory_share", &meanMemoryShare)
   }
 
   init(_ jobs: [JobRecord]) {

@@ -8,8 +8,8 @@ extension CampaignReport {
   }
 
   /// - Parameter width: columns of the terminal that tables of text must fit into; nil: any width.
-  public func text(_ format: Format, width: Int? = nil) throws -> String {
-    if format == .json { return try json() }
+  public func text(_ format: Format, width: Int? = nil) -> String {
+    if format == .json { return json() }
     let style = Style(isMarkdown: format == .markdown, width: width)
     var parts = [
       style.heading("\(runs.count) \(runs.count == 1 ? "run" : "runs"), \(jobsText)", level: 1),

@@ -1,9 +1,9 @@
-internal import RecordText
+public import RecordText
 public import SlurmJobs
 
 /// `con-duct jobs`: the jobs of runs.
-public struct JobListing: Codable, Sendable {
-  public struct Run: Codable, Sendable {
+public struct JobListing: Sendable {
+  public struct Run: WrittenRecord {
     var prefix: String?
     var runID: String?
     /// As `RecordedRun.presentState`; nil if no record was read.
@@ -26,13 +26,13 @@ public struct JobListing: Codable, Sendable {
       self.problem = problem
     }
 
-    enum CodingKeys: String, CodingKey {
-      case prefix
-      case runID = "run_id"
-      case state = "run_state"
-      case jobs
-      case unreadableJobs = "unreadable_jobs"
-      case problem
+    public mutating func list(_ members: inout RecordMembers) {
+      members("prefix", &prefix)
+      members("run_id", &runID)
+      members("run_state", &state)
+      members("jobs", &jobs)
+      members("unreadable_jobs", &unreadableJobs)
+      members("problem", &problem)
     }
   }
 
@@ -40,10 +40,7 @@ public struct JobListing: Codable, Sendable {
 
   public init(_ runs: [Run]) { self.runs = runs }
 
-  public func json() throws -> String {
-    let value = try RecordEncoder().encode(runs)
-    return String(decoding: JSONWriter.bytes(of: value, indent: 2), as: UTF8.self) + "\n"
-  }
+  public func json() -> String { String(decoding: runs.json(indent: 2), as: UTF8.self) + "\n" }
 
   var text: String { text(width: nil) }
 

@@ -26,7 +26,10 @@ struct ClosingMessages {
 
   /// - Parameter known: nil if duct does not use Slurm in this run.
   func showSummary(_ summary: ExecutionSummary, _ known: JobKnowledge?) {
-    var text = settings.summaryFormat.render(
+    // Most of the work of a summary is to make it, not to write it.
+    if log.logLevel > .info { return }
+    guard let template = settings.summaryFormat ?? ExecutionSummary.defaultTemplate else { return }
+    var text = template.render(
       summary.templateValues, colors: settings.colors, isDisplayed: true, warn: { log.warning("\($0)") })
     if let line = known.flatMap(jobsLine) {
       if !text.hasSuffix("\n") { text += "\n" }

@@ -57,10 +57,7 @@ final class RunRecords: Sendable {
     writer.writeInfo(after: start) { [self] in line() }
   }
 
-  private func line() -> [UInt8] {
-    // Encoding cannot fail: the members are strings, numbers and lists of them.
-    (try? RecordEncoder().line(document())) ?? []
-  }
+  private func line() -> [UInt8] { document().jsonLine }
 
   /// - Parameter sample: nil if the run records no samples.
   func add(_ sample: UsageSample?, _ counters: RunCounters) {
@@ -73,9 +70,7 @@ final class RunRecords: Sendable {
   /// - Parameter isLast: an info.json follows anyway, so do not request one.
   func add(_ report: UsageReport, isLast: Bool) {
     facts.update { $0.usage.reportCount += 1 }
-    if let line = try? RecordEncoder().line(report) {
-      writer.append(line)
-    }
+    writer.append(report.jsonLine)
     if !isLast { writeInfo() }
   }
 
@@ -83,6 +78,7 @@ final class RunRecords: Sendable {
   func finish(until deadline: MonotonicInstant) -> [Deliverer.Leftover] {
     _ = writer.finish(until: deadline)
     let leftovers = setup.carrier.finish(until: deadline)
+    writer.waitForExtra(until: deadline)
     if !leftovers.isEmpty, types.hasSystemSummary, let folder = setup.spool.folder {
       // Add the failures to the copy in the spool, for `recover`. If that fails, the last version is still there.
       try? folder.contents.replace(RunSpool.FileName.info, with: line())
@@ -92,7 +88,10 @@ final class RunRecords: Sendable {
 
   /// Drops the records that wait. When the writer has ended, which may take until the deadline, nothing more is
   /// written.
-  func discard(until deadline: MonotonicInstant) { _ = writer.discard(until: deadline) }
+  func discard(until deadline: MonotonicInstant) {
+    _ = writer.discard(until: deadline)
+    writer.waitForExtra(until: deadline)
+  }
 
   private func document() -> InfoDocument {
     let host =

@@ -1,5 +1,5 @@
 /// One, both or none of the command's output streams.
-public enum StreamSelection: String, Sendable, CaseIterable, Codable {
+public enum StreamSelection: String, Sendable, CaseIterable {
   case all, none, stdout, stderr
 
   public var hasStdout: Bool { self == .all || self == .stdout }

@@ -12,7 +12,8 @@ public import SystemPackage
 public struct RunSettings: Sendable {
   public var logLevel = LogLevel.info
   public var outputPrefix = Defaults.outputPrefix
-  public var summaryFormat: SummaryTemplate
+  /// Nil: con-duct's.
+  public var summaryFormat: SummaryTemplate?
   public var colors = false
   public var clobber = false
   public var sampleInterval = 1.0
@@ -37,13 +38,12 @@ public struct RunSettings: Sendable {
   public var spoolDirectory: FilePath?
   /// In bytes. Nil: only the disk limits the spool.
   public var spoolLimit: Int?
-  /// What records and log lines omit, made of `redactedExpressions` and `redactSecrets`.
-  public private(set) var redaction: Redaction
+  /// What records and log lines omit.
+  public internal(set) var redaction = Redaction()
   /// The command and its arguments, byte for byte.
   public var command: [[UInt8]] = []
 
   var isQuiet = false
-  var redactedExpressions: [String] = []
   var redactSecrets = SecretRedaction.auto
 
   public enum Defaults {
@@ -51,27 +51,19 @@ public struct RunSettings: Sendable {
     public static let slurmTimeout = 10.0
   }
 
-  /// The defaults.
-  private init() throws(UsageError) {
-    summaryFormat = try Self.summary(ExecutionSummary.defaultFormat)
-    redaction = try Redaction([], name: "")
-  }
-
   /// The settings of a run without options and variables, and without a command.
-  static func standard() throws(UsageError) -> RunSettings { try RunSettings() }
+  init() {}
 
   /// - Throws: `UsageError` for a value that makes no sense, with the name of the option or variable.
   public init(_ options: RunOptions, _ surroundings: Surroundings) throws(UsageError) {
-    try self.init()
+    self.init()
     try readVariables(surroundings, except: options)
     for given in options.given {
       let option = RunOption.all[given.option]
       try option.value.set(given.text, of: option.name, in: &self, surroundings)
     }
     if isQuiet { logLevel = .none }
-    redaction = try Redaction(
-      redactedExpressions, name: options["--redact"] == nil ? "DUCT_REDACT" : "--redact",
-      hidesSecrets: redactSecrets == .auto)
+    redaction.hidesSecrets = redactSecrets == .auto
     command = options.command
     if command.isEmpty { throw UsageError("no command is given; see --help") }
     if reportInterval < sampleInterval {
@@ -137,7 +129,7 @@ extension RunSettings {
     of name: String, _ text: String?, _ surroundings: Surroundings
   ) throws(UsageError) -> RunSettings {
     guard let index = RunOption.index(of: name) else { preconditionFailure("no option is called \(name)") }
-    var settings = try RunSettings()
+    var settings = RunSettings()
     let option = RunOption.all[index]
     if let text {
       try option.value.set(text, of: name, in: &settings, surroundings)

@@ -64,18 +64,33 @@ extension MonotonicInstant {
 }
 
 /// A reply of the carrier process: one line of JSON.
-struct CarrierReply: Codable, Sendable {
+struct CarrierReply: Record {
   /// Existing records that the carrier has not replaced.
   var existing: [String]?
-  var notice: CarrierNotice?
+  var notice: NoticeMessage?
   var events: [IOEvent]?
   var leftovers: [LeftoverMessage]?
+
+  mutating func list(_ members: inout RecordMembers) {
+    members("existing", &existing)
+    members("notice", &notice)
+    members("events", &events)
+    members("leftovers", &leftovers)
+  }
 }
 
-struct LeftoverMessage: Codable, Sendable, Equatable {
-  var path: String
-  var bytes: Int
+struct LeftoverMessage: Record, Equatable {
+  var path = ""
+  var bytes = 0
   var failure: String?
+
+  init() {}
+
+  mutating func list(_ members: inout RecordMembers) {
+    members("path", &path)
+    members("bytes", &bytes)
+    members("failure", &failure)
+  }
 
   init(_ leftover: Deliverer.Leftover) {
     path = String(escaping: leftover.path.bytes)
@@ -84,6 +99,57 @@ struct LeftoverMessage: Codable, Sendable, Equatable {
   }
 
   var leftover: Deliverer.Leftover { .init(path: FilePath(escaped: path), bytes: bytes, failure: failure) }
+}
+
+/// A `CarrierNotice` in JSON: its kind, and the members that notices of this kind have.
+struct NoticeMessage: Record {
+  private enum Kind: String {
+    case began, ended, displaced, restored, lost
+  }
+
+  private var kind = Kind.began
+  private var path: String?
+  private var place: String?
+  private var failure: String?
+  private var isAboutCredentials: Bool?
+  private var tries: Int?
+  private var seconds: Double?
+  private var bytes: Int?
+
+  init() {}
+
+  init(_ notice: CarrierNotice) {
+    switch notice {
+    case .began(let failure, let isAboutCredentials):
+      (kind, self.failure, self.isAboutCredentials) = (.began, failure, isAboutCredentials)
+    case .ended(let tries, let seconds): (kind, self.tries, self.seconds) = (.ended, tries, seconds)
+    case .displaced(let path, let place): (kind, self.path, self.place) = (.displaced, path, place)
+    case .restored(let path, let missing): (kind, self.path, bytes) = (.restored, path, missing)
+    case .lost(let path, let bytes): (kind, self.path, self.bytes) = (.lost, path, bytes)
+    }
+  }
+
+  var notice: CarrierNotice {
+    let path = path ?? ""
+    return switch kind {
+    case .began: .began(failure: failure ?? "", isAboutCredentials: isAboutCredentials ?? false)
+    case .ended: .ended(tries: tries ?? 0, seconds: seconds ?? 0)
+    case .displaced: .displaced(path: path, place: place ?? "")
+    case .restored: .restored(path: path, missing: bytes ?? 0)
+    case .lost: .lost(path: path, bytes: bytes ?? 0)
+    }
+  }
+
+  mutating func list(_ members: inout RecordMembers) {
+    members("kind", &kind)
+    members("path", &path)
+    members("place", &place)
+    members("failure", &failure)
+    members("is_about_credentials", &isAboutCredentials)
+    members("tries", &tries)
+    members("seconds", &seconds)
+    members("bytes", &bytes)
+  }
 }
 
 /// The numbers of the descriptors that the carrier process gets from duct.

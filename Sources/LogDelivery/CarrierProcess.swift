@@ -194,10 +194,8 @@ public final class CarrierProcess: LogCarrier {
   }
 
   private func take(_ line: [UInt8], _ notices: CarrierNotices) {
-    guard let value = try? JSONParser.parse(line),
-      let reply = try? RecordDecoder().decode(CarrierReply.self, from: value)
-    else { return }
-    if let notice = reply.notice { notices.tell(notice) }
+    guard let reply = try? CarrierReply(json: line) else { return }
+    if let notice = reply.notice?.notice { notices.tell(notice) }
     state.update { state in
       if let existing = reply.existing { state.existing = existing }
       if let events = reply.events { state.events = events }

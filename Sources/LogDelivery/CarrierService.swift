@@ -46,9 +46,8 @@ private final class ReplyChannel: Sendable {
   init(_ socket: FileDescriptor) { self.socket = socket }
 
   func send(_ reply: CarrierReply) {
-    guard let line = try? RecordEncoder().line(reply) else { return }
     // If this fails, duct has ended and needs no reply.
-    writing.update { _ in try? socket.writeAll(line) }
+    writing.update { _ in try? socket.writeAll(reply.jsonLine) }
   }
 }
 
@@ -94,7 +93,9 @@ private final class Service: Sendable {
       status: status,
       isSuccessor: isSuccessor, credentials: getenv("KRB5CCNAME").map { bytes(ofCString: $0) }
     ) { notice in
-      replies.send(CarrierReply(notice: CarrierNotice(notice), events: events.withLock { $0 }?()))
+      replies.send(
+        CarrierReply(
+          notice: CarrierNotice(notice).map(NoticeMessage.init), events: events.withLock { $0 }?()))
     }
     self.carrier = carrier
     events.update { $0 = { carrier.events } }

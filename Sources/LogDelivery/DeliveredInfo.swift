@@ -25,11 +25,9 @@ struct DeliveredInfo: Sendable {
     if events.isEmpty, names.isEmpty { return record }
     let places = JSONMembers.ranges(of: [Self.events, Self.paths], in: record)
     var values: [(place: Range<Int>, value: [UInt8])] = []
-    if !events.isEmpty, let place = places[Self.events],
-      let list = try? RecordEncoder().encode(events)
-    {
+    if !events.isEmpty, let place = places[Self.events] {
       let earlier = earlier(try? JSONParser.parse(Array(record[place])), than: events)
-      values.append((place, JSONWriter.bytes(of: .array(earlier + (list.array ?? [])))))
+      values.append((place, JSONWriter.bytes(of: .array(earlier + events.map(\.jsonValue)))))
     }
     if !names.isEmpty, let place = places[Self.paths],
       case .object(var members)? = try? JSONParser.parse(Array(record[place]))

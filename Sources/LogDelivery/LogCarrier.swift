@@ -194,7 +194,7 @@ public struct CarrierNotices: Sendable {
 }
 
 /// A notice of the deliverer, in a form that the carrier process can send to duct.
-public enum CarrierNotice: Codable, Sendable, Equatable {
+public enum CarrierNotice: Sendable, Equatable {
   case began(failure: String, isAboutCredentials: Bool)
   case ended(tries: Int, seconds: Double)
   case displaced(path: String, place: String)

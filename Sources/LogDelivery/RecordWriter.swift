@@ -25,19 +25,23 @@ public final class RecordWriter: Sendable {
   private let log: Logger
   private let state = Monitor(State())
   private let start = MonotonicInstant.now
+  private let extra: @Sendable () -> Void
+  private let hasDoneExtra = Monitor(false)
 
-  /// - Parameter first: called on the new thread, before anything is written.
+  /// - Parameter extra: called once on the new thread: after the first info.json or, if the run ends before that, after
+  ///   the last record. So it holds up neither of them.
   public init(
     _ folder: SpoolFolder?, journal: UsageJournal, carrier: any LogCarrier, log: Logger,
-    first: @escaping @Sendable () -> Void
+    extra: @escaping @Sendable () -> Void
   ) throws(Errno) {
     self.folder = folder
     self.journal = journal
     self.carrier = carrier
     self.log = log
+    self.extra = extra
     _ = try OwnThread("duct records", stackSize: 1 << 20) { [self] in
-      first()
       run()
+      doExtra()
     }
   }
 
@@ -95,9 +99,22 @@ public final class RecordWriter: Sendable {
         state.update { $0.isDone = true }
         return
       case .lines(let lines)?: write(lines)
-      case .info(let content)?: write(content)
+      case .info(let content)?:
+        write(content)
+        if !state.withLock({ $0.isFinishing }) { doExtra() }
       }
     }
+  }
+
+  private func doExtra() {
+    if hasDoneExtra.withLock({ $0 }) { return }
+    extra()
+    hasDoneExtra.update { $0 = true }
+  }
+
+  /// Waits until `extra` was called and has returned. Call it after `finish` or `discard`.
+  public func waitForExtra(until deadline: MonotonicInstant) {
+    _ = hasDoneExtra.wait(until: deadline) { $0 ? true : nil }
   }
 
   private func write(_ content: () -> [UInt8]) {

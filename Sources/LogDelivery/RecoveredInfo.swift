@@ -40,8 +40,8 @@ struct RecoveredInfo {
       guard let info = info(from: bytes) else {
         throw .init(bytes.isEmpty ? "it is empty" : "it is no record of this run")
       }
-      if info.runState == .finished, !hasMoved { return bytes }
-      guard let line = finished(info, folder.path.appending(name: Name.info), jobs) else { return bytes }
+      if isFinished(info), !hasMoved { return bytes }
+      let line = finished(info, folder.path.appending(name: Name.info), jobs)
       // Then Slurm need not be asked again if this process is interrupted.
       try? folder.replace(Name.info, with: line)
       return line
@@ -52,7 +52,7 @@ struct RecoveredInfo {
     let inPlace = FilePath(escaped: manifest.paths.info)
     do throws(Errno) {
       if let info = info(from: try readRegularFile(inPlace, limit: Self.largest)) {
-        return info.runState == .finished && !hasMoved ? nil : finished(info, inPlace, jobs)
+        return isFinished(info) && !hasMoved ? nil : finished(info, inPlace, jobs)
       }
     } catch {
       // The file may exist and contain more than is known here. Leave it alone.
@@ -69,22 +69,26 @@ struct RecoveredInfo {
     return wasKilled ? begun() : nil
   }
 
-  private func info(from bytes: [UInt8]) -> InfoDocument? {
-    guard let value = try? JSONParser.parse(bytes), value["run_id"]?.string == manifest.runID,
-      var info = try? RecordDecoder().decode(InfoDocument.self, from: value)
-    else { return nil }
-    info.executionSummary.sampleCount = max(info.executionSummary.sampleCount, 0)
+  /// As values, and not as an `InfoDocument`: the duct that wrote it may be of another release, whose members stay.
+  private func info(from bytes: [UInt8]) -> JSONValue? {
+    guard let info = try? JSONParser.parse(bytes), info["run_id"]?.string == manifest.runID else {
+      return nil
+    }
     return info
   }
 
-  private func finished(_ info: InfoDocument, _ path: FilePath, _ jobs: Recovery.JobLookup) -> [UInt8]? {
+  private func isFinished(_ info: JSONValue) -> Bool {
+    info["run_state"]?.string == RunState.finished.rawValue
+  }
+
+  private func finished(_ info: JSONValue, _ path: FilePath, _ jobs: Recovery.JobLookup) -> [UInt8] {
     var info = info
-    if info.runState != .finished { finish(&info, jobs(path)) }
+    if !isFinished(info) { finish(&info, jobs(path)) }
     if hasMoved {
-      info.outputPaths = manifest.paths
-      info.executionSummary.logsPrefix = manifest.paths.prefix
+      info["output_paths"] = manifest.paths.jsonValue
+      info["execution_summary"]?["logs_prefix"] = .string(manifest.paths.prefix)
     }
-    return try? RecordEncoder().line(info)
+    return JSONWriter.bytes(of: info) + [UInt8(ascii: "\n")]
   }
 
   /// A record for a run that was killed before it had written any.
@@ -98,17 +102,30 @@ struct RecoveredInfo {
       runState: .interrupted, runID: manifest.runID, ioEvents: [])
     addUsage(&info.executionSummary)
     addEnd(&info.executionSummary)
-    return try? RecordEncoder().line(info)
+    return info.jsonLine
   }
 
-  private func finish(_ info: inout InfoDocument, _ jobs: [JobRecord]?) {
-    info.runState = .interrupted
-    if let jobs { info.slurm?.submittedJobs = jobs.redacted(manifest.redaction) }
-    for index in info.ioEvents.indices where info.ioEvents[index].outcome == .waiting {
-      info.ioEvents[index].outcome = .delivered
+  private func finish(_ info: inout JSONValue, _ jobs: [JobRecord]?) {
+    info["run_state"] = .string(RunState.interrupted.rawValue)
+    if let jobs, info["slurm"]?["submitted_jobs"] != nil {
+      info["slurm"]?["submitted_jobs"] = .array(jobs.redacted(manifest.redaction).map(\.jsonValue))
     }
-    addUsage(&info.executionSummary)
-    addEnd(&info.executionSummary)
+    info["io_events"] = info["io_events"]?.array.map { .array($0.map(Self.delivered)) }
+    if let recorded = info["execution_summary"], var summary = try? ExecutionSummary(recorded) {
+      summary.sampleCount = max(summary.sampleCount, 0)
+      addUsage(&summary)
+      addEnd(&summary)
+      info["execution_summary"]?.overlay(summary.jsonValue)
+    }
+  }
+
+  /// An event as it is when everything has been delivered.
+  private static func delivered(_ event: JSONValue) -> JSONValue {
+    var event = event
+    if event["outcome"]?.string == IOEvent.Outcome.waiting.rawValue {
+      event["outcome"] = .string(IOEvent.Outcome.delivered.rawValue)
+    }
+    return event
   }
 
   /// Adds the end of the command, if the relay saw it.
@@ -125,9 +142,8 @@ struct RecoveredInfo {
     let knownPeak = summary.peakPcpu
     usage?.forEachLine { line in
       lines += 1
-      guard let value = try? JSONParser.parse(line),
-        var report = try? RecordDecoder().decode(UsageReport.self, from: value),
-        (0...Self.mostSamples).contains(report.sampleCount), samples <= Self.mostSamples
+      guard var report = try? Report(json: line), (0...Self.mostSamples).contains(report.sampleCount),
+        samples <= Self.mostSamples
       else { return }
       samples += report.sampleCount
       // The first sample comes so soon after the start that its CPU use is no peak (`PeakIntervals`).
@@ -135,10 +151,23 @@ struct RecoveredInfo {
         firstPercent = report.totals.pcpu
         report.totals.pcpu = 0
       }
-      if lines > summary.reportCount { summary.add(report, upToSample: samples) }
+      if lines > summary.reportCount { summary.add(report.totals, report.averages, upToSample: samples) }
     }
     if lines == 1 { summary.peakPcpu = knownPeak ?? firstPercent }
     summary.reportCount = max(summary.reportCount, lines)
+  }
+
+  /// What the summary needs of a line of usage.jsonl.
+  private struct Report: Record {
+    private(set) var sampleCount = 0
+    var totals = UsageTotals()
+    private(set) var averages = UsageAverages()
+
+    mutating func list(_ members: inout RecordMembers) {
+      members("num_samples", &sampleCount)
+      members("totals", &totals)
+      members("averages", &averages)
+    }
   }
 
   /// More samples than any run takes. With this limit, sums of such numbers do not overflow.

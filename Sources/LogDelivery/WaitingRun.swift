@@ -1,12 +1,13 @@
 import Glibc
+public import RecordText
 internal import DuctRecords
 internal import ResilientIO
 internal import SystemCalls
 internal import SystemPackage
 
 /// A run that has a folder in a spool.
-public struct WaitingRun: Sendable, Encodable {
-  public enum State: String, Sendable, Encodable {
+public struct WaitingRun: WrittenRecord {
+  public enum State: String, Sendable {
     /// Its duct or its relay still runs.
     case running
     /// The run is over, and something could not be delivered.
@@ -33,11 +34,16 @@ public struct WaitingRun: Sendable, Encodable {
   /// What cannot be read, and why.
   public var problem: String?
 
-  enum CodingKeys: String, CodingKey {
-    case runID = "run_id"
-    case state, host
-    case startTime = "start_time"
-    case command, prefix, bytes, spool, problem
+  public mutating func list(_ members: inout RecordMembers) {
+    members("run_id", &runID)
+    members("state", &state)
+    members("host", &host)
+    members("start_time", &startTime)
+    members("command", &command)
+    members("prefix", &prefix)
+    members("bytes", &bytes)
+    members("spool", &spool)
+    members("problem", &problem)
   }
 
   init(_ path: FilePath, _ state: State, _ manifest: RunManifest, bytes: Int, problem: String? = nil) {

@@ -5,14 +5,32 @@ public enum JSONMembers {
   /// Finds the values of some top-level members.
   ///
   /// - Parameters:
-  ///   - names: the names of the members, in ASCII without escapes.
-  ///   - bytes: a valid JSON object. For other bytes the result is unspecified, but the call still takes linear
-  ///     time.
+  ///   - names: the names of the members.
+  ///   - bytes: a JSON object. If its syntax is wrong somewhere, only the members before that are found.
   /// - Returns: by name, the byte range of each value without surrounding white space. Lacks members that do not
   ///   exist.
   public static func ranges(of names: Set<String>, in bytes: [UInt8]) -> [String: Range<Int>] {
-    var scanner = Scanner(bytes: bytes)
-    return scanner.members(names)
+    bytes.withUnsafeBufferPointer { buffer in
+      var found: [String: Range<Int>] = [:]
+      var scanner = JSONScanner(buffer)
+      scanner.skipSpace()
+      guard scanner.next == UInt8(ascii: "{") else { return [:] }
+      do throws(JSONSyntaxError) {
+        try scanner.enter()
+        var isFirst = true
+        while try scanner.nextMember(isFirst: isFirst) {
+          isFirst = false
+          let name = try scanner.string()
+          try scanner.takeColon()
+          let start = scanner.at
+          try scanner.skipValue()
+          if names.contains(name) { found[name] = start..<scanner.at }
+        }
+      } catch {
+        // The members before the error are found.
+      }
+      return found
+    }
   }
 
   /// Replaces the values of members.
@@ -30,76 +48,5 @@ public enum JSONMembers {
       copied = place.upperBound
     }
     return result + bytes[copied...]
-  }
-}
-
-private struct Scanner {
-  let bytes: [UInt8]
-  private var at = 0
-
-  init(bytes: [UInt8]) { self.bytes = bytes }
-
-  mutating func members(_ names: Set<String>) -> [String: Range<Int>] {
-    var found: [String: Range<Int>] = [:]
-    skipSpace()
-    guard next == UInt8(ascii: "{") else { return [:] }
-    at += 1
-    while true {
-      skipSpace()
-      if next == UInt8(ascii: ",") {
-        at += 1
-        continue
-      }
-      guard next == UInt8(ascii: "\"") else { return found }
-      let start = at + 1
-      skipString()
-      let name = String(decoding: bytes[start..<max(at - 1, start)], as: UTF8.self)
-      skipSpace()
-      guard next == UInt8(ascii: ":") else { return found }
-      at += 1
-      skipSpace()
-      let value = at
-      skipValue()
-      guard at > value else { return found }
-      if names.contains(name) { found[name] = value..<at }
-    }
-  }
-
-  private var next: UInt8? { at < bytes.count ? bytes[at] : nil }
-
-  private mutating func skipSpace() {
-    while let byte = next, byte == UInt8(ascii: " ") || (0x09...0x0D).contains(byte) { at += 1 }
-  }
-
-  /// Skips a string, from its opening quote to the first quote without a backslash before it.
-  private mutating func skipString() {
-    at += 1
-    while let byte = next, byte != UInt8(ascii: "\"") { at += byte == UInt8(ascii: "\\") ? 2 : 1 }
-    at = min(at + 1, bytes.count)
-  }
-
-  /// Skips a value: a string, a number or word, or an object or list with everything in it.
-  private mutating func skipValue() {
-    var depth = 0
-    while let byte = next {
-      switch byte {
-      case UInt8(ascii: "\""):
-        skipString()
-        if depth == 0 { return }
-        continue
-      case UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1
-      case UInt8(ascii: "}"), UInt8(ascii: "]"):
-        if depth == 0 { return }
-        depth -= 1
-        if depth == 0 {
-          at += 1
-          return
-        }
-      case UInt8(ascii: ","), UInt8(ascii: " "), 0x09...0x0D:
-        if depth == 0 { return }
-      default: break
-      }
-      at += 1
-    }
   }
 }

@@ -10,10 +10,20 @@ public enum JSONValue: Sendable, Hashable {
   case array([JSONValue])
   case object(OrderedDictionary<String, JSONValue>)
 
-  /// A member of an object; nil if this is no object or has no such member.
+  /// A member of an object; nil if this is no object or has no such member. Setting a member of a value that is no
+  /// object has no effect.
   public subscript(name: String) -> JSONValue? {
-    guard case .object(let members) = self else { return nil }
-    return members[name]
+    get {
+      guard case .object(let members) = self else { return nil }
+      return members[name]
+    }
+    set {
+      guard case .object(var members) = self else { return }
+      // With two owners of the members, the change would copy them.
+      self = .null
+      members[name] = newValue
+      self = .object(members)
+    }
   }
 
   public var string: String? {
@@ -41,12 +51,10 @@ public enum JSONValue: Sendable, Hashable {
 }
 
 extension JSONValue {
-  /// Removes member `name` from the object in member `outer`, if both exist.
-  public mutating func remove(_ name: String, from outer: String) {
-    guard case .object(var members) = self, case .object(var inner)? = members[outer] else { return }
-    inner.removeValue(forKey: name)
-    members[outer] = .object(inner)
-    self = .object(members)
+  /// Replaces the members that `newer` has too, and adds those that only `newer` has.
+  public mutating func overlay(_ newer: JSONValue) {
+    guard case .object(let members) = newer else { return }
+    for (name, value) in members { self[name] = value }
   }
 }
 

@@ -61,11 +61,11 @@ public struct SummaryTemplate: Sendable {
 
   /// - Parameters:
   ///   - text: the template.
-  ///   - fields: the names that the template may use.
-  public init(_ text: String, fields: Set<String>) throws(Problem) {
+  ///   - fields: the names that the template may use; nil: any.
+  public init(_ text: String, fields: Set<String>?) throws(Problem) {
     pieces = try Self.parse(text)
     for case .field(let name, let conversion, let spec) in pieces {
-      if !fields.contains(name) {
+      if let fields, !fields.contains(name) {
         let known = fields.sorted().joined(separator: ", ")
         throw Problem("unknown field {\(name)}; known are: \(known)")
       }
@@ -81,7 +81,7 @@ public struct SummaryTemplate: Sendable {
   }
 
   static func parse(_ text: String) throws(Problem) -> [Piece] {
-    // On bytes for speed: duct parses the default template before each command. All special characters are ASCII.
+    // On bytes for speed: duct parses a template after each command. All special characters are ASCII.
     let bytes = Array(text.utf8)
     let (opening, closing) = (UInt8(ascii: "{"), UInt8(ascii: "}"))
     var pieces: [Piece] = []

@@ -1,6 +1,8 @@
+public import RecordText
+
 /// An episode of failures on one path, from the first failure to the success that ends it.
-public struct IOEvent: Codable, Sendable, Equatable {
-  public enum Outcome: String, Codable, Sendable {
+public struct IOEvent: Record, Equatable {
+  public enum Outcome: String, Sendable {
     /// The data waits and is retried.
     case waiting
     /// The data was written in the end.
@@ -26,13 +28,36 @@ public struct IOEvent: Codable, Sendable, Equatable {
   public var bytesWaiting: Int
   public var outcome: Outcome
 
-  enum CodingKeys: String, CodingKey {
-    case path, place, operation
-    case errnoName = "errno"
-    case firstTime = "first_time"
-    case lastTime = "last_time"
-    case tries
-    case bytesWaiting = "bytes_waiting"
-    case outcome
+  init(
+    path: String, place: String? = nil, operation: String, errnoName: String, firstTime: Double,
+    lastTime: Double, tries: Int, bytesWaiting: Int, outcome: Outcome
+  ) {
+    self.path = path
+    self.place = place
+    self.operation = operation
+    self.errnoName = errnoName
+    self.firstTime = firstTime
+    self.lastTime = lastTime
+    self.tries = tries
+    self.bytesWaiting = bytesWaiting
+    self.outcome = outcome
+  }
+
+  public init() {
+    self.init(
+      path: "", operation: "", errnoName: "", firstTime: 0, lastTime: 0, tries: 0, bytesWaiting: 0,
+      outcome: .waiting)
+  }
+
+  public mutating func list(_ members: inout RecordMembers) {
+    members("path", &path)
+    members("place", &place)
+    members("operation", &operation)
+    members("errno", &errnoName)
+    members("first_time", &firstTime)
+    members("last_time", &lastTime)
+    members("tries", &tries)
+    members("bytes_waiting", &bytesWaiting)
+    members("outcome", &outcome)
   }
 }

@@ -31,10 +31,7 @@ public struct SlurmHelper: Sendable {
     _ request: SlurmRequest, limit: Double, configuration: FilePath? = nil
   ) throws(SlurmFailure) -> SlurmAnswer {
     let deadline = MonotonicInstant.now + limit
-    let question: [UInt8]
-    do { question = try RecordEncoder().line(SlurmQuestion(request, limit: limit)) } catch {
-      throw SlurmFailure(.rubbish, "cannot encode the request: \(error)")
-    }
+    let question = SlurmQuestion(request, limit: limit).jsonLine
     var start = Program(path: program.bytes, arguments: [program.bytes])
     start.environment = environment(configuration)
     start.signalMask = signalMask
@@ -72,23 +69,20 @@ public struct SlurmHelper: Sendable {
             ?? "\(name) ended with \(exit.words) and without an answer to \(request.name)",
           diagnostics: diagnostics)
     }
-    do {
-      var answer = try RecordDecoder().decode(SlurmAnswer.self, from: output)
-      if var failure = answer.failure {
-        if failure.diagnostics == nil { failure.diagnostics = diagnostics }
-        answer.failure = nil
-        throw ofPlugins(diagnostics)
-          ?? failure.explained(askedBy: "libslurm \(failure.libraryVersion ?? "")", request)
-      }
-      answer.askedBy = .library
-      return answer
-    } catch let failure as SlurmFailure {
-      throw failure
-    } catch {
+    var answer: SlurmAnswer
+    do throws(Problem) { answer = try SlurmAnswer(json: output) } catch {
       throw SlurmFailure(
         .rubbish, "\(name) printed no valid answer to \(request.name): \(error)",
         diagnostics: diagnostics)
     }
+    if var failure = answer.failure {
+      if failure.diagnostics == nil { failure.diagnostics = diagnostics }
+      answer.failure = nil
+      throw ofPlugins(diagnostics)
+        ?? failure.explained(askedBy: "libslurm \(failure.libraryVersion ?? "")", request)
+    }
+    answer.askedBy = .library
+    return answer
   }
 
   /// A helper that runs from a copy in memory has no path to show.

@@ -4,7 +4,7 @@ public import RecordText
 ///
 /// Values that Slurm did not report are nil. Times are seconds since 1970, never estimates. docs/records.md
 /// explains the members and their names in JSON.
-public struct JobRecord: Codable, Sendable, Equatable {
+public struct JobRecord: Record, Equatable {
   /// The cluster's name as in slurmdbd and `sbatch -M`.
   public var cluster: String?
   /// Nil for an array task that does not have its own id yet.
@@ -87,53 +87,61 @@ public struct JobRecord: Codable, Sendable, Equatable {
 
   public init(state: JobState) { self.state = state }
 
-  enum CodingKeys: String, CodingKey {
-    case cluster
-    case jobID = "job_id"
-    case arrayJobID = "array_job_id"
-    case arrayTaskID = "array_task_id"
-    case arrayTasks = "array_tasks"
-    case hetJobID = "het_job_id"
-    case hetJobOffset = "het_job_offset"
-    case name, user, account, partition, qos, state
-    case stateFlags = "state_flags"
-    case stateReason = "state_reason"
-    case exitCode = "exit_code"
-    case signal
-    case derivedExitCode = "derived_exit_code"
-    case derivedSignal = "derived_signal"
-    case derivedState = "derived_state"
-    case cancelledBy = "cancelled_by_uid"
-    case restarts
-    case submitTime = "submit_time"
-    case eligibleTime = "eligible_time"
-    case startTime = "start_time"
-    case endTime = "end_time"
-    case elapsedSeconds = "elapsed_seconds"
-    case timeLimitSeconds = "time_limit_seconds"
-    case nodeCount = "node_count"
-    case nodeList = "node_list"
-    case cpus
-    case tresRequested = "tres_requested"
-    case tresAllocated = "tres_allocated"
-    case memoryRequestedBytes = "memory_requested_bytes"
-    case maxRSSBytes = "max_rss_bytes"
-    case maxRSSAllTasksBytes = "max_rss_all_tasks_bytes"
-    case cpuSeconds = "cpu_seconds"
-    case workingDir = "working_dir"
-    case stdoutPath = "stdout_path"
-    case stderrPath = "stderr_path"
-    case submitLine = "submit_line"
-    case dependency, runs
-    case detectedBy = "detected_by"
-    case source
-    case lastSeen = "last_seen"
-    case stale
+  public init() { self.init(state: JobState(rawValue: "")) }
+
+  public mutating func list(_ members: inout RecordMembers) {
+    members("cluster", &cluster)
+    members("job_id", &jobID)
+    members("array_job_id", &arrayJobID)
+    members("array_task_id", &arrayTaskID)
+    members("array_tasks", &arrayTasks)
+    members("het_job_id", &hetJobID)
+    members("het_job_offset", &hetJobOffset)
+    members("name", &name)
+    members("user", &user)
+    members("account", &account)
+    members("partition", &partition)
+    members("qos", &qos)
+    members("state", &state)
+    members("state_flags", &stateFlags, or: [])
+    members("state_reason", &stateReason)
+    members("exit_code", &exitCode)
+    members("signal", &signal)
+    members("derived_exit_code", &derivedExitCode)
+    members("derived_signal", &derivedSignal)
+    members("derived_state", &derivedState)
+    members("cancelled_by_uid", &cancelledBy)
+    members("restarts", &restarts)
+    members("submit_time", &submitTime)
+    members("eligible_time", &eligibleTime)
+    members("start_time", &startTime)
+    members("end_time", &endTime)
+    members("elapsed_seconds", &elapsedSeconds)
+    members("time_limit_seconds", &timeLimitSeconds)
+    members("node_count", &nodeCount)
+    members("node_list", &nodeList)
+    members("cpus", &cpus)
+    members("tres_requested", &tresRequested)
+    members("tres_allocated", &tresAllocated)
+    members("memory_requested_bytes", &memoryRequestedBytes)
+    members("max_rss_bytes", &maxRSSBytes)
+    members("max_rss_all_tasks_bytes", &maxRSSAllTasksBytes)
+    members("cpu_seconds", &cpuSeconds)
+    members("working_dir", &workingDir)
+    members("stdout_path", &stdoutPath)
+    members("stderr_path", &stderrPath)
+    members("submit_line", &submitLine)
+    members("dependency", &dependency)
+    members("runs", &runs)
+    members("detected_by", &detectedBy)
+    members("source", &source)
+    members("last_seen", &lastSeen)
+    members("stale", &stale, or: false)
   }
 }
 
 /// A layer of detection: the evidence that a job is the command's.
-public enum JobEvidence: String, Codable, Sendable, CaseIterable, Comparable {
+public enum JobEvidence: String, Sendable, CaseIterable, Comparable {
   /// The job carries the wckey that this run put into the command's environment.
   case tag
   /// A process in a session of the command's process tree submitted it.
@@ -145,7 +153,7 @@ public enum JobEvidence: String, Codable, Sendable, CaseIterable, Comparable {
 }
 
 /// The server that reported a job's state.
-public enum JobSource: String, Codable, Sendable {
+public enum JobSource: String, Sendable {
   case slurmctld, slurmdbd
 }
 

@@ -1,8 +1,10 @@
+public import RecordText
+
 /// An earlier run of a job, which ended when Slurm requeued the job.
-public struct JobRun: Codable, Sendable, Equatable {
+public struct JobRun: Record, Equatable {
   /// How it ended: `REQUEUED` if it was requeued on request, `NODE_FAIL` or `PREEMPTED` if Slurm requeued
   /// it by itself.
-  public var state: String
+  public var state = ""
   public var exitCode: Int?
   public var signal: Int?
   /// Seconds since 1970.
@@ -16,17 +18,21 @@ public struct JobRun: Codable, Sendable, Equatable {
   public var maxRSSAllTasksBytes: Int64?
   public var cpuSeconds: Double?
 
-  enum CodingKeys: String, CodingKey {
-    case state
-    case exitCode = "exit_code"
-    case signal
-    case submitTime = "submit_time"
-    case startTime = "start_time"
-    case endTime = "end_time"
-    case elapsedSeconds = "elapsed_seconds"
-    case nodeList = "node_list"
-    case maxRSSBytes = "max_rss_bytes"
-    case maxRSSAllTasksBytes = "max_rss_all_tasks_bytes"
-    case cpuSeconds = "cpu_seconds"
+  public init() {}
+
+  init(state: String) { self.state = state }
+
+  public mutating func list(_ members: inout RecordMembers) {
+    members("state", &state)
+    members("exit_code", &exitCode)
+    members("signal", &signal)
+    members("submit_time", &submitTime)
+    members("start_time", &startTime)
+    members("end_time", &endTime)
+    members("elapsed_seconds", &elapsedSeconds)
+    members("node_list", &nodeList)
+    members("max_rss_bytes", &maxRSSBytes)
+    members("max_rss_all_tasks_bytes", &maxRSSAllTasksBytes)
+    members("cpu_seconds", &cpuSeconds)
   }
 }

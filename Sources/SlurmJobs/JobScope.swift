@@ -1,8 +1,10 @@
+public import RecordText
+
 /// Selects the jobs of a user that a query is about. A user can have tens of thousands of jobs that are not the
 /// run's, so the program that asks Slurm drops those before it converts any.
 ///
 /// The jobs that remain are only candidates: `JobDetection` decides which of them are the run's.
-public struct JobScope: Codable, Sendable, Equatable {
+public struct JobScope: Record, Equatable {
   /// Jobs with these tags are always selected.
   public var tags: Set<String> = []
   /// Jobs, arrays and heterogeneous jobs with these ids are always selected.
@@ -15,9 +17,13 @@ public struct JobScope: Codable, Sendable, Equatable {
 
   public init() {}
 
-  enum CodingKeys: String, CodingKey {
-    case tags, ids, since
-    case otherSessions = "other_sessions"
+  public mutating func list(_ members: inout RecordMembers) {
+    var (tags, ids, others) = (self.tags.sorted(), self.ids.sorted(), otherSessions.sorted())
+    members("tags", &tags)
+    members("ids", &ids)
+    members("since", &since)
+    members("other_sessions", &others)
+    (self.tags, self.ids, otherSessions) = (Set(tags), Set(ids), Set(others))
   }
 
   /// - Parameters:

@@ -1,7 +1,7 @@
 /// A job's base state in Slurm (`enum job_states` of slurm.h, without flags).
 ///
 /// An unknown state, from a later Slurm release, keeps its number: `UNKNOWN_14`.
-public struct JobState: RawRepresentable, Hashable, Codable, Sendable, CustomStringConvertible {
+public struct JobState: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
   public var rawValue: String
 
   public init(rawValue: String) { self.rawValue = rawValue }

@@ -1,9 +1,11 @@
+public import RecordText
+
 /// The output files of a batch job: the patterns given to sbatch, and the values for their symbols.
 ///
 /// Slurm's client programs and libslurm replace only some of the symbols; the node replaces all of them when it
 /// creates the file. This code follows the node (verified with files of 22.05, 24.11 and 26.05; according to
 /// Slurm's list of changes, the rules of 26.05 came with 25.11).
-public struct OutputPaths: Sendable, Equatable, Codable {
+public struct OutputPaths: Sendable, Equatable, Record {
   /// Slurm's mark for "no task" (NO_VAL), which appears in file names of jobs that are no array.
   static let noTask = UInt32(0xFFFF_FFFE)
   /// Slurm reduces larger widths to this.
@@ -18,6 +20,8 @@ public struct OutputPaths: Sendable, Equatable, Codable {
   public var rules = Rules.upTo2311
   /// Slurm may have replaced the symbols already: from 24.05 on, it does so for its clients.
   public var mayBeFilledIn = false
+
+  public init() {}
 
   public init(stdout: String?, stderr: String?) {
     self.stdout = stdout
@@ -47,14 +51,18 @@ public struct OutputPaths: Sendable, Equatable, Codable {
     return number.isEmpty ? nil : name + number + (after.isEmpty ? "" : firstNode(of: String(after)) ?? "")
   }
 
-  enum CodingKeys: String, CodingKey {
-    case stdout, stderr, rules
-    case nodeName = "node_name"
-    case mayBeFilledIn = "may_be_filled_in"
+  public mutating func list(_ members: inout RecordMembers) {
+    members("stdout", &stdout)
+    members("stderr", &stderr)
+    var release = rules.rawValue
+    members("rules", &release)
+    rules = Rules(rawValue: release) ?? .upTo2311
+    members("node_name", &nodeName)
+    members("may_be_filled_in", &mayBeFilledIn)
   }
 
   /// The symbols that a release knows, and how it treats unknown ones.
-  public enum Rules: Int, Sendable, Codable, Comparable {
+  public enum Rules: Int, Sendable, Comparable {
     case upTo2311 = 2205
     /// Adds `%b`, the last digit of the task id.
     case since2405 = 2405

@@ -1,5 +1,7 @@
+public import RecordText
+
 /// How duct obtained an answer from Slurm.
-public enum SlurmWay: String, Codable, Sendable {
+public enum SlurmWay: String, Sendable {
   /// libslurm, in `duct-slurm`.
   case library
   /// `squeue`, `sacct` and `scontrol`.
@@ -7,7 +9,7 @@ public enum SlurmWay: String, Codable, Sendable {
 }
 
 /// An answer from Slurm. `duct-slurm` prints it as one JSON document on its standard output.
-public struct SlurmAnswer: Codable, Sendable, Equatable {
+public struct SlurmAnswer: Record, Equatable {
   /// The jobs that the request asked for.
   public var jobs: [SubmittedJob] = []
   /// slurmctld's clock when it answered, in seconds since 1970. It may be ahead of ours or behind.
@@ -23,10 +25,12 @@ public struct SlurmAnswer: Codable, Sendable, Equatable {
 
   public init(failure: SlurmFailure) { self.failure = failure }
 
-  enum CodingKeys: String, CodingKey {
-    case jobs, configuration, failure
-    case controllerTime = "controller_time"
-    case hostNames = "host_names"
+  public mutating func list(_ members: inout RecordMembers) {
+    members("jobs", &jobs)
+    members("configuration", &configuration)
+    members("failure", &failure)
+    members("controller_time", &controllerTime)
+    members("host_names", &hostNames)
   }
 }
 
@@ -34,7 +38,7 @@ public struct SlurmAnswer: Codable, Sendable, Equatable {
 ///
 /// The waiting tasks of an array are one such job, with `arrayTasks` in the record, as in Slurm. `JobDetection`
 /// decides whether they are the command's before they are unfolded.
-public struct SubmittedJob: Codable, Sendable, Equatable {
+public struct SubmittedJob: Record, Equatable {
   public var record: JobRecord
   public var uid: UInt32?
   public var wckey: String?
@@ -46,11 +50,15 @@ public struct SubmittedJob: Codable, Sendable, Equatable {
 
   public init(record: JobRecord) { self.record = record }
 
-  enum CodingKeys: String, CodingKey {
-    case record, uid, wckey
-    case allocSID = "alloc_sid"
-    case allocNode = "alloc_node"
-    case outputPaths = "output_paths"
+  public init() { self.init(record: JobRecord()) }
+
+  public mutating func list(_ members: inout RecordMembers) {
+    members("record", &record)
+    members("uid", &uid)
+    members("wckey", &wckey)
+    members("alloc_sid", &allocSID)
+    members("alloc_node", &allocNode)
+    members("output_paths", &outputPaths)
   }
 
   /// The job itself; for waiting tasks of an array, one record per task, unless there are too many.
@@ -69,7 +77,7 @@ public struct SubmittedJob: Codable, Sendable, Equatable {
 }
 
 /// slurmctld's configuration and state.
-public struct ClusterConfiguration: Codable, Sendable, Equatable {
+public struct ClusterConfiguration: Record, Equatable {
   public var clusterName: String?
   public var controllerVersion: String?
   /// The release of the libslurm that the helper has loaded.
@@ -82,19 +90,19 @@ public struct ClusterConfiguration: Codable, Sendable, Equatable {
 
   public init() {}
 
-  enum CodingKeys: String, CodingKey {
-    case clusterName = "cluster_name"
-    case controllerVersion = "controller_version"
-    case libraryVersion = "library_version"
-    case tracksWckeys = "tracks_wckeys"
-    case minJobAge = "min_job_age"
-    case controllerIsUp = "controller_is_up"
+  public mutating func list(_ members: inout RecordMembers) {
+    members("cluster_name", &clusterName)
+    members("controller_version", &controllerVersion)
+    members("library_version", &libraryVersion)
+    members("tracks_wckeys", &tracksWckeys)
+    members("min_job_age", &minJobAge)
+    members("controller_is_up", &controllerIsUp)
   }
 }
 
 /// Why a request was not answered.
-public struct SlurmFailure: Error, Codable, Sendable, Equatable, CustomStringConvertible {
-  public enum Kind: String, Codable, Sendable {
+public struct SlurmFailure: Error, Record, Equatable, CustomStringConvertible {
+  public enum Kind: String, Sendable {
     /// The helper is missing, or cannot be executed because a library is missing.
     case noHelper = "no_helper"
     /// The helper and the library that it loaded are of different releases.
@@ -125,10 +133,15 @@ public struct SlurmFailure: Error, Codable, Sendable, Equatable, CustomStringCon
   /// The release of the libslurm that duct asked.
   public var libraryVersion: String?
 
-  enum CodingKeys: String, CodingKey {
-    case kind, message, code, diagnostics
-    case libraryVersion = "library_version"
+  public mutating func list(_ members: inout RecordMembers) {
+    members("kind", &kind)
+    members("message", &message)
+    members("code", &code)
+    members("diagnostics", &diagnostics)
+    members("library_version", &libraryVersion)
   }
+
+  public init() { self.init(.rubbish, "") }
 
   public init(_ kind: Kind, _ message: String, code: Int? = nil, diagnostics: String? = nil) {
     self.kind = kind

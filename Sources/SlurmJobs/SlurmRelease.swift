@@ -1,5 +1,5 @@
 /// A Slurm release such as 24.11. The third number of a version (24.11.5) changes neither structures nor formats.
-public struct SlurmRelease: Sendable, Comparable, CustomStringConvertible, Codable {
+public struct SlurmRelease: Sendable, Comparable, CustomStringConvertible {
   public var year: Int
   public var month: Int
 

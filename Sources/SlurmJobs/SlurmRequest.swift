@@ -1,3 +1,5 @@
+public import RecordText
+
 /// A request to `duct-slurm`: one per process, as JSON on its standard input.
 public enum SlurmRequest: Sendable, Equatable {
   /// The jobs of a user that slurmctld knows (slurm_load_job_user): all of them, or those in a scope.
@@ -38,59 +40,8 @@ public enum SlurmRequest: Sendable, Equatable {
   }
 }
 
-extension SlurmRequest: Codable {
-  private enum CodingKeys: String, CodingKey { case query, uid, ids, cluster, since, tag, scope }
-
-  public init(from decoder: any Decoder) throws {
-    let values = try decoder.container(keyedBy: CodingKeys.self)
-    switch try values.decode(String.self, forKey: .query) {
-    case "jobs_of_user":
-      self = .jobsOfUser(
-        uid: try values.decode(UInt32.self, forKey: .uid),
-        scope: try values.decodeIfPresent(JobScope.self, forKey: .scope))
-    case "jobs": self = .jobs(ids: try values.decode([UInt32].self, forKey: .ids))
-    case "accounting_jobs":
-      self = .accountingJobs(
-        ids: try values.decode([UInt32].self, forKey: .ids),
-        cluster: try values.decodeIfPresent(String.self, forKey: .cluster),
-        uid: try values.decodeIfPresent(UInt32.self, forKey: .uid))
-    case "accounting_of_user":
-      self = .accountingOfUser(
-        uid: try values.decode(UInt32.self, forKey: .uid),
-        since: try values.decode(Int.self, forKey: .since),
-        tag: try values.decodeIfPresent(String.self, forKey: .tag))
-    case "configuration": self = .configuration
-    case "ping": self = .ping
-    case "host_names": self = .hostNames
-    case let other:
-      throw DecodingError.dataCorruptedError(
-        forKey: .query, in: values, debugDescription: "unknown query \(other)")
-    }
-  }
-
-  public func encode(to encoder: any Encoder) throws {
-    var values = encoder.container(keyedBy: CodingKeys.self)
-    try values.encode(name, forKey: .query)
-    switch self {
-    case .jobsOfUser(let uid, let scope):
-      try values.encode(uid, forKey: .uid)
-      try values.encodeIfPresent(scope, forKey: .scope)
-    case .jobs(let ids): try values.encode(ids, forKey: .ids)
-    case .accountingJobs(let ids, let cluster, let uid):
-      try values.encode(ids, forKey: .ids)
-      try values.encode(cluster, forKey: .cluster)
-      try values.encodeIfPresent(uid, forKey: .uid)
-    case .accountingOfUser(let uid, let since, let tag):
-      try values.encode(uid, forKey: .uid)
-      try values.encode(since, forKey: .since)
-      try values.encode(tag, forKey: .tag)
-    case .configuration, .ping, .hostNames: break
-    }
-  }
-}
-
 /// The input of `duct-slurm`: a request, and how long the caller waits for the answer.
-public struct SlurmQuestion: Codable, Sendable, Equatable {
+public struct SlurmQuestion: Record, Equatable {
   public var request: SlurmRequest
   /// Seconds from the start of the helper; nil if the caller has no limit.
   public var limit: Double?
@@ -100,17 +51,62 @@ public struct SlurmQuestion: Codable, Sendable, Equatable {
     self.limit = limit
   }
 
-  private enum CodingKeys: String, CodingKey { case limit }
+  public init() { self.init(.ping) }
 
-  /// In JSON, the limit is a member beside those of the request.
-  public init(from decoder: any Decoder) throws {
-    request = try SlurmRequest(from: decoder)
-    limit = try decoder.container(keyedBy: CodingKeys.self).decodeIfPresent(Double.self, forKey: .limit)
+  public mutating func list(_ members: inout RecordMembers) {
+    var form = RequestForm(request)
+    form.list(&members)
+    members("limit", &limit)
+    guard members.isReading else { return }
+    if let request = form.request { self.request = request } else { members.refuse("query") }
+  }
+}
+
+/// A request as its name, and the values that requests of this name have.
+private struct RequestForm {
+  private var query: String
+  private var uid: UInt32?
+  private var ids: [UInt32]?
+  private var cluster: String?
+  private var since: Int?
+  private var tag: String?
+  private var scope: JobScope?
+
+  init(_ request: SlurmRequest) {
+    query = request.name
+    switch request {
+    case .jobsOfUser(let uid, let scope): (self.uid, self.scope) = (uid, scope)
+    case .jobs(let ids): self.ids = ids
+    case .accountingJobs(let ids, let cluster, let uid):
+      (self.ids, self.cluster, self.uid) = (ids, cluster, uid)
+    case .accountingOfUser(let uid, let since, let tag):
+      (self.uid, self.since, self.tag) = (uid, since, tag)
+    case .configuration, .ping, .hostNames: break
+    }
   }
 
-  public func encode(to encoder: any Encoder) throws {
-    try request.encode(to: encoder)
-    var values = encoder.container(keyedBy: CodingKeys.self)
-    try values.encodeIfPresent(limit, forKey: .limit)
+  /// Nil if there is no request of this name, or if a value is missing.
+  var request: SlurmRequest? {
+    switch query {
+    case "jobs_of_user": uid.map { .jobsOfUser(uid: $0, scope: scope) }
+    case "jobs": ids.map { .jobs(ids: $0) }
+    case "accounting_jobs": ids.map { .accountingJobs(ids: $0, cluster: cluster, uid: uid) }
+    case "accounting_of_user":
+      uid.flatMap { uid in since.map { .accountingOfUser(uid: uid, since: $0, tag: tag) } }
+    case "configuration": .configuration
+    case "ping": .ping
+    case "host_names": .hostNames
+    default: nil
+    }
+  }
+
+  mutating func list(_ members: inout RecordMembers) {
+    members("query", &query)
+    members("uid", &uid)
+    members("ids", &ids)
+    members("cluster", &cluster)
+    members("since", &since)
+    members("tag", &tag)
+    members("scope", &scope)
   }
 }

@@ -17,9 +17,9 @@ guard let line = readLine() else {
 }
 
 do {
-  let question = try RecordDecoder().decode(SlurmQuestion.self, from: Array(line.utf8))
+  let question = try SlurmQuestion(json: Array(line.utf8))
   try AskerWatch.start(limit: question.limit)
-  let answer = try RecordEncoder().line(SlurmQueries.answer(question.request))
+  let answer = SlurmQueries.answer(question.request).jsonLine
   try FileDescriptor.standardOutput.writeAll(answer)
   // _exit, not exit: the answer is written, and libslurm's cleanup is not needed.
   _exit(0)

@@ -17,11 +17,11 @@ struct ConDuctCommand: ParsableCommand {
 struct RunSubcommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "run",
-    abstract: "Run a command; record what it does, what it uses, and its Slurm jobs.",
-    usage: "con-duct run [<options>] <command> [<arguments> …]",
-    discussion: RunDiscussion.text)
+    abstract: RunHelp.abstract,
+    usage: RunHelp.usage("con-duct run"),
+    discussion: RunHelp.discussion)
 
   @OptionGroup var arguments: RunArguments
 
-  func run() throws { try arguments.execute(as: Self.self) }
+  func run() throws { try arguments.execute(as: "con-duct run") }
 }

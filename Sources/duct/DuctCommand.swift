@@ -5,12 +5,12 @@ import DuctRecords
 struct DuctCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "duct",
-    abstract: "Run a command; record what it does, what it uses, and its Slurm jobs.",
-    usage: "duct [<options>] <command> [<arguments> …]",
-    discussion: RunDiscussion.text,
+    abstract: RunHelp.abstract,
+    usage: RunHelp.usage("duct"),
+    discussion: RunHelp.discussion,
     version: "duct \(Versions.duct)")
 
   @OptionGroup var arguments: RunArguments
 
-  func run() throws { try arguments.execute(as: Self.self) }
+  func run() throws { try arguments.execute(as: "duct") }
 }

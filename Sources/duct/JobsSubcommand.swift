@@ -44,7 +44,7 @@ struct JobsSubcommand: ParsableCommand {
     let by = try slurm.way(surroundings)
     let (listing, problem) =
       try runID.map { try byTag($0, surroundings, by) } ?? byRecords(surroundings, by)
-    try show(try json ? listing.json() : listing.text(width: terminalWidth))
+    try show(json ? listing.json() : listing.text(width: terminalWidth))
     if let problem { tell("Slurm did not answer everything: \(problem)") }
   }
 

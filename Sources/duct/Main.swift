@@ -43,6 +43,7 @@ enum Main {
         print("\(name) \(Versions.duct)")
         leave(0)
       }
+      if let help = RunHelp(asked: words, of: name) { throw help }
       if let quick { try RunArguments.execute(quick) }
       if let problem = message.unknownSubcommand { throw UsageError(problem) }
       var command = try type.parseAsRoot(words)
@@ -53,6 +54,9 @@ enum Main {
       leave(2)
     } catch let code as ExitCode {
       leave(code.rawValue)
+    } catch let help as RunHelp {
+      print(help.text(width: terminalWidth), terminator: "")
+      leave(0)
     } catch {
       // The argument parser throws help and version as errors with exit code 0.
       if type.exitCode(for: error) == .success {

@@ -25,7 +25,7 @@ enum QuickRunArguments {
 
   private static func startsWithDash(_ word: String) -> Bool { word.utf8.first == UInt8(ascii: "-") }
 
-  /// False for an unknown name, and for a value that is missing or has the wrong form.
+  /// False for an unknown name, and for a value that is missing.
   private static func readOption(
     _ word: String, _ rest: inout ArraySlice<String>, _ options: inout RunOptions
   ) -> Bool {
@@ -48,7 +48,7 @@ enum QuickRunArguments {
       rest.removeFirst()
       value = next
     }
-    guard let value, option.value.accepts(value) else { return false }
+    guard let value else { return false }
     options.add(value, to: index)
     return true
   }

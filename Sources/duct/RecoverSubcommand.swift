@@ -185,7 +185,7 @@ struct RecoverSubcommand: ParsableCommand {
 
   private func printList(_ waiting: [WaitingRun], isSure: Bool) throws {
     if json {
-      try show(String(decoding: RecordEncoder().line(waiting), as: UTF8.self))
+      try show(String(decoding: waiting.json(), as: UTF8.self) + "\n")
       return
     }
     if waiting.isEmpty {

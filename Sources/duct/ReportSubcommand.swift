@@ -51,6 +51,6 @@ struct ReportSubcommand: ParsableCommand {
     let refreshed = refresh ? JobRefresh(runs, surroundings, by: by, limit: slurm.slurmTimeout) : nil
     let report = CampaignReport(
       runs, jobs: refreshed?.jobs ?? runs.map(\.jobs), problem: refreshed?.problem, lines: lines)
-    try show(try report.text(format, width: terminalWidth))
+    try show(report.text(format, width: terminalWidth))
   }
 }

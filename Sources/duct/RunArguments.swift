@@ -34,24 +34,23 @@ struct RunArguments: ParsableArguments, CustomReflectable {
 
   private static func declaration(of option: RunOption) -> any Sendable {
     if option.isFlag {
-      return Flag(wrappedValue: false, name: names(of: option), help: ArgumentHelp(helpText(of: option)))
+      return Flag(wrappedValue: false, name: names(of: option), help: ArgumentHelp(option.helpText))
     }
-    let help = ArgumentHelp(helpText(of: option), valueName: option.valueName)
+    let help = ArgumentHelp(option.helpText, valueName: option.valueName)
     let completion: CompletionKind? =
       switch option.value.form {
       case .choice: .list(option.value.choices)
       case .directory: .directory
       default: nil
       }
-    let read: @Sendable (String) throws -> String = { try checked($0, option) }
     if option.value.isList {
       return Option<[String]>(
         wrappedValue: [], name: names(of: option), parsing: .unconditionalSingleValue, help: help,
-        completion: completion, transform: read)
+        completion: completion)
     }
     return Option<String?>(
       name: names(of: option), parsing: option.value.mayStartWithDash ? .unconditional : .next, help: help,
-      completion: completion, transform: read)
+      completion: completion)
   }
 
   private static func names(of option: RunOption) -> NameSpecification {
@@ -61,12 +60,6 @@ struct RunArguments: ParsableArguments, CustomReflectable {
       if let name { names.append(.customLong(String(name.dropFirst(2)))) }
     }
     return NameSpecification(names)
-  }
-
-  private static func helpText(of option: RunOption) -> String {
-    let facts = option.facts.map { "\($0.name): \($0.text)" }.joined(separator: "; ")
-    let text = facts.isEmpty ? option.help : "\(option.help) (\(facts))"
-    return text.filter { $0 != "`" }
   }
 
   // MARK: Reading
@@ -96,29 +89,16 @@ struct RunArguments: ParsableArguments, CustomReflectable {
     command = try values.decode(Argument<[String]>.self, forKey: .command).wrappedValue
   }
 
-  /// Completes the message "The value … is invalid for …:".
-  private struct Refusal: Error, CustomStringConvertible {
-    var description: String
-  }
-
-  private static func checked(_ text: String, _ option: RunOption) throws -> String {
-    if option.value.accepts(text) { return text }
-    let choices = option.value.choices
-    guard choices.isEmpty else { throw Refusal(description: Suggestion.advice(on: text, choices: choices)) }
-    throw Refusal(
-      description: option.value.form == .size
-        ? "it is no size such as 500M or 2G" : "it is no number of seconds")
-  }
-
   // MARK: Running
 
   /// Runs the command, and throws its exit code.
   ///
-  /// - Parameter command: the command to show help for. The argument parser returns `--help` among the words of the
-  ///   command to run, because it stands where that command could.
-  func execute(as command: (some ParsableCommand).Type) throws -> Never {
-    switch self.command.first {
-    case "--help", "-h": throw CleanExit.helpRequest(command)
+  /// - Parameter program: what the user calls it by: `duct` or `con-duct run`.
+  func execute(as program: String) throws -> Never {
+    // The argument parser returns `--help` among the words of the command to run, because it stands where that command
+    // could.
+    switch command.first {
+    case "--help", "-h": throw RunHelp(program)
     case "--version": throw CleanExit.message("duct \(Versions.duct)")
     default: break
     }

@@ -41,13 +41,13 @@ import Testing
 
   /// A value of the command's own arguments is redacted to the end of the argument, also beyond white space.
   @Test func argumentsAreKnownToTheirEnds() throws {
-    let redaction = try Redaction([], name: "")
+    let redaction = Redaction()
     #expect(
       redaction.applied(to: ["x", "PASSWORD=two words", "--token", "three more words", "y"])
         == "x PASSWORD=[redacted] --token [redacted] y")
     #expect(redaction.applied(to: "v", of: "SLURM_JWT") == "[redacted]")
     #expect(redaction.applied(to: "", of: "SLURM_JWT") == "")
-    let open = try Redaction([], name: "", hidesSecrets: false)
+    let open = Redaction(hidesSecrets: false)
     #expect(
       open.applied(to: ["TOKEN=a", "b"]) == "TOKEN=a b" && open.applied(to: "v", of: "SLURM_JWT") == "v")
   }

@@ -95,7 +95,7 @@ import Testing
   @Test func markdownShowsItAsItIs() throws {
     let run = try failed("<script>`a\\|b`", output: "before\n```\n# no heading\n")
     let report = CampaignReport([run], jobs: [run.jobs], problem: "<b> & so on", lines: 9)
-    let text = try report.text(.markdown)
+    let text = report.text(.markdown)
     for part in [
       // A backslash and a bar in a table cell: each is escaped with a backslash.
       #"| \<script\>\`a\\\|b\` |"#, #" (\<script\>\`a\\\|b\`): FAILED\<script\>"#,

@@ -77,7 +77,7 @@ import Testing
   private func answer(_ name: String, _ jobs: [SubmittedJob] = []) throws {
     var answer = SlurmAnswer()
     answer.jobs = jobs
-    try sandbox.write(RecordEncoder().line(answer), to: name + ".new")
+    try sandbox.write(answer.jsonLine, to: name + ".new")
     _ = sandbox[name + ".new"].withPlatformString { from in
       sandbox[name].withPlatformString { rename(from, $0) }
     }

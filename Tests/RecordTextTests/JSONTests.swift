@@ -75,44 +75,7 @@ import Testing
   }
 }
 
-@Suite struct RecordCodingTests {
-  struct Sample: Codable, Equatable {
-    var zulu: String
-    var alpha: Int?
-    var ratio: Double
-    var list: [UInt32]
-    var inner: Inner?
-    var open: OrderedFields<Int>
-    struct Inner: Codable, Equatable { var flag: Bool }
-  }
-
-  @Test func keepsTheOrderOfTheDeclarationAndShowsWhatIsMissing() throws {
-    let sample = Sample(
-      zulu: "z", alpha: nil, ratio: 2, list: [4_294_967_295], inner: nil,
-      open: OrderedFields(["b": 1, "a": 2]))
-    let line = String(decoding: try RecordEncoder().line(sample), as: UTF8.self)
-    #expect(
-      line
-        == #"{"zulu": "z", "alpha": null, "ratio": 2.0, "list": [4294967295], "inner": null, "open": {"b": 1, "a": 2}}"#
-        + "\n")
-    #expect(try RecordDecoder().decode(Sample.self, from: Array(line.utf8)) == sample)
-  }
-
-  @Test func absentMembersAreNilAndWholeDoublesAreIntegers() throws {
-    let text = #"{"zulu": "z", "alpha": 3.0, "ratio": 1, "list": [], "open": {}}"#
-    let sample = try RecordDecoder().decode(Sample.self, from: Array(text.utf8))
-    #expect(sample.alpha == 3)
-    #expect(sample.ratio == 1)
-    #expect(sample.inner == nil)
-  }
-
-  @Test("Wrong types are refused", arguments: [#"{"zulu": 1}"#, #"[]"#, #"{"zulu": "z", "ratio": "x"}"#])
-  func refuses(_ text: String) {
-    #expect(throws: (any Error).self) { try RecordDecoder().decode(Sample.self, from: Array(text.utf8)) }
-  }
-
-  // MARK: Objects with the names of the previous one
-
+@Suite struct ObjectsInARowTests {
   @Test(
     "Names that are alike, cut short, doubled, escaped or in another order",
     arguments: [

@@ -33,8 +33,8 @@ import Testing
   }
 
   @Test(arguments: [
-    [], ["-q"], ["--help"], ["-h"], ["--version"], ["--nope", "x"], ["-l"], ["-l", "loud", "x"], ["-p"],
-    ["-pfoo", "x"], ["--fail-time", "-1", "x"], ["--sample-interval", "fast", "x"], ["-c", "some", "x"],
+    [], ["-q"], ["--help"], ["-h"], ["--version"], ["--nope", "x"], ["-l"], ["-p"],
+    ["-pfoo", "x"], ["--fail-time", "-1", "x"],
     ["-m", "-x", "y"], ["--", ""], [""], ["-qx", "y"], ["--quiet=1", "x"], ["-p=foo", "x"],
     ["--finalize-timeout", "-0.0", "x"], ["-\u{301}", "x"], ["-m", "-\u{301}", "x"],
   ])
@@ -117,16 +117,15 @@ import Testing
     (["-qx", "y"], "unknown option '-x'; see duct --help"),
     (
       ["--slurm", "onn", "x"],
-      "The value 'onn' is invalid for '--slurm <when>': did you mean 'on'? "
-        + "Please provide one of 'auto', 'on' or 'off'"
+      "--slurm: 'onn' is none of auto, on, off; did you mean 'on'?"
     ),
     (
       ["-c", "x", "y"],
-      "The value 'x' is invalid for '-c <streams>': please provide one of 'all', 'none', 'stdout' or 'stderr'"
+      "--capture-outputs: 'x' is none of all, none, stdout, stderr"
     ),
     (
       ["--fail-time", "soon", "x"],
-      "The value 'soon' is invalid for '--fail-time <seconds>': it is no number of seconds"
+      "--fail-time: 'soon' is no number of seconds"
     ),
     (
       ["--slurm-detect", "tags", "x"],

@@ -4,6 +4,8 @@ import RecordText
 import TestSupport
 import Testing
 
+@testable import duct
+
 /// The documentation names every option, variable and member that exists.
 @Suite struct DocumentationTests {
   private let sandbox: Sandbox
@@ -45,9 +47,31 @@ import Testing
   /// The other direction: help shows no option that is declared elsewhere.
   @Test func helpHasNoOptionsOfItsOwn() async throws {
     let help = try await run(Programs.duct, ["--help"], in: sandbox).stdout
-    let start = try #require(help.split(separator: "OPTIONS:\n").last)
+    let start = try #require(help.split(separator: "ARGUMENTS:\n").last)
     let shown = start.matches(of: /(?m)^  (-[a-z], )?(--[a-z-]+)/).map { String($0.output.2) }
     #expect(shown == RunOption.all.map(\.name) + ["--version", "--help"])
+  }
+
+  @Test(arguments: [["--help"], ["-h"], ["-q", "--help"], ["--help", "x"]])
+  func helpIsTheSameUnderBothNames(_ words: [String]) async throws {
+    let duct = try await run(Programs.duct, words, in: sandbox)
+    let conDuct = try await run(Programs.conDuct, ["run"] + words, in: sandbox)
+    #expect(duct.code == 0 && conDuct.code == 0)
+    #expect(conDuct.stdout == duct.stdout.replacing("USAGE: duct", with: "USAGE: con-duct run"))
+    #expect(try await run(Programs.conDuct, ["help", "run"], in: sandbox).stdout == conDuct.stdout)
+  }
+
+  @Test(arguments: [1, 60, 80, 100, 500])
+  func helpFitsIntoTheTerminal(_ width: Int) {
+    let text = RunHelp("duct").text(width: width)
+    let lines = text.split(separator: "\n")
+    // The usage line is never broken, and some lines are longer than half of the width.
+    let longest = lines.filter { !$0.hasPrefix("USAGE:") }.map(\.count).max() ?? 0
+    #expect((min(max(width, 60), 100) - 25...min(max(width, 60), 100)).contains(longest), "\(longest)")
+    // No word is lost or broken.
+    let words = text.split { $0 == " " || $0 == "\n" }
+    #expect(words == RunHelp("duct").text(width: 80).split { $0 == " " || $0 == "\n" })
+    #expect(!lines.contains { $0.hasSuffix(" ") })
   }
 
   @Test(arguments: ["bash", "zsh", "fish"])

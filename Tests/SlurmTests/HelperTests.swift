@@ -13,12 +13,12 @@ extension OnSlurm {
     init() throws { fixture = try SlurmFixture() }
 
     private func ask(_ request: SlurmRequest) async throws -> SlurmAnswer {
-      let line = String(decoding: try RecordEncoder().line(request), as: UTF8.self)
+      let line = String(decoding: SlurmQuestion(request).jsonLine, as: UTF8.self)
       let result = try await run(
         Programs.slurmHelper, [], in: fixture.sandbox, environment: fixture.testbed.environment, input: line)
       #expect(result.code == 0, "\(result.stderr)")
       #expect(result.stdout.split(separator: "\n").count == 1)
-      return try RecordDecoder().decode(SlurmAnswer.self, from: result.stdoutBytes)
+      return try SlurmAnswer(json: result.stdoutBytes)
     }
 
     private func submit(_ arguments: String...) async throws -> UInt32 {
@@ -158,7 +158,7 @@ extension OnSlurm {
       // The limit must hold even if the helper inherits blocked signals.
       program.signalMask = SignalSet([SIGALRM, SIGTERM])
       let pid = try children.start(program)
-      try own.writeAll(RecordEncoder().line(SlurmQuestion(.ping, limit: limit)))
+      try own.writeAll(SlurmQuestion(.ping, limit: limit).jsonLine)
       return (pid, own)
     }
 

@@ -71,7 +71,7 @@ struct SlurmFixture: Sendable {
 
   static func jobs(_ info: JSONValue) throws -> [JobRecord] {
     try (info["slurm"]?["submitted_jobs"]?.array ?? []).map {
-      try RecordDecoder().decode(JobRecord.self, from: $0)
+      try JobRecord($0)
     }
   }
 

@@ -197,7 +197,7 @@ extension OnSlurm {
           var job = folded
           job.record = record
           job.outputPaths = nil
-          guard case .object(let outer)? = try? JSONParser.parse(RecordEncoder().line(job)),
+          guard case .object(let outer)? = try? JSONParser.parse(job.jsonLine),
             case .object(let inner)? = outer["record"]
           else { continue }
           var members = Dictionary(uniqueKeysWithValues: inner.map { ($0.key, $0.value) })

@@ -6,7 +6,11 @@ extension RunOption {
     title: "Secrets",
     options: [
       RunOption(
-        "--redact", takes: "regex", .list(\.redactedExpressions), variable: "DUCT_REDACT",
+        "--redact", takes: "regex",
+        Value(.text, mayStartWithDash: true, isList: true) { settings, text, _ throws(UsageError) in
+          try settings.redaction.add(text)
+        },
+        variable: "DUCT_REDACT",
         help: """
           An extended regular expression, see regex(7). Records and log lines omit what it matches in command \
           lines and in values of the environment; if it has groups, only what the groups match. Can be given \

@@ -45,7 +45,7 @@ public struct RunOption: Sendable {
   /// What help, man page and docs/options.md say after the sentences: the default, the choices, the variable. Literal
   /// words are between backquotes.
   public var facts: [(name: String, text: String)] {
-    let standing = defaultInWords ?? Self.standard.flatMap { value.text(in: $0) }.map { "`\($0)`" }
+    let standing = defaultInWords ?? value.text(in: Self.standard).map { "`\($0)`" }
     let choices = value.choices.map { "`\($0)`" }.joined(separator: ", ")
     let facts: [(String, String?)] = [
       ("default", standing), ("values", choices.isEmpty ? nil : choices),
@@ -54,7 +54,14 @@ public struct RunOption: Sendable {
     return facts.compactMap { name, text in text.map { (name, $0) } }
   }
 
-  private static let standard = try? RunSettings.standard()
+  /// What the help on the terminal says: the sentences, and the facts behind them.
+  public var helpText: String {
+    let facts = facts.map { "\($0.name): \($0.text)" }.joined(separator: "; ")
+    let text = facts.isEmpty ? help : "\(help) (\(facts))"
+    return text.filter { $0 != "`" }
+  }
+
+  private static let standard = RunSettings()
 }
 
 extension RunOption {

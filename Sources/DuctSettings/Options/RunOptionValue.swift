@@ -51,16 +51,6 @@ extension RunOption {
     /// The value in `settings`; nil if there is none, or none that can be shown.
     func text(in settings: RunSettings) -> String? { show(settings) }
 
-    /// True if the text has the right form. `set` can still refuse it, for example a time below zero.
-    public func accepts(_ text: String) -> Bool {
-      switch form {
-      case .flag, .text, .directory: true
-      case .number: Double(text) != nil
-      case .size: ByteCount(rawValue: text) != nil
-      case .choice: choices.contains(ignoresCase ? text.uppercased() : text)
-      }
-    }
-
     /// - Throws: `UsageError` for a text that makes no sense, with the name of the option or variable in front.
     func set(
       _ text: String, of name: String, in settings: inout RunSettings, _ surroundings: Surroundings
@@ -96,12 +86,6 @@ extension RunOption.Value {
   ) -> Self {
     Self(.text, mayStartWithDash: mayStartWithDash) { settings, text, _ throws(UsageError) in
       settings[keyPath: member()] = text
-    }
-  }
-
-  static func list(_ member: @autoclosure @escaping Member<[String]>) -> Self {
-    Self(.text, mayStartWithDash: true, isList: true) { settings, text, _ throws(UsageError) in
-      settings[keyPath: member()].append(text)
     }
   }
 

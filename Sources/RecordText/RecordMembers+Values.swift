@@ -1,0 +1,333 @@
+/// A value of JSON that is neither object nor list.
+protocol JSONScalar: Sendable {
+  /// Reads the value that begins at the next byte. Skips it and returns nil if it has another type.
+  static func read(_ scanner: inout JSONScanner) throws(JSONSyntaxError) -> Self?
+  func write(to writer: inout JSONWriter)
+}
+
+extension JSONScalar where Self: FixedWidthInteger {
+  static func read(_ scanner: inout JSONScanner) throws(JSONSyntaxError) -> Self? { try scanner.integer() }
+
+  /// A value beyond 2^63 becomes a double of the same size. Slurm's 64-bit marks for "unset" are removed earlier.
+  func write(to writer: inout JSONWriter) {
+    if let value = Int64(exactly: self) { writer.write(value) } else { writer.write(Double(self)) }
+  }
+}
+
+extension Int: JSONScalar {}
+extension Int32: JSONScalar {}
+extension Int64: JSONScalar {}
+extension UInt32: JSONScalar {}
+extension UInt64: JSONScalar {}
+
+extension Bool: JSONScalar {
+  static func read(_ scanner: inout JSONScanner) throws(JSONSyntaxError) -> Bool? { try scanner.truth() }
+  func write(to writer: inout JSONWriter) { writer.write(self) }
+}
+
+extension Double: JSONScalar {
+  static func read(_ scanner: inout JSONScanner) throws(JSONSyntaxError) -> Double? { try scanner.double() }
+  func write(to writer: inout JSONWriter) { writer.write(self) }
+}
+
+extension String: JSONScalar {
+  static func read(_ scanner: inout JSONScanner) throws(JSONSyntaxError) -> String? { try scanner.text() }
+  func write(to writer: inout JSONWriter) { writer.write(self) }
+}
+
+extension JSONValue: JSONScalar {
+  static func read(_ scanner: inout JSONScanner) throws(JSONSyntaxError) -> JSONValue? {
+    try JSONParser.value(&scanner)
+  }
+  func write(to writer: inout JSONWriter) { writer.write(self) }
+}
+
+// MARK: Scalars
+
+/// One method for each type that records have. They are not generic: a generic method would be compiled once for all
+/// types in another module, and each of the million members of a large record would go through it.
+extension RecordMembers {
+  public mutating func callAsFunction(_ name: StaticString, _ value: inout Bool?) { handle(name, &value) }
+  public mutating func callAsFunction(_ name: StaticString, _ value: inout Int?) { handle(name, &value) }
+  public mutating func callAsFunction(_ name: StaticString, _ value: inout Int64?) { handle(name, &value) }
+  public mutating func callAsFunction(_ name: StaticString, _ value: inout UInt32?) { handle(name, &value) }
+  public mutating func callAsFunction(_ name: StaticString, _ value: inout UInt64?) { handle(name, &value) }
+  public mutating func callAsFunction(_ name: StaticString, _ value: inout Double?) { handle(name, &value) }
+  public mutating func callAsFunction(_ name: StaticString, _ value: inout String?) { handle(name, &value) }
+
+  public mutating func callAsFunction(_ name: StaticString, _ value: inout Bool) { handle(name, &value) }
+  public mutating func callAsFunction(_ name: StaticString, _ value: inout Int) { handle(name, &value) }
+  public mutating func callAsFunction(_ name: StaticString, _ value: inout Int32) { handle(name, &value) }
+  public mutating func callAsFunction(_ name: StaticString, _ value: inout UInt32) { handle(name, &value) }
+  public mutating func callAsFunction(_ name: StaticString, _ value: inout Double) { handle(name, &value) }
+  public mutating func callAsFunction(_ name: StaticString, _ value: inout String) { handle(name, &value) }
+
+  public mutating func callAsFunction(_ name: StaticString, _ value: inout Bool, or standard: Bool) {
+    var found: Bool? = value
+    handle(name, &found)
+    value = found ?? standard
+  }
+
+  public mutating func callAsFunction(_ name: StaticString, _ value: inout [Bool]) { handle(name, &value) }
+  public mutating func callAsFunction(_ name: StaticString, _ value: inout [UInt32]) { handle(name, &value) }
+  public mutating func callAsFunction(_ name: StaticString, _ value: inout [String]) { handle(name, &value) }
+  public mutating func callAsFunction(_ name: StaticString, _ value: inout [String]?) { handle(name, &value) }
+  public mutating func callAsFunction(_ name: StaticString, _ value: inout [UInt32]?) { handle(name, &value) }
+
+  public mutating func callAsFunction(
+    _ name: StaticString, _ value: inout [String], or standard: [String]
+  ) {
+    var found: [String]? = value
+    handle(name, &found)
+    value = found ?? standard
+  }
+
+  public mutating func callAsFunction(_ name: StaticString, _ value: inout OrderedFields<Int>) {
+    handle(name, &value)
+  }
+  public mutating func callAsFunction(_ name: StaticString, _ value: inout OrderedFields<Int64>?) {
+    handle(name, &value)
+  }
+  public mutating func callAsFunction(_ name: StaticString, _ value: inout OrderedFields<String>?) {
+    handle(name, &value)
+  }
+}
+
+extension RecordMembers {
+  private static func scalar<Value: JSONScalar>(
+    _ members: inout RecordMembers
+  ) throws(JSONSyntaxError) -> Value? { try Value.read(&members.reader.scanner) }
+
+  private mutating func handle<Value: JSONScalar>(_ name: StaticString, _ value: inout Value?) {
+    if isReading {
+      value = optional(name, Self.scalar)
+    } else {
+      write(name, value) { $1.write(to: &$0.writer) }
+    }
+  }
+
+  private mutating func handle<Value: JSONScalar>(_ name: StaticString, _ value: inout Value) {
+    if isReading {
+      required(name, &value, Self.scalar)
+    } else {
+      write(name, value) { $1.write(to: &$0.writer) }
+    }
+  }
+
+  private static func list<Value: JSONScalar>(
+    _ members: inout RecordMembers
+  ) throws(JSONSyntaxError) -> [Value]? { try members.elements(Self.scalar) }
+
+  private mutating func writeList<Value: JSONScalar>(_ values: [Value]) {
+    writer.beginList()
+    for value in values {
+      writer.beginElement()
+      value.write(to: &writer)
+    }
+    writer.endList()
+  }
+
+  private mutating func handle<Value: JSONScalar>(_ name: StaticString, _ value: inout [Value]?) {
+    if isReading {
+      value = optional(name, Self.list)
+    } else {
+      write(name, value) { $0.writeList($1) }
+    }
+  }
+
+  private mutating func handle<Value: JSONScalar>(_ name: StaticString, _ value: inout [Value]) {
+    if isReading {
+      required(name, &value, Self.list)
+    } else {
+      write(name, value) { $0.writeList($1) }
+    }
+  }
+
+  private static func fields<Value: JSONScalar>(
+    _ members: inout RecordMembers
+  ) throws(JSONSyntaxError) -> OrderedFields<Value>? { try members.fields(Self.scalar) }
+
+  private mutating func writeFields<Value: JSONScalar>(_ fields: OrderedFields<Value>) {
+    writer.beginObject()
+    for (name, value) in fields.members {
+      writer.beginMember(name)
+      value.write(to: &writer)
+    }
+    writer.endObject()
+  }
+
+  private mutating func handle<Value: JSONScalar>(
+    _ name: StaticString, _ value: inout OrderedFields<Value>?
+  ) {
+    if isReading {
+      value = optional(name, Self.fields)
+    } else {
+      write(name, value) { $0.writeFields($1) }
+    }
+  }
+
+  private mutating func handle<Value: JSONScalar>(
+    _ name: StaticString, _ value: inout OrderedFields<Value>
+  ) {
+    if isReading {
+      required(name, &value, Self.fields)
+    } else {
+      write(name, value) { $0.writeFields($1) }
+    }
+  }
+}
+
+// MARK: Choices
+
+/// Words of which each stands for a case. A word that this release does not know counts as missing, because another
+/// release may have written the record.
+extension RecordMembers {
+  public mutating func callAsFunction<Choice: RawRepresentable<String>>(
+    _ name: StaticString, _ value: inout Choice?
+  ) {
+    var word = value?.rawValue
+    handle(name, &word)
+    if isReading { value = word.flatMap(Choice.init(rawValue:)) }
+  }
+
+  public mutating func callAsFunction<Choice: RawRepresentable<String>>(
+    _ name: StaticString, _ value: inout Choice
+  ) {
+    var word = value.rawValue
+    handle(name, &word)
+    guard isReading else { return }
+    if let choice = Choice(rawValue: word) { value = choice } else { reader.noteWrongType(name.description) }
+  }
+
+  /// A list that may be missing, which is the same as an empty one.
+  public mutating func callAsFunction<Choice: RawRepresentable<String>>(
+    _ name: StaticString, _ value: inout [Choice]
+  ) {
+    var words = value.map(\.rawValue)
+    self(name, &words, or: [])
+    if isReading { value = words.compactMap(Choice.init(rawValue:)) }
+  }
+}
+
+// MARK: Records
+
+extension RecordMembers {
+  public mutating func callAsFunction<Value: Record>(_ name: StaticString, _ value: inout Value?) {
+    if isReading {
+      value = optional(name) { members throws(JSONSyntaxError) in try members.record() }
+    } else {
+      write(name, value) { $0.write($1) }
+    }
+  }
+
+  public mutating func callAsFunction<Value: Record>(_ name: StaticString, _ value: inout Value) {
+    if isReading {
+      required(name, &value) { members throws(JSONSyntaxError) in try members.record() }
+    } else {
+      write(name, value) { $0.write($1) }
+    }
+  }
+
+  public mutating func callAsFunction<Value: Record>(_ name: StaticString, _ value: inout [Value]?) {
+    if isReading {
+      value = optional(name, Self.records)
+    } else {
+      write(name, value) { $0.write($1) }
+    }
+  }
+
+  public mutating func callAsFunction<Value: Record>(_ name: StaticString, _ value: inout [Value]) {
+    if isReading {
+      required(name, &value, Self.records)
+    } else {
+      write(name, value) { $0.write($1) }
+    }
+  }
+
+  private static func records<Value: Record>(
+    _ members: inout RecordMembers
+  ) throws(JSONSyntaxError) -> [Value]? {
+    try members.elements { members throws(JSONSyntaxError) in try members.record() }
+  }
+
+  // MARK: Records that are only written
+
+  public mutating func callAsFunction<Value: WrittenRecord>(_ name: StaticString, _ value: inout Value?) {
+    write(name, value) { $0.write($1) }
+  }
+
+  public mutating func callAsFunction<Value: WrittenRecord>(_ name: StaticString, _ value: inout Value) {
+    write(name, value) { $0.write($1) }
+  }
+
+  public mutating func callAsFunction<Value: WrittenRecord>(_ name: StaticString, _ value: inout [Value]?) {
+    write(name, value) { $0.write($1) }
+  }
+
+  public mutating func callAsFunction<Value: WrittenRecord>(_ name: StaticString, _ value: inout [Value]) {
+    write(name, value) { $0.write($1) }
+  }
+
+  public mutating func callAsFunction<Value: WrittenRecord>(
+    _ name: StaticString, _ value: inout OrderedFields<Value>
+  ) {
+    write(name, value) { members, fields in
+      members.writer.beginObject()
+      for (name, record) in fields.members {
+        members.writer.beginMember(name)
+        members.write(record)
+      }
+      members.writer.endObject()
+    }
+  }
+
+  // MARK: Members that are not trusted
+
+  /// Notes that a value which was read makes no sense, as if it had a wrong type.
+  public mutating func refuse(_ name: StaticString) { reader.noteWrongType(name.description) }
+
+  /// Reads a record that counts as missing if anything is wrong with it.
+  public mutating func readIfRight<Value: Record>(_ name: StaticString, _ value: inout Value?) {
+    value = optional(name) { members throws(JSONSyntaxError) in try members.record() }
+    if reader.takeProblem() != nil { value = nil }
+  }
+
+  /// Reads a list of records of which each may be damaged.
+  ///
+  /// - Parameters:
+  ///   - value: gets the records that can be read.
+  ///   - check: what else is wrong with a record; nil if nothing is.
+  ///   - note: called with what is wrong with an entry, or with the list itself.
+  ///   - most: how many records the list may have: in memory, one may take more than ten times the length of its text.
+  public mutating func readEach<Value: Record>(
+    _ name: StaticString, _ value: inout [Value], most: Int, check: (Value) -> String? = { _ in nil },
+    note: (String) -> Void
+  ) {
+    let records: [Value]? = optional(name) { members throws(JSONSyntaxError) in
+      guard members.reader.scanner.next == UInt8(ascii: "[") else {
+        try members.reader.scanner.skipValue()
+        note("\(name) is no list")
+        return []
+      }
+      var count = 0
+      return try members.elements { members throws(JSONSyntaxError) -> Value?? in
+        count += 1
+        if count > most { throw members.reader.scanner.error("more than \(most) entries in \(name)") }
+        let record: Value? = try members.record()
+        let problem = members.reader.takeProblem() ?? record.map(check) ?? "it is no object"
+        if let problem { note(problem) }
+        return .some(problem == nil ? record : nil)
+      }?.compactMap { $0 }
+    }
+    value = records ?? []
+  }
+
+  /// Reads all members that are not called `names`, as values.
+  ///
+  /// - Parameter most: how many values they may have: see `JSONParser.parse`.
+  public mutating func readOthers(
+    than names: Set<String>, _ value: inout [(name: String, value: JSONValue)], most: Int
+  ) {
+    value = reader.others(than: names, most: most)
+  }
+}
