@@ -21,7 +21,7 @@ struct ParserMessage {
 
   func line(_ message: String) -> String {
     if let name = quoted(message, after: "Unknown option '", upTo: "'") {
-      return Suggestion.unknown("option", name, among: optionNames, program: program)
+      return Suggestion.unknown("option", name, among: optionNames, program: helped)
     }
     let start = "The value '"
     let middle = "' is invalid for '"
@@ -31,7 +31,13 @@ struct ParserMessage {
     {
       return start + value + middle + "\(name)': \(Suggestion.advice(on: value, choices: choices))"
     }
-    return "\(Self.joined(message)); see \(program) --help"
+    return "\(Self.joined(message)); see \(helped) --help"
+  }
+
+  /// The command whose help is the nearest: with the subcommand, if the line has one.
+  private var helped: String {
+    let known = command.configuration.subcommands.compactMap { $0.configuration.commandName }
+    return words.first.map { known.contains($0) ? "\(program) \($0)" : program } ?? program
   }
 
   /// The part of a message between `start`, with which it must begin, and the next `end`.

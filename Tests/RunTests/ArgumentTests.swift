@@ -146,7 +146,7 @@ import Testing
     (["jobs", "--jsn"], "unknown option '--jsn'; did you mean '--json'?"),
     (["report", "--campain=x"], "unknown option '--campain'; did you mean '--campaign'?"),
     // Hidden options are no suggestion.
-    (["recover", "--inheritd"], "unknown option '--inheritd'; see con-duct --help"),
+    (["recover", "--inheritd"], "unknown option '--inheritd'; see con-duct recover --help"),
     (["--versoin"], "unknown option '--versoin'; did you mean '--version'?"),
     (
       ["ls", "-f", "jsn"], "The value 'jsn' is invalid for '-f <format>': did you mean 'json'? Please provide"
