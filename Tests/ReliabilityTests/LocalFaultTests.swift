@@ -121,7 +121,8 @@ extension OnFaults {
       let recovered = try await TestSupport.run(Programs.conDuct, ["recover"], in: sandbox)
       #expect(recovered.code == 0, "\(recovered.stderr)")
       #expect(try sandbox.text("logs/x_stdout") == result.stdout)
-      #expect(try sandbox.info("logs/x_info.json")["execution_summary"]?["exit_code"] == 4)
+      let info = try sandbox.info("logs/x_info.json")
+      #expect(info["execution_summary"]?["exit_code"] == 4, "\(info) of \(sandbox.names("logs"))")
       #expect(sandbox.spooledRuns().isEmpty)
     }
 
