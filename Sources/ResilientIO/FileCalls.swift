@@ -117,14 +117,20 @@ enum FileCalls {
     }
   }
 
-  /// Makes names in a directory durable. Ignores errors, because not every file system supports fsync on a
-  /// directory.
-  static func syncDirectory(of path: FilePath) {
+  /// Makes names in a directory durable. Does nothing if the file system has no fsync for directories, or if this user
+  /// may not read the directory.
+  static func syncDirectory(of path: FilePath) throws(Errno) {
     guard let directory = try? FileDescriptor.opening(path.parent, .readOnly, options: .directory) else {
       return
     }
-    _ = Glibc.fsync(directory.rawValue)
-    directory.closeQuietly()
+    defer { directory.closeQuietly() }
+    do throws(Errno) {
+      try driven("syncDirectory", path.parent) { () throws(Errno) in
+        try valueOrErrno { Glibc.fsync(directory.rawValue) }
+      }
+    } catch {
+      if ![.invalidArgument, .notSupported, .noFunction, .badFileDescriptor].contains(error) { throw error }
+    }
   }
 
   // MARK: The driver of a test

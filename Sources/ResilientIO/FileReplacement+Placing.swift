@@ -18,8 +18,8 @@ extension FileReplacement {
     /// After an error: checks whether the call was carried out.
     case lookingBack(String, Errno)
     case removingOld
-    case remembering
     case syncingDirectory
+    case remembering
   }
 
   private var temporaryName: TargetName { .temporary(temporary) }
@@ -37,8 +37,8 @@ extension FileReplacement {
     case .removingOld:
       if event != .done { leftNames.insert(temporary) }
       return placed()
-    case .remembering: return go(.placing(.syncingDirectory), .syncDirectory)
-    case .syncingDirectory: return cleanAfterSuccess()
+    case .syncingDirectory: return stepSynced(event)
+    case .remembering: return cleanAfterSuccess()
     }
   }
 
@@ -159,13 +159,24 @@ extension FileReplacement {
 
   /// The new file has the name.
   private mutating func placed() -> Action {
-    guard let new else { return fail("rename", .ioError) }
     takesName = false
+    return go(.placing(.syncingDirectory), .syncDirectory)
+  }
+
+  /// Until the directory is durable, both files stay noted: if the disk fails now, the old file may have the name
+  /// again after its repair.
+  private mutating func stepSynced(_ event: Event) -> Action {
+    guard let new else { return fail("rename", .ioError) }
+    if case .failed(let operation, let error) = event {
+      isSettled = false
+      ours.append(new)
+      return fail(operation, error)
+    }
     if stray != nil {
       // The file under the temporary name is not known. Both files stay noted until it is.
       isSettled = false
       ours.append(new)
-      return go(.placing(.syncingDirectory), .syncDirectory)
+      return cleanAfterSuccess()
     }
     ours = [new]
     notes = []

@@ -20,14 +20,14 @@ internal import SystemPackage
 ///              place 0)                                   place 0)
 ///     look(temporary 0)          → found(A)      look(temporary 0)          → found(X)
 ///     remove(temporary 0)        → done          exchange(temporary 0,      → done
-///     remember(B)                → done                   place 0)
-///     syncDirectory              → done          look(temporary 0)          → found(B)
+///     syncDirectory              → done                   place 0)
+///     remember(B)                → done          look(temporary 0)          → found(B)
 ///     finished                                   rememberBoth(B, name: 1)   → done
 ///                                                look(place 1)              → absent
 ///                                                giveName(temporary 0,      → done
 ///                                                         to: place 1)
-///                                                remember(B, name: 1)       → done
 ///                                                syncDirectory              → done
+///                                                remember(B, name: 1)       → done
 ///                                                finished
 ///
 /// If the first exchange reports ETIMEDOUT, look(place 0) follows. If it finds B, the exchange was carried out,

@@ -67,7 +67,9 @@ struct ReplacedFile {
       case .remove(let name):
         operation = "unlink"
         try FileCalls.unlink(names.path(name))
-      case .syncDirectory: FileCalls.syncDirectory(of: names.path)
+      case .syncDirectory:
+        operation = "fsync"
+        try FileCalls.syncDirectory(of: names.path)
       case .finished, .failed: break
       }
       return .done

@@ -138,7 +138,8 @@
         case .exchange(let one, let other): try fileSystem.exchange(spelled(one), spelled(other), &chance)
         case .rename(let from, let to): try fileSystem.rename(spelled(from), spelled(to), &chance)
         case .remove(let name): try fileSystem.remove(spelled(name), &chance)
-        case .syncDirectory, .finished, .failed: break
+        case .syncDirectory: try fileSystem.syncDirectory(&chance)
+        case .finished, .failed: break
         }
         return .done
       } catch { return .failed("call", error) }

@@ -190,6 +190,13 @@
       inode.dirty = []
     }
 
+    /// Makes names durable. A directory that cannot be opened is left alone, as by `FileCalls`.
+    func syncDirectory(_ chance: inout SimulatedChance) throws(Errno) {
+      do throws(Errno) { try check(&chance) { () throws(Errno) in } } catch {
+        if error != .noSuchFileOrDirectory { throw error }
+      }
+    }
+
     /// Closes the handle, even if it returns an error.
     func close(_ handle: Handle) -> Errno? {
       handles[ObjectIdentifier(handle)] = nil

@@ -43,6 +43,35 @@ import Testing
     #expect(absent?.errno == .noSuchFileOrDirectory && absent?.operation == "create")
   }
 
+  /// A disk fails between the exchange and the fsync of the directory. After its repair, the old file has the name
+  /// again: it is ours all the same.
+  @Test func anOldFileThatComesBackIsStillOurs() throws {
+    var file = file()
+    try file.replace(with: [1])
+    link(sandbox["file"].string, sandbox["old"].string)
+    CallDriver.withMocking({ $0.name == "syncDirectory" ? .fails(.ioError) : nil }) { _ in
+      let failure = #expect(throws: IOFailure.self) { try file.replace(with: [2]) }
+      #expect(failure?.operation == "fsync" && failure?.errno == .ioError)
+    }
+    file.close()
+    rename(sandbox["old"].string, sandbox["file"].string)
+    #expect(try sandbox.bytes("file") == [1] && memory.notes.count == 2)
+    var successor = self.file()
+    try successor.replace(with: [3])
+    #expect(try sandbox.bytes("file") == [3] && !successor.wasDisplaced)
+    #expect(sandbox.names() == ["file"] && memory.notes.count == 1)
+  }
+
+  /// Not every file system has an fsync for directories.
+  @Test(arguments: [Errno.invalidArgument, .notSupported])
+  func aDirectoryWithoutFsync(_ error: Errno) throws {
+    var file = file()
+    try CallDriver.withMocking({ $0.name == "syncDirectory" ? .fails(error) : nil }) { _ in
+      for byte: UInt8 in 1...3 { try file.replace(with: [byte]) }
+    }
+    #expect(try sandbox.bytes("file") == [3] && memory.notes.count == 1)
+  }
+
   @Test func aTemporaryFileThatCouldNotBeRemovedGoesWithTheNextSuccess() throws {
     var file = file()
     CallDriver.withMocking({ ["rename", "unlink"].contains($0.name) ? .fails(.permissionDenied) : nil }) {
