@@ -41,9 +41,11 @@ public struct CampaignReport: WrittenRecord {
   struct FailedJob: WrittenRecord {
     var prefix: String
     var job: JobRecord
+    /// How it ended, in plain words.
+    var cause: String
     /// The job's stderr or stdout file that `outputEnd` is from.
     var outputPath: String?
-    /// The last lines of that file.
+    /// The lines of that file that tell why the job failed, and its last ones.
     var outputEnd: [String]
     /// Why there are no lines; nil if there are.
     var outputProblem: String?
@@ -51,6 +53,7 @@ public struct CampaignReport: WrittenRecord {
     mutating func list(_ members: inout RecordMembers) {
       members("prefix", &prefix)
       members("job", &job)
+      members("cause", &cause)
       members("output_path", &outputPath)
       members("output_end", &outputEnd)
       members("output_problem", &outputProblem)
@@ -83,7 +86,10 @@ public struct CampaignReport: WrittenRecord {
   /// - Parameters:
   ///   - jobs: the jobs of each run, as they are when the report is made.
   ///   - lines: how many lines of a failed job's output to show.
-  public init(_ runs: [RecordedRun], jobs: [[JobRecord]], problem: String?, lines: Int) {
+  ///   - width: columns that these lines may have; nil: any.
+  public init(
+    _ runs: [RecordedRun], jobs: [[JobRecord]], problem: String?, lines: Int, width: Int? = nil
+  ) {
     self.runs = zip(runs, jobs).map { run, jobs in
       Run(
         prefix: run.prefix, runID: run.runID, campaign: run.campaign, command: run.command,
@@ -97,7 +103,7 @@ public struct CampaignReport: WrittenRecord {
       StateCount(state: $0, count: JobSummary.count(groups[$0] ?? []))
     }
     failedJobs = zip(runs, jobs).flatMap { run, jobs in
-      jobs.filter(\.needsAttention).map { Self.failed($0, run, lines) }
+      jobs.filter(\.needsAttention).map { Self.failed($0, run, lines, width) }
     }
     resources = ResourceUse(all)
     staleJobs = all.count(where: \.stale)
@@ -106,13 +112,15 @@ public struct CampaignReport: WrittenRecord {
     self.problem = problem
   }
 
-  private static func failed(_ job: JobRecord, _ run: RecordedRun, _ lines: Int) -> FailedJob {
-    var failed = FailedJob(prefix: run.prefix, job: job, outputEnd: [])
+  private static func failed(
+    _ job: JobRecord, _ run: RecordedRun, _ lines: Int, _ width: Int?
+  ) -> FailedJob {
+    var failed = FailedJob(prefix: run.prefix, job: job, cause: EndCause(job).text, outputEnd: [])
     // A job that never started has printed nothing. If stderr has a file of its own, show that first: errors
     // say more.
     guard job.startTime != nil else { return failed }
     for path in [job.stderrPath, job.stdoutPath].compactMap({ $0 }) {
-      let tail = FileTail(path, lines: lines, owners: run.outputOwners)
+      let tail = FileTail(path, lines: lines, width: width, owners: run.outputOwners)
       failed.outputPath = path
       failed.outputEnd = tail.lines
       failed.outputProblem = tail.problem

@@ -7,6 +7,9 @@ extension CampaignReport {
     case text, markdown, json
   }
 
+  /// Columns that stand before each line of a job's output in text.
+  public static let marginOfOutput = 6
+
   /// - Parameter width: columns of the terminal that tables of text must fit into; nil: any width.
   public func text(_ format: Format, width: Int? = nil) -> String {
     if format == .json { return json() }
@@ -21,7 +24,7 @@ extension CampaignReport {
     }
     if !failedJobs.isEmpty {
       parts.append(style.heading("Jobs that need attention", level: 2))
-      parts += failedJobs.map { style.failedJob($0) }
+      parts += AttentionGroup.groups(failedJobs).flatMap(\.entries).map { style.entry($0) }
     }
     if staleJobs > 0 {
       parts.append("\(staleJobs) of the states may be old: Slurm could not be asked for them.\n")
@@ -108,28 +111,28 @@ private struct Style {
 
   func list(_ lines: [String]) -> String { lines.map { (isMarkdown ? "- " : "") + $0 + "\n" }.joined() }
 
-  func failedJob(_ failed: CampaignReport.FailedJob) -> String {
-    let job = failed.job
-    var facts = [job.state.rawValue]
-    if let text = job.failureText { facts.append(text) }
-    if let reason = job.stateReason, reason != job.failureText { facts.append(reason) }
-    if let nodes = job.nodeList { facts.append("on \(nodes)") }
-    if let elapsed = job.elapsedSeconds { facts.append("after \(shortDuration(elapsed))") }
-    let name = job.name.map { " (\($0))" } ?? ""
-    let title = "job \(job.displayID)\(name): \(facts.joined(separator: ", "))"
-    return heading(plain(title), level: 3) + (isMarkdown ? "\n" : "") + output(failed)
+  func entry(_ group: AttentionGroup) -> String {
+    let details = group.details.map { indent(plain($0)) }.joined(separator: isMarkdown ? "\n" : "")
+    let outputs = group.shown.map { failed in
+      let name = group.count > 1 ? "job \(failed.job.displayID): " : ""
+      return output(failed, name)
+    }
+    let gap = isMarkdown ? "\n" : ""
+    return heading(plain(group.title), level: 3) + gap + details + (details.isEmpty ? "" : gap)
+      + outputs.joined(separator: gap)
   }
 
-  private func output(_ failed: CampaignReport.FailedJob) -> String {
+  /// - Parameter name: names the job, if the entry is about several.
+  private func output(_ failed: CampaignReport.FailedJob, _ name: String) -> String {
     guard let path = failed.outputPath else {
-      return indent("no output: the job did not start, or has no file")
+      return failed.job.startTime == nil ? "" : indent("\(name)it has no output file")
     }
     guard !failed.outputEnd.isEmpty else {
-      return indent("\(code(path)): \(failed.outputProblem ?? "no output")")
+      return indent("\(name)\(code(path)): \(failed.outputProblem ?? "no output")")
     }
     let lines = failed.outputEnd.map(\.forDisplay)
-    if isMarkdown { return "The end of \(code(path)):\n\n" + markdownBlock(lines) }
-    return indent("the end of \(code(path)):") + lines.map { "    | \($0)\n" }.joined()
+    if isMarkdown { return "\(name)from \(code(path)):\n\n" + markdownBlock(lines) }
+    return indent("\(name)from \(code(path)):") + lines.map { "    | \($0)\n" }.joined()
   }
 
   private func code(_ path: String) -> String {

@@ -186,8 +186,8 @@ extension JobRecord {
   /// How many jobs or array tasks this record stands for.
   public var taskCount: Int { arrayTasks.flatMap(ArrayTasks.count) ?? 1 }
 
-  /// The job failed, or one of its steps did although its script succeeded.
-  public var needsAttention: Bool { state.isFailure || hasFailedStep }
+  /// The job failed, or one of its steps did although its script succeeded, or it does not start by itself.
+  public var needsAttention: Bool { state.isFailure || hasFailedStep || StateReason.neverStarts(self) }
 
   /// The script succeeded, but one of its steps failed.
   public var hasFailedStep: Bool {

@@ -22,7 +22,9 @@ struct ReportSubcommand: ParsableCommand {
   @Option(help: ArgumentHelp("Only runs of this campaign.", valueName: "name"))
   var campaign: String?
 
-  @Option(help: ArgumentHelp("Lines from the end of a failed job's output.", valueName: "count"))
+  @Option(
+    help: ArgumentHelp(
+      "Lines of a failed job's output: those that tell why, and the last ones.", valueName: "count"))
   var lines = 10
 
   @Flag(inversion: .prefixedNo, help: "Ask Slurm for the present states.")
@@ -50,7 +52,8 @@ struct ReportSubcommand: ParsableCommand {
     }
     let refreshed = refresh ? JobRefresh(runs, surroundings, by: by, limit: slurm.slurmTimeout) : nil
     let report = CampaignReport(
-      runs, jobs: refreshed?.jobs ?? runs.map(\.jobs), problem: refreshed?.problem, lines: lines)
+      runs, jobs: refreshed?.jobs ?? runs.map(\.jobs), problem: refreshed?.problem, lines: lines,
+      width: format == .text ? terminalWidth.map { max($0 - CampaignReport.marginOfOutput, 20) } : nil)
     try show(report.text(format, width: terminalWidth))
   }
 }

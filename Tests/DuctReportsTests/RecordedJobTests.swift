@@ -99,7 +99,7 @@ import Testing
     for part in [
       // A backslash and a bar in a table cell: each is escaped with a backslash.
       #"| \<script\>\`a\\\|b\` |"#, #" (\<script\>\`a\\\|b\`): FAILED\<script\>"#,
-      "The end of ``\(sandbox["out`put"].string)``:\n\n````\nbefore\n```\n# no heading\n````\n",
+      "from ``\(sandbox["out`put"].string)``:\n\n````\nbefore\n```\n# no heading\n````\n",
       #"Slurm did not answer everything: \<b\> \& so on"#,
     ] {
       #expect(text.contains(part), "\(part)\n\(text)")

@@ -59,7 +59,7 @@ import Testing
     #expect(tail(sandbox["gone"].string, 3).problem?.contains("ENOENT") == true)
     #expect(tail(sandbox.path.string, 3).problem?.contains("EISDIR") == true)
     try sandbox.write([0x1B, 0x5B, 0x41, 0xFF, 0x0A], to: "bytes")
-    #expect(tail(sandbox["bytes"].string, 3).lines == [String(escaping: [0x1B, 0x5B, 0x41, 0xFF])])
+    #expect(tail(sandbox["bytes"].string, 3).lines == [String(escaping: [0xFF])])
     try valueOrErrno { sandbox["link"].withPlatformString { symlink("bytes", $0) } }
     #expect(tail(sandbox["link"].string, 3).problem == "it is a symbolic link")
     try valueOrErrno { sandbox["fifo"].withPlatformString { mkfifo($0, 0o644) } }

@@ -32,7 +32,7 @@ extension OnSlurm {
       let id = try #require(broken.jobID)
       for part in [
         "1 run, 3 Slurm jobs", "COMPLETED     1", "FAILED        2",
-        "job \(id) (broken): FAILED, exit 3, NonZeroExitCode, on n",
+        "job \(id) (broken): FAILED, exit code 3, on n",
         "    | step 28\n    | step 29\n    | step 30\n    | the mesh is missing\n", "    | the real reason\n",
         "elapsed:", "wait from",
         "CPU:",

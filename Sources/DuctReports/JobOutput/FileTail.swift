@@ -3,19 +3,22 @@ internal import RecordText
 internal import SystemCalls
 internal import SystemPackage
 
-/// The last lines of a text file.
+/// The lines of a job's output file that tell why it failed, and its last ones: see `TellingLines`.
 struct FileTail: Sendable {
-  /// The most bytes to read.
-  private static let longest = 16 << 10
+  /// The most bytes to read, from the end of the file.
+  private static let longest = 1 << 20
 
   var path: String
   var lines: [String]
   /// Why there are no lines; nil if there are.
   var problem: String?
 
-  /// - Parameter owners: ids of the users whose files may be shown. A record can name any file, and its reader
-  ///   may have more rights than its writer.
-  init(_ path: String, lines count: Int, owners: Set<UInt32>) {
+  /// - Parameters:
+  ///   - count: the most lines.
+  ///   - width: columns of the terminal; nil: any width that a person can read.
+  ///   - owners: ids of the users whose files may be shown. A record can name any file, and its reader may have more
+  ///     rights than its writer.
+  init(_ path: String, lines count: Int, width: Int? = nil, owners: Set<UInt32>) {
     self.path = path
     do throws(Problem) {
       let file = try RegularFile.open(FilePath(escaped: path), options: .noFollow)
@@ -25,9 +28,8 @@ struct FileTail: Sendable {
       }
       let start = max(file.size - Self.longest, 0)
       let bytes = try file.bytes(from: start, count: file.size - start)
-      let all = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-      let trimmed = all.last?.isEmpty == true ? all.dropLast() : all[...]
-      lines = trimmed.suffix(count).map { String(escaping: $0) }
+      lines = TellingLines.find(in: bytes, isStartCut: start > 0, most: count, width: width).map(
+        \.description)
       if lines.isEmpty { problem = "it is empty" }
     } catch {
       lines = []

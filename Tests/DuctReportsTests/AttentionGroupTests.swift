@@ -1,0 +1,99 @@
+import RecordText
+import SlurmJobs
+import TestSupport
+import Testing
+
+@testable import DuctRecords
+@testable import DuctReports
+
+/// Jobs that need attention: alike ones are one entry.
+@Suite struct AttentionGroupTests {
+  private let sandbox: Sandbox
+  init() throws { sandbox = try Sandbox() }
+
+  private func task(_ id: UInt32, of array: UInt32, _ state: JobState) -> JobRecord {
+    var job = JobRecord(state: state)
+    (job.arrayJobID, job.arrayTaskID, job.name) = (array, id, "prep")
+    return job
+  }
+
+  private func report(_ jobs: [JobRecord], width: Int? = nil) throws -> CampaignReport {
+    CampaignReport([try run(record())], jobs: [jobs], problem: nil, lines: 6, width: width)
+  }
+
+  private func attention(_ jobs: [JobRecord]) throws -> String {
+    let text = try report(jobs).text(.text)
+    return String(text[(try #require(text.firstRange(of: "need attention\n\n"))).upperBound...])
+  }
+
+  @Test func tasksThatNeverRanAreOneEntry() throws {
+    let tasks = (0..<1988).map { task($0, of: 41, .cancelled) }
+    #expect(
+      try attention(tasks) == """
+        1,988 tasks of 41 (prep): CANCELLED while it waited
+          41_0, 41_1, 41_2, 41_3, 41_4, 41_5, 41_6, 41_7 and 1,980 more
+
+        """)
+    // All of them are in JSON.
+    let json = try JSONParser.parse(Array(try report(tasks).text(.json).utf8))
+    #expect(json["failed_jobs"]?.array?.count == 1988)
+    #expect(json["failed_jobs"]?.array?.first?["cause"] == "cancelled while it waited")
+  }
+
+  /// The waiting tasks of a large array are one record.
+  @Test func oneRecordOfManyTasks() throws {
+    var rest = task(0, of: 41, .pending)
+    (rest.arrayTaskID, rest.arrayTasks, rest.stateReason) = (nil, "0-99999", "DependencyNeverSatisfied")
+    #expect(
+      try attention([rest]).hasPrefix(
+        "job 41_[0-99999] (prep): PENDING, does not start: a job that it depends on did not end as required"))
+  }
+
+  @Test func whatDiffersIsTold() throws {
+    var jobs: [JobRecord] = []
+    for (id, code) in [(1, 3), (2, 3), (3, 137), (4, 3), (5, 3)] {
+      var job = task(UInt32(id), of: 7, .failed)
+      (job.exitCode, job.startTime, job.elapsedSeconds, job.nodeList) = (code, 100, 65, "n\(id % 2 + 1)")
+      try sandbox.write(
+        "begin\nError: task \(id) is wrong\n" + String(repeating: "x\n", count: 40), to: "o\(id)")
+      job.stdoutPath = sandbox["o\(id)"].string
+      jobs.append(job)
+    }
+    let text = try attention(jobs)
+    #expect(
+      text == """
+        4 tasks of 7 (prep): FAILED, exit code 3
+          7_1, 7_2, 7_4, 7_5
+          on n1, n2
+          job 7_1: from \(sandbox["o1"].string):
+            | begin
+            | Error: task 1 is wrong
+            | x
+            | … (the same line 40 times)
+
+        job 7_3 (prep): FAILED, exit code 137: signal 9 (SIGKILL), on n2, after 01:05
+          from \(sandbox["o3"].string):
+            | begin
+            | Error: task 3 is wrong
+            | x
+            | … (the same line 40 times)
+
+        """, "\(text)")
+    let markdown = try report(jobs).text(.markdown)
+    #expect(markdown.contains("### 4 tasks of 7 (prep): FAILED, exit code 3\n\n7_1, 7_2"), "\(markdown)")
+  }
+
+  /// Before, a progress bar of one line with 16,384 columns was all that was shown.
+  @Test func anErrorBeforeAProgressBar() throws {
+    var job = task(1, of: 7, .failed)
+    (job.exitCode, job.startTime) = (1, 100)
+    let bar = (0...2000).map { "\r\($0 / 20)%|████      | \($0)/2000 [00:12<00:40, 33.1it/s]" }.joined()
+    try sandbox.write(
+      "Traceback (most recent call last):\n  File \"a.py\"\nValueError: bad mesh\n" + bar, to: "o")
+    job.stdoutPath = sandbox["o"].string
+    let failed = try #require(try report([job], width: 40).failedJobs.first)
+    #expect(failed.outputEnd.prefix(3).last == "ValueError: bad mesh")
+    #expect(failed.outputEnd.allSatisfy { $0.displayWidth <= 40 }, "\(failed.outputEnd)")
+    #expect(failed.outputEnd.count == 4 && failed.outputEnd[3].hasPrefix("100%|████"))
+  }
+}
