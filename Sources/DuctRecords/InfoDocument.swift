@@ -41,7 +41,7 @@ public struct InfoDocument: WrittenRecord {
   /// The text of `--campaign`, which several runs share.
   public var campaign: String?
   /// The run below which this one was started, for example from one of its jobs. From its tag in the
-  /// environment.
+  /// environment, or from `DUCT_PARENT_RUN`.
   public var parentRunID: String?
   /// When duct wrote this record, in seconds since 1970. From CLOCK_REALTIME. Nil in records of older releases.
   /// `recover` does not change it.

@@ -6,11 +6,13 @@ public import SlurmClient
 public import SlurmJobs
 internal import SystemCalls
 
-/// Updates the jobs of recorded runs: one request to slurmctld for all of them, one request to slurmdbd for the
-/// tag of each run, and one per cluster for jobs that slurmctld does not know any more.
+/// Updates the jobs of recorded runs: one request to slurmctld for all of them, one to slurmdbd for the tags of up to
+/// 100 runs, and one per cluster for jobs that slurmctld does not know any more.
 public struct JobRefresh: Sendable {
-  /// The most settled runs that are asked for by tag: each costs one request.
-  static let mostSettled = 10
+  /// The most settled runs that are asked for by tag.
+  static let mostSettled = 100
+  /// The most tags of one request. sacct gets them in one argument.
+  static let mostTags = 100
   /// The share of the remaining time for requests by tag. The rest is for those by id.
   private static let shareOfTags = 0.7
 
@@ -43,11 +45,9 @@ public struct JobRefresh: Sendable {
     let controller = ask(.jobsOfUser(uid: getuid(), scope: scope))
     if let controller { Self.apply(controller, .slurmctld, tags, &ledgers) }
     let end = MonotonicInstant.now + slurm.secondsLeft * Self.shareOfTags
-    for index in Self.askedByTag(runs) {
-      let request = SlurmRequest.accountingOfUser(
-        uid: getuid(), since: runs[index].since, tag: tags[index])
+    for request in Self.requests(for: Self.askedByTag(runs).map { runs[$0] }) {
       if let answer = ask(request, limit: end.seconds(since: .now)) {
-        Self.apply(answer, .slurmdbd, [tags[index]], &ledgers, at: index)
+        Self.apply(answer, .slurmdbd, tags, &ledgers)
       }
     }
     lookUp(controller, tags, &ledgers)
@@ -73,7 +73,7 @@ public struct JobRefresh: Sendable {
     // The id contains a local time, which may be that of another time zone: begin a day earlier. For an id
     // without a time: from 1970 on.
     let since = JobTag.runID(of: tag).flatMap(RunID.startTime).map { $0 - 86400 } ?? 1
-    if let answer = ask(.accountingOfUser(uid: getuid(), since: since, tag: tag)) {
+    if let answer = ask(.accountingOfUser(uid: getuid(), since: since, tags: [tag])) {
       Self.apply(answer, .slurmdbd, [tag], &ledgers)
     }
     jobs = ledgers.map(\.jobs)
@@ -88,6 +88,15 @@ public struct JobRefresh: Sendable {
   static func askedByTag(_ runs: [RecordedRun]) -> [Int] {
     let tagged = runs.indices.filter { runs[$0].tag != nil }.sorted { runs[$0].since > runs[$1].since }
     return tagged.filter { !runs[$0].isSettled } + tagged.filter { runs[$0].isSettled }.prefix(mostSettled)
+  }
+
+  /// As few requests by tag as possible.
+  static func requests(for runs: [RecordedRun]) -> [SlurmRequest] {
+    stride(from: 0, to: runs.count, by: mostTags).map { start in
+      let part = runs[start..<min(start + mostTags, runs.count)]
+      return .accountingOfUser(
+        uid: getuid(), since: part.map(\.since).min() ?? 1, tags: part.compactMap(\.tag))
+    }
   }
 
   private mutating func lookUp(
@@ -108,11 +117,10 @@ public struct JobRefresh: Sendable {
   }
 
   private static func apply(
-    _ answer: SlurmAnswer, _ source: JobSource, _ tags: [String?], _ ledgers: inout [JobLedger],
-    at only: Int? = nil
+    _ answer: SlurmAnswer, _ source: JobSource, _ tags: [String?], _ ledgers: inout [JobLedger]
   ) {
-    for index in ledgers.indices where only == nil || only == index {
-      let tag = tags.count == 1 ? tags[0] : tags[index]
+    for index in ledgers.indices {
+      let tag = tags[index]
       ledgers[index].apply(answer, from: source, at: WallTime.now.seconds) { job in
         guard let tag, let run = JobTag.runID(of: job.wckey), JobTag.tag(ofRun: run) == tag else { return [] }
         return [.tag]

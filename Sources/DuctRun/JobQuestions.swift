@@ -109,7 +109,7 @@ struct JobQuestions: Sendable {
     do throws(Errno) {
       _ = try OwnThread("duct accounting", stackSize: 4 << 20) { [self] in
         // Ask from a minute before the start, in case slurmctld's clock is behind.
-        let request = SlurmRequest.accountingOfUser(uid: getuid(), since: runStart - 60, tag: tag)
+        let request = SlurmRequest.accountingOfUser(uid: getuid(), since: runStart - 60, tags: [tag])
         let answer = ask(request, until: deadline)
         result.update { $0 = TagAnswer(isDone: true, answer: answer) }
       }

@@ -66,7 +66,7 @@ struct RunStart {
       capture = nil
     }
     do throws(LaunchFailure) {
-      let pid = try launcher(capture, tag: slurm?.tag.tag).start(children)
+      let pid = try launcher(capture, slurm).start(children)
       return watch(pid, setup, capture, slurm, signals)
     } catch {
       if error.isLackOfProcesses {
@@ -144,18 +144,16 @@ struct RunStart {
       configuration: nil, note: { [log] in log.debug("\($0)") })
   }
 
-  private func launcher(_ capture: OutputCapture?, tag: String?) -> CommandLauncher {
+  private func launcher(_ capture: OutputCapture?, _ slurm: SlurmSetup?) -> CommandLauncher {
+    var environment = CommandEnvironment(surroundings.entries)
+    if let tag = slurm?.tag.tag { environment.hand(tag: tag) }
+    if slurm != nil || settings.campaign != nil { environment.hand(run: identity.runID) }
+    if let campaign = settings.campaign { environment.hand(campaign: campaign) }
     // If duct runs from a copy in memory, its environment has a variable that the command must not get. The entries
     // lack it.
-    var environment: [[UInt8]]? = OwnProgram.isCopy ? surroundings.entries : nil
-    if let tag {
-      let names = JobTag.variables.map { Array(($0 + "=").utf8) }
-      environment =
-        surroundings.entries.filter { entry in !names.contains { entry.starts(with: $0) } }
-        + JobTag.variables.map { Array("\($0)=\(tag)".utf8) }
-    }
+    let isOther = environment.isChanged || OwnProgram.isCopy
     return CommandLauncher(
-      command: settings.command, environment: environment,
+      command: settings.command, environment: isOther ? environment.entries : nil,
       sources: [.inherited, source(0, capture), source(1, capture)],
       startsSession: settings.mode == .newSession, signalMask: services.originalMask)
   }

@@ -120,12 +120,18 @@ private struct WatchParts {
     let facts = RunFacts(
       runID: identity.runID, command: identity.command, startTime: identity.start.seconds,
       startInstant: identity.startInstant, workingDirectory: currentDirectory(), message: settings.message,
-      campaign: settings.campaign, parentRunID: JobTag.parentRunID(environment: environment))
+      campaign: settings.campaign, parentRunID: parentRunID)
     return attempt("the records") { () throws(Errno) in
       try RunRecords(
         facts, setup: setup, paths: paths, types: settings.recordTypes, environment: environment,
         redaction: settings.redaction, log: log)
     }
+  }
+
+  /// The run below which this one was started.
+  private var parentRunID: String? {
+    let handed = environment[CommandEnvironment.parentRun].flatMap { RunID.isRunID($0) ? $0 : nil }
+    return JobTag.parentRunID(environment: environment) ?? handed
   }
 
   // MARK: Samples

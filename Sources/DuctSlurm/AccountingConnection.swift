@@ -23,10 +23,10 @@ final class AccountingConnection {
 }
 
 /// A list with one text; nil for nil, which means no condition.
-func textList(_ text: String?) -> OpaquePointer? {
-  guard let text else { return nil }
+func textList(_ texts: [String]) -> OpaquePointer? {
+  if texts.isEmpty { return nil }
   let list = duct_slurm_text_list()
-  duct_slurm_append_text(list, text)
+  for text in texts { duct_slurm_append_text(list, text) }
   return list
 }
 

@@ -13,13 +13,15 @@ enum AccountingQueries {
     return try jobs(ids, connection, cluster ?? LocalCluster.name, uid: uid)
   }
 
-  /// Jobs of a user that had not ended at `since` (seconds since 1970); optionally only those with a tag.
+  /// Jobs of a user that had not ended at `since` (seconds since 1970): those with one of the tags; without tags, all.
   static func jobs(
-    ofUser uid: UInt32, since: Int, tag: String?
+    ofUser uid: UInt32, since: Int, tags: [String]
   ) throws(SlurmFailure) -> SlurmAnswer {
     let connection = try AccountingConnection()
     let cluster = LocalCluster.name
-    let (users, wckeys, clusters) = (textList("\(uid)"), textList(tag), textList(cluster))
+    let (users, wckeys, clusters) = (
+      textList(["\(uid)"]), textList(tags), textList(cluster.map { [$0] } ?? [])
+    )
     defer { for list in [users, wckeys, clusters] where list != nil { slurm_list_destroy(list) } }
     var error: CInt = 0
     guard
@@ -35,7 +37,9 @@ enum AccountingQueries {
   private static func jobs(
     _ ids: [UInt32], _ connection: AccountingConnection, _ cluster: String?, uid: UInt32?
   ) throws(SlurmFailure) -> SlurmAnswer {
-    let (selected, users, clusters) = (jobList(ids), textList(uid.map { "\($0)" }), textList(cluster))
+    let (selected, users, clusters) = (
+      jobList(ids), textList(uid.map { ["\($0)"] } ?? []), textList(cluster.map { [$0] } ?? [])
+    )
     defer { for list in [selected, users, clusters] where list != nil { slurm_list_destroy(list) } }
     var error: CInt = 0
     guard

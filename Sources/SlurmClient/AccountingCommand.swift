@@ -83,18 +83,18 @@ enum AccountingCommand {
     return JobConversion(cluster: cluster, now: time(nil)).submittedJobs(jobs)
   }
 
-  /// Ids of a user's jobs that had not ended at `since` (seconds since 1970); optionally only those with a tag.
-  /// Omits jobs that never became eligible, because sacct always asks for a time window with an end, which those
+  /// Ids of a user's jobs that had not ended at `since` (seconds since 1970): those with one of the tags; without
+  /// tags, all. Omits jobs that never became eligible, because sacct always asks for a time window with an end, which those
   /// jobs lack.
   static func ids(
-    ofUser uid: UInt32, since: Int, tag: String?, _ asking: SlurmCommands.Asking
+    ofUser uid: UInt32, since: Int, tags: [String], _ asking: SlurmCommands.Asking
   ) throws(SlurmFailure) -> [UInt32] {
     let records = SeparatedRecords()
     var arguments = [
       "--allocations", "--format=\(Field.rawID.rawValue),\(Field.cluster.rawValue)", "--uid=\(uid)",
       "--starttime=uts\(since)",
     ]
-    if let tag { arguments.append("--wckeys=\(tag)") }
+    if !tags.isEmpty { arguments.append("--wckeys=\(tags.joined(separator: ","))") }
     let output = try asking.output(of: "sacct", common(records, cluster: nil) + arguments)
     let rows = try records.parse(output, fieldCount: 2, isTerminated: false, of: "sacct")
     return Set(rows.compactMap { CommandText.number($0[0]) }).sorted()

@@ -8,9 +8,9 @@ public enum SlurmRequest: Sendable, Equatable {
   case jobs(ids: [UInt32])
   /// Jobs by id from slurmdbd, with their steps; optionally only those of one user.
   case accountingJobs(ids: [UInt32], cluster: String?, uid: UInt32? = nil)
-  /// A user's jobs in slurmdbd that existed since a time (seconds since 1970), with their steps; optionally only
-  /// those with a tag.
-  case accountingOfUser(uid: UInt32, since: Int, tag: String?)
+  /// A user's jobs in slurmdbd that existed since a time (seconds since 1970), with their steps: those with one of
+  /// the tags. Without tags: all.
+  case accountingOfUser(uid: UInt32, since: Int, tags: [String])
   /// Cluster name, versions and settings, from slurmctld (slurm_load_ctl_conf).
   case configuration
   /// Whether slurmctld answers (slurm_ping).
@@ -69,7 +69,7 @@ private struct RequestForm {
   private var ids: [UInt32]?
   private var cluster: String?
   private var since: Int?
-  private var tag: String?
+  private var tags: [String]?
   private var scope: JobScope?
 
   init(_ request: SlurmRequest) {
@@ -79,8 +79,8 @@ private struct RequestForm {
     case .jobs(let ids): self.ids = ids
     case .accountingJobs(let ids, let cluster, let uid):
       (self.ids, self.cluster, self.uid) = (ids, cluster, uid)
-    case .accountingOfUser(let uid, let since, let tag):
-      (self.uid, self.since, self.tag) = (uid, since, tag)
+    case .accountingOfUser(let uid, let since, let tags):
+      (self.uid, self.since, self.tags) = (uid, since, tags)
     case .configuration, .ping, .hostNames: break
     }
   }
@@ -92,7 +92,7 @@ private struct RequestForm {
     case "jobs": ids.map { .jobs(ids: $0) }
     case "accounting_jobs": ids.map { .accountingJobs(ids: $0, cluster: cluster, uid: uid) }
     case "accounting_of_user":
-      uid.flatMap { uid in since.map { .accountingOfUser(uid: uid, since: $0, tag: tag) } }
+      uid.flatMap { uid in since.map { .accountingOfUser(uid: uid, since: $0, tags: tags ?? []) } }
     case "configuration": .configuration
     case "ping": .ping
     case "host_names": .hostNames
@@ -106,7 +106,7 @@ private struct RequestForm {
     members("ids", &ids)
     members("cluster", &cluster)
     members("since", &since)
-    members("tag", &tag)
+    members("tags", &tags)
     members("scope", &scope)
   }
 }

@@ -44,13 +44,25 @@ import Testing
   /// The refresh looks up every active run by its tag, but only the latest of the finished ones.
   @Test func everyRunWithATagIsAskedForUnlessTooManyAreOver() throws {
     #expect(JobRefresh.askedByTag([try tagged(1000, "finished")]) == [0])
-    let over = try (1...20).map { try tagged($0 * 1000, "finished") }
-    #expect(JobRefresh.askedByTag(over) == Array(10..<20).reversed(), "the latest")
+    let over = try (1...120).map { try tagged($0 * 1000, "finished") }
+    #expect(JobRefresh.askedByTag(over) == Array(20..<120).reversed(), "the latest")
     let going = try [
       tagged(100, "running"), tagged(300, "interrupted"), tagged(200, "finished", job: .running),
     ]
     #expect(JobRefresh.askedByTag(going + over).prefix(3) == [1, 2, 0])
-    #expect(JobRefresh.askedByTag(going + over).count == 13)
+    #expect(JobRefresh.askedByTag(going + over).count == 103)
+  }
+
+  /// One request for all runs together, from the start of the first one.
+  @Test func manyRunsAreOneRequest() throws {
+    let runs = try (1...130).map { try tagged(200 - $0, "running") }
+    let requests = JobRefresh.requests(for: runs)
+    guard case .accountingOfUser(_, let since, let tags)? = requests.first else {
+      Issue.record("\(requests)")
+      return
+    }
+    #expect(requests.count == 2 && tags.count == 100 && since == 40)
+    #expect(JobRefresh.requests(for: []) == [])
   }
 
   @Test(arguments: ["null", "\"x'; --\"", "\"wckey\"", "\"duct-a,b\"", "7"])

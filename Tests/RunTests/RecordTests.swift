@@ -171,6 +171,19 @@ import Testing
     #expect(try #/Memory Peak Usage \(RSS\): \d+\.\d [kM]B/#.wholeMatch(in: lines[7]) != nil)
   }
 
+  /// A run inside of a run has the same campaign, and names the outer run.
+  @Test func campaignAndRunAreHandedDown() async throws {
+    let script = "cd sub && exec \"$0\" -q --slurm off -p ../inner_ true"
+    try sandbox.makeDirectory("sub")
+    let result = try await duct(
+      ["-q", "--slurm", "off", "--campaign", "night 1", "-p", "outer_", "sh", "-c", script, Programs.duct],
+      in: sandbox)
+    #expect(result.code == 0, "\(result.stderr)")
+    let (outer, inner) = (try sandbox.info("outer_info.json"), try sandbox.info("inner_info.json"))
+    #expect(outer["campaign"] == "night 1" && outer["parent_run_id"] == .some(.null))
+    #expect(inner["campaign"] == "night 1" && inner["parent_run_id"] == outer["run_id"])
+  }
+
   @Test func summaryFormatsAndLevels() async throws {
     let template = "{exit_code!E}|{command!r}|{wall_clock_time:.1f}|{peak_rss!S}|{{}}"
     let result = try await duct(["--colors", "--summary-format", template, "true"], in: sandbox)

@@ -80,7 +80,7 @@ extension OnSlurm {
       }
       for request in [
         SlurmRequest.accountingJobs(ids: [id], cluster: nil), .accountingJobs(ids: [id], cluster: "testbed"),
-        .accountingOfUser(uid: getuid(), since: begin - 5, tag: "duct-accounting-test"),
+        .accountingOfUser(uid: getuid(), since: begin - 5, tags: ["duct-accounting-test", "duct-nobody"]),
       ] {
         let answer = try await ask(request)
         let record = try #require(answer.jobs.first?.record)
@@ -97,10 +97,10 @@ extension OnSlurm {
         ]
         #expect(sacct.trimmed.split(separator: "|").map(String.init) == expected.map { $0 ?? "?" })
       }
-      let all = try await ask(.accountingOfUser(uid: getuid(), since: begin - 5, tag: nil))
+      let all = try await ask(.accountingOfUser(uid: getuid(), since: begin - 5, tags: []))
       #expect(all.jobs.contains { $0.record.jobID == id })
       #expect(
-        try await ask(.accountingOfUser(uid: getuid(), since: begin - 5, tag: "duct-nobody")).jobs == [])
+        try await ask(.accountingOfUser(uid: getuid(), since: begin - 5, tags: ["duct-nobody"])).jobs == [])
       #expect(try await ask(.accountingJobs(ids: [id], cluster: "elsewhere")).jobs == [])
       #expect(try await ask(.accountingJobs(ids: [id], cluster: nil, uid: getuid())).jobs.count == 1)
       #expect(
@@ -132,7 +132,8 @@ extension OnSlurm {
       let never = try await submit("-d", "afterok:\(failing)", "--wckey", "duct-never-test", "--wrap", "true")
       _ = try await fixture.tool("scancel", "\(never)")
       try await eventually(30) {
-        let answer = try await ask(.accountingOfUser(uid: getuid(), since: begin - 5, tag: "duct-never-test"))
+        let answer = try await ask(
+          .accountingOfUser(uid: getuid(), since: begin - 5, tags: ["duct-never-test"]))
         return answer.jobs.map(\.record.state) == [.cancelled]
       }
     }

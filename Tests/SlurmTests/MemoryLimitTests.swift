@@ -56,7 +56,7 @@ extension OnSlurm {
         )
         #expect(step.needsAttention && step.failureText == "a step: OUT_OF_MEMORY")
         #expect(byName["within"]?.needsAttention == false)
-        #expect(try fixture.sandbox.text("\(way).report").contains("a step: OUT_OF_MEMORY"))
+        #expect(try fixture.sandbox.text("\(way).report").contains("but a step was out of memory"))
       }
     }
 

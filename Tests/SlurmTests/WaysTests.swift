@@ -91,7 +91,8 @@ extension OnSlurm {
       try compare(.accountingJobs(ids: ids, cluster: "testbed", uid: getuid()), since: begin)
       // sacct does not find a job that never started by its tag; it must be asked for the job's id.
       try compare(
-        .accountingOfUser(uid: getuid(), since: begin - 60, tag: "duct-ways"), since: begin, without: ["held"]
+        .accountingOfUser(uid: getuid(), since: begin - 60, tags: ["duct-none", "duct-ways"]), since: begin,
+        without: ["held"]
       )
       try compare(.accountingJobs(ids: ids, cluster: "elsewhere"), since: begin)
       #expect(try commands.ask(.jobs(ids: [4_000_000]), limit: 20).jobs == [])

@@ -37,7 +37,10 @@ extension RunOption {
         Value(.text) { settings, text, _ throws(UsageError) in settings.campaign = text },
         variable: "DUCT_CAMPAIGN",
         help: "A name that several runs share, stored in info.json.",
-        details: "`con-duct report --campaign` selects the runs with this name."),
+        details: """
+          `con-duct report --campaign` selects the runs with this name. duct hands it down to the command in \
+          `DUCT_CAMPAIGN`, so that runs inside of its jobs have it too, and the id of this run in `DUCT_PARENT_RUN`.
+          """),
       RunOption(
         "--fail-time", alias: "--f-t", takes: "seconds", .seconds(\.failTime, Seconds.any),
         variable: "DUCT_FAIL_TIME",
