@@ -40,6 +40,23 @@ public struct JobListing: Sendable {
 
   public init(_ runs: [Run]) { self.runs = runs }
 
+  /// Only the jobs that fulfill a condition, and only the runs that have such jobs.
+  public func filtered(_ isWanted: (JobRecord) -> Bool) -> JobListing {
+    JobListing(
+      runs.compactMap { run in
+        var run = run
+        run.jobs = run.jobs.filter(isWanted)
+        return run.jobs.isEmpty ? nil : run
+      })
+  }
+
+  /// The ids, one a line, each once: for scancel and scripts.
+  public var ids: String {
+    var known = Set<String>()
+    return runs.flatMap(\.jobs).map(\.scancelID).filter { known.insert($0).inserted }.map { $0 + "\n" }
+      .joined()
+  }
+
   public func json() -> String { String(decoding: runs.json(indent: 2), as: UTF8.self) + "\n" }
 
   var text: String { text(width: nil) }
@@ -83,6 +100,12 @@ public struct JobListing: Sendable {
 }
 
 extension JobRecord {
+  /// The id as scancel takes it. The waiting tasks of an array are one id, without the limit of tasks that run at once.
+  fileprivate var scancelID: String {
+    guard let arrayJobID, arrayTaskID == nil, let arrayTasks else { return displayID }
+    return "\(arrayJobID)_[\(arrayTasks.prefix { $0 != "%" })]"
+  }
+
   /// The state with its flags that matter here, and `?` if it may be old.
   var stateText: String {
     var text = state.rawValue

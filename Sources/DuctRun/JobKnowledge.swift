@@ -58,6 +58,20 @@ struct JobKnowledge: Sendable {
   /// Whether the command may have submitted jobs, judged by its processes and its output.
   var mayHaveSubmitted: Bool { hasSeenActivity || !ledger.isEmpty || !detection.mentionedIDs.isEmpty }
 
+  /// Why not every job of the run has ended well, as far as that is known; nil if all have.
+  var failureOfJobs: String? {
+    let bad = ledger.jobs.filter { $0.needsAttention || $0.canNeverStart }
+    if !bad.isEmpty { return "\(JobSummary.count(bad)) of its Slurm jobs did not end well" }
+    let open = ledger.jobs.filter { !$0.hasEnded || $0.stale }
+    if !open.isEmpty {
+      return "\(JobSummary.count(open)) of its Slurm jobs have not ended, or are not known to have"
+    }
+    if mayHaveUnknownJobs {
+      return "which Slurm jobs it has is not known: \(problem ?? "Slurm did not answer")"
+    }
+    return nil
+  }
+
   /// The name of the local cluster; nil while not known.
   var localCluster: String? { configuration?.clusterName ?? clusterName }
 

@@ -31,7 +31,10 @@ final class RunFinalizer: Sendable {
   /// Seconds. A command that ran longer may have submitted jobs that no sample has shown.
   private static let shortCommand = 10.0
 
-  let exitCode: CInt
+  /// The command's exit code, as a shell has it.
+  private let commandCode: CInt
+  /// With `--jobs-exit-code`: not all jobs have ended well.
+  private let jobsHaveFailed = Monitor(false)
   private let watch: RunWatch
   private let context: Context
   private let ending: CommandEnding
@@ -49,7 +52,7 @@ final class RunFinalizer: Sendable {
     self.watch = watch
     self.context = context
     self.ending = ending
-    exitCode = exit.shellCode
+    commandCode = exit.shellCode
     usage = exit.usage
     context.services.children.forget(exit.pid)
     do throws(Errno) {
@@ -67,6 +70,9 @@ final class RunFinalizer: Sendable {
       done.update { $0 = true }
     }
   }
+
+  /// The exit code of duct.
+  var exitCode: CInt { commandCode == 0 && jobsHaveFailed.withLock { $0 } ? 1 : commandCode }
 
   /// Whether all steps are done. A SIGCHLD makes the main thread check this.
   var isDone: Bool { done.withLock { $0 } }
@@ -93,7 +99,7 @@ final class RunFinalizer: Sendable {
     watch.records?.facts.update { facts in
       facts.endTime = ending.time.seconds
       facts.endInstant = ending.instant
-      facts.exitCode = Int(exitCode)
+      facts.exitCode = Int(commandCode)
       facts.rootUsage = RootUsage(usage, ownPeakResident: context.ownPeakResident)
     }
     syncOutput()
@@ -225,7 +231,7 @@ final class RunFinalizer: Sendable {
 
   /// Whether to remove the records, because the command failed within `--fail-time`.
   private func removesRecords(_ known: JobKnowledge?) -> Bool {
-    guard exitCode != 0, elapsed < settings.failTime || settings.failTime < 0 else { return false }
+    guard commandCode != 0, elapsed < settings.failTime || settings.failTime < 0 else { return false }
     if let known {
       // The command has jobs, printed an id that Slurm could not confirm, or called sbatch while Slurm did not
       // answer: the records may be the only trace of these jobs.
@@ -252,7 +258,12 @@ final class RunFinalizer: Sendable {
     if settings.slurm == .on, let problem = known?.problem {
       log.warning("--slurm on: Slurm did not answer: \(problem)")
     }
-    guard let records = watch.records else { return }
-    messages.showSummary(records.facts.withLock { $0.summary(context.paths) }, known)
+    if let records = watch.records {
+      messages.showSummary(records.facts.withLock { $0.summary(context.paths) }, known)
+    }
+    if settings.jobsExitCode, commandCode == 0, let failure = known?.failureOfJobs {
+      jobsHaveFailed.update { $0 = true }
+      log.warning("\(failure): exit code 1 (--jobs-exit-code)")
+    }
   }
 }

@@ -31,6 +31,7 @@ public struct RunSettings: Sendable {
   public var slurmTimeout = Defaults.slurmTimeout
   public var slurmDetect = Set(JobEvidence.allCases)
   public var waitJobs = false
+  public var jobsExitCode = false
   public var campaign: String?
   public var finalizeTimeout = 30.0
   public var localFirst = LocalFirst.auto
@@ -66,6 +67,9 @@ public struct RunSettings: Sendable {
     redaction.hidesSecrets = redactSecrets == .auto
     command = options.command
     if command.isEmpty { throw UsageError("no command is given; see --help") }
+    if jobsExitCode, !waitJobs {
+      throw UsageError("--jobs-exit-code goes with --wait-jobs: without it, the jobs have not ended")
+    }
     if reportInterval < sampleInterval {
       throw UsageError(
         "--report-interval (\(reportInterval)) must be greater than or equal to --sample-interval (\(sampleInterval))"

@@ -187,7 +187,10 @@ extension JobRecord {
   public var taskCount: Int { arrayTasks.flatMap(ArrayTasks.count) ?? 1 }
 
   /// The job failed, or one of its steps did although its script succeeded, or it does not start by itself.
-  public var needsAttention: Bool { state.isFailure || hasFailedStep || StateReason.neverStarts(self) }
+  public var needsAttention: Bool { hasFailed || StateReason.neverStarts(self) }
+
+  /// It has ended, and not well.
+  public var hasFailed: Bool { state.isFailure || hasFailedStep }
 
   /// The script succeeded, but one of its steps failed.
   public var hasFailedStep: Bool {

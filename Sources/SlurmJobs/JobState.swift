@@ -25,6 +25,9 @@ public struct JobState: RawRepresentable, Hashable, Sendable, CustomStringConver
     bootFail, deadline, outOfMemory,
   ]
 
+  /// Slurm's words for all states.
+  public static var words: [String] { numbered.map(\.rawValue) }
+
   /// - Parameter number: Slurm's `job_state`; its lowest eight bits are the base state.
   public init(number: UInt32) {
     let base = Int(number & 0xFF)

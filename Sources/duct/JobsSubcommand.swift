@@ -21,6 +21,18 @@ struct JobsSubcommand: ParsableCommand {
     help: ArgumentHelp("Find the jobs of this run by their tag, without its records.", valueName: "run_id"))
   var runID: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Only jobs in these states, in Slurm's words, separated by commas: PENDING,RUNNING.",
+      valueName: "states"))
+  var state: String?
+
+  @Flag(help: "Only jobs that failed, or of which a step failed.")
+  var failed = false
+
+  @Flag(help: "Print only the ids, one a line, as scancel takes them.")
+  var ids = false
+
   @Flag(help: "Print JSON.")
   var json = false
 
@@ -36,6 +48,11 @@ struct JobsSubcommand: ParsableCommand {
     if runID != nil, !paths.isEmpty {
       throw ValidationError("--run finds jobs without records; give one or the other")
     }
+    if ids, json { throw ValidationError("--ids and --json are two forms; give one or the other") }
+    for word in states where !JobState.words.contains(word) {
+      throw ValidationError(
+        Suggestion.unknown("state", word, among: JobState.words, program: "con-duct jobs"))
+    }
     if runID != nil, !refresh { throw ValidationError("--run asks Slurm; it does not go with --no-refresh") }
   }
 
@@ -44,8 +61,17 @@ struct JobsSubcommand: ParsableCommand {
     let by = try slurm.way(surroundings)
     let (listing, problem) =
       try runID.map { try byTag($0, surroundings, by) } ?? byRecords(surroundings, by)
-    try show(json ? listing.json() : listing.text(width: terminalWidth))
+    let chosen = failed || state != nil ? listing.filtered(isWanted) : listing
+    try show(ids ? chosen.ids : json ? chosen.json() : chosen.text(width: terminalWidth))
     if let problem { tell("Slurm did not answer everything: \(problem)") }
+  }
+
+  private var states: [String] {
+    (state ?? "").split(separator: ",").map { String($0).trimmed.uppercased() }
+  }
+
+  private func isWanted(_ job: JobRecord) -> Bool {
+    (!failed || job.hasFailed) && (state == nil || states.contains(job.state.rawValue))
   }
 
   private func byTag(

@@ -128,6 +128,9 @@ import Testing
       "--fail-time: 'soon' is no number of seconds"
     ),
     (
+      ["--jobs-exit-code", "x"], "--jobs-exit-code goes with --wait-jobs: without it, the jobs have not ended"
+    ),
+    (
       ["--slurm-detect", "tags", "x"],
       "--slurm-detect: 'tags' is none of tag, session, output, none; did you mean"
     ),
@@ -159,6 +162,8 @@ import Testing
       ["jobs", "--slurm-by", "libary"],
       "The value 'libary' is invalid for '--slurm-by <way>': did you mean 'library'?"
     ),
+    (["jobs", "--state", "running,runing"], "unknown state 'RUNING'; did you mean 'RUNNING'?"),
+    (["jobs", "--ids", "--json"], "--ids and --json are two forms; give one or the other"),
     (["ls", "-F", "comand"], "there is no field 'comand'; did you mean 'command'? Known are: arch, "),
     (["ls", "--sort-by", "🦆"], "there is no field '🦆'; known are: arch, "),
   ])

@@ -48,6 +48,25 @@ extension OnSlurm {
       #expect(json["runs"]?.array?.count == 1 && json["failed_jobs"]?.array?.count == 2)
     }
 
+    /// A pipeline notices that a job failed, and scripts get the ids that they want.
+    @Test func theExitCodeTellsOfJobs() async throws {
+      let run = try await fixture.run(campaign, ["--wait-jobs", "--jobs-exit-code"])
+      #expect(run.finished.code == 1)
+      #expect(
+        run.finished.stderr.contains("2 of its Slurm jobs did not end well: exit code 1 (--jobs-exit-code)"))
+      #expect(try fixture.sandbox.info("log_info.json")["execution_summary"]?["exit_code"] == 0)
+      let failed = try ["broken", "apart"].map { "\(try #require(run.job($0).jobID))\n" }
+      #expect(try await conDuct("jobs", "--failed", "--ids", "log_").stdout == failed.joined())
+      #expect(try await conDuct("jobs", "--state", "failed", "--ids", "log_").stdout == failed.joined())
+      #expect(try await conDuct("jobs", "--state", "PENDING,RUNNING", "--ids", "log_").stdout == "")
+      let json = try JSONParser.parse(
+        try await conDuct("jobs", "--state", "COMPLETED", "--json", "log_").stdoutBytes)
+      #expect(json.array?.first?["jobs"]?.array?.compactMap { $0["name"]?.string } == ["fine"])
+      let well = try await fixture.run(
+        "sbatch --wrap true", ["--wait-jobs", "--jobs-exit-code", "--clobber"])
+      #expect(well.finished.code == 0)
+    }
+
     /// Without paths, con-duct reads the records that DUCT_OUTPUT_PREFIX names.
     @Test func withoutPathsThePrefixIsFollowed() async throws {
       _ = try await fixture.run("sbatch -J one --wrap true")

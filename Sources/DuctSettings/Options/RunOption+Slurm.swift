@@ -42,6 +42,16 @@ extension RunOption {
       RunOption(
         "--wait-jobs", .flag(\.waitJobs), help: "Stay until all submitted jobs have ended.",
         details: "Ctrl-C ends the waiting, not the jobs."),
+      RunOption(
+        "--jobs-exit-code", .flag(\.jobsExitCode),
+        help: """
+          End with exit code 1 if the command ended with 0 and one of its jobs did not end well; goes with \
+          `--wait-jobs`.
+          """,
+        details: """
+          A job did not end well if it failed, if one of its steps failed, if it never starts, or if its state is \
+          not known. info.json has the command's own exit code.
+          """),
     ])
 
   private static func evidence(_ text: String) throws(UsageError) -> Set<JobEvidence> {
