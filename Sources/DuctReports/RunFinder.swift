@@ -36,13 +36,12 @@ public struct RunFinder: Sendable {
       }
     }
     var seen: Set<Place> = []
-    for path in paths where seen.insert(Place(path)).inserted {
-      do throws(Problem) {
-        let run = try RecordedRun(reading: path)
+    for result in RecordReading(paths.filter { seen.insert(Place($0)).inserted }).results {
+      switch result {
+      case .success(let run):
         runs.append(run)
         if let problem = run.problem { problems.append(problem) }
-      } catch {
-        problems.append(error)
+      case .failure(let problem): problems.append(problem)
       }
     }
     runs.sort { $0.prefix < $1.prefix }

@@ -21,6 +21,11 @@ struct JSONScanner {
   var at = 0
   /// How many objects and lists have begun and not ended.
   private var depth = 0
+  /// Where large objects and lists end that were skipped, by where they begin. A record with 100,000 jobs is one list,
+  /// which lies in an object: each is skipped to find the members behind it.
+  private var ends: [Int: Int] = [:]
+  /// Bytes.
+  private static let large = 1 << 16
 
   init(_ bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
 
@@ -292,28 +297,40 @@ struct JSONScanner {
     guard let first = next else { throw error("the text ends where a value should stand") }
     switch first {
     case UInt8(ascii: "\""): try skipString()
-    case UInt8(ascii: "{"):
-      try enter()
-      var isFirst = true
-      while try nextMember(isFirst: isFirst) {
-        isFirst = false
-        try skipString()
-        try takeColon()
-        try skipValue()
+    case UInt8(ascii: "{"), UInt8(ascii: "["):
+      if !ends.isEmpty, let end = ends[at] {
+        at = end
+        return
       }
-      leave()
-    case UInt8(ascii: "["):
-      try enter()
-      var isFirst = true
-      while try nextElement(isFirst: isFirst) {
-        isFirst = false
-        try skipValue()
-      }
-      leave()
+      let start = at
+      try first == UInt8(ascii: "{") ? skipMembers() : skipElements()
+      if at - start > Self.large { ends[start] = at }
     default:
       if take(word: "null") || take(word: "true") || take(word: "false") { return }
       _ = try number()
     }
+  }
+
+  private mutating func skipMembers() throws(JSONSyntaxError) {
+    try enter()
+    var isFirst = true
+    while try nextMember(isFirst: isFirst) {
+      isFirst = false
+      try skipString()
+      try takeColon()
+      try skipValue()
+    }
+    leave()
+  }
+
+  private mutating func skipElements() throws(JSONSyntaxError) {
+    try enter()
+    var isFirst = true
+    while try nextElement(isFirst: isFirst) {
+      isFirst = false
+      try skipValue()
+    }
+    leave()
   }
 
   /// Checks that nothing follows the document.

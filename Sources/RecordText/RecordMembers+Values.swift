@@ -203,9 +203,10 @@ extension RecordMembers {
   public mutating func callAsFunction<Choice: RawRepresentable<String>>(
     _ name: StaticString, _ value: inout [Choice]
   ) {
-    var words = value.map(\.rawValue)
+    // Closures, because the runtime would make a key path of a generic type anew in each call.
+    var words = isReading ? [] : value.map { $0.rawValue }
     self(name, &words, or: [])
-    if isReading { value = words.compactMap(Choice.init(rawValue:)) }
+    if isReading { value = words.compactMap { Choice(rawValue: $0) } }
   }
 }
 
@@ -303,23 +304,26 @@ extension RecordMembers {
     _ name: StaticString, _ value: inout [Value], most: Int, check: (Value) -> String? = { _ in nil },
     note: (String) -> Void
   ) {
-    let records: [Value]? = optional(name) { members throws(JSONSyntaxError) in
+    var records: [Value] = []
+    var count = 0
+    let isList: Bool? = optional(name) { members throws(JSONSyntaxError) in
       guard members.reader.scanner.next == UInt8(ascii: "[") else {
         try members.reader.scanner.skipValue()
-        note("\(name) is no list")
-        return []
+        return false
       }
-      var count = 0
-      return try members.elements { members throws(JSONSyntaxError) -> Value?? in
+      try members.reader.scanner.enter()
+      while try members.reader.scanner.nextElement(isFirst: count == 0) {
         count += 1
         if count > most { throw members.reader.scanner.error("more than \(most) entries in \(name)") }
         let record: Value? = try members.record()
         let problem = members.reader.takeProblem() ?? record.map(check) ?? "it is no object"
-        if let problem { note(problem) }
-        return .some(problem == nil ? record : nil)
-      }?.compactMap { $0 }
+        if let problem { note(problem) } else if let record { records.append(record) }
+      }
+      members.reader.scanner.leave()
+      return true
     }
-    value = records ?? []
+    if isList == false { note("\(name) is no list") }
+    value = records
   }
 
   /// Reads all members that are not called `names`, as values.

@@ -10,7 +10,6 @@ import SystemCalls
 @main
 enum Main {
   static func main() {
-    useOneHeap()
     OwnProgram.protect()
     let words = arguments
     let name = words.first?.split(separator: "/").last ?? "duct"
@@ -18,6 +17,7 @@ enum Main {
     if name.hasPrefix("con-duct") {
       // duct itself starts this, see CarrierService.
       if rest.count == 2, ["deliver", "deliver-on"].contains(rest[0]) {
+        useOneHeap()
         _exit(CarrierService.run(folder: rest[1], isSuccessor: rest[0] == "deliver-on"))
       }
       let quick = rest.first == "run" ? QuickRunArguments.parse(Array(rest.dropFirst())) : nil

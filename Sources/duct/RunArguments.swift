@@ -3,6 +3,7 @@ import DuctRecords
 import DuctRun
 import DuctSettings
 import RecordText
+import SystemCalls
 
 /// The options of a run for the argument parser. They end at the command: everything after it is the command's.
 ///
@@ -107,6 +108,8 @@ struct RunArguments: ParsableArguments, CustomReflectable {
 
   /// Runs the command, and throws its exit code.
   static func execute(_ options: RunOptions) throws -> Never {
+    // The threads of a run allocate little. Subcommands that read many records need a heap for each thread.
+    useOneHeap()
     let surroundings = Surroundings()
     let settings = try RunSettings(options, surroundings)
     throw ExitCode(try Run.execute(settings, surroundings))

@@ -188,3 +188,27 @@ import Testing
         && use.largestMemoryShare == nil)
   }
 }
+
+@Suite struct RecordReadingTests {
+  private let sandbox: Sandbox
+  init() throws { sandbox = try Sandbox() }
+
+  /// Side by side or not, the results are in the order of the paths, and each problem is at its place.
+  @Test(arguments: [0, 1, 31, 64, 333])
+  func theOrderIsThatOfThePaths(_ count: Int) throws {
+    var paths: [FilePath] = []
+    for index in 0..<count {
+      let text = index % 10 == 7 ? "{" : record(members: ", \"campaign\": \"\(index)\"")
+      try sandbox.write(text, to: "r\(index)_info.json")
+      paths.append(sandbox["r\(index)_info.json"])
+    }
+    let results = RecordReading(paths).results
+    #expect(results.count == count)
+    for (index, result) in results.enumerated() {
+      switch result {
+      case .success(let run): #expect(run.campaign == "\(index)" && index % 10 != 7)
+      case .failure(let problem): #expect(index % 10 == 7 && problem.description.contains("is no JSON"))
+      }
+    }
+  }
+}

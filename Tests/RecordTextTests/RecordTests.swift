@@ -158,6 +158,34 @@ import Testing
 
   private func doubtful(_ text: String) throws(Problem) -> Doubtful { try Doubtful(json: Array(text.utf8)) }
 
+  /// A list of more than 64 KiB is skipped once, and read afterwards.
+  @Test func aLargeListBetweenOtherMembers() throws {
+    let entries = (0..<8000).map { #"{"flag": \#($0 % 2 == 0)}"# }.joined(separator: ",")
+    struct Large: Record {
+      var inner: Inner?
+      var entries: [Inner] = []
+      mutating func list(_ members: inout RecordMembers) {
+        members("inner", &inner)
+        members.readEach("entries", &entries, most: 10_000) { _ in }
+      }
+    }
+    struct Outer: Record {
+      var last = 0
+      var large = Large()
+      mutating func list(_ members: inout RecordMembers) {
+        members("last", &last)
+        members("large", &large)
+      }
+    }
+    let text = #"{"large": {"entries": [\#(entries)], "x": [1], "inner": {"flag": true}}, "last": 7}"#
+    let outer = try Outer(json: Array(text.utf8))
+    #expect(outer.last == 7 && outer.large.inner == Inner(flag: true))
+    #expect(outer.large.entries.count == 8000 && outer.large.entries.filter(\.flag).count == 4000)
+    for cut in [1, 20, 40, 70_000] {
+      #expect(throws: Problem.self) { try Outer(json: Array(text.utf8.dropLast(cut))) }
+    }
+  }
+
   @Test func entriesAreReadOneByOne() throws {
     let record = try doubtful(
       #"{"a": 1, "entries": [{"flag": 1}, {"flag": true}, null], "inner": {"flag": 7}, "b\n": [2]}"#)
