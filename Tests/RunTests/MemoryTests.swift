@@ -79,14 +79,19 @@ import Testing
   @Test func psSaysTheSame() async throws {
     let seen = Monitored()
     _ = try await duct(
-      Self.options + ["python3", "-c", "import time; open('ready', 'w').close(); time.sleep(1)"], in: sandbox
+      // It waits for the end of its input, and so takes neither memory nor time.
+      Self.options + ["sh", "-c", "mkfifo end; : > ready; read line < end"], in: sandbox
     ) { [sandbox] _ in
       try await eventually { sandbox.exists("ready") }
-      let child = try #require(sandbox.processes().first { $0.name.hasPrefix("python") }?.pid)
+      let child = try #require(sandbox.processes().first { $0.name == "sh" }?.pid)
       // The process sleeps, so its memory does not change any more.
       try await eventually { Proc.state(child) == "S" }
       let ps = try await run("ps", ["-o", "pid=,rss=,vsz=,ppid=", "-p", "\(child)"], in: sandbox)
       seen.set(words(ps.stdout).compactMap { Int($0) })
+      // A report that has all of it.
+      let lines = (try? sandbox.usage().count) ?? 0
+      try await eventually { try sandbox.usage().count > lines }
+      try sandbox.write("x\n", to: "end")
     }
     let theirs = seen.value
     try #require(theirs.count == 4)

@@ -151,8 +151,9 @@ extension OnSlurm {
         try await eventually(60) { try time() != first }
         let log = sandbox["log_stdout"].string
         rename(log, log + ".kept")
-        // Several of the intervals that samples have.
-        try await Task.sleep(for: .seconds(1))
+        // Records are written at least a second apart, which is several of the intervals that samples have.
+        let taken = try time()
+        try await eventually(60) { try time() != taken }
         try sandbox.write("", to: "go")
       }
       #expect(run.jobs.count == 1)
