@@ -14,6 +14,12 @@ struct CommandEnvironment {
   /// - Parameter entries: of duct's own environment.
   init(_ entries: [[UInt8]]) { self.entries = entries }
 
+  /// Whether a run has named itself in this environment.
+  var hasParentRun: Bool {
+    let start = Array("\(Self.parentRun)=".utf8)
+    return entries.contains { $0.starts(with: start) }
+  }
+
   /// Hands down the tag for jobs.
   mutating func hand(tag: String) {
     for name in JobTag.variables { set(name, tag) }

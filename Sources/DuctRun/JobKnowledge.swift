@@ -60,13 +60,13 @@ struct JobKnowledge: Sendable {
 
   /// Why not every job of the run has ended well, as far as that is known; nil if all have.
   var failureOfJobs: String? {
-    let bad = ledger.jobs.filter { $0.needsAttention || $0.canNeverStart }
+    let bad = ledger.jobs.filter(\.needsAttention)
     if !bad.isEmpty { return "\(JobSummary.count(bad)) of its Slurm jobs did not end well" }
     let open = ledger.jobs.filter { !$0.hasEnded || $0.stale }
     if !open.isEmpty {
       return "\(JobSummary.count(open)) of its Slurm jobs have not ended, or are not known to have"
     }
-    if mayHaveUnknownJobs {
+    if mayHaveSubmitted, lastAnswered == nil || controllerProblem != nil {
       return "which Slurm jobs it has is not known: \(problem ?? "Slurm did not answer")"
     }
     return nil

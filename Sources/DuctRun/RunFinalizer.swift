@@ -33,8 +33,8 @@ final class RunFinalizer: Sendable {
 
   /// The command's exit code, as a shell has it.
   private let commandCode: CInt
-  /// With `--jobs-exit-code`: not all jobs have ended well.
-  private let jobsHaveFailed = Monitor(false)
+  /// With `--jobs-exit-code`: not all jobs are known to have ended well.
+  private let jobsHaveFailed: Monitor<Bool>
   private let watch: RunWatch
   private let context: Context
   private let ending: CommandEnding
@@ -53,6 +53,7 @@ final class RunFinalizer: Sendable {
     self.context = context
     self.ending = ending
     commandCode = exit.shellCode
+    jobsHaveFailed = Monitor(context.settings.jobsExitCode && watch.jobs != nil)
     usage = exit.usage
     context.services.children.forget(exit.pid)
     do throws(Errno) {
@@ -261,9 +262,9 @@ final class RunFinalizer: Sendable {
     if let records = watch.records {
       messages.showSummary(records.facts.withLock { $0.summary(context.paths) }, known)
     }
-    if settings.jobsExitCode, commandCode == 0, let failure = known?.failureOfJobs {
-      jobsHaveFailed.update { $0 = true }
-      log.warning("\(failure): exit code 1 (--jobs-exit-code)")
-    }
+    guard settings.jobsExitCode else { return }
+    let failure = known?.failureOfJobs
+    jobsHaveFailed.update { $0 = failure != nil }
+    if let failure, commandCode == 0 { log.warning("\(failure): exit code 1 (--jobs-exit-code)") }
   }
 }

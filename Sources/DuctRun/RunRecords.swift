@@ -88,10 +88,7 @@ final class RunRecords: Sendable {
 
   /// Drops the records that wait. When the writer has ended, which may take until the deadline, nothing more is
   /// written.
-  func discard(until deadline: MonotonicInstant) {
-    _ = writer.discard(until: deadline)
-    writer.waitForExtra(until: deadline)
-  }
+  func discard(until deadline: MonotonicInstant) { _ = writer.discard(until: deadline) }
 
   private func document() -> InfoDocument {
     let host =

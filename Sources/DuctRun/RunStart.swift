@@ -147,7 +147,10 @@ struct RunStart {
   private func launcher(_ capture: OutputCapture?, _ slurm: SlurmSetup?) -> CommandLauncher {
     var environment = CommandEnvironment(surroundings.entries)
     if let tag = slurm?.tag.tag { environment.hand(tag: tag) }
-    if slurm != nil || settings.campaign != nil { environment.hand(run: identity.runID) }
+    // Also where an outer run has named itself: this run is nearer.
+    if slurm != nil || settings.campaign != nil || environment.hasParentRun {
+      environment.hand(run: identity.runID)
+    }
     if let campaign = settings.campaign { environment.hand(campaign: campaign) }
     // If duct runs from a copy in memory, its environment has a variable that the command must not get. The entries
     // lack it.

@@ -131,7 +131,7 @@ private struct WatchParts {
   /// The run below which this one was started.
   private var parentRunID: String? {
     let handed = environment[CommandEnvironment.parentRun].flatMap { RunID.isRunID($0) ? $0 : nil }
-    return JobTag.parentRunID(environment: environment) ?? handed
+    return handed ?? JobTag.parentRunID(environment: environment)
   }
 
   // MARK: Samples

@@ -70,6 +70,9 @@ public struct RunSettings: Sendable {
     if jobsExitCode, !waitJobs {
       throw UsageError("--jobs-exit-code goes with --wait-jobs: without it, the jobs have not ended")
     }
+    if jobsExitCode, slurm == .off {
+      throw UsageError("--jobs-exit-code asks Slurm; it does not go with --slurm off")
+    }
     if reportInterval < sampleInterval {
       throw UsageError(
         "--report-interval (\(reportInterval)) must be greater than or equal to --sample-interval (\(sampleInterval))"

@@ -22,7 +22,7 @@ final class AccountingConnection {
   }
 }
 
-/// A list with one text; nil for nil, which means no condition.
+/// A list of texts; nil for none, which means no condition.
 func textList(_ texts: [String]) -> OpaquePointer? {
   if texts.isEmpty { return nil }
   let list = duct_slurm_text_list()

@@ -138,7 +138,9 @@ public final class ThreadCarrier: LogCarrier {
   public func discard(until deadline: MonotonicInstant) -> [Deliverer.Leftover] {
     // What the deliverer has not written is not wanted any more. It must not create a file that `recover`, which may
     // already be removing the others, would not see.
-    deliverer.abandon(until: deadline)
+    if !deliverer.abandon(until: deadline) {
+      return paths.all.map { Deliverer.Leftover(path: path($0), bytes: 0, failure: "it does not answer") }
+    }
     // A missing directory may have been moved. But if a log file in it has lost its name, the directory was
     // removed.
     return LogDirectory.removeOurs(paths, status: status, runID: runID) { [sources] in

@@ -29,7 +29,7 @@ public final class RecordWriter: Sendable {
   private let hasDoneExtra = Monitor(false)
 
   /// - Parameter extra: called once on the new thread: after the first info.json or, if the run ends before that, after
-  ///   the last record. So it holds up neither of them.
+  ///   the last record. Only a record that is requested while it runs waits for it.
   public init(
     _ folder: SpoolFolder?, journal: UsageJournal, carrier: any LogCarrier, log: Logger,
     extra: @escaping @Sendable () -> Void
@@ -101,7 +101,7 @@ public final class RecordWriter: Sendable {
       case .lines(let lines)?: write(lines)
       case .info(let content)?:
         write(content)
-        if !state.withLock({ $0.isFinishing }) { doExtra() }
+        if !state.withLock({ $0.isFinishing || $0.isDiscarded }) { doExtra() }
       }
     }
   }

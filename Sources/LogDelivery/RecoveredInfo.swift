@@ -81,7 +81,7 @@ struct RecoveredInfo {
     info["run_state"]?.string == RunState.finished.rawValue
   }
 
-  private func finished(_ info: JSONValue, _ path: FilePath, _ jobs: Recovery.JobLookup) -> [UInt8] {
+  private mutating func finished(_ info: JSONValue, _ path: FilePath, _ jobs: Recovery.JobLookup) -> [UInt8] {
     var info = info
     if !isFinished(info) { finish(&info, jobs(path)) }
     if hasMoved {
@@ -105,17 +105,22 @@ struct RecoveredInfo {
     return info.jsonLine
   }
 
-  private func finish(_ info: inout JSONValue, _ jobs: [JobRecord]?) {
+  private mutating func finish(_ info: inout JSONValue, _ jobs: [JobRecord]?) {
     info["run_state"] = .string(RunState.interrupted.rawValue)
     if let jobs, info["slurm"]?["submitted_jobs"] != nil {
       info["slurm"]?["submitted_jobs"] = .array(jobs.redacted(manifest.redaction).map(\.jsonValue))
     }
-    info["io_events"] = info["io_events"]?.array.map { .array($0.map(Self.delivered)) }
-    if let recorded = info["execution_summary"], var summary = try? ExecutionSummary(recorded) {
+    if let events = info["io_events"]?.array { info["io_events"] = .array(events.map(Self.delivered)) }
+    do throws(Problem) {
+      var summary = try ExecutionSummary(info["execution_summary"] ?? .null)
+      let before = summary.jsonValue
       summary.sampleCount = max(summary.sampleCount, 0)
       addUsage(&summary)
       addEnd(&summary)
-      info["execution_summary"]?.overlay(summary.jsonValue)
+      // What is as it was stays: another release may have recorded a value that this one does not know.
+      info["execution_summary"]?.overlay(summary.jsonValue, whereDifferentFrom: before)
+    } catch {
+      problems.append("\(Name.info): what the command used at its end cannot be added: \(error)")
     }
   }
 

@@ -32,7 +32,7 @@ public struct JSONParser {
   }
 
   /// Parses the value that begins at the scanner's next byte.
-  static func value(_ scanner: inout JSONScanner, most: Int = .max) throws(JSONSyntaxError) -> JSONValue {
+  static func value(_ scanner: inout JSONScanner, most: Int) throws(JSONSyntaxError) -> JSONValue {
     var parser = JSONParser(scanner, most: most)
     let value = try parser.value()
     scanner = parser.scanner

@@ -51,10 +51,10 @@ public enum JSONValue: Sendable, Hashable {
 }
 
 extension JSONValue {
-  /// Replaces the members that `newer` has too, and adds those that only `newer` has.
-  public mutating func overlay(_ newer: JSONValue) {
+  /// Sets the members of `newer` that differ from those of `older`, and those that are missing here.
+  public mutating func overlay(_ newer: JSONValue, whereDifferentFrom older: JSONValue) {
     guard case .object(let members) = newer else { return }
-    for (name, value) in members { self[name] = value }
+    for (name, value) in members where older[name] != value || self[name] == nil { self[name] = value }
   }
 }
 

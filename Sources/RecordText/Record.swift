@@ -40,7 +40,12 @@ extension WrittenRecord {
   }
 
   /// One line of JSON that ends with a newline.
-  public var jsonLine: [UInt8] { json() + [UInt8(ascii: "\n")] }
+  public var jsonLine: [UInt8] {
+    var members = RecordMembers(writing: JSONWriter())
+    members.write(self)
+    members.writer.endLine()
+    return members.bytes
+  }
 
   /// The record as a tree of values.
   public var jsonValue: JSONValue { (try? JSONParser.parse(json())) ?? .null }

@@ -35,13 +35,6 @@ extension String: JSONScalar {
   func write(to writer: inout JSONWriter) { writer.write(self) }
 }
 
-extension JSONValue: JSONScalar {
-  static func read(_ scanner: inout JSONScanner) throws(JSONSyntaxError) -> JSONValue? {
-    try JSONParser.value(&scanner)
-  }
-  func write(to writer: inout JSONWriter) { writer.write(self) }
-}
-
 // MARK: Scalars
 
 /// One method for each type that records have. They are not generic: a generic method would be compiled once for all
@@ -94,87 +87,80 @@ extension RecordMembers {
 }
 
 extension RecordMembers {
+  /// Reads or writes a member that may be missing.
+  private mutating func handle<Value>(
+    _ name: StaticString, _ value: inout Value?,
+    _ read: (inout RecordMembers) throws(JSONSyntaxError) -> Value?,
+    _ write: (inout RecordMembers, Value) -> Void
+  ) {
+    if isReading { value = optional(name, read) } else { self.write(name, value, write) }
+  }
+
+  /// Reads or writes a member that the record must have.
+  private mutating func handle<Value>(
+    _ name: StaticString, _ value: inout Value,
+    _ read: (inout RecordMembers) throws(JSONSyntaxError) -> Value?,
+    _ write: (inout RecordMembers, Value) -> Void
+  ) {
+    if isReading { required(name, &value, read) } else { self.write(name, value, write) }
+  }
+
+  // MARK: Of scalars
+
   private static func scalar<Value: JSONScalar>(
     _ members: inout RecordMembers
   ) throws(JSONSyntaxError) -> Value? { try Value.read(&members.reader.scanner) }
 
-  private mutating func handle<Value: JSONScalar>(_ name: StaticString, _ value: inout Value?) {
-    if isReading {
-      value = optional(name, Self.scalar)
-    } else {
-      write(name, value) { $1.write(to: &$0.writer) }
-    }
-  }
-
-  private mutating func handle<Value: JSONScalar>(_ name: StaticString, _ value: inout Value) {
-    if isReading {
-      required(name, &value, Self.scalar)
-    } else {
-      write(name, value) { $1.write(to: &$0.writer) }
-    }
-  }
-
   private static func list<Value: JSONScalar>(
     _ members: inout RecordMembers
-  ) throws(JSONSyntaxError) -> [Value]? { try members.elements(Self.scalar) }
-
-  private mutating func writeList<Value: JSONScalar>(_ values: [Value]) {
-    writer.beginList()
-    for value in values {
-      writer.beginElement()
-      value.write(to: &writer)
-    }
-    writer.endList()
-  }
-
-  private mutating func handle<Value: JSONScalar>(_ name: StaticString, _ value: inout [Value]?) {
-    if isReading {
-      value = optional(name, Self.list)
-    } else {
-      write(name, value) { $0.writeList($1) }
-    }
-  }
-
-  private mutating func handle<Value: JSONScalar>(_ name: StaticString, _ value: inout [Value]) {
-    if isReading {
-      required(name, &value, Self.list)
-    } else {
-      write(name, value) { $0.writeList($1) }
-    }
-  }
+  ) throws(JSONSyntaxError) -> [Value]? { try members.elements(scalar) }
 
   private static func fields<Value: JSONScalar>(
     _ members: inout RecordMembers
-  ) throws(JSONSyntaxError) -> OrderedFields<Value>? { try members.fields(Self.scalar) }
+  ) throws(JSONSyntaxError) -> OrderedFields<Value>? { try members.fields(scalar) }
 
-  private mutating func writeFields<Value: JSONScalar>(_ fields: OrderedFields<Value>) {
-    writer.beginObject()
-    for (name, value) in fields.members {
-      writer.beginMember(name)
-      value.write(to: &writer)
-    }
-    writer.endObject()
+  private static func write<Value: JSONScalar>(_ members: inout RecordMembers, _ value: Value) {
+    value.write(to: &members.writer)
   }
 
+  private static func writeList<Value: JSONScalar>(_ members: inout RecordMembers, _ values: [Value]) {
+    members.writer.beginList()
+    for value in values {
+      members.writer.beginElement()
+      value.write(to: &members.writer)
+    }
+    members.writer.endList()
+  }
+
+  private static func writeFields<Value: JSONScalar>(
+    _ members: inout RecordMembers, _ fields: OrderedFields<Value>
+  ) {
+    members.writer.beginObject()
+    for (name, value) in fields.members {
+      members.writer.beginMember(name)
+      value.write(to: &members.writer)
+    }
+    members.writer.endObject()
+  }
+
+  private mutating func handle<Value: JSONScalar>(_ name: StaticString, _ value: inout Value?) {
+    handle(name, &value, Self.scalar, Self.write)
+  }
+  private mutating func handle<Value: JSONScalar>(_ name: StaticString, _ value: inout Value) {
+    handle(name, &value, Self.scalar, Self.write)
+  }
+  private mutating func handle<Value: JSONScalar>(_ name: StaticString, _ value: inout [Value]?) {
+    handle(name, &value, Self.list, Self.writeList)
+  }
+  private mutating func handle<Value: JSONScalar>(_ name: StaticString, _ value: inout [Value]) {
+    handle(name, &value, Self.list, Self.writeList)
+  }
   private mutating func handle<Value: JSONScalar>(
     _ name: StaticString, _ value: inout OrderedFields<Value>?
-  ) {
-    if isReading {
-      value = optional(name, Self.fields)
-    } else {
-      write(name, value) { $0.writeFields($1) }
-    }
-  }
-
+  ) { handle(name, &value, Self.fields, Self.writeFields) }
   private mutating func handle<Value: JSONScalar>(
     _ name: StaticString, _ value: inout OrderedFields<Value>
-  ) {
-    if isReading {
-      required(name, &value, Self.fields)
-    } else {
-      write(name, value) { $0.writeFields($1) }
-    }
-  }
+  ) { handle(name, &value, Self.fields, Self.writeFields) }
 }
 
 // MARK: Choices
@@ -213,42 +199,25 @@ extension RecordMembers {
 // MARK: Records
 
 extension RecordMembers {
-  public mutating func callAsFunction<Value: Record>(_ name: StaticString, _ value: inout Value?) {
-    if isReading {
-      value = optional(name) { members throws(JSONSyntaxError) in try members.record() }
-    } else {
-      write(name, value) { $0.write($1) }
-    }
-  }
-
-  public mutating func callAsFunction<Value: Record>(_ name: StaticString, _ value: inout Value) {
-    if isReading {
-      required(name, &value) { members throws(JSONSyntaxError) in try members.record() }
-    } else {
-      write(name, value) { $0.write($1) }
-    }
-  }
-
-  public mutating func callAsFunction<Value: Record>(_ name: StaticString, _ value: inout [Value]?) {
-    if isReading {
-      value = optional(name, Self.records)
-    } else {
-      write(name, value) { $0.write($1) }
-    }
-  }
-
-  public mutating func callAsFunction<Value: Record>(_ name: StaticString, _ value: inout [Value]) {
-    if isReading {
-      required(name, &value, Self.records)
-    } else {
-      write(name, value) { $0.write($1) }
-    }
-  }
+  private static func record<Value: Record>(
+    _ members: inout RecordMembers
+  ) throws(JSONSyntaxError) -> Value? { try members.record() }
 
   private static func records<Value: Record>(
     _ members: inout RecordMembers
-  ) throws(JSONSyntaxError) -> [Value]? {
-    try members.elements { members throws(JSONSyntaxError) in try members.record() }
+  ) throws(JSONSyntaxError) -> [Value]? { try members.elements(record) }
+
+  public mutating func callAsFunction<Value: Record>(_ name: StaticString, _ value: inout Value?) {
+    handle(name, &value, Self.record) { $0.write($1) }
+  }
+  public mutating func callAsFunction<Value: Record>(_ name: StaticString, _ value: inout Value) {
+    handle(name, &value, Self.record) { $0.write($1) }
+  }
+  public mutating func callAsFunction<Value: Record>(_ name: StaticString, _ value: inout [Value]?) {
+    handle(name, &value, Self.records) { $0.write($1) }
+  }
+  public mutating func callAsFunction<Value: Record>(_ name: StaticString, _ value: inout [Value]) {
+    handle(name, &value, Self.records) { $0.write($1) }
   }
 
   // MARK: Records that are only written
@@ -289,8 +258,10 @@ extension RecordMembers {
 
   /// Reads a record that counts as missing if anything is wrong with it.
   public mutating func readIfRight<Value: Record>(_ name: StaticString, _ value: inout Value?) {
-    value = optional(name) { members throws(JSONSyntaxError) in try members.record() }
+    let aside = reader.putProblemAside()
+    value = optional(name, Self.record)
     if reader.takeProblem() != nil { value = nil }
+    reader.restore(aside)
   }
 
   /// Reads a list of records of which each may be damaged.
@@ -304,6 +275,8 @@ extension RecordMembers {
     _ name: StaticString, _ value: inout [Value], most: Int, check: (Value) -> String? = { _ in nil },
     note: (String) -> Void
   ) {
+    let aside = reader.putProblemAside()
+    defer { reader.restore(aside) }
     var records: [Value] = []
     var count = 0
     let isList: Bool? = optional(name) { members throws(JSONSyntaxError) in

@@ -87,6 +87,7 @@ public struct RecordMembers {
     try reader.scanner.enter()
     while try reader.scanner.nextElement(isFirst: isFirst) {
       isFirst = false
+      try reader.countValue()
       if let value = try read(&self) { values.append(value) } else { areRight = false }
     }
     reader.scanner.leave()
@@ -107,6 +108,7 @@ public struct RecordMembers {
     try reader.scanner.enter()
     while try reader.scanner.nextMember(isFirst: isFirst) {
       isFirst = false
+      try reader.countValue()
       let name = try reader.scanner.string()
       try reader.scanner.takeColon()
       if let value = try read(&self) {
@@ -148,9 +150,12 @@ public struct RecordMembers {
   }
 
   /// Writes a member; null if the value is nil.
+  ///
+  /// Not for reading: a type that is only written, as a member of a record that is read, would be left out silently.
   mutating func write<Value>(
     _ name: StaticString, _ value: Value?, _ body: (inout RecordMembers, Value) -> Void
   ) {
+    precondition(!isReading, "a record that is read has a member that is only written")
     writer.beginMember(name)
     if let value { body(&self, value) } else { writer.writeNull() }
   }

@@ -28,6 +28,15 @@ struct RecordReader {
 
   init(_ scanner: JSONScanner) { self.scanner = scanner }
 
+  /// How many more elements of lists and members of open objects may be read. In memory, an element may take fifty
+  /// times the length of its text.
+  private var valuesLeft = 5_000_000
+
+  mutating func countValue() throws(JSONSyntaxError) {
+    valuesLeft -= 1
+    if valuesLeft < 0 { throw scanner.error("more values than a record has") }
+  }
+
   // MARK: Objects
 
   /// Begins the object whose opening brace is the next byte.
@@ -116,7 +125,7 @@ struct RecordReader {
     return false
   }
 
-  /// Where each member of the object is. If a name occurs twice, the last one counts, as for `JSONParser`.
+  /// Where each member of the object is. If a name occurs twice, the last one is in it; `findNext` takes the first.
   private mutating func index() throws(JSONSyntaxError) -> [(name: Range<Int>, value: Int)] {
     guard let object else { return [] }
     if let index = object.index { return index }
@@ -127,6 +136,7 @@ struct RecordReader {
       try scanner.skipString()
       let name = start..<scanner.at - 1
       try scanner.takeColon()
+      try countValue()
       index.append((name, scanner.at))
       try scanner.skipValue()
     }
@@ -148,10 +158,11 @@ struct RecordReader {
     do throws(JSONSyntaxError) {
       var parser = JSONParser(scanner, most: most)
       for entry in try index() {
+        // As `find` compares them: a name with an escape is another one.
+        if names.contains(String(decoding: scanner.bytes[entry.name], as: UTF8.self)) { continue }
         // The name begins behind its quote.
         scanner.at = entry.name.lowerBound - 1
         let name = try scanner.string()
-        if names.contains(name) { continue }
         members.append((name, try parser.value(at: entry.value)))
       }
     } catch {
@@ -175,6 +186,15 @@ struct RecordReader {
   mutating func extendProblem(_ name: StaticString, hadProblem: Bool) {
     if !hadProblem { problem?.path.insert(name.description, at: 0) }
   }
+
+  /// Puts the problem aside, for values that are judged by themselves.
+  mutating func putProblemAside() -> (path: [String], isMissing: Bool)? {
+    defer { problem = nil }
+    return problem
+  }
+
+  /// Takes a problem back that was put aside.
+  mutating func restore(_ aside: (path: [String], isMissing: Bool)?) { problem = aside ?? problem }
 
   /// Forgets the problem, and returns it in words.
   mutating func takeProblem() -> String? {

@@ -155,7 +155,6 @@ public final class Deliverer: Sendable {
   /// Drops everything that waits and ends the thread, after the file that it is working on.
   ///
   /// - Returns: false if the thread has not ended by the deadline.
-  @discardableResult
   public func abandon(until deadline: MonotonicInstant?) -> Bool {
     state.update { $0.isAbandoned = true }
     return state.wait(until: deadline) { $0.leftovers.map { _ in true } } ?? false

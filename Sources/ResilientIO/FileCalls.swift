@@ -120,8 +120,14 @@ enum FileCalls {
   /// Makes names in a directory durable. Does nothing if the file system has no fsync for directories, or if this user
   /// may not read the directory.
   static func syncDirectory(of path: FilePath) throws(Errno) {
-    guard let directory = try? FileDescriptor.opening(path.parent, .readOnly, options: .directory) else {
-      return
+    let directory: FileDescriptor
+    do throws(Errno) {
+      directory = try driven("openDirectory", path.parent) { () throws(Errno) in
+        try FileDescriptor.opening(path.parent, .readOnly, options: .directory)
+      }
+    } catch {
+      if error == .permissionDenied || error == .notPermitted { return }
+      throw error
     }
     defer { directory.closeQuietly() }
     do throws(Errno) {

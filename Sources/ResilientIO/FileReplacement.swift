@@ -83,8 +83,9 @@ struct FileReplacement: Sendable {
 
   /// The number of the name that the file has.
   var name: Int
-  /// Another file had the name in this turn.
+  /// Another file had the name since the last turn that succeeded before this one.
   var wasDisplaced = false
+  private var hasFailed = false
   /// Files that are ours: the one that has the name, and those that may have got it by a call that reported an
   /// error.
   var ours: [FileIdentity] = []
@@ -143,7 +144,8 @@ struct FileReplacement: Sendable {
   /// - Parameter isLast: no turn follows, so leave no temporary file.
   mutating func begin(isLast: Bool) -> Action {
     self.isLast = isLast
-    wasDisplaced = false
+    if !hasFailed { wasDisplaced = false }
+    hasFailed = false
     namesTried = 0
     mayHaveBothNames = false
     new = nil
@@ -169,6 +171,7 @@ struct FileReplacement: Sendable {
   }
 
   mutating func fail(_ operation: String, _ error: Errno) -> Action {
+    hasFailed = true
     step = .idle
     return .failed(operation, error)
   }

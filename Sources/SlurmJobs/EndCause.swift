@@ -124,7 +124,8 @@ extension EndCause {
   /// `exit code 3`, `exit code 137: signal 9 (SIGKILL)`.
   fileprivate static func text(exitCode: Int) -> String {
     let plain = "exit code \(exitCode)"
-    return name(ofSignal: exitCode - 128) == nil ? plain : "\(plain): \(text(signal: exitCode - 128))"
+    guard (129...192).contains(exitCode), name(ofSignal: exitCode - 128) != nil else { return plain }
+    return "\(plain): \(text(signal: exitCode - 128))"
   }
 
   /// `signal 9 (SIGKILL)`, or `signal 40` if it has no name.

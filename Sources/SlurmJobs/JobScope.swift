@@ -23,6 +23,7 @@ public struct JobScope: Record, Equatable {
     members("ids", &ids)
     members("since", &since)
     members("other_sessions", &others)
+    guard members.isReading else { return }
     (self.tags, self.ids, otherSessions) = (Set(tags), Set(ids), Set(others))
   }
 

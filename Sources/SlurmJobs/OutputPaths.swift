@@ -56,7 +56,8 @@ public struct OutputPaths: Sendable, Equatable, Record {
     members("stderr", &stderr)
     var release = rules.rawValue
     members("rules", &release)
-    rules = Rules(rawValue: release) ?? .upTo2311
+    guard members.isReading else { return }
+    if let read = Rules(rawValue: release) { rules = read } else { members.refuse("rules") }
     members("node_name", &nodeName)
     members("may_be_filled_in", &mayBeFilledIn)
   }

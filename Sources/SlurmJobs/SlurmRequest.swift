@@ -92,7 +92,7 @@ private struct RequestForm {
     case "jobs": ids.map { .jobs(ids: $0) }
     case "accounting_jobs": ids.map { .accountingJobs(ids: $0, cluster: cluster, uid: uid) }
     case "accounting_of_user":
-      uid.flatMap { uid in since.map { .accountingOfUser(uid: uid, since: $0, tags: tags ?? []) } }
+      if let uid, let since, let tags { .accountingOfUser(uid: uid, since: since, tags: tags) } else { nil }
     case "configuration": .configuration
     case "ping": .ping
     case "host_names": .hostNames

@@ -26,7 +26,9 @@ import Testing
     "slurm": ["tag": "t", "submitted_jobs": [["job_id": 1, "state": "RUNNING"]], "later_word": "w"],
   ]
 
-  private func completed(_ info: JSONValue, jobs: [JobRecord]? = nil) throws -> JSONValue {
+  private func completed(
+    _ info: JSONValue, jobs: [JobRecord]? = nil, problems: [String] = []
+  ) throws -> JSONValue {
     try sandbox.write(JSONWriter.bytes(of: info), to: "info.json")
     let manifest = RunManifest(
       runID: "r", host: "h", pid: 1, bootID: nil, startTime: 1000, command: "c", workingDirectory: "/w",
@@ -34,7 +36,7 @@ import Testing
     var recovered = RecoveredInfo(
       folder: try PrivateFolder(sandbox[""]), manifest: manifest, status: nil, usage: nil, hasMoved: false)
     let bytes = try #require(recovered.finished { _ in jobs })
-    #expect(recovered.problems == [])
+    #expect(recovered.problems == problems)
     return try JSONParser.parse(bytes)
   }
 
@@ -62,11 +64,14 @@ import Testing
     #expect(slurm["later_word"] == "w")
   }
 
-  /// A summary that this release cannot read stays as it is.
+  /// A summary that this release cannot read stays as it is, and the user hears of it.
   @Test func aSummaryOfAnotherForm() throws {
     var info = Self.recorded
     info["execution_summary"]?["start_time"] = "yesterday"
-    let found = try completed(info)
+    let problem =
+      "info.json: what the command used at its end cannot be added: "
+      + "start_time has another type, or is beyond its range"
+    let found = try completed(info, problems: [problem])
     #expect(found["execution_summary"] == info["execution_summary"])
     #expect(found["run_state"] == "interrupted")
   }

@@ -131,6 +131,10 @@ import Testing
       ["--jobs-exit-code", "x"], "--jobs-exit-code goes with --wait-jobs: without it, the jobs have not ended"
     ),
     (
+      ["--wait-jobs", "--jobs-exit-code", "--slurm", "off", "x"],
+      "--jobs-exit-code asks Slurm; it does not go with --slurm off"
+    ),
+    (
       ["--slurm-detect", "tags", "x"],
       "--slurm-detect: 'tags' is none of tag, session, output, none; did you mean"
     ),
