@@ -56,10 +56,10 @@ public struct OutputPaths: Sendable, Equatable, Record {
     members("stderr", &stderr)
     var release = rules.rawValue
     members("rules", &release)
-    guard members.isReading else { return }
-    if let read = Rules(rawValue: release) { rules = read } else { members.refuse("rules") }
     members("node_name", &nodeName)
     members("may_be_filled_in", &mayBeFilledIn)
+    guard members.isReading else { return }
+    if let read = Rules(rawValue: release) { rules = read } else { members.refuse("rules") }
   }
 
   /// The symbols that a release knows, and how it treats unknown ones.
