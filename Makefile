@@ -38,12 +38,15 @@ TESTBED := contrib/testbed/testbed
 #   touches every page of data.
 # - No local rpath. No libraries are beside the executables, and the loader would look there for each system
 #   library.
+# - The executables export no symbols. Swift's runtime searches all exported ones when a program starts.
+# - The relay is linked with all of glibc, if there is a static one.
 # lld is the toolchain's own linker. It does not warn of mktemp in a part of Foundation that duct never calls.
 STATIC := .build/static
 SIMULATION_FLAGS := -Xswiftc -enable-testing -Xswiftc -enforce-exclusivity=unchecked -Xswiftc -DDUCT_SIMULATION -Xcc -DDUCT_RELAY_RANGES=4
 RELEASE_FLAGS := -c release --static-swift-stdlib --disable-local-rpath -Xlinker -L$(CURDIR)/$(STATIC) \
   -Xswiftc -Xclang-linker -Xswiftc -static-libgcc -Xswiftc -Xclang-linker -Xswiftc -no-pie \
-  -Xswiftc -use-ld=lld -Xlinker $(CURDIR)/$(STATIC)/older-glibc.o
+  -Xswiftc -use-ld=lld -Xlinker --no-export-dynamic -Xlinker $(CURDIR)/$(STATIC)/older-glibc.o
+STATIC_RELAY = $(if $(filter /%,$(shell gcc -print-file-name=libc.a)),yes,no)
 
 .PHONY: docs unit generate tarball test-tarball test-releases simulate mutations fuzz all build release demo test install bench fuzz soak format lint clean
 
@@ -59,7 +62,7 @@ release:
 	@mkdir -p $(STATIC)
 	@ln -sf "$$(gcc -print-file-name=libstdc++.a)" "$$(gcc -print-file-name=libgcc_eh.a)" $(STATIC)/
 	@gcc -O2 -Wall -Wextra -c contrib/older-glibc/older-glibc.c -o $(STATIC)/older-glibc.o
-	$(WITH_SLURM) $(SWIFT) build $(RELEASE_FLAGS)
+	DUCT_STATIC_RELAY=$(STATIC_RELAY) $(WITH_SLURM) $(SWIFT) build $(RELEASE_FLAGS)
 	@ln -sf duct $(RELEASE)/con-duct
 
 demo: build

@@ -22,6 +22,11 @@ let slurmLinking: [LinkerSetting] =
   slurmLibrary.isEmpty
   ? [] : [.unsafeFlags(["-L\(slurmLibrary)", "-Xlinker", "-rpath", "-Xlinker", slurmLibrary])]
 
+// `make release` sets this where there is a static C library. Without a loader, the relay starts in half the time. Only
+// the relay: user names (NSS) and GPUs (dlopen) need the shared C library.
+let relayLinking: [LinkerSetting] =
+  Context.environment["DUCT_STATIC_RELAY"] == "yes" ? [.unsafeFlags(["-static-executable"])] : []
+
 let argumentParser = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
 let collections = Target.Dependency.product(
@@ -126,7 +131,8 @@ let package = Package(
     .target(
       name: "OutputRelay", dependencies: ["SystemCalls", "CSystemCalls", system], swiftSettings: strict),
     .executableTarget(
-      name: "duct-relay", dependencies: ["OutputRelay", "SystemCalls"], swiftSettings: strict),
+      name: "duct-relay", dependencies: ["OutputRelay", "SystemCalls"], swiftSettings: strict,
+      linkerSettings: relayLinking),
 
     // libslurm in Swift; only the helper loads it.
     // contrib/with-slurm calls pkg-config. With `pkgConfig:` here, SwiftPM would warn on hosts without slurm.pc, such

@@ -42,6 +42,7 @@ struct RunStart {
     do throws(Errno) { try becomeSubreaper() } catch {
       log.debug("Orphans of the command cannot be followed: \(error.description)")
     }
+    let search = SlurmSetup.search(settings, surroundings, log: log)
     let plan = LogPlan(settings, surroundings, identity)
     guard
       let setup = try LogSetup.make(
@@ -49,7 +50,8 @@ struct RunStart {
     else { return replaceByCommand(nil, nil) }
     var capture = makeCapture(setup)
     let slurm = SlurmSetup.find(
-      settings, surroundings, runID: identity.runID, access: slurmAccess(), children: children, log: log)
+      search, settings, surroundings, runID: identity.runID, access: slurmAccess(), children: children,
+      log: log)
     let signals: SignalFile
     do throws(Errno) {
       signals = try SignalFile(SignalForwarding.read)
@@ -198,7 +200,11 @@ struct RunStart {
   /// Executes the command in place of duct, in the same conditions as without duct.
   private func replaceByCommand(_ capture: OutputCapture?, _ setup: LogSetup?) -> CInt {
     capture?.abandon()
-    if let setup { discardRecords(setup) }
+    if let setup {
+      discardRecords(setup)
+    } else {
+      log.critical("Nothing can be recorded: running the command without duct")
+    }
     services.writer.flush(until: .now + Run.lastWords)
     for index in 0..<2 where !settings.outputs.includes(index) {
       if let null = try? FileDescriptor.opening("/dev/null", .writeOnly) { dup2(null.rawValue, CInt(index)) }

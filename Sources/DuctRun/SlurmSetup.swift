@@ -18,31 +18,47 @@ struct SlurmSetup: Sendable {
   var tag: TagDecision
   var clusterName: String?
 
-  /// Nil if duct shall not use Slurm: `--slurm off`, or `auto` without any sign of Slurm.
-  static func find(
-    _ settings: RunSettings, _ surroundings: Surroundings, runID: String, access: SlurmAccess,
-    children: ChildProcesses, log: Logger
-  ) -> SlurmSetup? {
-    if settings.slurm == .off { return nil }
-    let environment = surroundings.environment
-    let found = Monitor<(done: Bool, file: SlurmFile?)>((false, nil))
-    do throws(Errno) {
-      _ = try OwnThread("duct slurm.conf") {
-        let file = SlurmFile.read(environment)
-        found.update { $0 = (true, file) }
+  /// The search for a Slurm on this host. It reads files on a thread of its own while duct prepares the run.
+  struct Search: Sendable {
+    fileprivate let found = Monitor<Host?>(nil)
+    fileprivate let deadline = MonotonicInstant.now + SlurmSetup.limit
+
+    /// Begins the search.
+    fileprivate init(_ environment: [String: String], log: Logger) {
+      do throws(Errno) {
+        _ = try OwnThread("duct slurm.conf") { [found] in
+          let host = Host(environment)
+          found.update { $0 = host }
+        }
+      } catch {
+        log.debug("Cannot start a thread to read slurm.conf: \(error.description)")
       }
-    } catch {
-      log.debug("Cannot start a thread to read slurm.conf: \(error.description)")
     }
-    let result = found.wait(until: .now + limit) { $0.done ? Optional($0.file) : nil }
-    guard let read = result else {
+
+    /// Nil if reading the files takes too long.
+    fileprivate var result: Host? { found.wait(until: deadline) { $0 } }
+  }
+
+  /// Begins to search for a Slurm. Nil if duct shall not use one: `--slurm off`.
+  static func search(_ settings: RunSettings, _ surroundings: Surroundings, log: Logger) -> Search? {
+    settings.slurm == .off ? nil : Search(surroundings.environment, log: log)
+  }
+
+  /// Waits for the search. Nil if `--slurm` is `off`, or `auto` without any sign of Slurm.
+  static func find(
+    _ search: Search?, _ settings: RunSettings, _ surroundings: Surroundings, runID: String,
+    access: SlurmAccess, children: ChildProcesses, log: Logger
+  ) -> SlurmSetup? {
+    guard let search else { return nil }
+    let environment = surroundings.environment
+    guard let host = search.result else {
       // Reading the file hangs. duct may still ask slurmctld later, through a helper that it can kill.
       return SlurmSetup(
         access: access.with(configuration: nil),
         tag: .off(reason: "slurm.conf could not be read within \(limit) s"))
     }
-    guard let file = read else {
-      return withoutFile(settings, environment, runID, access, children, log)
+    guard let file = host.file else {
+      return withoutFile(host, settings, environment, runID, access, children, log)
     }
     if let problem = file.problem, settings.slurm == .on {
       log.warning("--slurm on: \(problem), so jobs are not recorded unless that changes")
@@ -63,12 +79,10 @@ struct SlurmSetup: Sendable {
   /// would only cost time. The exception is a Slurm installed with its own prefix: only its commands know where
   /// they look.
   private static func withoutFile(
-    _ settings: RunSettings, _ environment: [String: String], _ runID: String, _ access: SlurmAccess,
-    _ children: ChildProcesses, _ log: Logger
+    _ host: Host, _ settings: RunSettings, _ environment: [String: String], _ runID: String,
+    _ access: SlurmAccess, _ children: ChildProcesses, _ log: Logger
   ) -> SlurmSetup? {
-    guard isInPath("sbatch", path: environment["PATH"]),
-      NameService.hasSearchDomain || SlurmConfigurationFile.hasOwnPrefix(path: environment["PATH"])
-    else {
+    guard host.mayBeConfigless else {
       if settings.slurm == .on {
         log.warning(
           "--slurm on: there is no slurm.conf here (SLURM_CONF, /etc/slurm), so jobs are not recorded")
@@ -113,6 +127,22 @@ struct SlurmSetup: Sendable {
     case .failure(let failure):
       return .off(reason: "it is not known whether the site tracks wckeys: \(failure)")
     }
+  }
+}
+
+/// What the files of this host say about Slurm.
+private struct Host: Sendable {
+  /// Nil if there is no slurm.conf.
+  let file: SlurmFile?
+  /// Without a slurm.conf: whether Slurm's commands may still find a configuration.
+  let mayBeConfigless: Bool
+
+  init(_ environment: [String: String]) {
+    file = SlurmFile.read(environment)
+    let path = environment["PATH"]
+    mayBeConfigless =
+      file == nil && isInPath("sbatch", path: path)
+      && (NameService.hasSearchDomain || SlurmConfigurationFile.hasOwnPrefix(path: path))
   }
 }
 

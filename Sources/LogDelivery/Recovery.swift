@@ -54,7 +54,7 @@ public struct Recovery: Sendable {
   }
 
   /// The runs in these spools. Removes the folders of runs that are over and have left nothing.
-  public var runs: [WaitingRun] { WaitingRun.all(in: places) }
+  public var runs: [WaitingRun] { WaitingRun.all(in: Spool.existing(in: places)) }
 
   /// The run of a folder; nil if nothing waits.
   public func run(in folder: FilePath) -> WaitingRun? { WaitingRun.read(folder) }

@@ -134,8 +134,15 @@ public struct RunSpool: Sendable {
   private static func memory(_ name: String) -> FileDescriptor? { try? FileDescriptor.memory("duct \(name)") }
 
   /// The number of runs that are over and that `con-duct recover --list` shows.
+  ///
+  /// Does not look for a spool with a random name, because that means to list a whole folder for temporary files.
+  /// Runs use such a spool only where the other places cannot be used, and then this run uses it, too.
   public func earlierRuns() -> Int {
-    WaitingRun.all(in: places, but: folder?.path, countsRunning: false).count
+    var spools = Spool.existing(in: places.filter(\.hasFixedName))
+    if let base = folder?.path.parent, !spools.contains(where: { $0.base == base }) {
+      spools.append(Spool(base: base))
+    }
+    return WaitingRun.all(in: spools, but: folder?.path, countsRunning: false).count
   }
 
   /// Removes the delivered records from the run folder: only the relay may still have output, and what is in

@@ -75,16 +75,16 @@ public struct WaitingRun: WrittenRecord {
 }
 
 extension WaitingRun {
-  /// The runs that have a folder in these places. `con-duct recover --list` shows them, and a later run counts
+  /// The runs that have a folder in these spools. `con-duct recover --list` shows them, and a later run counts
   /// them.
   ///
   /// - Parameters:
   ///   - own: the folder of the calling run, which is left out.
   ///   - countsRunning: false: leaves out running runs, without reading what they have.
   static func all(
-    in places: [SpoolPlace], but own: FilePath? = nil, countsRunning: Bool = true
+    in spools: [Spool], but own: FilePath? = nil, countsRunning: Bool = true
   ) -> [WaitingRun] {
-    Spool.existing(in: places).flatMap { $0.folders() }.compactMap {
+    spools.flatMap { $0.folders() }.compactMap {
       $0 == own ? nil : read($0, countsRunning: countsRunning)
     }
   }

@@ -23,6 +23,11 @@ public enum SpoolPlace: Sendable, Equatable {
     }
   }
 
+  /// Whether the spool's name is known without a search.
+  public var hasFixedName: Bool {
+    if case .random = self { false } else { true }
+  }
+
   private static func name(_ uid: UInt32) -> String { "duct-\(uid)" }
 
   /// Whether a folder of that name can be a spool of any user: `duct-UID`, or `duct-UID-` and a random name.

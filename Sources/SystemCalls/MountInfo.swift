@@ -12,16 +12,34 @@ public struct MountInfo: Sendable {
   /// Parses the lines of the file in order, and skips malformed lines. Works on bytes for speed: duct does this
   /// when a run starts, and a host may have hundreds of mounts.
   public static func all(_ text: [UInt8]) -> [MountInfo] {
-    text.split(separator: UInt8(ascii: "\n")).compactMap { line in
-      let words = line.split(separator: UInt8(ascii: " "))
-      guard words.count > Field.firstOptional,
-        let dash = words.firstIndex(where: { $0.elementsEqual("-".utf8) }),
-        dash + 1 < words.count
-      else { return nil }
-      return MountInfo(
-        root: words[Field.root], point: unescaped(words[Field.point]), type: words[dash + 1],
-        superOptions: dash + 3 < words.count ? words[dash + 3] : [])
+    var mounts: [MountInfo] = []
+    var words: [ArraySlice<UInt8>] = []
+    var start = 0
+    for (index, byte) in text.enumerated() where byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\n") {
+      if index > start { words.append(text[start..<index]) }
+      start = index + 1
+      if byte == UInt8(ascii: "\n") {
+        if let mount = MountInfo(words) { mounts.append(mount) }
+        words.removeAll(keepingCapacity: true)
+      }
     }
+    if start < text.count { words.append(text[start...]) }
+    if let mount = MountInfo(words) { mounts.append(mount) }
+    return mounts
+  }
+
+  /// - Parameter words: of a line. Nil if the line is malformed.
+  private init?(_ words: [ArraySlice<UInt8>]) {
+    // The `-` cannot be one of the first fields.
+    guard
+      let dash = words.indices.dropFirst(Field.firstOptional).first(where: {
+        words[$0].count == 1 && words[$0].first == UInt8(ascii: "-")
+      }), dash + 1 < words.count
+    else { return nil }
+    root = words[Field.root]
+    point = Self.unescaped(words[Field.point])
+    type = words[dash + 1]
+    superOptions = dash + 3 < words.count ? words[dash + 3] : []
   }
 
   /// Indexes of the fields at the start of a line. Optional fields and a `-` follow them.
@@ -33,6 +51,7 @@ public struct MountInfo: Sendable {
 
   /// The kernel writes spaces and some other characters as octal escapes, such as `\040`.
   private static func unescaped(_ word: ArraySlice<UInt8>) -> [UInt8] {
+    if !word.contains(UInt8(ascii: "\\")) { return Array(word) }
     var result: [UInt8] = []
     var rest = word
     while let byte = rest.first {

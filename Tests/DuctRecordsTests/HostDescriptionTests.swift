@@ -5,7 +5,8 @@ import Testing
 
 @Suite struct HostDescriptionTests {
   @Test func osRelease() {
-    let values = OSRelease.parse("# c\nNAME=\"My \\\"OS\\\"\"\nID=my\nVERSION='1 2'\n\nBROKEN\n")
+    let values = OSRelease.parse(
+      Array("# c\nNAME=\"My \\\"OS\\\"\"\nID=my\nVERSION='1 2'\n\nBROKEN\n".utf8))
     #expect(values["NAME"] == "My \"OS\"")
     #expect(values["ID"] == "my" && values["VERSION"] == "1 2")
     #expect(values["PRETTY_NAME"] == "Linux")

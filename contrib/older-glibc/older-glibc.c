@@ -3,7 +3,7 @@
 // The static libraries in the executables need them: hypotf (in Swift's Glibc module; never called), and
 // _dl_find_object, which the unwinder in libgcc_eh calls to find the tables of the code at an address (on glibc
 // 2.34, dl_iterate_phdr does the same, but slower). They are visible only within the executable: shared libraries
-// continue to use glibc's.
+// continue to use glibc's. They are weak, because the relay is linked with all of glibc, which has them, too.
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define OWN __attribute__((visibility("hidden")))
+#define OWN __attribute__((visibility("hidden"), weak))
 
 /// A double holds the sum of the squares of two floats exactly enough, and it never overflows.
 OWN float hypotf(float x, float y) {
