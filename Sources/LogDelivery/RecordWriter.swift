@@ -9,8 +9,7 @@ public final class RecordWriter: Sendable {
   private struct State: Sendable {
     var lines: [[UInt8]] = []
     var info: (@Sendable () -> [UInt8])?
-    /// When to write info.json next. Nil before the first request, and while it is being written.
-    var infoStart: MonotonicInstant?
+    var schedule: InfoSchedule
     /// A caller has requested info.json, not only the schedule.
     var isInfoWanted = false
     var isFinishing = false
@@ -23,8 +22,7 @@ public final class RecordWriter: Sendable {
   private let journal: UsageJournal
   private let carrier: any LogCarrier
   private let log: Logger
-  private let state = Monitor(State())
-  private let start = MonotonicInstant.now
+  private let state = Monitor(State(schedule: InfoSchedule(start: .now)))
   private let extra: @Sendable () -> Void
   private let hasDoneExtra = Monitor(false)
 
@@ -48,16 +46,16 @@ public final class RecordWriter: Sendable {
   /// Adds a line to usage.jsonl.
   public func append(_ line: [UInt8]) { state.update { $0.lines.append(line) } }
 
-  /// Requests a new info.json. Drops an earlier request that still waits. After the first request, the writer
-  /// also writes it by the `InfoSchedule`.
+  /// Requests a new info.json. Drops an earlier request that still waits. `InfoSchedule` decides when it is written: a
+  /// small one immediately, and a large one when duct can afford it. `finish` does not wait for that.
   ///
   /// - Parameters:
-  ///   - start: when to begin; nil: immediately. `finish` does not wait for it.
+  ///   - start: when to begin at the earliest; nil: immediately.
   ///   - content: called on the writer's thread, right before the record is written.
   public func writeInfo(after start: MonotonicInstant?, _ content: @escaping @Sendable () -> [UInt8]) {
     state.update {
       $0.info = content
-      $0.infoStart = start ?? .now
+      $0.schedule.noteRequest(at: .now, notBefore: start)
       $0.isInfoWanted = true
     }
   }
@@ -77,20 +75,21 @@ public final class RecordWriter: Sendable {
   private func run() {
     enum Step { case lines([[UInt8]]), info(@Sendable () -> [UInt8]), rearm, stop }
     while true {
-      let start = state.withLock { $0.infoStart }
+      let start = state.withLock { $0.schedule.next }
       let step = state.wait(until: start) { state -> Step? in
         if state.isDiscarded { return .stop }
         if !state.lines.isEmpty {
           defer { state.lines = [] }
           return .lines(state.lines)
         }
-        let isDue = state.isFinishing ? state.isInfoWanted : (state.infoStart.map { $0 <= .now } ?? false)
+        let isDue = state.isFinishing ? state.isInfoWanted : (state.schedule.next.map { $0 <= .now } ?? false)
         if let info = state.info, isDue {
-          (state.infoStart, state.isInfoWanted) = (nil, false)
+          state.schedule.noteStart()
+          state.isInfoWanted = false
           return .info(info)
         }
         if state.isFinishing { return .stop }
-        return state.infoStart == start ? nil : .rearm
+        return state.schedule.next == start ? nil : .rearm
       }
       switch step {
       case .rearm?, nil: continue
@@ -125,11 +124,8 @@ public final class RecordWriter: Sendable {
     keep(bytes)
     if state.withLock({ $0.isDiscarded }) { return }
     carrier.replaceInfo(bytes)
-    let end = MonotonicInstant.now
-    let pause = InfoSchedule.pause(
-      age: end.seconds(since: start), cost: threadProcessorTime() - before, bytes: bytes.count)
-    // A request that has arrived in the meantime comes first.
-    state.withLock { if $0.infoStart == nil { $0.infoStart = end + pause } }
+    let cost = threadProcessorTime() - before
+    state.withLock { $0.schedule.noteEnd(at: .now, cost: cost, bytes: bytes.count) }
   }
 
   private func write(_ lines: [[UInt8]]) {
