@@ -37,25 +37,26 @@ public struct JobListing: Sendable {
   }
 
   var runs: [Run]
+  /// Only some of the jobs are in it.
+  private var isFiltered = false
 
   public init(_ runs: [Run]) { self.runs = runs }
 
-  /// Only the jobs that fulfill a condition, and only the runs that have such jobs.
-  public func filtered(_ isWanted: (JobRecord) -> Bool) -> JobListing {
-    JobListing(
+  /// Only the chosen jobs, and only the runs that have such jobs or that may have some that are not known.
+  public func filtered(_ choice: JobChoice) -> JobListing {
+    if choice.isOfAll { return self }
+    var listing = JobListing(
       runs.compactMap { run in
         var run = run
-        run.jobs = run.jobs.filter(isWanted)
-        return run.jobs.isEmpty ? nil : run
+        run.jobs = run.jobs.filter(choice.contains)
+        return run.jobs.isEmpty && run.problem == nil && run.unreadableJobs == nil ? nil : run
       })
+    listing.isFiltered = true
+    return listing
   }
 
-  /// The ids, one a line, each once: for scancel and scripts.
-  public var ids: String {
-    var known = Set<String>()
-    return runs.flatMap(\.jobs).map(\.scancelID).filter { known.insert($0).inserted }.map { $0 + "\n" }
-      .joined()
-  }
+  /// All jobs, in the order of the runs.
+  public var jobs: [JobRecord] { runs.flatMap(\.jobs) }
 
   public func json() -> String { String(decoding: runs.json(indent: 2), as: UTF8.self) + "\n" }
 
@@ -69,8 +70,11 @@ public struct JobListing: Sendable {
       let unreadable = run.unreadableJobs.map { "\($0) that cannot be read" }
       if run.jobs.isEmpty {
         // No jobs and no answer from Slurm are different results.
-        let unknown = run.problem.map { "which Slurm jobs it has is not known: \($0)" }
-        return "\(name): \(unreadable ?? unknown ?? "no Slurm jobs")".forDisplay + "\n"
+        let question = isFiltered ? "whether it has such Slurm jobs" : "which Slurm jobs it has"
+        let unknown = run.problem.map { "\(question) is not known: \($0)" }
+        let none = isFiltered ? "no such Slurm jobs are known" : "no Slurm jobs"
+        let read = isFiltered ? unreadable.map { "\(none), but there are \($0)" } : unreadable
+        return "\(name): \(read ?? unknown ?? none)".forDisplay + "\n"
       }
       let title = "\(name): \(JobSummary.text(run.jobs))" + (unreadable.map { ", and \($0)" } ?? "")
       return title.forDisplay + "\n" + Self.table(run.jobs).text(width: width)
@@ -100,12 +104,6 @@ public struct JobListing: Sendable {
 }
 
 extension JobRecord {
-  /// The id as scancel takes it. The waiting tasks of an array are one id, without the limit of tasks that run at once.
-  fileprivate var scancelID: String {
-    guard let arrayJobID, arrayTaskID == nil, let arrayTasks else { return displayID }
-    return "\(arrayJobID)_[\(arrayTasks.prefix { $0 != "%" })]"
-  }
-
   /// The state with its flags that matter here, and `?` if it may be old.
   var stateText: String {
     var text = state.rawValue

@@ -21,16 +21,11 @@ struct JobsSubcommand: ParsableCommand {
     help: ArgumentHelp("Find the jobs of this run by their tag, without its records.", valueName: "run_id"))
   var runID: String?
 
-  @Option(
-    help: ArgumentHelp(
-      "Only jobs in these states, in Slurm's words, separated by commas: PENDING,RUNNING.",
-      valueName: "states"))
-  var state: String?
+  @OptionGroup var choice: JobChoiceArguments
 
-  @Flag(help: "Only jobs that failed, or of which a step failed.")
-  var failed = false
-
-  @Flag(help: "Print only the ids, one a line, as scancel takes them.")
+  @Flag(
+    help:
+      "Print only the ids, one a line, as scancel takes them: of jobs of the local cluster, or of --cluster.")
   var ids = false
 
   @Flag(help: "Print JSON.")
@@ -49,10 +44,6 @@ struct JobsSubcommand: ParsableCommand {
       throw ValidationError("--run finds jobs without records; give one or the other")
     }
     if ids, json { throw ValidationError("--ids and --json are two forms; give one or the other") }
-    for word in states where !JobState.words.contains(word) {
-      throw ValidationError(
-        Suggestion.unknown("state", word, among: JobState.words, program: "con-duct jobs"))
-    }
     if runID != nil, !refresh { throw ValidationError("--run asks Slurm; it does not go with --no-refresh") }
   }
 
@@ -61,17 +52,22 @@ struct JobsSubcommand: ParsableCommand {
     let by = try slurm.way(surroundings)
     let (listing, problem) =
       try runID.map { try byTag($0, surroundings, by) } ?? byRecords(surroundings, by)
-    let chosen = failed || state != nil ? listing.filtered(isWanted) : listing
-    try show(ids ? chosen.ids : json ? chosen.json() : chosen.text(width: terminalWidth))
+    let chosen = listing.filtered(try choice.choice())
+    if ids {
+      try showIDs(chosen.jobs, surroundings, by)
+    } else {
+      try show(json ? chosen.json() : chosen.text(width: terminalWidth))
+    }
     if let problem { tell("Slurm did not answer everything: \(problem)") }
   }
 
-  private var states: [String] {
-    (state ?? "").split(separator: ",").map { String($0).trimmed.uppercased() }
-  }
-
-  private func isWanted(_ job: JobRecord) -> Bool {
-    (!failed || job.hasFailed) && (state == nil || states.contains(job.state.rawValue))
+  private func showIDs(_ jobs: [JobRecord], _ surroundings: Surroundings, _ by: SlurmBy) throws {
+    let cluster =
+      try choice.choice().cluster
+      ?? LocalClusterName.find(surroundings, by: by, limit: slurm.slurmTimeout)
+    let ids = CancelIDs(jobs, ofCluster: cluster)
+    try show(ids.text)
+    if let problem = ids.problem { tell(problem) }
   }
 
   private func byTag(

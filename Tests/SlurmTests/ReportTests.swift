@@ -58,7 +58,10 @@ extension OnSlurm {
       let failed = try ["broken", "apart"].map { "\(try #require(run.job($0).jobID))\n" }
       #expect(try await conDuct("jobs", "--failed", "--ids", "log_").stdout == failed.joined())
       #expect(try await conDuct("jobs", "--state", "failed", "--ids", "log_").stdout == failed.joined())
-      #expect(try await conDuct("jobs", "--state", "PENDING,RUNNING", "--ids", "log_").stdout == "")
+      let none = try await conDuct("jobs", "--state", "PENDING,RUNNING", "--ids", "log_")
+      #expect(none.stdout == "" && none.stderr == "")
+      let foreign = try await conDuct("jobs", "--cluster", "beta", "--ids", "log_")
+      #expect(foreign.stdout == "" && foreign.code == 0)
       let json = try JSONParser.parse(
         try await conDuct("jobs", "--state", "COMPLETED", "--json", "log_").stdoutBytes)
       #expect(json.array?.first?["jobs"]?.array?.compactMap { $0["name"]?.string } == ["fine"])
