@@ -79,7 +79,9 @@ struct JobKnowledge: Sendable {
   var needsConfiguration: Bool { !ledger.isEmpty && configuration == nil }
 
   /// Whether the job's state will not change even if duct waits.
-  func isSettled(_ job: JobRecord) -> Bool { job.hasEnded || job.canNeverStart || ledger.isLost(job) }
+  func isSettled(_ job: JobRecord) -> Bool {
+    job.hasEnded || StateReason.neverStarts(job) || ledger.isLost(job)
+  }
 
   /// Whether slurmdbd answers, but does not know yet about a job that ended in the last ten seconds.
   var awaitsAccounting: Bool {

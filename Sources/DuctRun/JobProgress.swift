@@ -17,7 +17,7 @@ final class JobProgress: Sendable {
 
   func show(_ jobs: [JobRecord]) {
     guard isShown else { return }
-    let waiting = jobs.filter { !$0.hasEnded && !$0.canNeverStart }
+    let waiting = jobs.filter { !$0.hasEnded && !StateReason.neverStarts($0) }
     let counts = Dictionary(grouping: waiting, by: \.state)
       .sorted { JobState.displayOrder($0.key, $1.key) }
       .map { "\($0.value.count) \($0.key)" }

@@ -1,5 +1,6 @@
 import Glibc
 internal import Logging
+internal import OrderedCollections
 internal import ProcessSampling
 internal import RecordText
 internal import SlurmClient
@@ -130,6 +131,7 @@ final class JobWatcher: Sendable {
       switch end {
       case .ofJobs?:
         warnOfLostJobs()
+        warnOfStuckJobs()
         return
       case .ofPatience?:
         let reason = knowledge.withLock { $0.problem }.map { ": \($0)" } ?? ""
@@ -149,6 +151,20 @@ final class JobWatcher: Sendable {
       )
     }
   }
+
+  private func warnOfStuckJobs() {
+    let stuck = knowledge.withLock { known in known.ledger.jobs.filter(StateReason.neverStarts) }
+    for (reason, jobs) in OrderedDictionary(grouping: stuck, by: { $0.stateReason ?? "" }) {
+      let cause = StateReason(reason)
+      let ids = jobs.prefix(Self.mostNamed).map(\.displayID).joined(separator: ", ")
+      let more = jobs.count > Self.mostNamed ? " and \(jobs.count - Self.mostNamed) more" : ""
+      let advice = cause.advice.map { ". \($0)" } ?? ""
+      log.warning(
+        "Not waiting for job \(ids)\(more), which does not start by itself (\(reason)): \(cause.text)\(advice)")
+    }
+  }
+
+  private static let mostNamed = 5
 
   // MARK: The thread
 

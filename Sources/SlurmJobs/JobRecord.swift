@@ -163,11 +163,6 @@ extension JobRecord {
     !state.isActive && stateFlags.allSatisfy { !JobStateFlag.goingOn.contains($0) }
   }
 
-  /// It waits for a dependency that failed, so it never starts by itself.
-  public var canNeverStart: Bool {
-    state == .pending && stateReason == "DependencyNeverSatisfied"
-  }
-
   /// The id as squeue prints it: `118`, `118_4` for an array task, `118+1` for a heterogeneous component.
   public var displayID: String {
     if let arrayJobID, let arrayTaskID { return "\(arrayJobID)_\(arrayTaskID)" }

@@ -20,17 +20,21 @@ public struct StateReason: Sendable, Equatable {
   /// - Parameter reason: `JobRecord.stateReason`: the word that squeue, sacct and scontrol print as the
   ///   reason, or the sentence that slurmctld has in its place. scontrol prints underscores for spaces.
   public init(_ reason: String) {
+    // First as it is: a record of 100,000 waiting jobs has a few words.
+    if let known = Self.words[reason] {
+      self = known
+      return
+    }
     let reason = reason.contains(" ") ? reason : reason.replacing("_", with: " ")
     self = Self.known(reason) ?? Self.severalTasks(reason) ?? Self.mayStart(Self.readable(reason))
   }
 
-  /// A pending job with this reason does not start until somebody changes the job or what it may do.
+  /// The job waits and does not start until somebody changes it or what it may do: its dependency failed, it is held,
+  /// or it asks for what it may not have.
   ///
-  /// A job with several partitions can still start in another one. `neverStarts(_:)` of the job considers
-  /// that.
-  public static func neverStarts(_ reason: String) -> Bool { StateReason(reason).outlook != .mayStart }
-
-  /// The job waits and does not start until somebody changes it or what it may do.
+  /// This is the one rule for all of duct: nothing waits for such a job (`--wait-jobs`, `con-duct jobs --watch`), and
+  /// reports list it among those that need attention. A job with several partitions can still start in another one
+  /// than that which the reason is about.
   public static func neverStarts(_ job: JobRecord) -> Bool {
     guard job.state == .pending, let reason = job.stateReason else { return false }
     return switch StateReason(reason).outlook {

@@ -122,7 +122,7 @@ private let resources = "the CPUs, memory or other resources that it asks for ar
     ])
   func unknown(_ reason: String, _ text: String) {
     let told = StateReason(reason)
-    #expect(told.text == text && told.advice == nil && !StateReason.neverStarts(reason))
+    #expect(told.text == text && told.advice == nil && !neverStarts(waitingFor: reason))
   }
 
   @Test(
@@ -135,7 +135,7 @@ private let resources = "the CPUs, memory or other resources that it asks for ar
       "launch failed requeued held", "job_requeued_in_held_state", "Reservation night was deleted",
       "Job's QOS not permitted to use this partition (gpu denies a including a)", "JobHeldUser,JobHeldAdmin",
     ])
-  func neverStarts(_ reason: String) { #expect(StateReason.neverStarts(reason)) }
+  func neverStarts(_ reason: String) { #expect(neverStarts(waitingFor: reason)) }
 
   @Test(
     arguments: [
@@ -145,7 +145,13 @@ private let resources = "the CPUs, memory or other resources that it asks for ar
       "QOSMaxJobsPerUserLimit", "QOSMaxCpuPerUserLimit", "MaxCpuPerAccount", "MaxGRESRunMinsPerUser",
       "NonZeroExitCode", "TimeLimit", "ReqNodeNotAvail, UnavailableNodes:n1", "JobHeldUser,Priority",
     ])
-  func startsByItself(_ reason: String) { #expect(!StateReason.neverStarts(reason)) }
+  func startsByItself(_ reason: String) { #expect(!neverStarts(waitingFor: reason)) }
+
+  private func neverStarts(waitingFor reason: String) -> Bool {
+    var job = JobRecord(state: .pending)
+    job.stateReason = reason
+    return StateReason.neverStarts(job)
+  }
 
   /// The reason is about the partition that Slurm tried last. The job can start in another one.
   @Test func jobsWithSeveralPartitions() {

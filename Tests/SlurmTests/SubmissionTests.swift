@@ -106,9 +106,29 @@ extension OnSlurm {
       // This job can never start, so duct does not wait for it.
       let never = try run.job("d")
       #expect(
-        never.state == .pending && never.stateReason == "DependencyNeverSatisfied" && never.canNeverStart)
+        never.state == .pending && never.stateReason == "DependencyNeverSatisfied"
+          && StateReason.neverStarts(never))
+      let id = try #require(never.jobID)
+      #expect(
+        run.finished.stderr.contains(
+          "Not waiting for job \(id), which does not start by itself (DependencyNeverSatisfied)"))
       #expect(never.dependency?.contains("(failed)") == true)
-      _ = try await fixture.tool("scancel", "\(try #require(never.jobID))")
+      _ = try await fixture.tool("scancel", "\(id)")
+    }
+
+    /// Nothing in the run would release it: the user or an administrator has to.
+    @Test func nothingWaitsForHeldJobsAlone() async throws {
+      let run = try await fixture.run(
+        "sbatch -J fine --wrap 'sleep 1'; sbatch -H -J held --array=1-7 --wrap true", ["--wait-jobs"])
+      #expect(try run.job("fine").state == .completed)
+      let held = run.jobs.filter { $0.name == "held" }
+      #expect(held.count == 7 && held.allSatisfy { $0.state == .pending })
+      let array = try #require(held.first?.arrayJobID)
+      #expect(
+        run.finished.stderr.contains(
+          "Not waiting for job \(array)_1, \(array)_2, \(array)_3, \(array)_4, \(array)_5 and 2 more, which does not start by itself (JobHeldUser)"
+        ), "\(run.finished.stderr)")
+      _ = try await fixture.tool("scancel", "\(array)")
     }
 
     @Test func killedCancelledAndTimedOut() async throws {
