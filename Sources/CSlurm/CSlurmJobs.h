@@ -134,7 +134,7 @@ struct duct_slurm_step {
   int32_t exit_code;
   int64_t start_time, end_time;
   double cpu_seconds;
-  const char *usage_in_max, *usage_in_tot;
+  const char *usage_in_max, *usage_in_tot, *usage_out_tot;
 };
 
 static inline struct duct_slurm_step duct_slurm_accounting_step(const slurmdb_step_rec_t *step) {
@@ -146,6 +146,7 @@ static inline struct duct_slurm_step duct_slurm_accounting_step(const slurmdb_st
   out.cpu_seconds = (double)step->tot_cpu_sec + (double)step->tot_cpu_usec / 1e6;
   out.usage_in_max = step->stats.tres_usage_in_max;
   out.usage_in_tot = step->stats.tres_usage_in_tot;
+  out.usage_out_tot = step->stats.tres_usage_out_tot;
   return out;
 }
 

@@ -74,13 +74,15 @@ enum AccountingQueries {
   }
 
   private static func stepFields(_ step: duct_slurm_step) -> SlurmStepFields {
-    let memoryType: Int64 = 2
+    let (memoryType, diskType): (Int64, Int64) = (2, 6)
     var fields = SlurmStepFields(isBatch: step.step_id == batchStep, cpuSeconds: step.cpu_seconds)
     fields.exitStatus = step.exit_code > 0 ? UInt32(step.exit_code) : nil
     fields.startTime = step.start_time > 0 ? Int(step.start_time) : nil
     fields.endTime = step.end_time > 0 ? Int(step.end_time) : nil
     fields.maxRSSBytes = TresText.value(memoryType, in: slurmText(step.usage_in_max))
     fields.totalRSSBytes = TresText.value(memoryType, in: slurmText(step.usage_in_tot))
+    fields.readBytes = TresText.value(diskType, in: slurmText(step.usage_in_tot))
+    fields.writtenBytes = TresText.value(diskType, in: slurmText(step.usage_out_tot))
     return fields
   }
 

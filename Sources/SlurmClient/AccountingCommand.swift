@@ -34,6 +34,7 @@ enum AccountingCommand {
     case cpuTime = "TotalCPU"
     case usage = "TRESUsageInMax"
     case totalUsage = "TRESUsageInTot"
+    case outputUsage = "TRESUsageOutTot"
     case stdout = "StdOut"
     case stderr = "StdErr"
     case cluster = "Cluster"
@@ -161,8 +162,10 @@ enum AccountingCommand {
     step.exitStatus = values.exitStatus(.exitCode)
     step.startTime = values.time(.startTime)
     step.endTime = values.time(.endTime)
-    step.maxRSSBytes = values.memory(.usage)
-    step.totalRSSBytes = values.memory(.totalUsage)
+    step.maxRSSBytes = values.amount("mem", .usage)
+    step.totalRSSBytes = values.amount("mem", .totalUsage)
+    step.readBytes = values.amount("fs/disk", .totalUsage)
+    step.writtenBytes = values.amount("fs/disk", .outputUsage)
     return step
   }
 }

@@ -15,7 +15,10 @@ struct CommandRow<Field: CaseIterable & Hashable> {
   func time(_ field: Field) -> Int? { values[field].flatMap(CommandText.time) }
   func duration(_ field: Field) -> Double? { values[field].flatMap(CommandText.duration) }
   func exitStatus(_ field: Field) -> UInt32? { values[field].flatMap(CommandText.exitStatus) }
-  func memory(_ field: Field) -> Int64? { values[field].flatMap(CommandText.memory) }
+  /// The amount of one resource in a list of them.
+  func amount(_ name: String, _ field: Field) -> Int64? {
+    values[field].flatMap { CommandText.amount(name, in: $0) }
+  }
   /// A name. Unlike in `text`, `N/A` and `(null)` count as names.
   func name(_ field: Field) -> String? { values[field].flatMap { $0.isEmpty ? nil : $0 } }
 }

@@ -39,10 +39,10 @@ enum CommandText {
     return UInt32(parts[1]).map { (first & 0xFF) << 8 | $0 & 0x7F }
   }
 
-  /// Bytes of memory in a list of a step's resource use, such as `cpu=00:00:01,mem=10956800,vmem=…`.
-  static func memory(in use: String) -> Int64? {
-    for entry in use.split(separator: ",") where entry.hasPrefix("mem=") {
-      return Int64(entry.dropFirst(4))
+  /// The amount of one resource in a list of a step's resource use, such as `cpu=00:00:01,mem=10956800,vmem=…`.
+  static func amount(_ name: String, in use: String) -> Int64? {
+    for entry in use.split(separator: ",") where entry.hasPrefix(name + "=") {
+      return Int64(entry.dropFirst(name.count + 1))
     }
     return nil
   }

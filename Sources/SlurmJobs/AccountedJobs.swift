@@ -1,3 +1,5 @@
+internal import RecordText
+
 /// A job in Slurm's accounting. A requeued job has one record per run, all with the same id.
 public struct AccountedJob: Sendable, Equatable {
   public var job: SlurmJobFields
@@ -17,6 +19,10 @@ extension JobConversion {
       latest.restarts = runs.before.count
       var submitted = submittedJob(latest)
       Self.addUse(runs.latest.steps, to: &submitted.record)
+      // Sites that do not measure energy have 0 or a mark for "not set" here.
+      if let energy = submitted.record.tresAllocated?["energy"], energy > 0, submitted.record.hasEnded {
+        submitted.record.energyJoules = energy
+      }
       submitted.record.runs = runs.before.isEmpty ? nil : runs.before.map(run)
       return submitted
     }
@@ -99,6 +105,8 @@ extension JobConversion {
       record.cpuSeconds = steps.map(\.cpuSeconds).reduce(0, +)
       record.maxRSSBytes = steps.compactMap(\.maxRSSBytes).max()
       record.maxRSSAllTasksBytes = largestSum(steps, end: record.endTime)
+      record.readBytes = sum(steps.compactMap(\.readBytes))
+      record.writtenBytes = sum(steps.compactMap(\.writtenBytes))
     }
     // Accounting has exit code 0 for a cancelled or timed-out job. The batch step has the status of the script.
     if record.state.isFailure, record.exitCode == 0, record.signal == nil,
@@ -106,6 +114,11 @@ extension JobConversion {
     {
       record.setExit(status)
     }
+  }
+
+  /// Nil if no step has a value.
+  private static func sum(_ values: [Int64]) -> Int64? {
+    values.isEmpty ? nil : Int64(Int(saturating: values.reduce(0.0) { $0 + Double($1) }))
   }
 
   /// The largest memory of all steps that ran at the same time, in bytes. A step without times counts alone.

@@ -1,7 +1,7 @@
 internal import SystemCalls
 
 /// How a job ended, or what it does if it has not ended.
-public enum EndCause: Sendable, Equatable {
+public enum EndCause: Sendable, Hashable {
   case completed
   /// The script succeeded, but one of the job's steps failed.
   case stepFailed(StepFailure)
@@ -36,7 +36,7 @@ public enum EndCause: Sendable, Equatable {
   case unknown(JobState)
 
   /// How a step of a job failed.
-  public enum StepFailure: Sendable, Equatable {
+  public enum StepFailure: Sendable, Hashable {
     case exitCode(Int)
     case signal(Int)
     case outOfMemory

@@ -69,6 +69,9 @@ extension JobRecord {
     maxRSSBytes = maxRSSBytes ?? other.maxRSSBytes
     maxRSSAllTasksBytes = maxRSSAllTasksBytes ?? other.maxRSSAllTasksBytes
     cpuSeconds = cpuSeconds ?? other.cpuSeconds
+    readBytes = readBytes ?? other.readBytes
+    writtenBytes = writtenBytes ?? other.writtenBytes
+    energyJoules = energyJoules ?? other.energyJoules
     nodeList = nodeList ?? other.nodeList
     // These can contain the node's name or the number of restarts.
     stdoutPath = stdoutPath ?? other.stdoutPath

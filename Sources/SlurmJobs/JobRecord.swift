@@ -66,6 +66,12 @@ public struct JobRecord: Record, Equatable {
   public var maxRSSAllTasksBytes: Int64?
   /// User and system time of all steps, in seconds, from accounting.
   public var cpuSeconds: Double?
+  /// Bytes that read(2) and write(2) of all tasks returned or accepted, from accounting (`fs/disk`). They need not have
+  /// come from a disk.
+  public var readBytes: Int64?
+  public var writtenBytes: Int64?
+  /// Joules, from accounting. Nil where the site does not measure energy.
+  public var energyJoules: Int64?
 
   public var workingDir: String?
   public var stdoutPath: String?
@@ -127,6 +133,9 @@ public struct JobRecord: Record, Equatable {
     members("max_rss_bytes", &maxRSSBytes)
     members("max_rss_all_tasks_bytes", &maxRSSAllTasksBytes)
     members("cpu_seconds", &cpuSeconds)
+    members("io_read_bytes", &readBytes)
+    members("io_written_bytes", &writtenBytes)
+    members("energy_joules", &energyJoules)
     members("working_dir", &workingDir)
     members("stdout_path", &stdoutPath)
     members("stderr_path", &stderrPath)

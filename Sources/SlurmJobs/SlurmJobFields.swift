@@ -72,6 +72,9 @@ public struct SlurmStepFields: Sendable, Equatable {
   public var maxRSSBytes: Int64?
   /// The sum of the largest resident sets of all tasks, in bytes.
   public var totalRSSBytes: Int64?
+  /// Bytes that read(2) and write(2) of all tasks returned or accepted. Slurm calls them `fs/disk`.
+  public var readBytes: Int64?
+  public var writtenBytes: Int64?
 
   public init(isBatch: Bool, cpuSeconds: Double) {
     self.isBatch = isBatch

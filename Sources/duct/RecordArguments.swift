@@ -21,9 +21,11 @@ enum RecordArguments {
 }
 
 /// Writes to standard output, byte for byte.
-func show(_ text: String) throws {
+func show(_ text: String) throws { try show(text.originalBytes) }
+
+func show(_ bytes: [UInt8]) throws {
   do throws(Errno) {
-    try FileDescriptor.standardOutput.writeAll(text.originalBytes)
+    try FileDescriptor.standardOutput.writeAll(bytes)
   } catch {
     // The reader, such as `head`, has closed the pipe. Unless SIGPIPE is ignored, it has already ended this process.
     if error == .brokenPipe { throw ExitCode(128 + SIGPIPE) }

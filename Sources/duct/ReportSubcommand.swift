@@ -4,7 +4,9 @@ import DuctSettings
 import RecordText
 import SlurmClient
 
-extension CampaignReport.Format: ExpressibleByArgument {}
+extension ReportForm: ExpressibleByArgument {
+  public init?(argument: String) { self.init(word: argument) }
+}
 
 /// `con-duct report`.
 struct ReportSubcommand: ParsableCommand {
@@ -17,7 +19,7 @@ struct ReportSubcommand: ParsableCommand {
       """)
 
   @Option(name: [.short, .long], help: "The form of the report.")
-  var format: CampaignReport.Format = .text
+  var format: ReportForm = .text
 
   @Option(help: ArgumentHelp("Only runs of this campaign.", valueName: "name"))
   var campaign: String?
@@ -51,9 +53,12 @@ struct ReportSubcommand: ParsableCommand {
       throw ExitCode(1)
     }
     let refreshed = refresh ? JobRefresh(runs, surroundings, by: by, limit: slurm.slurmTimeout) : nil
-    let report = CampaignReport(
-      runs, jobs: refreshed?.jobs ?? runs.map(\.jobs), problem: refreshed?.problem, lines: lines,
-      width: format == .text ? terminalWidth.map { max($0 - CampaignReport.marginOfOutput, 20) } : nil)
-    try show(report.text(format, width: terminalWidth))
+    let sources = zip(runs, refreshed?.jobs ?? runs.map(\.jobs)).map { ReportSource($0, jobs: $1) }
+    var contents = CampaignReport.Contents(
+      lines: lines,
+      width: format == .text ? terminalWidth.map { max($0 - ReportForm.marginOfOutput, 20) } : nil)
+    contents.allOutputs = format.isForPrograms
+    let report = CampaignReport(sources, problem: refreshed?.problem, contents)
+    try show(format.bytes(of: report, width: terminalWidth))
   }
 }

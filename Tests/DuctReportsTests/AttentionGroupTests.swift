@@ -18,12 +18,15 @@ import Testing
   }
 
   private func report(_ jobs: [JobRecord], width: Int? = nil) throws -> CampaignReport {
-    CampaignReport([try run(record())], jobs: [jobs], problem: nil, lines: 6, width: width)
+    let contents = CampaignReport.Contents(lines: 6, width: width)
+    return CampaignReport([ReportSource(try run(record()), jobs: jobs)], problem: nil, contents)
   }
 
   private func attention(_ jobs: [JobRecord]) throws -> String {
     let text = try report(jobs).text(.text)
-    return String(text[(try #require(text.firstRange(of: "need attention\n\n"))).upperBound...])
+    let start = try #require(text.firstRange(of: "need attention\n\n")).upperBound
+    let end = try #require(text.firstRange(of: "\nRuns\n")).lowerBound
+    return String(text[start..<end])
   }
 
   @Test func tasksThatNeverRanAreOneEntry() throws {
@@ -36,8 +39,9 @@ import Testing
         """)
     // All of them are in JSON.
     let json = try JSONParser.parse(Array(try report(tasks).text(.json).utf8))
-    #expect(json["failed_jobs"]?.array?.count == 1988)
-    #expect(json["failed_jobs"]?.array?.first?["cause"] == "cancelled while it waited")
+    #expect(json["jobs"]?.array?.count == 1988)
+    #expect(json["jobs"]?.array?.first?["cause"] == "cancelled while it waited")
+    #expect(json["attention"]?.array?.first?["job_ids"]?.array?.count == 1988)
   }
 
   /// The waiting tasks of a large array are one record.
@@ -80,7 +84,8 @@ import Testing
 
         """, "\(text)")
     let markdown = try report(jobs).text(.markdown)
-    #expect(markdown.contains("### 4 tasks of 7 (prep): FAILED, exit code 3\n\n7_1, 7_2"), "\(markdown)")
+    #expect(
+      markdown.contains("### 4 tasks of 7 (prep): FAILED, exit code 3\n\n- 7_1, 7_2, 7_4"), "\(markdown)")
   }
 
   /// Before, a progress bar of one line with 16,384 columns was all that was shown.
@@ -91,9 +96,9 @@ import Testing
     try sandbox.write(
       "Traceback (most recent call last):\n  File \"a.py\"\nValueError: bad mesh\n" + bar, to: "o")
     job.stdoutPath = sandbox["o"].string
-    let failed = try #require(try report([job], width: 40).failedJobs.first)
-    #expect(failed.outputEnd.prefix(3).last == "ValueError: bad mesh")
-    #expect(failed.outputEnd.allSatisfy { $0.displayWidth <= 40 }, "\(failed.outputEnd)")
-    #expect(failed.outputEnd.count == 4 && failed.outputEnd[3].hasPrefix("100%|████"))
+    let lines = try #require(try report([job], width: 40).attention.first?.outputs.first?.lines)
+    #expect(lines.prefix(3).last == "ValueError: bad mesh")
+    #expect(lines.allSatisfy { $0.displayWidth <= 40 }, "\(lines)")
+    #expect(lines.count == 4 && lines[3].hasPrefix("100%|████"))
   }
 }

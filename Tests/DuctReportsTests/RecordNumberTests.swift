@@ -22,6 +22,18 @@ func record(summary: String = "", members: String = "", job: String = "", jobs: 
 
 func run(_ text: String) throws -> RecordedRun { try RecordedRun(Array(text.utf8), of: "r_info.json") }
 
+extension CampaignReport {
+  /// The report of runs as they are recorded.
+  init(_ runs: [RecordedRun], problem: String? = nil, lines: Int) {
+    self.init(runs.map { ReportSource($0, jobs: $0.jobs) }, problem: problem, Contents(lines: lines))
+  }
+
+  /// Forms for programs can have any bytes.
+  func text(_ form: ReportForm, width: Int? = nil) -> String {
+    String(escaping: form.bytes(of: self, width: width))
+  }
+}
+
 /// All that ls, jobs and report print about runs, in every format.
 func everything(_ runs: [RecordedRun]) throws -> [String] {
   var texts: [String] = []
@@ -35,8 +47,8 @@ func everything(_ runs: [RecordedRun]) throws -> [String] {
       .init(prefix: $0.prefix, runID: $0.runID, jobs: $0.jobs, unreadableJobs: $0.unreadableJobs)
     })
   texts += [jobs.text, jobs.json()]
-  let report = CampaignReport(runs, jobs: runs.map(\.jobs), problem: nil, lines: 3)
-  for format in CampaignReport.Format.allCases { texts.append(report.text(format)) }
+  let report = CampaignReport(runs, lines: 3)
+  for form in ReportForm.allCases { texts.append(report.text(form)) }
   return texts
 }
 
@@ -66,9 +78,10 @@ func everything(_ runs: [RecordedRun]) throws -> [String] {
     job.eligibleTime = 1
     job.startTime = .max
     job.elapsedSeconds = .max
-    let use = ResourceUse([job, job])
-    #expect(use.elapsedSeconds == .max)
-    #expect(use.meanWaitSeconds == 0x1p63)
+    let rows = JobRows([ReportSource([job, job], outputOwners: [])], runs: [nil])
+    let totals = ReportTotals(rows)
+    #expect(totals.elapsedHours == 0x1p64 / 3600)
+    #expect(totals.waitHours == 0x1p64 / 3600)
   }
 
   @Test(

@@ -94,7 +94,7 @@ import Testing
 
   @Test func markdownShowsItAsItIs() throws {
     let run = try failed("<script>`a\\|b`", output: "before\n```\n# no heading\n")
-    let report = CampaignReport([run], jobs: [run.jobs], problem: "<b> & so on", lines: 9)
+    let report = CampaignReport([run], problem: "<b> & so on", lines: 9)
     let text = report.text(.markdown)
     for part in [
       // A backslash and a bar in a table cell: each is escaped with a backslash.

@@ -154,41 +154,6 @@ import Testing
   }
 }
 
-@Suite struct ResourceUseTests {
-  private func job(start: Int?, elapsed: Int, cpus: Int, cpu: Double?, rss: Int64?) -> JobRecord {
-    var job = JobRecord(state: .completed)
-    job.jobID = 1
-    job.eligibleTime = 100
-    job.startTime = start
-    job.elapsedSeconds = elapsed
-    job.cpus = cpus
-    job.cpuSeconds = cpu
-    job.maxRSSBytes = rss
-    job.memoryRequestedBytes = 1000
-    return job
-  }
-
-  @Test func sumsAndShares() {
-    let use = ResourceUse([
-      job(start: 110, elapsed: 10, cpus: 2, cpu: 10, rss: 500),
-      job(start: 130, elapsed: 30, cpus: 1, cpu: 15, rss: 1500),
-      job(start: nil, elapsed: 0, cpus: 4, cpu: nil, rss: nil),
-      job(start: 120, elapsed: 5, cpus: 1, cpu: nil, rss: nil),
-    ])
-    #expect(use.elapsedSeconds == 45 && use.longestElapsedSeconds == 30)
-    #expect(use.meanWaitSeconds == 20 && use.longestWaitSeconds == 30)
-    #expect(use.measuredJobs == 2 && use.cpuSecondsUsed == 25 && use.cpuSecondsAllotted == 50)
-    #expect(use.largestMemoryShare == 1.5 && use.meanMemoryShare == 1)
-  }
-
-  @Test func nothingIsKnownOfNothing() {
-    let use = ResourceUse([])
-    #expect(
-      use.elapsedSeconds == 0 && use.meanWaitSeconds == nil && use.cpuSecondsUsed == nil
-        && use.largestMemoryShare == nil)
-  }
-}
-
 @Suite struct RecordReadingTests {
   private let sandbox: Sandbox
   init() throws { sandbox = try Sandbox() }

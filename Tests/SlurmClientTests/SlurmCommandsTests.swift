@@ -102,6 +102,8 @@ import Testing
     #expect(parse("1\(mark)2\n", isTerminated: false) == nil)
   }
 
+  private static let use = "cpu=00:00:00,energy=0,fs/disk=28149,mem=10956800,pages=3"
+
   @Test func wordsForNumbers() {
     let durations: [(String, Double?)] = [
       ("5:00", 300), ("1-02:03:04", 93784), ("00:00.027", 0.027), ("1:00:00", 3600), ("UNLIMITED", nil),
@@ -114,7 +116,9 @@ import Testing
     for (text, status) in statuses { #expect(CommandText.exitStatus(text) == status, "\(text)") }
     #expect(CommandText.time("1795917423") == 1_795_917_423)
     for text in ["N/A", "Unknown", "None", "0", ""] { #expect(CommandText.time(text) == nil) }
-    #expect(CommandText.memory(in: "cpu=00:00:00,energy=0,fs/disk=28149,mem=10956800,pages=3") == 10_956_800)
+    #expect(CommandText.amount("mem", in: Self.use) == 10_956_800)
+    #expect(CommandText.amount("fs/disk", in: Self.use) == 28149)
+    #expect(CommandText.amount("disk", in: Self.use) == nil)
     #expect(
       CommandText.inOrder("billing=2,cpu=2,gres/gpu=1,mem=1G,node=1")
         == "cpu=2,mem=1G,node=1,billing=2,gres/gpu=1")

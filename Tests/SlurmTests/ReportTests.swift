@@ -31,7 +31,8 @@ extension OnSlurm {
       let broken = try run.job("broken")
       let id = try #require(broken.jobID)
       for part in [
-        "1 run, 3 Slurm jobs", "COMPLETED     1", "FAILED        2",
+        "1 run, 3 Slurm jobs", "No: 2 of 3 jobs did not end well (2 FAILED).", "COMPLETED     1",
+        "FAILED        2",
         "job \(id) (broken): FAILED, exit code 3, on n",
         "    | step 28\n    | step 29\n    | step 30\n    | the mesh is missing\n", "    | the real reason\n",
         "elapsed:", "wait from",
@@ -45,7 +46,7 @@ extension OnSlurm {
       #expect(markdown.stdout.contains("### job \(id) (broken)"))
       #expect(markdown.stdout.contains("```\n"))
       let json = try JSONParser.parse(try await conDuct("report", "-f", "json", ".").stdoutBytes)
-      #expect(json["runs"]?.array?.count == 1 && json["failed_jobs"]?.array?.count == 2)
+      #expect(json["runs"]?.array?.count == 1 && json["attention"]?.array?.count == 2)
     }
 
     /// A pipeline notices that a job failed, and scripts get the ids that they want.

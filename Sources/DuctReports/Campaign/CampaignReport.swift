@@ -1,0 +1,86 @@
+public import RecordText
+internal import SlurmJobs
+
+/// What became of the jobs of a campaign and what they cost: the one value that every form of `con-duct report` shows.
+public struct CampaignReport: Sendable {
+  /// The version of the members in JSON and of the columns in CSV: see docs/report.md.
+  static let schemaVersion = "1.0"
+
+  let head: ReportHead
+  /// What needs attention, in the order of the jobs.
+  private(set) var attention: [AttentionGroup]
+  /// What the runs themselves cancelled: see `OwnCancellation`.
+  let cancelledByRun: [AttentionGroup]
+  /// By name first, and then by the other kinds.
+  let groups: [JobGroup]
+  let advice: [ReportAdvice]
+  /// Nil unless another campaign was named.
+  private(set) var comparison: CampaignComparison?
+  /// In the order of the runs, and of each run sorted by cluster, id and task.
+  let jobs: [JobRow]
+
+  /// What a report is to have.
+  public struct Contents: Sendable {
+    /// Lines of a job's output.
+    public var lines: Int
+    /// Columns that these lines may have; nil: any.
+    public var width: Int?
+    /// Read the output files of all jobs that need attention, and not only of those that are shown in full.
+    public var allOutputs = false
+    /// The states that the jobs were selected by; nil if they were not.
+    public var onlyStates: [String]?
+
+    public init(lines: Int, width: Int? = nil) {
+      self.lines = lines
+      self.width = width
+    }
+  }
+
+  /// - Parameters:
+  ///   - problem: why Slurm did not answer everything; nil if it did.
+  public init(_ sources: [ReportSource], problem: String?, _ contents: Contents) {
+    var runs: [ReportRun] = []
+    let places = sources.map { source -> Int? in
+      guard let run = source.run else { return nil }
+      runs.append(ReportRun(run, jobs: JobSummary.count(source.jobs)))
+      return runs.count - 1
+    }
+    let all = JobRows(sources, runs: places)
+    jobs = all.rows
+    let unreadable = sources.reduce(0) { $0 + ($1.run?.unreadableJobs ?? 0) }
+    head = ReportHead(
+      runs, all, onlyStates: contents.onlyStates, unreadableJobs: unreadable, problem: problem)
+    attention = AttentionGroup.groups(jobs, .attention)
+    cancelledByRun = AttentionGroup.groups(jobs, .cancelledByRun)
+    let grouped = JobGroups(jobs)
+    groups = grouped.groups
+    advice = []
+    for index in attention.indices { addOutputs(to: index, all, contents) }
+  }
+
+  private mutating func addOutputs(to index: Int, _ all: JobRows, _ contents: Contents) {
+    for row in attention[index].rows.prefix(contents.allOutputs ? .max : AttentionGroup.mostInFull) {
+      guard
+        let output = JobOutputEnd(
+          all.job(row), of: all.source(row), lines: contents.lines, width: contents.width)
+      else { continue }
+      attention[index].outputs.append(output)
+      if !contents.allOutputs, !output.lines.isEmpty { break }
+    }
+  }
+}
+
+extension CampaignReport: WrittenRecord {
+  public mutating func list(_ members: inout RecordMembers) {
+    var version = Self.schemaVersion
+    members("schema_version", &version)
+    var (head, own, groups, advice, jobs) = (head, cancelledByRun, groups, advice, jobs)
+    head.list(&members)
+    members("attention", &attention)
+    members("cancelled_by_run", &own)
+    members("groups", &groups)
+    members("advice", &advice)
+    members("comparison", &comparison)
+    members("jobs", &jobs)
+  }
+}

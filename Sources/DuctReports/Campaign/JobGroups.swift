@@ -1,0 +1,102 @@
+internal import OrderedCollections
+internal import SlurmJobs
+
+/// Puts the jobs of a report into groups, in one pass.
+struct JobGroups {
+  /// With more different names than this, numbers in names count as alike: `sim_001` and `sim_002` as `sim_#`.
+  static let mostNames = 50
+
+  /// The rows of a group, by their indices.
+  struct Members {
+    var kind: JobGroup.Kind
+    var key: String
+    var rows: [Int32] = []
+  }
+
+  private struct Place: Hashable {
+    var kind: JobGroup.Kind
+    var key: String
+  }
+
+  /// In the order of the kinds; of each kind, those with the most allocated CPU time first.
+  private(set) var groups: [JobGroup] = []
+  /// The rows of each group.
+  private(set) var members: [Members] = []
+
+  init(_ rows: [JobRow]) {
+    var found: OrderedDictionary<Place, [Int32]> = [:]
+    var nodes = NodeNames()
+    let folds = Self.hasManyNames(rows)
+    for (index, row) in rows.enumerated() {
+      let index = Int32(clamping: index)
+      func add(_ kind: JobGroup.Kind, _ key: String) {
+        found[Place(kind: kind, key: key), default: []].append(index)
+      }
+      if let name = row.name { add(.name, folds ? Self.folded(name) : name) }
+      if let array = row.arrayJobID { add(.array, "\(array)") }
+      if let script = row.script { add(.script, script) }
+      if let partition = row.partition { add(.partition, partition) }
+      // A job that has not started can name the nodes that it asks for.
+      if row.startTime != nil, let list = row.nodes {
+        for node in nodes.names(in: list) { add(.node, node) }
+      }
+    }
+    var all: [(group: JobGroup, members: Members)] = found.map { place, indices in
+      let members = Members(kind: place.kind, key: place.key, rows: indices)
+      return (Self.group(members, rows), members)
+    }
+    let order = JobGroup.Kind.allCases
+    all.sort { left, right in
+      let (a, b) = (order.firstIndex(of: left.group.kind) ?? 0, order.firstIndex(of: right.group.kind) ?? 0)
+      if a != b { return a < b }
+      let (x, y) = (left.group, right.group)
+      return x.cpuHoursAllocated == y.cpuHoursAllocated
+        ? x.key < y.key : x.cpuHoursAllocated > y.cpuHoursAllocated
+    }
+    groups = all.map(\.group)
+    members = all.map(\.members)
+  }
+
+  private static func hasManyNames(_ rows: [JobRow]) -> Bool {
+    var names: Set<String> = []
+    for row in rows {
+      if let name = row.name, names.insert(name).inserted, names.count > mostNames { return true }
+    }
+    return false
+  }
+
+  /// The name with `#` in place of each number.
+  static func folded(_ name: String) -> String {
+    var bytes: [UInt8] = []
+    for byte in name.utf8 {
+      let isDigit = (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+      if !isDigit {
+        bytes.append(byte)
+      } else if bytes.last != UInt8(ascii: "#") {
+        bytes.append(UInt8(ascii: "#"))
+      }
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  private static func group(_ members: Members, _ rows: [JobRow]) -> JobGroup {
+    var (count, failed, ended, cpuSeconds) = (0, 0, 0, 0.0)
+    var (waits, elapsed, cpu, memory): ([Double], [Double], [Double], [Double]) = ([], [], [], [])
+    for index in members.rows {
+      let row = rows[Int(index)]
+      count += row.count
+      if row.hasFailed { failed += row.count }
+      if !row.state.isActive { ended += row.count }
+      cpuSeconds += row.cpuSecondsAllocated ?? 0
+      if let wait = row.waitSeconds { waits.append(Double(wait)) }
+      if let seconds = row.elapsedSeconds { elapsed.append(Double(seconds)) }
+      if let share = row.cpuUse { cpu.append(share) }
+      if let share = row.memoryUse { memory.append(share) }
+    }
+    return JobGroup(
+      kind: members.kind, key: members.key, count: count, failed: failed,
+      failureShare: ended > 0 ? Double(failed) / Double(ended) : nil, cpuHoursAllocated: cpuSeconds / 3600,
+      waitSeconds: Quartiles(waits), elapsedSeconds: Quartiles(elapsed), cpuUse: Quartiles(cpu),
+      memoryUse: Quartiles(memory))
+  }
+}

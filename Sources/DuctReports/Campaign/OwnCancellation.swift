@@ -1,0 +1,35 @@
+internal import DuctRecords
+internal import RecordText
+internal import SlurmJobs
+
+/// Tells which jobs a run has cancelled itself, as dask-jobqueue and parsl end the workers that they need no more.
+///
+/// Such a job is no failure. All of this must hold:
+/// - the run has finished, and its command ended with exit code 0;
+/// - the state is CANCELLED, and accounting names the run's own user as the one who cancelled it;
+/// - the job ended while the run went on, or at most `grace` after it.
+///
+/// A user who cancels a job by hand meanwhile looks the same to Slurm. But a command that needed the job's result does
+/// not end with 0 then.
+struct OwnCancellation {
+  /// Seconds. A process that ignores SIGTERM is killed after KillWait, 30 s by default, and clocks of hosts differ.
+  static let grace = 60.0
+
+  private let uid: UInt32
+  private let start: Double
+  private let end: Double
+
+  /// Nil if the run has not ended with exit code 0, or if its record does not say when and whose it was.
+  init?(_ run: RecordedRun?) {
+    guard let run, run.state == "finished", run.exitCode == 0,
+      let uid = run.info["system"]?["uid"]?.double.flatMap({ UInt32(exactly: $0) }),
+      let start = run.summary?["start_time"]?.double, let end = run.summary?["end_time"]?.double
+    else { return nil }
+    (self.uid, self.start, self.end) = (uid, start, end)
+  }
+
+  func isOf(_ job: JobRecord) -> Bool {
+    guard job.state == .cancelled, job.cancelledBy == uid, let time = job.endTime else { return false }
+    return Double(time) >= start && Double(time) <= end + Self.grace
+  }
+}

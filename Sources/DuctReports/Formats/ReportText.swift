@@ -1,0 +1,111 @@
+internal import RecordText
+
+/// The report for people, in the style of a terminal or of Markdown: what needs attention first, every job last.
+struct ReportText {
+  private let report: CampaignReport
+  private let style: any TextStyle
+
+  init(_ report: CampaignReport, style: any TextStyle) {
+    self.report = report
+    self.style = style
+  }
+
+  var text: String {
+    let parts = [title, attention, cancelledByRun, runs, states, cost, doubts]
+    return parts.flatMap { $0 }.filter { !$0.isEmpty }.joined(separator: "\n")
+  }
+
+  private var head: ReportHead { report.head }
+
+  private var title: [String] {
+    let name = head.campaign.map { "Campaign \(style.plain($0)): " } ?? ""
+    let runs = head.runs.isEmpty ? "" : "\(number(head.runs.count, "run")), "
+    let jobs =
+      head.jobCount == 0 && head.problem != nil ? "Slurm jobs not known" : number(head.jobCount, "Slurm job")
+    return [style.title(name + runs + jobs), style.list([style.plain(head.verdict)] + period)]
+  }
+
+  private var period: [String] {
+    guard let first = head.firstSubmission else { return [] }
+    let end = head.lastEnd.map { ", last end \(localTime($0))" } ?? ""
+    let people = [("user", head.users), ("cluster", head.clusters)].compactMap { noun, names in
+      names.isEmpty ? nil : "\(noun)\(names.count == 1 ? "" : "s") \(names.joined(separator: ", "))"
+    }
+    return [style.plain((["first submission \(localTime(first))\(end)"] + people).joined(separator: "; "))]
+  }
+
+  // MARK: Attention
+
+  private var attention: [String] {
+    if report.attention.isEmpty { return [] }
+    return [style.heading("Jobs that need attention")] + report.attention.map(entry)
+  }
+
+  private var cancelledByRun: [String] {
+    if report.cancelledByRun.isEmpty { return [] }
+    return [
+      style.heading("Cancelled by the run itself, which ended well"),
+      style.list(report.cancelledByRun.map { style.plain($0.title) }),
+    ]
+  }
+
+  private func entry(_ group: AttentionGroup) -> String {
+    style.entry(
+      style.plain(group.title), group.details.map(style.plain),
+      outputs: group.shownOutputs.map { output($0, isOfSeveral: group.rows.count > 1) })
+  }
+
+  private func output(_ end: JobOutputEnd, isOfSeveral: Bool) -> String {
+    let name = isOfSeveral ? "job \(style.plain(end.id)): " : ""
+    guard let path = end.path else { return style.output("\(name)\(end.problem ?? "no output")", []) }
+    if end.lines.isEmpty {
+      return style.output("\(name)\(style.code(path)): \(style.plain(end.problem ?? "no output"))", [])
+    }
+    return style.output("\(name)from \(style.code(path)):", end.lines)
+  }
+
+  // MARK: Tables
+
+  private var runs: [String] {
+    if head.runs.isEmpty { return [] }
+    var table = TextTable([
+      ("RUN", .left), ("COMMAND", .left), ("STATE", .left), ("EXIT", .right), ("WALL", .right),
+      ("CPU", .right), ("PEAK MEM", .right), ("JOBS", .right),
+    ])
+    for run in head.runs {
+      table.add([
+        run.prefix, run.command.shortened(to: 40), run.state ?? "-", run.exitCode.map(String.init) ?? "-",
+        run.wallClockTime.map(shortDuration) ?? "-", run.cpuSeconds.map(shortDuration) ?? "-",
+        run.peakRSSBytes.map { memory(Double($0)) } ?? "-", run.jobs.grouped,
+      ])
+    }
+    return [style.heading("Runs"), style.table(table)]
+  }
+
+  private var states: [String] {
+    if head.states.isEmpty { return [] }
+    var table = TextTable([("STATE", .left), ("JOBS", .right)])
+    for state in head.states { table.add([state.state.rawValue, state.count.grouped]) }
+    return [style.heading("Jobs by state"), style.table(table)]
+  }
+
+  private var cost: [String] {
+    let lines = CostWords(head.totals).lines
+    return lines.isEmpty ? [] : [style.heading("Time, CPU and memory"), style.list(lines)]
+  }
+
+  /// What the report does not know.
+  private var doubts: [String] {
+    var lines: [String] = []
+    if head.staleJobs > 0 {
+      let since = head.staleSince.map { ", as last seen from \(localTime(Int(saturating: $0))) on" } ?? ""
+      lines.append(
+        "\(head.staleJobs.grouped) of the states may be old: Slurm could not be asked for them\(since).")
+    }
+    if let unreadable = head.unreadableJobs {
+      lines.append("\(unreadable.grouped) of the jobs cannot be read from the records.")
+    }
+    if let problem = head.problem { lines.append("Slurm did not answer everything: \(style.plain(problem))") }
+    return [style.list(lines)]
+  }
+}

@@ -1,0 +1,77 @@
+import SlurmJobs
+import Testing
+
+@testable import DuctReports
+
+@Suite struct JobGroupTests {
+  private func rows(_ jobs: [JobRecord]) -> [JobRow] {
+    JobRows([ReportSource(jobs, outputOwners: [])], runs: [nil]).rows
+  }
+
+  /// The values that numpy.quantile has for the same numbers.
+  @Test func quartilesAreInterpolated() {
+    let quartiles = Quartiles([4, 1, 10, 2])
+    #expect(quartiles?.count == 4 && quartiles?.least == 1 && quartiles?.largest == 10)
+    #expect(quartiles?.first == 1.75 && quartiles?.median == 3 && quartiles?.third == 5.5)
+    #expect(Quartiles([7])?.third == 7)
+    #expect(Quartiles([.nan, .infinity, 3])?.count == 1)
+    #expect(Quartiles([]) == nil && Quartiles([.nan]) == nil)
+  }
+
+  @Test func jobsAreInAGroupOfEachKind() throws {
+    var jobs = (1...4).map { job($0, $0 == 4 ? .failed : .completed, name: "prep", elapsed: 900 * Int($0)) }
+    for index in jobs.indices {
+      jobs[index].partition = "short"
+      jobs[index].nodeList = index == 3 ? "n[1-2]" : "n1"
+      jobs[index].submitLine = "sbatch --mem 4G -J prep prep.sh \(index)"
+      if index < 2 { (jobs[index].arrayJobID, jobs[index].arrayTaskID) = (40, UInt32(index)) }
+    }
+    (jobs[0].cpuSeconds, jobs[1].cpuSeconds) = (900, 1800)
+    let groups = JobGroups(rows(jobs)).groups
+    #expect(groups.map(\.kind) == [.name, .array, .script, .partition, .node, .node])
+    #expect(groups.map(\.key) == ["prep", "40", "prep.sh", "short", "n1", "n2"])
+    #expect(groups.map(\.count) == [4, 2, 4, 4, 4, 1])
+    #expect(groups.map(\.failed) == [1, 0, 1, 1, 1, 1])
+    #expect(groups[0].failureShare == 0.25)
+    // 2 CPUs, and 900, 1800, 2700 and 3600 s.
+    #expect(groups[0].cpuHoursAllocated == 5)
+    #expect(groups[0].elapsedSeconds?.median == 2250 && groups[0].elapsedSeconds?.first == 1575)
+    #expect(groups[0].waitSeconds?.median == 600)
+    #expect(groups[0].cpuUse?.count == 2 && groups[0].cpuUse?.median == 0.5)
+    #expect(groups[0].memoryUse == nil)
+  }
+
+  @Test func manyNamesThatDifferInNumbersAreOneGroup() {
+    let few = (1...50).map { job($0, name: "sim_\($0)") }
+    #expect(JobGroups(rows(few)).groups.count == 50)
+    let many = (1...51).map { job($0, name: "sim_\($0)") } + [job(60, name: "plot")]
+    #expect(JobGroups(rows(many)).groups.map(\.key) == ["sim_#", "plot"])
+    #expect(JobGroups.folded("a1b22.5") == "a#b#.#")
+  }
+
+  @Test(
+    arguments: [
+      ("n1", ["n1"]), ("n[1-3]", ["n1", "n2", "n3"]), ("n[08-10,2],m", ["n08", "n09", "n10", "n2", "m"]),
+      ("r[0-1]c[0-1]", ["r0c0", "r0c1", "r1c0", "r1c1"]), ("n[1-2]x,y", ["n1x", "n2x", "y"]),
+    ])
+  func nodesOfAList(_ list: String, _ names: [String]) { #expect(NodeNames.unfold(list) == names) }
+
+  @Test(arguments: ["", "n[", "n]", "n[1-", "n[3-1]", "n[x]", "n[1-99999999]", "n[0-999]x[0-999]", "n[,]"])
+  func whatIsNoListStaysAsItIs(_ list: String) {
+    #expect(NodeNames.unfold(list) == nil)
+    var names = NodeNames()
+    #expect(names.names(in: list) == [list])
+  }
+
+  @Test(
+    arguments: [
+      ("sbatch a.sh", "a.sh"), ("sbatch -J x -n 4 --mem=4G run/a.sh 1 2", "run/a.sh"),
+      ("/usr/bin/sbatch --array 0-9 --parsable a.sh", "a.sh"), ("sbatch -vQ -n4 a.sh", "a.sh"),
+      ("sbatch -vn 4 a.sh", "a.sh"), ("srun -N 2 ./solve x", "./solve"), ("sbatch --wrap sleep 5", nil),
+      ("sbatch --wrap=hostname", nil), ("sbatch -", nil), ("sbatch", nil), ("salloc -n 1 bash", nil),
+      ("", nil),
+    ])
+  func scriptOfASubmitLine(_ line: String, _ script: String?) {
+    #expect(ScriptNames.script(in: line) == script)
+  }
+}
