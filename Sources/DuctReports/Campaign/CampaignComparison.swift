@@ -36,6 +36,21 @@ struct CampaignComparison: WrittenRecord {
     /// Allocated CPUs multiplied by elapsed time.
     var cpuHoursAllocated: Change
 
+    /// Nil in place of a group that a campaign does not have.
+    init(name: String?, _ before: JobGroup?, _ after: JobGroup?) {
+      func change(_ value: (JobGroup) -> Double?) -> Change {
+        Change(before: before.flatMap(value), after: after.flatMap(value))
+      }
+      self.name = name
+      jobs = change { Double($0.count) }
+      failureShare = change(\.failureShare)
+      waitSeconds = change { $0.waitSeconds?.median }
+      elapsedSeconds = change { $0.elapsedSeconds?.median }
+      cpuUse = change { $0.cpuUse?.median }
+      memoryUse = change { $0.memoryUse?.median }
+      cpuHoursAllocated = change { $0.cpuHoursAllocated }
+    }
+
     mutating func list(_ members: inout RecordMembers) {
       members("name", &name)
       members("jobs", &jobs)
@@ -52,6 +67,22 @@ struct CampaignComparison: WrittenRecord {
   var campaign: String
   /// All jobs first, and then the names in the order of the groups.
   var groups: [Group]
+
+  /// - Parameters:
+  ///   - before: the groups of the campaign compared with; by name, and all of its jobs together.
+  ///   - after: the same of this one.
+  init(
+    campaign: String, before: (all: JobGroup, groups: [JobGroup]), after: (all: JobGroup, groups: [JobGroup])
+  ) {
+    self.campaign = campaign
+    var rest = before.groups.filter { $0.kind == .name }
+    groups = [Group(name: nil, before.all, after.all)]
+    for group in after.groups where group.kind == .name {
+      let place = rest.firstIndex { $0.key == group.key }
+      groups.append(Group(name: group.key, place.map { rest.remove(at: $0) }, group))
+    }
+    groups += rest.map { Group(name: $0.key, $0, nil) }
+  }
 
   mutating func list(_ members: inout RecordMembers) {
     members("campaign", &campaign)

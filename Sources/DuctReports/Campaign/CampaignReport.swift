@@ -54,8 +54,15 @@ public struct CampaignReport: Sendable {
     cancelledByRun = AttentionGroup.groups(jobs, .cancelledByRun)
     let grouped = JobGroups(jobs)
     groups = grouped.groups
-    advice = []
+    advice = AdviceRules(sources: sources, runs: runs, jobs: all, groups: grouped).advice
     for index in attention.indices { addOutputs(to: index, all, contents) }
+  }
+
+  /// Adds a comparison with another campaign.
+  public mutating func compare(with other: CampaignReport, named campaign: String) {
+    comparison = CampaignComparison(
+      campaign: campaign, before: (JobGroups.all(other.jobs), other.groups),
+      after: (JobGroups.all(jobs), groups))
   }
 
   private mutating func addOutputs(to index: Int, _ all: JobRows, _ contents: Contents) {

@@ -18,7 +18,8 @@ struct JobGroups {
     var key: String
   }
 
-  /// In the order of the kinds; of each kind, those with the most allocated CPU time first.
+  /// In the order of the kinds. Nodes are in the order of their failures; the groups of other kinds, and nodes with as many
+  /// failures, in the order of their allocated CPU time. The largest come first.
   private(set) var groups: [JobGroup] = []
   /// The rows of each group.
   private(set) var members: [Members] = []
@@ -47,14 +48,19 @@ struct JobGroups {
     }
     let order = JobGroup.Kind.allCases
     all.sort { left, right in
-      let (a, b) = (order.firstIndex(of: left.group.kind) ?? 0, order.firstIndex(of: right.group.kind) ?? 0)
-      if a != b { return a < b }
       let (x, y) = (left.group, right.group)
+      if x.kind != y.kind { return order.firstIndex(of: x.kind) ?? 0 < order.firstIndex(of: y.kind) ?? 0 }
+      if x.kind == .node, x.failed != y.failed { return x.failed > y.failed }
       return x.cpuHoursAllocated == y.cpuHoursAllocated
         ? x.key < y.key : x.cpuHoursAllocated > y.cpuHoursAllocated
     }
     groups = all.map(\.group)
     members = all.map(\.members)
+  }
+
+  /// All rows as one group.
+  static func all(_ rows: [JobRow]) -> JobGroup {
+    group(Members(kind: .name, key: "", rows: rows.indices.map { Int32(clamping: $0) }), rows)
   }
 
   private static func hasManyNames(_ rows: [JobRow]) -> Bool {

@@ -58,6 +58,7 @@ struct JobRow: WrittenRecord {
   var nodes: String?
   /// Allocated, or requested while it waits.
   var cpus: Int?
+  var cpusAsked: Int?
   var gpus: Int?
   /// User and system time of all its steps.
   var cpuSeconds: Double?
@@ -101,6 +102,7 @@ struct JobRow: WrittenRecord {
     nodeCount = job.nodeCount
     nodes = job.nodeList
     cpus = job.cpus
+    cpusAsked = job.tresRequested?["cpu"].map { Int($0) }
     gpus = (job.tresAllocated ?? job.tresRequested)?["gres/gpu"].map { Int($0) }
     cpuSeconds = job.cpuSeconds.flatMap { $0.isFinite && $0 >= 0 ? $0 : nil }
     memoryAskedBytes = job.memoryRequestedBytes ?? job.tresAllocated?["mem"]
@@ -147,6 +149,7 @@ struct JobRow: WrittenRecord {
     members("node_count", &nodeCount)
     members("nodes", &nodes)
     members("cpus", &cpus)
+    members("cpus_asked", &cpusAsked)
     members("gpus", &gpus)
     members("cpu_seconds", &cpuSeconds)
     var share = cpuUse

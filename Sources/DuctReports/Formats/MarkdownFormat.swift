@@ -9,6 +9,8 @@ struct MarkdownFormat: ReportFormat {
 
 /// Any text from users and jobs appears unchanged: see `markdownEscaped`.
 private struct MarkdownStyle: TextStyle {
+  let width: Int? = nil
+
   func plain(_ text: String) -> String { text.forDisplay.markdownEscaped }
   func code(_ text: String) -> String { text.forDisplay.markdownCode }
   func title(_ text: String) -> String { "# \(text)\n" }

@@ -11,7 +11,9 @@ struct ReportText {
   }
 
   var text: String {
-    let parts = [title, attention, cancelledByRun, runs, states, cost, doubts]
+    let parts = [
+      title, attention, cancelledByRun, advice, runs, states, cost, groups, comparison, jobs, doubts,
+    ]
     return parts.flatMap { $0 }.filter { !$0.isEmpty }.joined(separator: "\n")
   }
 
@@ -92,6 +94,44 @@ struct ReportText {
   private var cost: [String] {
     let lines = CostWords(head.totals).lines
     return lines.isEmpty ? [] : [style.heading("Time, CPU and memory"), style.list(lines)]
+  }
+
+  // MARK: What to do, and the jobs one by one
+
+  private var advice: [String] {
+    if report.advice.isEmpty { return [] }
+    return [style.heading("What to ask for next time")]
+      + report.advice.map { advice in
+        style.entry(
+          style.plain("\(advice.group): \(advice.figures)"),
+          [advice.line.map(style.code), style.plain(advice.effect)].compactMap { $0 }, outputs: [])
+      }
+  }
+
+  private var groups: [String] {
+    GroupTables.tables(report.groups, width: style.width).flatMap { title, table, rest in
+      [
+        style.heading(title), style.table(table),
+        rest > 0 ? style.list(["\(rest.grouped) more: the form json has all groups."]) : "",
+      ]
+    }
+  }
+
+  private var comparison: [String] {
+    guard let comparison = report.comparison else { return [] }
+    return [
+      style.heading("Compared with campaign \(style.plain(comparison.campaign)) (medians)"),
+      style.table(GroupTables.table(comparison)),
+    ]
+  }
+
+  private var jobs: [String] {
+    if report.jobs.isEmpty { return [] }
+    let list = JobTable(report.jobs)
+    return [
+      style.heading("Jobs (medians of the tasks of an array)"), style.table(list.table),
+      list.rest.map { style.list([$0]) } ?? "",
+    ]
   }
 
   /// What the report does not know.

@@ -3,6 +3,8 @@
 /// Text from users and jobs goes through `plain` or `code`, and cells of a table through the table: nothing in it may
 /// move a terminal's cursor or count as Markdown.
 protocol TextStyle: Sendable {
+  /// Columns of the terminal; nil: any.
+  var width: Int? { get }
   func plain(_ text: String) -> String
   /// A path or a command.
   func code(_ text: String) -> String

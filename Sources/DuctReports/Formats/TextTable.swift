@@ -17,15 +17,23 @@ public struct TextTable: Sendable {
 
   public var text: String { text(width: nil) }
 
+  /// Columns of its widest row.
+  var width: Int { widths.reduce(0, +) + 2 * max(columns.count - 1, 0) }
+
+  private var widths: [Int] {
+    let all = [columns.map(\.title)] + rows
+    return columns.indices.map { column in
+      all.map { row in row.indices.contains(column) ? row[column].displayWidth : 0 }.max() ?? 0
+    }
+  }
+
   /// The table as text: one line per row, with two spaces between columns.
   ///
   /// - Parameter width: columns of the terminal. If the table is wider, its widest columns are cut, except for
   ///   the first one, which names the row. Nil: any width.
   func text(width: Int?) -> String {
     let all = [columns.map(\.title)] + rows
-    var widths = columns.indices.map { column in
-      all.map { row in row.indices.contains(column) ? row[column].displayWidth : 0 }.max() ?? 0
-    }
+    var widths = widths
     if let width { Self.fit(&widths, into: width) }
     return all.map { row in
       var line = row.enumerated().map { column, cell in
