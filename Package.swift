@@ -180,7 +180,9 @@ let package = Package(
       path: "Tests/generate-documents"),
     .testTarget(
       name: "OutputRelayTests", dependencies: ["OutputRelay", "SystemCalls", "TestSupport", system]),
-    .testTarget(name: "SlurmJobsTests", dependencies: ["SlurmJobs", "RecordText", "TestSupport", system]),
+    .testTarget(
+      name: "SlurmJobsTests",
+      dependencies: ["SlurmJobs", "RecordText", "SystemCalls", "TestSupport", system]),
     .testTarget(
       name: "SlurmClientTests",
       dependencies: ["SlurmClient", "SlurmJobs", "RecordText", "SystemCalls", "TestSupport", system]),
@@ -199,7 +201,8 @@ let package = Package(
     .testTarget(
       name: "LogDeliveryTests",
       dependencies: [
-        "LogDelivery", "DuctRecords", "RecordText", "ResilientIO", "SlurmJobs", "TestSupport", system,
+        "LogDelivery", "DuctRecords", "RecordText", "ResilientIO", "SlurmJobs", "SystemCalls", "TestSupport",
+        system,
       ]),
     .testTarget(
       name: "DuctRunTests",

@@ -212,7 +212,8 @@ import Testing
     watcher.note([sentence(7)])
     try await eventually { !asked("accounting_jobs").isEmpty }
     try answer("accounting_jobs", [job(7, .completed)])
-    try await eventually { watcher.snapshot.ledger.jobs.count == 1 }
+    // The pauses between lookups double: if this line comes late, the next lookup may be half a minute away.
+    try await eventually(90) { watcher.snapshot.ledger.jobs.count == 1 }
   }
 
   // MARK: Ids that were only printed
