@@ -73,8 +73,8 @@ let package = Package(
     .target(
       name: "DuctReports",
       dependencies: [
-        "DuctSettings", "DuctRecords", "SlurmClient", "SlurmJobs", "RecordText", "SystemCalls", collections,
-        system,
+        "DuctSettings", "DuctRecords", "ResilientIO", "SlurmClient", "SlurmJobs", "RecordText", "SystemCalls",
+        collections, system,
       ],
       swiftSettings: strict),
 

@@ -1,8 +1,11 @@
 import ArgumentParser
+import DuctRecords
 import DuctReports
 import DuctSettings
 import RecordText
 import SlurmClient
+import SlurmJobs
+import SystemCalls
 
 extension ReportForm: ExpressibleByArgument {
   public init?(argument: String) { self.init(word: argument) }
@@ -12,17 +15,34 @@ extension ReportForm: ExpressibleByArgument {
 struct ReportSubcommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "report",
-    abstract: "Report how runs and their Slurm jobs ended.",
+    abstract: "Report what became of runs and their Slurm jobs, and what they cost.",
     discussion: """
-      Totals by state, run time and waiting time, CPU and memory used of what the jobs requested, and each failed \
-      job with its reason and the end of its output.
+      Whether all ran; each failed job with its reason and the end of its output; time, CPU and memory that the jobs \
+      used of what they asked for; what to ask for next time; groups of jobs, and every job.
       """)
 
-  @Option(name: [.short, .long], help: "The form of the report.")
-  var format: ReportForm = .text
+  @Option(
+    name: [.short, .long], help: "The form of the report. (default: as the name of the file says, else text)")
+  var format: ReportForm?
+
+  @Option(
+    name: [.short, .long],
+    help: ArgumentHelp(
+      "Write the report into this file; - is standard output. Can be given several times.", valueName: "file")
+  )
+  var output: [String] = []
 
   @Option(help: ArgumentHelp("Only runs of this campaign.", valueName: "name"))
   var campaign: String?
+
+  @Option(help: ArgumentHelp("Compare with the runs of this campaign.", valueName: "name"))
+  var compare: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Only jobs in these states, in Slurm's words, separated by commas: FAILED,TIMEOUT.", valueName: "states"
+    ))
+  var state: String?
 
   @Option(
     help: ArgumentHelp(
@@ -39,26 +59,84 @@ struct ReportSubcommand: ParsableCommand {
 
   func validate() throws {
     if lines < 0 { throw ValidationError("--lines cannot be negative") }
+    if let compare, compare == campaign {
+      throw ValidationError("--compare needs another campaign than --campaign")
+    }
+    _ = try StateChoice(state, program: "con-duct report")
   }
 
   func run() throws {
+    let targets: [ReportTarget]
+    do throws(Problem) { targets = try ReportTarget.targets(output, form: format) } catch {
+      throw UsageError(error.description)
+    }
     let surroundings = Surroundings()
     let by = try slurm.way(surroundings)
     let finder = RecordArguments.find(paths, surroundings)
-    let runs = finder.runs.filter { campaign == nil || $0.campaign == campaign }
-    if runs.isEmpty {
-      if finder.problems.isEmpty {
-        tell("there are no records of runs here\(campaign.map { " of campaign \($0)" } ?? "")")
-      }
+    let runs = try chosen(finder)
+    let refreshed = refresh ? JobRefresh(runs, surroundings, by: by, limit: slurm.slurmTimeout) : nil
+    try write(report(runs, refreshed?.jobs ?? runs.map(\.jobs), refreshed?.problem, targets), to: targets)
+  }
+
+  /// The runs of the report, and those that it compares with.
+  private func chosen(_ finder: RunFinder) throws -> [RecordedRun] {
+    let runs = finder.runs.filter { isInReport($0) || isCompared($0) }
+    if !runs.contains(where: isInReport) {
+      if finder.problems.isEmpty { tell("there are no records of runs here\(of(campaign))") }
       throw ExitCode(1)
     }
-    let refreshed = refresh ? JobRefresh(runs, surroundings, by: by, limit: slurm.slurmTimeout) : nil
-    let sources = zip(runs, refreshed?.jobs ?? runs.map(\.jobs)).map { ReportSource($0, jobs: $1) }
-    var contents = CampaignReport.Contents(
-      lines: lines,
-      width: format == .text ? terminalWidth.map { max($0 - ReportForm.marginOfOutput, 20) } : nil)
-    contents.allOutputs = format.isForPrograms
-    let report = CampaignReport(sources, problem: refreshed?.problem, contents)
-    try show(format.bytes(of: report, width: terminalWidth))
+    if compare != nil, !runs.contains(where: isCompared) {
+      tell("there are no records of runs here\(of(compare)), to compare with")
+      throw ExitCode(1)
+    }
+    return runs
+  }
+
+  private func of(_ campaign: String?) -> String { campaign.map { " of campaign \($0)" } ?? "" }
+
+  private func isInReport(_ run: RecordedRun) -> Bool {
+    campaign.map { run.campaign == $0 } ?? (compare == nil || run.campaign != compare)
+  }
+
+  private func isCompared(_ run: RecordedRun) -> Bool { compare != nil && run.campaign == compare }
+
+  private func report(
+    _ runs: [RecordedRun], _ jobs: [[JobRecord]], _ problem: String?, _ targets: [ReportTarget]
+  ) throws -> CampaignReport {
+    let states = try StateChoice(state, program: "con-duct report")
+    func sources(_ isIn: (RecordedRun) -> Bool) -> [ReportSource] {
+      zip(runs, jobs).compactMap { run, jobs in
+        isIn(run) ? ReportSource(run, jobs: states.chosen(jobs)) : nil
+      }
+    }
+    var contents = CampaignReport.Contents(lines: lines)
+    contents.onlyStates = states.words
+    contents.allOutputs = targets.contains { $0.form.isForPrograms }
+    // A terminal alone has a width. If programs read the lines too, the text is cut when it is written.
+    if targets.allSatisfy({ $0.form == .text && $0.place == .standardOutput }) {
+      contents.width = terminalWidth.map { max($0 - ReportForm.marginOfOutput, 20) }
+    }
+    var report = CampaignReport(sources(isInReport), problem: problem, contents)
+    if let compare {
+      let other = CampaignReport(sources(isCompared), problem: problem, CampaignReport.Contents(lines: 0))
+      report.compare(with: other, named: compare)
+    }
+    return report
+  }
+
+  /// Files first: whoever reads standard output may stop reading.
+  private func write(_ report: CampaignReport, to targets: [ReportTarget]) throws {
+    var hasFailed = false
+    for target in targets {
+      guard case .file(let path) = target.place else { continue }
+      do throws(Problem) { try ReportTarget.write(target.form.bytes(of: report), to: path) } catch {
+        tell(error.description)
+        hasFailed = true
+      }
+    }
+    for target in targets where target.place == .standardOutput {
+      try show(target.form.bytes(of: report, width: terminalWidth))
+    }
+    if hasFailed { throw ExitCode(1) }
   }
 }
