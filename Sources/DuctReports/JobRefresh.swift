@@ -7,12 +7,15 @@ public import SlurmJobs
 internal import SystemCalls
 
 /// Updates the jobs of recorded runs: one request to slurmctld for all of them, one to slurmdbd for the tags of up to
-/// 100 runs, and one per cluster for jobs that slurmctld does not know any more.
+/// 100 runs that began within 30 days, and one per cluster for jobs that slurmctld does not know any more.
 public struct JobRefresh: Sendable {
   /// The most settled runs that are asked for by tag.
   static let mostSettled = 100
   /// The most tags of one request. sacct gets them in one argument.
   static let mostTags = 100
+  /// Seconds between the starts of the runs of one request by tag. slurmdbd searches all that happened since the first
+  /// of them, so one old run would make the answer for many new ones slow.
+  static let longestSpan = 30 * 86400
   /// The share of the remaining time for requests by tag. The rest is for those by id.
   private static let shareOfTags = 0.7
 
@@ -90,23 +93,32 @@ public struct JobRefresh: Sendable {
     return tagged.filter { !runs[$0].isSettled } + tagged.filter { runs[$0].isSettled }.prefix(mostSettled)
   }
 
-  /// As few requests by tag as possible.
+  /// As few requests by tag as possible, in the order of the runs.
   static func requests(for runs: [RecordedRun]) -> [SlurmRequest] {
-    stride(from: 0, to: runs.count, by: mostTags).map { start in
-      let part = runs[start..<min(start + mostTags, runs.count)]
-      return .accountingOfUser(
-        uid: getuid(), since: part.map(\.since).min() ?? 1, tags: part.compactMap(\.tag))
+    var parts: [(tags: [String], first: Int, last: Int)] = []
+    for run in runs {
+      guard let tag = run.tag else { continue }
+      let since = run.since
+      if let part = parts.last, part.tags.count < mostTags,
+        max(part.last, since) - min(part.first, since) <= longestSpan
+      {
+        parts[parts.count - 1] = (part.tags + [tag], min(part.first, since), max(part.last, since))
+      } else {
+        parts.append(([tag], since, since))
+      }
     }
+    return parts.map { .accountingOfUser(uid: getuid(), since: $0.first, tags: $0.tags) }
   }
 
   private mutating func lookUp(
     _ controller: SlurmAnswer?, _ tags: [String?], _ ledgers: inout [JobLedger]
   ) {
     var ids: [String?: Set<UInt32>] = [:]
-    for ledger in ledgers {
+    let parts = controller.map { AnswerDivision.parts(of: $0, tags, ledgers) }
+    for (index, ledger) in ledgers.enumerated() {
       for cluster in Set(ledger.jobs.map(\.cluster)) {
         ids[cluster, default: []].formUnion(
-          ledger.idsToLookUp(notIn: controller, cluster: cluster, withUsage: true))
+          ledger.idsToLookUp(notIn: parts?[index], cluster: cluster, withUsage: true))
       }
     }
     for (cluster, ids) in ids where !ids.isEmpty {
@@ -119,9 +131,10 @@ public struct JobRefresh: Sendable {
   private static func apply(
     _ answer: SlurmAnswer, _ source: JobSource, _ tags: [String?], _ ledgers: inout [JobLedger]
   ) {
+    let parts = AnswerDivision.parts(of: answer, tags, ledgers)
     for index in ledgers.indices {
       let tag = tags[index]
-      ledgers[index].apply(answer, from: source, at: WallTime.now.seconds) { job in
+      ledgers[index].apply(parts[index], from: source, at: WallTime.now.seconds) { job in
         guard let tag, let run = JobTag.runID(of: job.wckey), JobTag.tag(ofRun: run) == tag else { return [] }
         return [.tag]
       }

@@ -1,9 +1,8 @@
 internal import DuctRecords
-import Glibc
 internal import SystemCalls
 internal import SystemPackage
 
-/// Reads many records side by side, on a thread for each processor.
+/// Reads many records side by side, on a thread for each processor that this process may use.
 struct RecordReading: Sendable {
   typealias Outcome = Result<RecordedRun, Problem>
 
@@ -16,8 +15,7 @@ struct RecordReading: Sendable {
 
   /// Returns when all records are read.
   init(_ paths: [FilePath]) {
-    let processors = max(sysconf(CInt(_SC_NPROCESSORS_ONLN)), 1)
-    let count = min(processors, Self.mostThreads, max(paths.count / Self.fewest, 1))
+    let count = min(allowedProcessors(), Self.mostThreads, max(paths.count / Self.fewest, 1))
     let parts = (0..<count).map { Array(paths[$0 * paths.count / count..<($0 + 1) * paths.count / count]) }
     let done = Monitor([Int: [Outcome]]())
     var left = [0]

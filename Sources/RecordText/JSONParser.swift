@@ -50,7 +50,7 @@ public struct JSONParser {
       throw scanner.error("the text ends where a value should stand")
     }
     valuesLeft -= 1
-    if valuesLeft < 0 { throw scanner.error("more values than a record has") }
+    if valuesLeft < 0 { throw scanner.limit("more values than a record has") }
     switch first {
     case UInt8(ascii: "{"): return try nested { parser throws(JSONSyntaxError) in try parser.object() }
     case UInt8(ascii: "["): return try nested { parser throws(JSONSyntaxError) in try parser.array() }

@@ -5,6 +5,10 @@ public struct JSONSyntaxError: Error, Sendable, CustomStringConvertible {
   /// Bytes before the error.
   public var offset: Int
   public var message: String
+  /// The text may be JSON, but it has more of something than duct reads.
+  public var isLimit = false
+  /// What follows "the text is".
+  public var complaint: String { (isLimit ? "larger than duct reads: " : "no JSON: ") + description }
   public var description: String { "\(message) at byte \(offset)" }
 }
 
@@ -32,6 +36,11 @@ struct JSONScanner {
   var next: UInt8? { at < bytes.count ? bytes[at] : nil }
 
   func error(_ message: String) -> JSONSyntaxError { JSONSyntaxError(offset: at, message: message) }
+
+  /// An error about a limit of duct's own.
+  func limit(_ message: String) -> JSONSyntaxError {
+    JSONSyntaxError(offset: at, message: message, isLimit: true)
+  }
 
   mutating func skipSpace() {
     while at < bytes.count {
@@ -64,7 +73,7 @@ struct JSONScanner {
 
   /// Begins the object or list whose opening bracket is the next byte.
   mutating func enter() throws(JSONSyntaxError) {
-    if depth == Self.deepest { throw error("nested deeper than \(Self.deepest) levels") }
+    if depth == Self.deepest { throw limit("nested deeper than \(Self.deepest) levels") }
     depth += 1
     at += 1
   }

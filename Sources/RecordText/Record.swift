@@ -67,7 +67,7 @@ extension Record {
         try scanner.end()
         return problem
       } catch {
-        return "no JSON: \(error.description)"
+        return error.complaint
       }
     }
     if let problem { throw Problem(problem) }

@@ -287,7 +287,7 @@ extension RecordMembers {
       try members.reader.scanner.enter()
       while try members.reader.scanner.nextElement(isFirst: count == 0) {
         count += 1
-        if count > most { throw members.reader.scanner.error("more than \(most) entries in \(name)") }
+        if count > most { throw members.reader.scanner.limit("more than \(most) entries in \(name)") }
         let record: Value? = try members.record()
         let problem = members.reader.takeProblem() ?? record.map(check) ?? "it is no object"
         if let problem { note(problem) } else if let record { records.append(record) }

@@ -34,7 +34,7 @@ struct RecordReader {
 
   mutating func countValue() throws(JSONSyntaxError) {
     valuesLeft -= 1
-    if valuesLeft < 0 { throw scanner.error("more values than a record has") }
+    if valuesLeft < 0 { throw scanner.limit("more values than a record has") }
   }
 
   // MARK: Objects

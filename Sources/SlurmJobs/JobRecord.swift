@@ -200,16 +200,4 @@ extension JobRecord {
   public var hasFailedStep: Bool {
     state == .completed && ((derivedSignal ?? 0) != 0 || (derivedExitCode ?? 0) != 0 || derivedState != nil)
   }
-
-  /// `exit 3`, `signal 9`, `a step: signal 9`, or Slurm's reason.
-  public var failureText: String? {
-    if let signal, signal != 0 { return "signal \(signal)" }
-    if let exitCode, exitCode != 0 { return "exit \(exitCode)" }
-    if hasFailedStep {
-      if let derivedState { return "a step: \(derivedState)" }
-      if let derivedSignal, derivedSignal != 0 { return "a step: signal \(derivedSignal)" }
-      return "a step: exit \(derivedExitCode ?? 0)"
-    }
-    return stateReason
-  }
 }

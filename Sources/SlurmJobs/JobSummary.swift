@@ -2,7 +2,7 @@
 public enum JobSummary {
   private static let mostNamed = 5
 
-  /// `12 submitted: 9 COMPLETED, 2 RUNNING, 1 FAILED (job 118 exit 3)`.
+  /// `12 submitted: 9 COMPLETED, 2 RUNNING, 1 FAILED (job 118: exit code 3)`.
   public static func text(_ jobs: [JobRecord]) -> String {
     let groups = Dictionary(grouping: jobs, by: \.state)
     let parts = groups.keys.sorted(by: JobState.displayOrder).map { state in
@@ -22,9 +22,9 @@ public enum JobSummary {
 
   private static func named(_ jobs: [JobRecord]) -> String {
     let shown = jobs.prefix(mostNamed).map { job in
-      ["job \(job.displayID)", job.failureText].compactMap { $0 }.joined(separator: " ")
+      "job \(job.displayID): \(EndCause(job).text)"
     }
     let more = jobs.count - shown.count
-    return shown.joined(separator: ", ") + (more > 0 ? " and \(more) more" : "")
+    return shown.joined(separator: "; ") + (more > 0 ? " and \(more) more" : "")
   }
 }

@@ -65,6 +65,17 @@ import Testing
     #expect(JobRefresh.requests(for: []) == [])
   }
 
+  /// An old run among new ones does not make their request go back to its start.
+  @Test func aRequestCoversThirtyDays() throws {
+    let day = 86400
+    let runs = try [100, 99, 75, 40, 39].map { try tagged($0 * day + 60, "running") }
+    let since = JobRefresh.requests(for: runs).map { request -> Int in
+      guard case .accountingOfUser(_, let since, _) = request else { return -1 }
+      return since
+    }
+    #expect(since == [75 * day, 39 * day])
+  }
+
   @Test(arguments: ["null", "\"x'; --\"", "\"wckey\"", "\"duct-a,b\"", "7"])
   func whatIsNoTagIsNotAskedFor(_ tag: String) throws {
     let text = "{\"schema_version\": \"0\", \"execution_summary\": {}, \"slurm\": {\"tag\": \(tag)}}"

@@ -55,6 +55,15 @@ import Testing
     #expect([Self.sample].json() == Array("[".utf8) + Self.sample.json() + Array("]".utf8))
   }
 
+  /// A text that is only larger than duct reads is not said to be no JSON.
+  @Test func aLimitIsToldAsALimit() {
+    let deep = String(repeating: "[", count: 300) + String(repeating: "]", count: 300)
+    #expect {
+      try read("{\"x\": \(deep)}")
+    } throws: { "\($0)".hasPrefix("larger than duct reads: nested deeper than 256 levels") }
+    #expect { try read("{\"x\": ]}") } throws: { "\($0)".hasPrefix("no JSON: ") }
+  }
+
   @Test func absentMembersAreNilAndWholeDoublesAreIntegers() throws {
     let sample = try read(
       #"{"zulu": "z", "alpha": 3.0, "ratio": 1, "list": [], "open": {}, "inners": []}"#)

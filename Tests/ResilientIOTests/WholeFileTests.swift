@@ -35,7 +35,9 @@ import Testing
     #expect(symlink("a", sandbox["link"].string) == 0)
     try write("second", to: "link")
     #expect(try sandbox.text("a") == "second" && names() == ["a", "link"])
-    #expect(try FileIdentity.asked(at: sandbox["link"], followingLinks: false) != FileIdentity.asked(at: sandbox["a"], followingLinks: false))
+    #expect(
+      try FileIdentity.asked(at: sandbox["link"], followingLinks: false)
+        != FileIdentity.asked(at: sandbox["a"], followingLinks: false))
   }
 
   @Test func whatIsNoRegularFileIsNotReplaced() throws {

@@ -173,7 +173,7 @@ import Testing
       (1...9).map { job($0, .completed, exit: 0) } + [
         job(10, .running), job(11, .running), job(118, .failed, exit: 3),
       ]
-    #expect(JobSummary.text(jobs) == "12 submitted: 9 COMPLETED, 2 RUNNING, 1 FAILED (job 118 exit 3)")
+    #expect(JobSummary.text(jobs) == "12 submitted: 9 COMPLETED, 2 RUNNING, 1 FAILED (job 118: exit code 3)")
   }
 
   /// The summary names only a few of many failed jobs, and marks stale states.
@@ -181,17 +181,17 @@ import Testing
     let jobs = (1...7).map { job($0, .failed, exit: 1) } + [job(8, .running, stale: true)]
     #expect(
       JobSummary.text(jobs)
-        == "8 submitted: 1 RUNNING when last seen, 7 FAILED (job 1 exit 1, job 2 exit 1, job 3 exit 1, job 4 exit 1, job 5 exit 1 and 2 more)"
+        == "8 submitted: 1 RUNNING when last seen, 7 FAILED (job 1: exit code 1; job 2: exit code 1; job 3: exit code 1; job 4: exit code 1; job 5: exit code 1 and 2 more)"
     )
   }
 
   @Test func whyAJobFailed() {
     var killed = job(5, .failed, exit: 0)
     killed.signal = 9
-    #expect(killed.failureText == "signal 9")
+    #expect(JobSummary.text([killed]) == "1 submitted: 1 FAILED (job 5: signal 9 (SIGKILL))")
     var late = job(6, .timeout, exit: 0)
     late.stateReason = "TimeLimit"
-    #expect(late.failureText == "TimeLimit")
+    #expect(JobSummary.text([late]) == "1 submitted: 1 TIMEOUT (job 6: time limit reached)")
   }
 }
 

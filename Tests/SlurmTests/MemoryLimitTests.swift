@@ -54,7 +54,7 @@ extension OnSlurm {
         #expect(
           step.state == .completed && step.derivedState == .outOfMemory && step.derivedSignal == nil, "\(way)"
         )
-        #expect(step.needsAttention && step.failureText == "a step: OUT_OF_MEMORY")
+        #expect(step.needsAttention && EndCause(step) == .stepFailed(.outOfMemory))
         #expect(byName["within"]?.needsAttention == false)
         #expect(try fixture.sandbox.text("\(way).report").contains("but a step was out of memory"))
       }

@@ -22,7 +22,7 @@ extension OnSlurm {
       let id = try #require(job.jobID)
       #expect(run.finished.stdout == "Submitted batch job \(id)\n")
       #expect(
-        run.finished.stderr.contains("\nSlurm jobs: 1 submitted: 1 FAILED (job \(id) exit 3)\n"),
+        run.finished.stderr.contains("\nSlurm jobs: 1 submitted: 1 FAILED (job \(id): exit code 3)\n"),
         "\(run.finished.stderr)")
       #expect(job.cluster == "testbed")
       #expect(

@@ -86,7 +86,7 @@ extension OnSlurm {
       #expect(try run.job("killed").derivedSignal == 9 && run.job("failed").derivedExitCode == 7)
       #expect(try run.job("well").needsAttention == false)
       #expect(run.finished.stderr.contains("3 COMPLETED (job "))
-      #expect(run.finished.stderr.contains("a step: signal 9"))
+      #expect(run.finished.stderr.contains("a step was ended by signal 9 (SIGKILL)"))
       let report = try await TestSupport.run(
         Programs.conDuct, ["report", "--no-refresh", "log_"], in: fixture.sandbox,
         environment: fixture.testbed.environment
