@@ -160,7 +160,8 @@ final class JobWatcher: Sendable {
       let more = jobs.count > Self.mostNamed ? " and \(jobs.count - Self.mostNamed) more" : ""
       let advice = cause.advice.map { ". \($0)" } ?? ""
       log.warning(
-        "Not waiting for job \(ids)\(more), which does not start by itself (\(reason)): \(cause.text)\(advice)")
+        "Not waiting for job \(ids)\(more), which does not start by itself (\(reason)): \(cause.text)\(advice)"
+      )
     }
   }
 

@@ -13,9 +13,10 @@ enum AccountingQueries {
     return try jobs(ids, connection, cluster ?? LocalCluster.name, uid: uid)
   }
 
-  /// Jobs of a user that had not ended at `since` (seconds since 1970): those with one of the tags; without tags, all.
+  /// Jobs of a user that had not ended at `since` (seconds since 1970) and were eligible before `until`: those with one
+  /// of the tags; without tags, all.
   static func jobs(
-    ofUser uid: UInt32, since: Int, tags: [String]
+    ofUser uid: UInt32, since: Int, until: Int?, tags: [String]
   ) throws(SlurmFailure) -> SlurmAnswer {
     let connection = try AccountingConnection()
     let cluster = LocalCluster.name
@@ -26,7 +27,7 @@ enum AccountingQueries {
     var error: CInt = 0
     guard
       let found = duct_slurm_accounting_search(
-        connection.handle, users, wckeys, clusters, Int64(since), &error)
+        connection.handle, users, wckeys, clusters, Int64(since), Int64(until ?? 0), &error)
     else { throw AccountingConnection.failure("slurmdb_jobs_get", error) }
     let records: [UnsafeMutablePointer<slurmdb_job_rec_t>] = elements(found)
     let ids = Set(records.map(\.pointee.jobid)).sorted()

@@ -20,8 +20,8 @@ public enum SlurmQueries {
       case .jobs(let ids): return try ControllerQueries.jobs(ids)
       case .accountingJobs(let ids, let cluster, let uid):
         return try AccountingQueries.jobs(ids: ids, cluster: cluster, uid: uid)
-      case .accountingOfUser(let uid, let since, let tags):
-        return try AccountingQueries.jobs(ofUser: uid, since: since, tags: tags)
+      case .accountingOfUser(let uid, let since, let until, let tags):
+        return try AccountingQueries.jobs(ofUser: uid, since: since, until: until, tags: tags)
       case .configuration: return try ControllerQueries.configuration()
       case .ping: return try ControllerQueries.ping()
       case .hostNames: return SlurmAnswer()

@@ -84,17 +84,18 @@ enum AccountingCommand {
     return JobConversion(cluster: cluster, now: time(nil)).submittedJobs(jobs)
   }
 
-  /// Ids of a user's jobs that had not ended at `since` (seconds since 1970): those with one of the tags; without
-  /// tags, all. Omits jobs that never became eligible, because sacct always asks for a time window with an end, which those
+  /// Ids of a user's jobs that had not ended at `since` (seconds since 1970) and were eligible before `until`: those
+  /// with one of the tags; without tags, all. Omits jobs that never became eligible, because sacct always asks for a time window with an end, which those
   /// jobs lack.
   static func ids(
-    ofUser uid: UInt32, since: Int, tags: [String], _ asking: SlurmCommands.Asking
+    ofUser uid: UInt32, since: Int, until: Int?, tags: [String], _ asking: SlurmCommands.Asking
   ) throws(SlurmFailure) -> [UInt32] {
     let records = SeparatedRecords()
     var arguments = [
       "--allocations", "--format=\(Field.rawID.rawValue),\(Field.cluster.rawValue)", "--uid=\(uid)",
       "--starttime=uts\(since)",
     ]
+    if let until { arguments.append("--endtime=uts\(until)") }
     if !tags.isEmpty { arguments.append("--wckeys=\(tags.joined(separator: ","))") }
     let output = try asking.output(of: "sacct", common(records, cluster: nil) + arguments)
     let rows = try records.parse(output, fieldCount: 2, isTerminated: false, of: "sacct")

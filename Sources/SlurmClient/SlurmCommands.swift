@@ -58,8 +58,8 @@ public struct SlurmCommands: Sendable {
       for part in Self.parts(ids) {
         answer.jobs += try AccountingCommand.jobs(part, cluster: cluster, uid: uid, asking)
       }
-    case .accountingOfUser(let uid, let since, let tags):
-      let ids = try AccountingCommand.ids(ofUser: uid, since: since, tags: tags, asking)
+    case .accountingOfUser(let uid, let since, let until, let tags):
+      let ids = try AccountingCommand.ids(ofUser: uid, since: since, until: until, tags: tags, asking)
       for part in Self.parts(ids) {
         answer.jobs += try AccountingCommand.jobs(part, cluster: nil, uid: uid, asking)
       }

@@ -8,9 +8,9 @@ public enum SlurmRequest: Sendable, Equatable {
   case jobs(ids: [UInt32])
   /// Jobs by id from slurmdbd, with their steps; optionally only those of one user.
   case accountingJobs(ids: [UInt32], cluster: String?, uid: UInt32? = nil)
-  /// A user's jobs in slurmdbd that existed since a time (seconds since 1970), with their steps: those with one of
-  /// the tags. Without tags: all.
-  case accountingOfUser(uid: UInt32, since: Int, tags: [String])
+  /// A user's jobs in slurmdbd that existed between two times (seconds since 1970), with their steps: those with one
+  /// of the tags. Without tags: all. Without an end: until now.
+  case accountingOfUser(uid: UInt32, since: Int, until: Int? = nil, tags: [String])
   /// Cluster name, versions and settings, from slurmctld (slurm_load_ctl_conf).
   case configuration
   /// Whether slurmctld answers (slurm_ping).
@@ -69,6 +69,7 @@ private struct RequestForm {
   private var ids: [UInt32]?
   private var cluster: String?
   private var since: Int?
+  private var until: Int?
   private var tags: [String]?
   private var scope: JobScope?
 
@@ -79,8 +80,8 @@ private struct RequestForm {
     case .jobs(let ids): self.ids = ids
     case .accountingJobs(let ids, let cluster, let uid):
       (self.ids, self.cluster, self.uid) = (ids, cluster, uid)
-    case .accountingOfUser(let uid, let since, let tags):
-      (self.uid, self.since, self.tags) = (uid, since, tags)
+    case .accountingOfUser(let uid, let since, let until, let tags):
+      (self.uid, self.since, self.until, self.tags) = (uid, since, until, tags)
     case .configuration, .ping, .hostNames: break
     }
   }
@@ -92,7 +93,11 @@ private struct RequestForm {
     case "jobs": ids.map { .jobs(ids: $0) }
     case "accounting_jobs": ids.map { .accountingJobs(ids: $0, cluster: cluster, uid: uid) }
     case "accounting_of_user":
-      if let uid, let since, let tags { .accountingOfUser(uid: uid, since: since, tags: tags) } else { nil }
+      if let uid, let since, let tags {
+        .accountingOfUser(uid: uid, since: since, until: until, tags: tags)
+      } else {
+        nil
+      }
     case "configuration": .configuration
     case "ping": .ping
     case "host_names": .hostNames
@@ -106,6 +111,7 @@ private struct RequestForm {
     members("ids", &ids)
     members("cluster", &cluster)
     members("since", &since)
+    members("until", &until)
     members("tags", &tags)
     members("scope", &scope)
   }

@@ -5,6 +5,7 @@ import Glibc
 /// The name service may be slow to answer: do not call this on a thread that must not wait.
 public struct UserAccount: Sendable {
   public let name: [UInt8]
+  public let uid: UInt32
   /// The home directory; empty if the account has none.
   public let home: [UInt8]
 
@@ -22,6 +23,7 @@ public struct UserAccount: Sendable {
   private init?(_ entry: UnsafeMutablePointer<passwd>?) {
     guard let entry, let name = entry.pointee.pw_name else { return nil }
     self.name = bytes(ofCString: name)
+    uid = entry.pointee.pw_uid
     home = entry.pointee.pw_dir.map { bytes(ofCString: $0) } ?? []
   }
 }

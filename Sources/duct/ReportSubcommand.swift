@@ -52,6 +52,8 @@ struct ReportSubcommand: ParsableCommand {
   @Flag(inversion: .prefixedNo, help: "Ask Slurm for the present states.")
   var refresh = true
 
+  @OptionGroup var sources: SourceArguments
+
   @OptionGroup var slurm: SlurmArguments
 
   @Argument(help: ArgumentHelp(RecordArguments.help, valueName: "path"))
@@ -72,27 +74,35 @@ struct ReportSubcommand: ParsableCommand {
     }
     let surroundings = Surroundings()
     let by = try slurm.way(surroundings)
-    let finder = RecordArguments.find(paths, surroundings)
-    let runs = try chosen(finder)
-    let refreshed = refresh ? JobRefresh(runs, surroundings, by: by, limit: slurm.slurmTimeout) : nil
-    try write(report(runs, refreshed?.jobs ?? runs.map(\.jobs), refreshed?.problem, targets), to: targets)
+    let found = try sources.gather(
+      paths, isMeant: { isInReport($0) || isCompared($0) }, refresh: refresh, surroundings, by,
+      limit: slurm.slurmTimeout)
+    try check(found)
+    try write(report(found, targets), to: targets)
   }
 
-  /// The runs of the report, and those that it compares with.
-  private func chosen(_ finder: RunFinder) throws -> [RecordedRun] {
-    let runs = finder.runs.filter { isInReport($0) || isCompared($0) }
-    if !runs.contains(where: isInReport) {
-      if finder.problems.isEmpty { tell("there are no records of runs here\(of(campaign))") }
+  /// Tells what there is no report of.
+  private func check(_ found: GatheredJobs) throws {
+    if !found.sources.contains(where: isInReport) {
+      if let problem = found.problem {
+        tell("Slurm did not answer: \(problem)")
+      } else if !found.isIncomplete {
+        tell("there are no records of such runs here\(of(campaign))")
+      }
       throw ExitCode(1)
     }
-    if compare != nil, !runs.contains(where: isCompared) {
+    if compare != nil, !found.sources.contains(where: isCompared) {
       tell("there are no records of runs here\(of(compare)), to compare with")
       throw ExitCode(1)
     }
-    return runs
   }
 
   private func of(_ campaign: String?) -> String { campaign.map { " of campaign \($0)" } ?? "" }
+
+  /// Jobs of no run belong into the report.
+  private func isInReport(_ source: ReportSource) -> Bool { source.run.map(isInReport) ?? true }
+
+  private func isCompared(_ source: ReportSource) -> Bool { source.run.map(isCompared) ?? false }
 
   private func isInReport(_ run: RecordedRun) -> Bool {
     campaign.map { run.campaign == $0 } ?? (compare == nil || run.campaign != compare)
@@ -101,13 +111,11 @@ struct ReportSubcommand: ParsableCommand {
   private func isCompared(_ run: RecordedRun) -> Bool { compare != nil && run.campaign == compare }
 
   private func report(
-    _ runs: [RecordedRun], _ jobs: [[JobRecord]], _ problem: String?, _ targets: [ReportTarget]
+    _ found: GatheredJobs, _ targets: [ReportTarget]
   ) throws -> CampaignReport {
     let states = try StateChoice(state, program: "con-duct report")
-    func sources(_ isIn: (RecordedRun) -> Bool) -> [ReportSource] {
-      zip(runs, jobs).compactMap { run, jobs in
-        isIn(run) ? ReportSource(run, jobs: states.chosen(jobs)) : nil
-      }
+    func sources(_ isIn: (ReportSource) -> Bool) -> [ReportSource] {
+      found.sources.filter(isIn).map { $0.with(jobs: states.chosen($0.jobs)) }
     }
     var contents = CampaignReport.Contents(lines: lines)
     contents.onlyStates = states.words
@@ -116,9 +124,9 @@ struct ReportSubcommand: ParsableCommand {
     if targets.allSatisfy({ $0.form == .text && $0.place == .standardOutput }) {
       contents.width = terminalWidth.map { max($0 - ReportForm.marginOfOutput, 20) }
     }
-    var report = CampaignReport(sources(isInReport), problem: problem, contents)
+    var report = CampaignReport(sources(isInReport), problem: found.problem, contents)
     if let compare {
-      let other = CampaignReport(sources(isCompared), problem: problem, CampaignReport.Contents(lines: 0))
+      let other = CampaignReport(sources(isCompared), problem: found.problem, CampaignReport.Contents(lines: 0))
       report.compare(with: other, named: compare)
     }
     return report

@@ -57,7 +57,7 @@ import Testing
   @Test func manyRunsAreOneRequest() throws {
     let runs = try (1...130).map { try tagged(200 - $0, "running") }
     let requests = JobRefresh.requests(for: runs)
-    guard case .accountingOfUser(_, let since, let tags)? = requests.first else {
+    guard case .accountingOfUser(_, let since, _, let tags)? = requests.first else {
       Issue.record("\(requests)")
       return
     }

@@ -145,7 +145,7 @@ import Testing
       .jobsOfUser(uid: 7), .jobs(ids: [1, 2]), .accountingJobs(ids: [3], cluster: nil),
       .accountingJobs(ids: [3], cluster: "c", uid: 7),
       .accountingOfUser(uid: 7, since: 5, tags: ["duct-x", "duct-y"]),
-      .accountingOfUser(uid: 7, since: 5, tags: []), .configuration, .ping, .hostNames,
+      .accountingOfUser(uid: 7, since: 5, until: 9, tags: []), .configuration, .ping, .hostNames,
     ]
     for request in requests {
       for question in [SlurmQuestion(request), SlurmQuestion(request, limit: 2.5)] {

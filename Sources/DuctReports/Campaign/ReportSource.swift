@@ -22,4 +22,9 @@ public struct ReportSource: Sendable {
     self.jobs = jobs
     self.outputOwners = outputOwners
   }
+
+  /// The same source with other jobs.
+  public func with(jobs: [JobRecord]) -> ReportSource {
+    run.map { ReportSource($0, jobs: jobs) } ?? ReportSource(jobs, outputOwners: outputOwners)
+  }
 }
