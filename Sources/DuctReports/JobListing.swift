@@ -13,10 +13,12 @@ public struct JobListing: Sendable {
     var unreadableJobs: Int?
     /// Why not all of its jobs are known; nil if they are.
     var problem: String?
+    /// Not shown.
+    private(set) var campaign: String?
 
     public init(
       prefix: String?, runID: String?, state: String? = nil, jobs: [JobRecord], unreadableJobs: Int = 0,
-      problem: String? = nil
+      problem: String? = nil, campaign: String? = nil
     ) {
       self.prefix = prefix
       self.runID = runID
@@ -24,6 +26,7 @@ public struct JobListing: Sendable {
       self.jobs = jobs
       self.unreadableJobs = unreadableJobs > 0 ? unreadableJobs : nil
       self.problem = problem
+      self.campaign = campaign
     }
 
     public mutating func list(_ members: inout RecordMembers) {
@@ -54,6 +57,9 @@ public struct JobListing: Sendable {
     listing.isFiltered = true
     return listing
   }
+
+  /// The jobs of each run, with its campaign.
+  public var jobsByCampaign: [(jobs: [JobRecord], campaign: String?)] { runs.map { ($0.jobs, $0.campaign) } }
 
   /// All jobs, in the order of the runs.
   public var jobs: [JobRecord] { runs.flatMap(\.jobs) }

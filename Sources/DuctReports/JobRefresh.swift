@@ -128,7 +128,8 @@ public struct JobRefresh: Sendable {
     }
   }
 
-  private static func apply(
+  /// Merges an answer into the ledgers of runs.
+  static func apply(
     _ answer: SlurmAnswer, _ source: JobSource, _ tags: [String?], _ ledgers: inout [JobLedger]
   ) {
     let parts = AnswerDivision.parts(of: answer, tags, ledgers)

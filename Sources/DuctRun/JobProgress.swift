@@ -17,14 +17,12 @@ final class JobProgress: Sendable {
 
   func show(_ jobs: [JobRecord]) {
     guard isShown else { return }
-    let waiting = jobs.filter { !$0.hasEnded && !StateReason.neverStarts($0) }
-    let counts = Dictionary(grouping: waiting, by: \.state)
-      .sorted { JobState.displayOrder($0.key, $1.key) }
-      .map { "\($0.value.count) \($0.key)" }
-    let done = jobs.count - waiting.count
+    let counts = JobCounts(jobs)
+    let active = counts.activeText
     let line =
-      "Waiting for Slurm jobs: \(done) of \(jobs.count) ended"
-      + (counts.isEmpty ? "" : ", " + counts.joined(separator: ", "))
+      "Waiting for Slurm jobs: \(counts.ended) of \(counts.total) ended"
+      + (active.isEmpty ? "" : ", " + active)
+      + (counts.stuck > 0 ? ", \(counts.stuck) not starting" : "")
       + " (\(elapsedText(Int(MonotonicInstant.now.seconds(since: start)))); Ctrl-C stops waiting)"
     if last.update({ before in
       defer { before = line }

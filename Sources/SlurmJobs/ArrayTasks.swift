@@ -40,6 +40,16 @@ public enum ArrayTasks {
     return parts.joined(separator: ",")
   }
 
+  /// The tasks of several expressions as one; nil if one of them is malformed.
+  public static func joined(_ expressions: [String]) -> String? {
+    var all = TaskSet()
+    for text in expressions {
+      guard let tasks = set(in: text) else { return nil }
+      all.formUnion(tasks)
+    }
+    return expression(of: all)
+  }
+
   static func union(_ left: String?, _ right: String?) -> String? {
     guard let a = left.flatMap(set), let b = right.flatMap(set) else { return left ?? right }
     return expression(of: a.union(b))

@@ -34,6 +34,20 @@ struct JobsSubcommand: ParsableCommand {
   @Flag(inversion: .prefixedNo, help: "Ask Slurm for the present states.")
   var refresh = true
 
+  @Flag(
+    help: ArgumentHelp(
+      "Show progress until all jobs have ended. The exit code is 1 if a job did not end well."))
+  var watch = false
+
+  @Flag(
+    help: ArgumentHelp(
+      "Print the commands that submit the failed jobs again, or those of --state; of arrays, only these tasks."
+    ))
+  var resubmitFailed = false
+
+  @Flag(help: "With --resubmit-failed: run these commands.")
+  var yes = false
+
   @OptionGroup var slurm: SlurmArguments
 
   @Argument(help: ArgumentHelp(RecordArguments.help, valueName: "path"))
@@ -44,15 +58,32 @@ struct JobsSubcommand: ParsableCommand {
       throw ValidationError("--run finds jobs without records; give one or the other")
     }
     if ids, json { throw ValidationError("--ids and --json are two forms; give one or the other") }
+    if yes, !resubmitFailed { throw ValidationError("--yes goes with --resubmit-failed") }
+    if resubmitFailed, ids || json { throw ValidationError("--resubmit-failed has a form of its own") }
+    if watch {
+      let others = [
+        (resubmitFailed, "--resubmit-failed"),
+        (ids, "--ids"), (json, "--json"), (!refresh, "--no-refresh"), (choice.state != nil, "--state"),
+        (choice.failed, "--failed"), (choice.cluster != nil, "--cluster"),
+      ]
+      if let other = others.first(where: \.0) { throw ValidationError("--watch does not go with \(other.1)") }
+    }
     if runID != nil, !refresh { throw ValidationError("--run asks Slurm; it does not go with --no-refresh") }
   }
 
   func run() throws {
     let surroundings = Surroundings()
     let by = try slurm.way(surroundings)
+    if watch { return try watchJobs(surroundings, by) }
     let (listing, problem) =
       try runID.map { try byTag($0, surroundings, by) } ?? byRecords(surroundings, by)
-    let chosen = listing.filtered(try choice.choice())
+    var choice = try self.choice.choice()
+    if resubmitFailed, choice.states == nil { choice.onlyFailed = true }
+    let chosen = listing.filtered(choice)
+    if resubmitFailed {
+      if let problem { tell("Slurm did not answer everything: \(problem)") }
+      return try resubmit(chosen.jobsByCampaign, surroundings, by)
+    }
     if ids {
       try showIDs(chosen.jobs, surroundings, by)
     } else {
@@ -74,29 +105,38 @@ struct JobsSubcommand: ParsableCommand {
     _ runID: String, _ surroundings: Surroundings, _ by: SlurmBy
   ) throws -> (JobListing, String?) {
     let refreshed = JobRefresh(runID: runID, surroundings, by: by, limit: slurm.slurmTimeout)
+    try complainOfNoJobs(refreshed, of: runID)
     let jobs = refreshed.jobs.first ?? []
-    if jobs.isEmpty {
-      let reason = refreshed.problem.map { ": \($0)" } ?? "; the run id is in its info.json, as run_id"
-      tell("no jobs with the tag of run \(runID) are known\(reason)")
-      throw ExitCode(1)
-    }
     return (JobListing([.init(prefix: nil, runID: runID, jobs: jobs)]), refreshed.problem)
   }
 
-  private func byRecords(
-    _ surroundings: Surroundings, _ by: SlurmBy
-  ) throws -> (JobListing, String?) {
+  func complainOfNoJobs(_ refreshed: JobRefresh, of runID: String) throws {
+    guard refreshed.jobs.first?.isEmpty != false else { return }
+    let reason = refreshed.problem.map { ": \($0)" } ?? "; the run id is in its info.json, as run_id"
+    tell("no jobs with the tag of run \(runID) are known\(reason)")
+    throw ExitCode(1)
+  }
+
+  func findRecords(_ surroundings: Surroundings) throws -> RunFinder {
     let finder = RecordArguments.find(paths, surroundings)
     if finder.runs.isEmpty {
       if finder.problems.isEmpty { tell("there are no records here; name some, or use --run") }
       throw ExitCode(1)
     }
+    return finder
+  }
+
+  private func byRecords(
+    _ surroundings: Surroundings, _ by: SlurmBy
+  ) throws -> (JobListing, String?) {
+    let finder = try findRecords(surroundings)
     let refreshed = refresh ? JobRefresh(finder.runs, surroundings, by: by, limit: slurm.slurmTimeout) : nil
     let jobs = refreshed?.jobs ?? finder.runs.map(\.jobs)
     let runs = zip(finder.runs, jobs).map { run, jobs in
       JobListing.Run(
         prefix: run.prefix, runID: run.runID, state: run.presentState, jobs: jobs,
-        unreadableJobs: run.unreadableJobs, problem: refreshed?.problem ?? run.slurmProblem)
+        unreadableJobs: run.unreadableJobs, problem: refreshed?.problem ?? run.slurmProblem,
+        campaign: run.campaign)
     }
     return (JobListing(runs), refreshed?.problem)
   }
