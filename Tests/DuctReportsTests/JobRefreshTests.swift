@@ -70,7 +70,7 @@ import Testing
     let day = 86400
     let runs = try [100, 99, 75, 40, 39].map { try tagged($0 * day + 60, "running") }
     let since = JobRefresh.requests(for: runs).map { request -> Int in
-      guard case .accountingOfUser(_, let since, _) = request else { return -1 }
+      guard case .accountingOfUser(_, let since, _, _) = request else { return -1 }
       return since
     }
     #expect(since == [75 * day, 39 * day])
