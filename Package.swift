@@ -33,6 +33,7 @@ let collections = Target.Dependency.product(
   name: "OrderedCollections", package: "swift-collections")
 let bitCollections = Target.Dependency.product(name: "BitCollections", package: "swift-collections")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let mustache = Target.Dependency.product(name: "Mustache", package: "swift-mustache")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 
@@ -41,6 +42,7 @@ let package = Package(
   products: [
     .executable(name: "duct", targets: ["duct"]),
     .executable(name: "duct-relay", targets: ["duct-relay"]),
+    .executable(name: "duct-template", targets: ["duct-template"]),
     .executable(name: "duct-slurm", targets: ["duct-slurm"]),
   ],
   dependencies: [
@@ -48,6 +50,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     .package(url: "https://github.com/apple/swift-system", from: "1.4.0"),
+    .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
     .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0", traits: []),
   ],
   targets: [
@@ -77,6 +80,13 @@ let package = Package(
         collections, system,
       ],
       swiftSettings: strict),
+
+    // Fills in templates of pages. swift-mustache needs Foundation, which would slow down every start of duct.
+    .executableTarget(
+      name: "duct-template", dependencies: ["RecordText", "SystemCalls", "CNoCalendars", mustache, system],
+      resources: [.embedInCode("report.mustache")], swiftSettings: strict),
+
+    .target(name: "CNoCalendars"),
 
     // /proc, cgroups, GPUs; accounts of processor time.
     .target(

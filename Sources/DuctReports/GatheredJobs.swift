@@ -1,5 +1,5 @@
 public import DuctRecords
-public import SlurmJobs
+internal import SlurmJobs
 
 /// What a report is about: runs with their jobs, and jobs of no run.
 public struct GatheredJobs: Sendable {

@@ -14,18 +14,26 @@ public struct HelperPrograms: Sendable {
   public let duct: FilePath
 
   public init(environment: [String: String]) {
-    var places: [FilePath] = []
-    if let place = environment["DUCT_LIBEXEC_DIR"], !place.isEmpty { places = [FilePath(escaped: place)] }
-    if places.isEmpty, case let own = OwnProgram.path.parent {
-      places = [FilePath(bytes: own.parent.bytes + Array("/libexec/duct".utf8)), own]
-    }
-    func locate(_ name: String) -> FilePath {
-      let candidates = places.map { FilePath(bytes: $0.bytes + Array("/\(name)".utf8)) }
-      return candidates.first { path in path.withPlatformString { access($0, X_OK) } == 0 }
-        ?? candidates.last ?? FilePath(name)
-    }
+    let places = Self.places(environment)
     duct = OwnProgram.executable
-    relay = OwnProgram.helper(locate("duct-relay"))
-    slurm = OwnProgram.helper(locate("duct-slurm"))
+    relay = OwnProgram.helper(Self.locate("duct-relay", places))
+    slurm = OwnProgram.helper(Self.locate("duct-slurm", places))
+  }
+
+  /// The program that fills in templates of pages. A run does not need it.
+  public static func template(environment: [String: String]) -> FilePath {
+    OwnProgram.helper(locate("duct-template", places(environment)))
+  }
+
+  private static func places(_ environment: [String: String]) -> [FilePath] {
+    if let place = environment["DUCT_LIBEXEC_DIR"], !place.isEmpty { return [FilePath(escaped: place)] }
+    let own = OwnProgram.path.parent
+    return [FilePath(bytes: own.parent.bytes + Array("/libexec/duct".utf8)), own]
+  }
+
+  private static func locate(_ name: String, _ places: [FilePath]) -> FilePath {
+    let candidates = places.map { FilePath(bytes: $0.bytes + Array("/\(name)".utf8)) }
+    return candidates.first { path in path.withPlatformString { access($0, X_OK) } == 0 }
+      ?? candidates.last ?? FilePath(name)
   }
 }

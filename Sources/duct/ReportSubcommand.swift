@@ -52,6 +52,10 @@ struct ReportSubcommand: ParsableCommand {
   @Flag(inversion: .prefixedNo, help: "Ask Slurm for the present states.")
   var refresh = true
 
+  @Option(
+    help: ArgumentHelp("Make HTML by this template (Mustache), and not by duct's own.", valueName: "file"))
+  var template: String?
+
   @OptionGroup var sources: SourceArguments
 
   @OptionGroup var slurm: SlurmArguments
@@ -68,17 +72,21 @@ struct ReportSubcommand: ParsableCommand {
   }
 
   func run() throws {
+    let surroundings = Surroundings()
     let targets: [ReportTarget]
-    do throws(Problem) { targets = try ReportTarget.targets(output, form: format) } catch {
+    let template: PageTemplate
+    do throws(Problem) {
+      targets = try ReportTarget.targets(output, form: format)
+      template = try PageTemplate(file: self.template, surroundings)
+    } catch {
       throw UsageError(error.description)
     }
-    let surroundings = Surroundings()
     let by = try slurm.way(surroundings)
     let found = try sources.gather(
       paths, isMeant: { isInReport($0) || isCompared($0) }, refresh: refresh, surroundings, by,
       limit: slurm.slurmTimeout)
     try check(found)
-    try write(report(found, targets), to: targets)
+    try write(report(found, targets), template, to: targets)
   }
 
   /// Tells what there is no report of.
@@ -133,17 +141,28 @@ struct ReportSubcommand: ParsableCommand {
   }
 
   /// Files first: whoever reads standard output may stop reading.
-  private func write(_ report: CampaignReport, to targets: [ReportTarget]) throws {
+  private func write(
+    _ report: CampaignReport, _ template: PageTemplate, to targets: [ReportTarget]
+  ) throws {
     var hasFailed = false
     for target in targets {
       guard case .file(let path) = target.place else { continue }
-      do throws(Problem) { try ReportTarget.write(target.form.bytes(of: report), to: path) } catch {
+      do throws(Problem) {
+        try ReportTarget.write(target.form.bytes(of: report, template: template), to: path)
+      } catch {
         tell(error.description)
         hasFailed = true
       }
     }
     for target in targets where target.place == .standardOutput {
-      try show(target.form.bytes(of: report, width: terminalWidth))
+      let bytes: [UInt8]
+      do throws(Problem) {
+        bytes = try target.form.bytes(of: report, width: terminalWidth, template: template)
+      } catch {
+        tell(error.description)
+        throw ExitCode(1)
+      }
+      try show(bytes)
     }
     if hasFailed { throw ExitCode(1) }
   }

@@ -1,3 +1,4 @@
+import DuctSettings
 import RecordText
 import SlurmJobs
 import SystemPackage
@@ -30,7 +31,13 @@ extension CampaignReport {
 
   /// Forms for programs can have any bytes.
   func text(_ form: ReportForm, width: Int? = nil) -> String {
-    String(escaping: form.bytes(of: self, width: width))
+    do {
+      let template = try PageTemplate(file: nil, Surroundings())
+      return try String(escaping: form.bytes(of: self, width: width, template: template))
+    } catch {
+      Issue.record(error)
+      return ""
+    }
   }
 }
 

@@ -46,6 +46,12 @@
       return nil
     }
 
+    /// axe-core, which finds faults of pages that keep people from using them.
+    public static let axe = Requirement {
+      access(Programs.axe.string, R_OK) == 0
+        ? nil : "it needs axe-core from PyPI in .build/axe: `make test` gets it"
+    }
+
     /// con-duct 0.23.0 from PyPI, with its own Python. Tests compare duct with it.
     public static let yardstick = Requirement {
       access(Programs.yardstick, X_OK) == 0

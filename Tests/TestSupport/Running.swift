@@ -21,12 +21,14 @@ public enum Programs {
   public static var relay: String { folder.appending("duct-relay").string }
   public static var slurmHelper: String { folder.appending("duct-slurm").string }
 
+  // `folder` is .build/ARCHITECTURE/debug: /proc/self/exe contains no symbolic links.
+  private static var build: FilePath { folder.removingLastComponent().removingLastComponent() }
+
   /// con-duct itself, from PyPI, as `make test` installs it.
-  public static let yardstick: String = {
-    // `folder` is .build/ARCHITECTURE/debug: /proc/self/exe contains no symbolic links.
-    let build = folder.removingLastComponent().removingLastComponent()
-    return build.appending("yardstick/bin/con-duct").string
-  }()
+  public static let yardstick = build.appending("yardstick/bin/con-duct").string
+
+  /// axe-core, from a package of PyPI, as `make test` gets it.
+  public static let axe = build.appending("axe/axe.min.js")
 }
 
 /// How a program ended, and what it printed.

@@ -15,6 +15,7 @@ private struct MarkdownStyle: TextStyle {
   func code(_ text: String) -> String { text.forDisplay.markdownCode }
   func title(_ text: String) -> String { "# \(text)\n" }
   func heading(_ text: String) -> String { "## \(text)\n" }
+  func picture(_ lines: [String]) -> String { markdownBlock(lines) }
   func table(_ table: TextTable) -> String { table.markdown }
   func list(_ lines: [String]) -> String { lines.map { "- \($0)\n" }.joined() }
 

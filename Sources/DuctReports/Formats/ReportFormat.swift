@@ -1,21 +1,26 @@
+public import SystemCalls
+
 /// A form of the campaign report. One file per form; each renders the same value and decides nothing else.
 protocol ReportFormat: Sendable {
   /// - Parameter width: columns of the terminal that the report is for; nil: any width.
-  func bytes(of report: CampaignReport, width: Int?) -> [UInt8]
+  /// - Throws: `Problem` if the report cannot be brought into this form.
+  func bytes(of report: CampaignReport, width: Int?) throws(Problem) -> [UInt8]
 }
 
 /// The forms of the report, by their words on the command line.
 public enum ReportForm: String, Sendable, CaseIterable {
   case text
   case markdown = "md"
+  case html
   case json
   case csv
   case tsv
 
-  private var format: any ReportFormat {
+  private func format(_ template: PageTemplate) -> any ReportFormat {
     switch self {
     case .text: TextFormat()
     case .markdown: MarkdownFormat()
+    case .html: HTMLFormat(template: template)
     case .json: JSONFormat()
     case .csv: SeparatedFormat.csv
     case .tsv: SeparatedFormat.tsv
@@ -27,6 +32,7 @@ public enum ReportForm: String, Sendable, CaseIterable {
     switch self {
     case .text: ["txt", "text"]
     case .markdown: ["md", "markdown"]
+    case .html: ["html", "htm"]
     case .json: ["json"]
     case .csv: ["csv"]
     case .tsv: ["tsv"]
@@ -53,7 +59,13 @@ public enum ReportForm: String, Sendable, CaseIterable {
   /// Programs read it: it has the output of all jobs that need attention, with lines of any width.
   public var isForPrograms: Bool { self == .json }
 
-  public func bytes(of report: CampaignReport, width: Int? = nil) -> [UInt8] {
-    format.bytes(of: report, width: width)
+  /// - Parameters:
+  ///   - width: columns of the terminal that the report is for; nil: any width.
+  ///   - template: for HTML.
+  /// - Throws: `Problem` if HTML cannot be made.
+  public func bytes(
+    of report: CampaignReport, width: Int? = nil, template: PageTemplate
+  ) throws(Problem) -> [UInt8] {
+    try format(template).bytes(of: report, width: width)
   }
 }

@@ -12,7 +12,8 @@ struct ReportText {
 
   var text: String {
     let parts = [
-      title, attention, cancelledByRun, advice, runs, states, cost, groups, comparison, jobs, doubts,
+      title, attention, cancelledByRun, advice, runs, states, cost, pictures, groups, comparison, jobs,
+      doubts,
     ]
     return parts.flatMap { $0 }.filter { !$0.isEmpty }.joined(separator: "\n")
   }
@@ -94,6 +95,23 @@ struct ReportText {
   private var cost: [String] {
     let lines = CostWords(head.totals).lines
     return lines.isEmpty ? [] : [style.heading("Time, CPU and memory"), style.list(lines)]
+  }
+
+  /// Columns of pictures in a file, which has no width.
+  private static let widthOfPictures = 100
+
+  private var pictures: [String] {
+    if report.jobs.isEmpty { return [] }
+    let pictures = ReportPictures(report)
+    let width = min(max(style.width ?? Self.widthOfPictures, 40), 160)
+    let all = (pictures.wide + pictures.small).flatMap { picture in
+      [
+        style.heading(style.plain(picture.title)),
+        style.list([style.plain(picture.words.joined(separator: " "))]),
+        style.picture(picture.blocks(width: width)),
+      ]
+    }
+    return all + [style.list(pictures.problems.map(style.plain))]
   }
 
   // MARK: What to do, and the jobs one by one

@@ -27,6 +27,7 @@ private struct PlainStyle: TextStyle {
   }
 
   func heading(_ text: String) -> String { "\(text)\n" }
+  func picture(_ lines: [String]) -> String { lines.map { $0 + "\n" }.joined() }
   func table(_ table: TextTable) -> String { table.text(width: width) }
   func list(_ lines: [String]) -> String { lines.map { $0 + "\n" }.joined() }
 

@@ -16,4 +16,6 @@ protocol TextStyle: Sendable {
   func entry(_ title: String, _ details: [String], outputs: [String]) -> String
   /// The lines of an output file.
   func output(_ introduction: String, _ lines: [String]) -> String
+  /// Lines of block characters.
+  func picture(_ lines: [String]) -> String
 }
