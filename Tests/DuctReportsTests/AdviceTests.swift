@@ -32,7 +32,7 @@ import Testing
     #expect(advice.first?.group == "the 3 jobs named prep")
     #expect(advice.first?.figures == "1.5 GiB used (median), 2.0 GiB at most, of 8.0 GiB asked for")
     // Three jobs of an hour with 5.5 GiB less.
-    #expect(advice.first?.effect.hasPrefix("5.5 GiB less for each job: 16.5 GiB·h free") == true)
+    #expect(advice.first?.effect.hasPrefix("5.5 GiB less for each job: 17 GiB·h free") == true)
   }
 
   @Test func oneOddJobDoesNotDecide() throws {
@@ -119,7 +119,7 @@ import Testing
     #expect(busy(5400).map(\.line) == ["#SBATCH --cpus-per-task=2"])
     #expect(busy(5400).first?.figures == "1.5 CPUs busy on average (median), 1.5 at most, of 8 asked for")
     // 6.5 CPUs of each were idle for an hour.
-    #expect(busy(5400).first?.effect.hasPrefix("13.0 h of CPU were allocated and idle") == true)
+    #expect(busy(5400).first?.effect.hasPrefix("13 h of CPU were allocated and idle") == true)
     #expect(busy(18000).isEmpty)
     #expect(busy(80, elapsed: 59).isEmpty)
     #expect(busy(900, cpus: 1).isEmpty)

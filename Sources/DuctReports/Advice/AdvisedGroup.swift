@@ -25,6 +25,13 @@ struct AdvisedGroup {
       members.rows.compactMap { index in value(jobs.rows[Int(index)]).map { ($0, Int(index)) } })
   }
 
+  /// The values of the jobs that ended well and were long enough to tell what such jobs need.
+  func typicalValues(_ value: (JobRow) -> Double?) -> UsualValues? {
+    values { row in
+      row.state == .completed && Double(row.elapsedSeconds ?? 0) >= Threshold.longEnough ? value(row) : nil
+    }
+  }
+
   func id(_ row: Int) -> String { jobs.rows[row].id }
 
   /// Whether `some` are so few of the group's jobs that the others should not be changed for them.
@@ -35,7 +42,8 @@ struct AdvisedGroup {
 
   /// `31 of the jobs`.
   func words(_ some: UsualValues, _ did: String) -> String {
-    "\(some.count.grouped) of \(number(members.rows.count, "job")) \(did)"
+    members.rows.count == 1
+      ? "it \(did)" : "\(some.count.grouped) of \(number(members.rows.count, "job")) \(did)"
   }
 
   /// `41_7 (05:10:00), 41_9 (04:02:11) and 3 more`.

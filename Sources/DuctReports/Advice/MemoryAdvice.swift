@@ -37,8 +37,8 @@ struct MemoryAdvice {
 
   /// Jobs that ended well with much less than they asked for.
   private var less: ReportAdvice? {
-    let used = group.values { $0.state == .completed ? Self.perNode($0.memoryUsedBytes, $0) : nil }
-    let asked = group.values { $0.state == .completed ? Self.perNode($0.memoryAskedBytes, $0) : nil }
+    let used = group.typicalValues { Self.perNode($0.memoryUsedBytes, $0) }
+    let asked = group.typicalValues { Self.perNode($0.memoryAskedBytes, $0) }
     guard let used, let asked else { return nil }
     let option = MemoryOption(atLeast: used.largest * (1 + Threshold.margin))
     let saved = asked.median - option.bytes
@@ -53,12 +53,14 @@ struct MemoryAdvice {
       figures +=
         "; without \(group.names(used.outliers) { memory($0) }), which used much more: submit those apart"
     }
-    let hoursSaved =
-      group.rows.reduce(0.0) { $0 + Double($1.elapsedSeconds ?? 0) / 3600 } * saved / Double(1 << 30)
+    let nodeHours = group.rows.reduce(0.0) {
+      $0 + Double($1.elapsedSeconds ?? 0) / 3600 * Double(max($1.nodeCount ?? 1, 1))
+    }
+    let hoursSaved = nodeHours * saved / Double(1 << 30)
     return group.advice(
       .memory, figures: figures,
       effect:
-        "\(memory(saved)) less for each job: \(fixed(hoursSaved, decimals: 1)) GiB·h free for others, and less to wait for",
+        "\(memory(saved)) less for each job: \(significant(hoursSaved)) GiB·h free for others, and less to wait for",
       line: option.line)
   }
 }

@@ -25,9 +25,10 @@ enum Threshold {
   static let shortLimit = 600.0
   /// More time for jobs that reached their limit: this factor of it.
   static let moreTime = 2.0
-  /// Fewer CPUs are advised if the third quartile of the jobs uses no more than this share, of jobs of `longEnough`
-  /// seconds: what a shorter job does while it starts counts too much.
+  /// Fewer CPUs are advised if the third quartile of the jobs uses no more than this share.
   static let cpuUse = 0.5
+  /// Advice to ask for less comes from jobs that ran for so many seconds. What a shorter job does while it starts counts
+  /// too much, and Slurm has sampled it once or not at all.
   static let longEnough = 60.0
 
   /// Jobs below this many seconds (the median) are bundled into jobs of about `bundleSeconds`, if there are

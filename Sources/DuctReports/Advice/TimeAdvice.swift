@@ -30,8 +30,8 @@ struct TimeAdvice {
 
   /// Jobs that ended well long before their limit.
   private var less: ReportAdvice? {
-    let elapsed = group.values { $0.state == .completed ? $0.elapsedSeconds.map(Double.init) : nil }
-    let limit = group.values { $0.state == .completed ? $0.timeLimitSeconds.map(Double.init) : nil }
+    let elapsed = group.typicalValues { $0.elapsedSeconds.map(Double.init) }
+    let limit = group.typicalValues { $0.timeLimitSeconds.map(Double.init) }
     guard let elapsed, let limit, limit.median > Threshold.shortLimit else { return nil }
     let option = TimeOption(atLeast: elapsed.largest * (1 + Threshold.margin))
     guard option.seconds <= limit.median * (1 - Threshold.timeSaved) else { return nil }

@@ -20,10 +20,10 @@ struct CostWords {
       lines.append("GPU: \(hours(gpus)) allocated; accounting does not tell how much of it was used")
     }
     if let billing = totals.billingHours {
-      lines.append("billed: \(fixed(billing, decimals: 1)) units × hours")
+      lines.append("billed: \(significant(billing)) unit·h")
     }
     if let energy = totals.energyJoules {
-      lines.append("energy: \(fixed(energy / 3.6e6, decimals: 2)) kWh")
+      lines.append("energy: \(significant(energy / 3.6e6)) kWh")
     }
     if let read = totals.readBytes, let written = totals.writtenBytes {
       lines.append("input and output: \(humanSize(read)) read, \(humanSize(written)) written")
@@ -47,7 +47,7 @@ struct CostWords {
 
   private func of(_ jobs: Int) -> String { " (\(number(jobs, "job")) measured)" }
 
-  private func gibibyteHours(_ value: Double) -> String { hours(value).replacing(" h", with: " GiB·h") }
+  private func gibibyteHours(_ value: Double) -> String { "\(significant(value)) GiB·h" }
 
   private var losses: [String] {
     let losses = [

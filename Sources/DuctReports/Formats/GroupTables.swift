@@ -39,7 +39,7 @@ struct GroupTables {
         group.key.shortened(to: 40), group.count.grouped,
         group.failed == 0
           ? "0" : "\(group.failed.grouped) (\(group.failureShare.map(percent) ?? "-"))",
-        fixed(group.cpuHoursAllocated, decimals: 1), range(group.waitSeconds, shortDuration),
+        significant(group.cpuHoursAllocated), range(group.waitSeconds, shortDuration),
         range(group.elapsedSeconds, shortDuration), range(group.cpuUse, percent, "not known"),
         range(group.memoryUse, percent, "not sampled"),
       ])
@@ -69,7 +69,7 @@ struct GroupTables {
         change(group.jobs) { Int(saturating: $0).grouped },
         change(group.failureShare, isShare: true, percent), change(group.elapsedSeconds, shortDuration),
         change(group.cpuUse, isShare: true, percent), change(group.memoryUse, isShare: true, percent),
-        change(group.cpuHoursAllocated) { fixed($0, decimals: 1) },
+        change(group.cpuHoursAllocated, significant),
       ])
     }
     return table

@@ -70,8 +70,10 @@ struct JobTable {
 }
 
 extension JobRow {
-  /// The CPU use in words. A job that has not ended has none yet.
-  var cpuText: String { cpuUse.map(percent) ?? (state.isActive || startTime == nil ? "-" : "not known") }
+  /// The CPU use in words. A job that has not ended has none yet, and one that ran for no whole second has none.
+  var cpuText: String {
+    cpuUse.map(percent) ?? (state.isActive || elapsedSeconds ?? 0 == 0 ? "-" : "not known")
+  }
 
   var memoryText: String {
     if let memoryUse { return percent(memoryUse) }

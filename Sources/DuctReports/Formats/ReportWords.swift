@@ -20,11 +20,26 @@ func percent(_ share: Double) -> String {
   return fixed(value, decimals: value.magnitude < 9.95 && value != 0 ? 1 : 0) + " %"
 }
 
-/// `412 h`, `3.4 h`, `0.02 h`.
+/// `412 h`, `3.4 h`, `2.5 min`, `12 s`.
 func hours(_ value: Double) -> String {
   guard value.isFinite, value.magnitude < 1e15 else { return "-" }
-  if value.magnitude >= 100 { return Int(saturating: value.rounded()).grouped + " h" }
-  return fixed(value, decimals: value.magnitude >= 10 || value == 0 ? 1 : 2) + " h"
+  let (amount, unit) =
+    value.magnitude >= 1
+    ? (value, "h") : value.magnitude >= 1 / 60.0 ? (value * 60, "min") : (value * 3600, "s")
+  return "\(significant(amount)) \(unit)"
+}
+
+/// At least two digits that count: `1,234`, `56`, `7.8`, `0.90`, `0.0012`.
+func significant(_ value: Double) -> String {
+  guard value.isFinite, value.magnitude < 1e15 else { return "-" }
+  if value.magnitude >= 9.95 { return Int(saturating: value.rounded()).grouped }
+  if value.magnitude < 1e-6 { return "0" }
+  var (decimals, rest) = (1, value.magnitude)
+  while rest < 0.995 {
+    rest *= 10
+    decimals += 1
+  }
+  return fixed(value, decimals: decimals)
 }
 
 /// Memory in binary units, as Slurm counts it: `512 MiB`, `1.5 GiB`.
