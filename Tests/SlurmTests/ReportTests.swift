@@ -94,7 +94,7 @@ extension OnSlurm {
         try await fixture.tool("squeue", "-h", "-t", "all", "-j", "\(id)", "-o", "%T").trimmed == "FAILED"
       }
       let now = try await conDuct("jobs", "log_info.json")
-      #expect(now.stdout.contains("1 submitted: 1 FAILED (job \(id) exit 2)"))
+      #expect(now.stdout.contains("1 submitted: 1 FAILED (job \(id): exit code 2)"))
       // slurmdbd receives the steps of a job a moment after the job itself.
       try await eventually(30) {
         let json = try JSONParser.parse(try await conDuct("jobs", "--json", "log_").stdoutBytes)
