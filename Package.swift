@@ -188,6 +188,10 @@ let package = Package(
     .executableTarget(
       name: "generate-documents", dependencies: ["DuctSettings", "RecordText", "SystemCalls", system],
       path: "Tests/generate-documents"),
+    .executableTarget(
+      name: "record-reading",
+      dependencies: ["DuctRecords", "SlurmJobs", "RecordText", "SystemCalls", system],
+      path: "Tests/record-reading"),
     .testTarget(
       name: "OutputRelayTests", dependencies: ["OutputRelay", "SystemCalls", "TestSupport", system]),
     .testTarget(

@@ -21,6 +21,10 @@ public struct RecordedRun: Sendable {
 
   /// Id of the user who owns the record; nil if it was not read from a file.
   private var owner: UInt32?
+  /// Bytes.
+  let size: Int
+  /// The file that it was read from, whatever its path; nil if it was not read from a file.
+  public private(set) var place: RegularFile.Place?
 
   /// Bytes. A larger record is not read: duct writes none, and it could need more memory than a login node has.
   private static let largestRecord = 256 << 20
@@ -29,19 +33,23 @@ public struct RecordedRun: Sendable {
   /// A record with as many jobs takes some 500 MB in memory.
   private static let mostJobs = 500_000
 
+  /// - Parameter selection: from `selection(for:)`, if only `field` is asked, and only for some fields. Then there are no
+  ///   jobs, and `info` has the needed members side by side, wherever they are in the record. Nil: everything.
   /// - Throws: `Problem` if the file cannot be read, or is not an info.json.
-  public init(reading path: FilePath) throws(Problem) {
-    let bytes: [UInt8]
+  public init(reading path: FilePath, only selection: JSONSelection? = nil) throws(Problem) {
+    let text: FileText
     let owner: UInt32
+    let place: RegularFile.Place
     do throws(Problem) {
       let file = try RegularFile.open(path)
-      owner = file.owner
-      bytes = try file.bytes(limit: Self.largestRecord)
+      (owner, place) = (file.owner, file.place)
+      text = try file.text(limit: Self.largestRecord)
     } catch {
       throw Problem("cannot read \(path): \(error.description)")
     }
-    try self.init(bytes, of: path)
-    self.owner = owner
+    defer { withExtendedLifetime(text) {} }
+    try self.init(text.bytes, of: path, only: selection) { text.release($0) }
+    (self.owner, self.place) = (owner, place)
   }
 
   /// The users whose files may be shown as output of this run's jobs.
@@ -57,20 +65,38 @@ public struct RecordedRun: Sendable {
   }
 
   init(_ bytes: [UInt8], of path: FilePath) throws(Problem) {
-    let record: Contents
-    do throws(Problem) { record = try Contents(json: bytes) } catch {
+    self = try bytes.withUnsafeBufferPointer { bytes throws(Problem) in
+      try Self(bytes, of: path, only: nil) { _ in }
+    }
+  }
+
+  private init(
+    _ bytes: UnsafeBufferPointer<UInt8>, of path: FilePath, only selection: JSONSelection?,
+    release: (Range<Int>) -> Void
+  ) throws(Problem) {
+    var slurm: Section?
+    do throws(Problem) {
+      if let selection {
+        info = try selection.flatObject(in: bytes, most: Self.mostValues)
+      } else {
+        let contents = try withoutActuallyEscaping(release) { release throws(Problem) in
+          try Contents(json: bytes, release: release)
+        }
+        (info, slurm) = (contents.info, contents.slurm)
+      }
+    } catch {
       // The text is no JSON, or it is JSON and no object.
       throw Problem(bytes.isEmpty ? "\(path) is empty" : "\(path) is \(error)")
     }
-    info = record.info
     for member in ["schema_version", "execution_summary"] where info[member] == nil {
       throw Problem("\(path) is no info.json of duct: it has no \(member)")
     }
+    size = bytes.count
     file = path.escapedText
     prefix = LogPaths.isInfoBeside(file) ? file : String(file.dropLast(LogPaths.Suffix.info.count))
-    jobs = record.slurm?.jobs ?? []
-    unreadableJobs = record.slurm?.unreadableJobs ?? 0
-    firstJobProblem = record.slurm?.firstProblem ?? ""
+    jobs = slurm?.jobs ?? []
+    unreadableJobs = slurm?.unreadableJobs ?? 0
+    firstJobProblem = slurm?.firstProblem ?? ""
   }
 
   /// info.json as it is read: the jobs as records, and everything else as values, because another release or con-duct
@@ -144,14 +170,24 @@ public struct RecordedRun: Sendable {
   public var command: String { info["command"]?.string ?? "" }
   public var exitCode: Int? { summary?["exit_code"]?.double.flatMap { Int(exactly: $0) } }
 
+  /// The members that `field` needs for fields of these names; nil if it needs the jobs.
+  public static func selection(for fields: Set<String>) -> JSONSelection? {
+    if fields.contains("jobs") { return nil }
+    var names = fields.union(["schema_version", "execution_summary"])
+    if fields.contains("run_state") { names.formUnion(RunLife.members) }
+    return JSONSelection(names)
+  }
+
   /// A member by its name, at any depth: the last one of that name, because con-duct's `ls` flattens records in
   /// this way. `prefix`, `run_state` and `jobs` are computed.
   public func field(_ name: String) -> JSONValue? {
     if name == "prefix" { return .string(prefix) }
     if name == "run_state", state != nil { return presentState.map { .string($0) } }
     if name == "jobs" { return jobs.isEmpty ? nil : .string(JobSummary.text(jobs)) }
-    return Self.find(name, in: info)
+    return find(name)
   }
+
+  func find(_ name: String) -> JSONValue? { Self.find(name, in: info) }
 
   private static func find(_ name: String, in value: JSONValue) -> JSONValue? {
     guard case .object(let members) = value else { return nil }

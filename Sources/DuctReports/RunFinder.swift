@@ -15,7 +15,8 @@ public struct RunFinder: Sendable {
   /// - Parameters:
   ///   - arguments: info.json files, other files of a run, prefixes, or directories. Without arguments: the
   ///     records that the output prefix of the settings leads to.
-  public init(_ arguments: [String], _ surroundings: Surroundings) {
+  ///   - fields: the fields that will be asked for: see `RecordedRun.field`. Nil: everything, and the jobs.
+  public init(_ arguments: [String], _ surroundings: Surroundings, fields: Set<String>? = nil) {
     let paths: [FilePath]
     if arguments.isEmpty {
       let template = surroundings["DUCT_OUTPUT_PREFIX"] ?? RunSettings.Defaults.outputPrefix
@@ -35,25 +36,26 @@ public struct RunFinder: Sendable {
         }
       }
     }
-    var seen: Set<Place> = []
-    for result in RecordReading(paths.filter { seen.insert(Place($0)).inserted }).results {
+    read(paths, only: fields.flatMap(RecordedRun.selection))
+    runs.sort { $0.prefix < $1.prefix }
+  }
+
+  /// Reads each file once, also if several paths lead to it.
+  private mutating func read(_ paths: [FilePath], only selection: JSONSelection?) {
+    var seenPaths: Set<FilePath> = []
+    let paths = paths.filter { seenPaths.insert($0).inserted }
+    var seen: Set<RegularFile.Place> = []
+    let results = SideBySide.map(paths) { path in
+      Result { () throws(Problem) in try RecordedRun(reading: path, only: selection) }
+    }
+    for result in results {
       switch result {
       case .success(let run):
+        if let place = run.place, !seen.insert(place).inserted { continue }
         runs.append(run)
         if let problem = run.problem { problems.append(problem) }
       case .failure(let problem): problems.append(problem)
       }
-    }
-    runs.sort { $0.prefix < $1.prefix }
-  }
-
-  /// Identifies the file of a record, so that two spellings of its path are detected as one.
-  private enum Place: Hashable {
-    case file(device: UInt64, inode: UInt64)
-    case path(FilePath)
-
-    init(_ path: FilePath) {
-      self = FileIdentity(at: path).map { .file(device: $0.device, inode: $0.inode) } ?? .path(path)
     }
   }
 

@@ -63,7 +63,8 @@ extension String {
 
   /// The bytes that this text was made from: its UTF-8, with escaped bytes restored.
   public var originalBytes: [UInt8] {
-    guard utf8.contains(0xF4) else { return Array(utf8) }
+    let isPlain = utf8.withContiguousStorageIfAvailable { memchr($0, 0xF4) == nil } ?? !utf8.contains(0xF4)
+    if isPlain { return Array(utf8) }
     var bytes: [UInt8] = []
     bytes.reserveCapacity(utf8.count)
     for scalar in unicodeScalars {

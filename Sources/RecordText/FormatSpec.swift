@@ -43,6 +43,9 @@ public struct FormatSpec: Sendable, Equatable {
     }
   }
 
+  /// `.2f`.
+  fileprivate init(decimals: Int) { (precision, type) = (decimals, "f") }
+
   /// - Returns: whether the specification gives a fill character.
   private mutating func readAlignment(_ rest: inout Substring.UnicodeScalarView) -> Bool {
     if let second = rest.dropFirst().first, Self.isOne(of: "<>=^", second) {
@@ -151,8 +154,5 @@ public struct FormatSpec: Sendable, Equatable {
 
 /// Formats a double with `decimals` digits after the point, rounded as printf(3) does.
 public func fixed(_ value: Double, decimals: Int) -> String {
-  guard let spec = try? FormatSpec(".\(decimals)f"), let text = try? spec.format(value) else {
-    return value.description
-  }
-  return text
+  (try? FormatSpec(decimals: decimals).format(value)) ?? value.description
 }

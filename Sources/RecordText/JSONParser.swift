@@ -25,17 +25,21 @@ public struct JSONParser {
     try bytes.withUnsafeBufferPointer { buffer throws(JSONSyntaxError) in
       var scanner = JSONScanner(buffer)
       scanner.skipSpace()
-      let value = try value(&scanner, most: most)
+      var left = most
+      let value = try value(&scanner, left: &left)
       try scanner.end()
       return value
     }
   }
 
   /// Parses the value that begins at the scanner's next byte.
-  static func value(_ scanner: inout JSONScanner, most: Int) throws(JSONSyntaxError) -> JSONValue {
-    var parser = JSONParser(scanner, most: most)
+  ///
+  /// - Parameter left: how many more values there may be.
+  static func value(_ scanner: inout JSONScanner, left: inout Int) throws(JSONSyntaxError) -> JSONValue {
+    var parser = JSONParser(scanner, most: left)
     let value = try parser.value()
     scanner = parser.scanner
+    left = parser.valuesLeft
     return value
   }
 
@@ -57,7 +61,7 @@ public struct JSONParser {
     case UInt8(ascii: "\""): return .string(try scanner.string())
     default: break
     }
-    if scanner.take(word: "null") { return .null }
+    if scanner.takeNull() { return .null }
     if scanner.take(word: "true") { return .bool(true) }
     if scanner.take(word: "false") { return .bool(false) }
     switch try scanner.number() {

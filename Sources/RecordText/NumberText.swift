@@ -115,11 +115,13 @@ extension FormatSpec {
   }
 
   private func printf(_ value: Double, _ conversion: Unicode.Scalar, _ precision: Int) -> String {
-    var buffer = [CChar](repeating: 0, count: 400 + precision)
     let letter = CChar(truncatingIfNeeded: conversion.value)
-    let length = duct_format_double(
-      &buffer, buffer.count, letter, isAlternate, CInt(precision), value)
-    return String(decoding: buffer[..<Int(length)].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    return withUnsafeTemporaryAllocation(of: CChar.self, capacity: 400 + precision) { buffer in
+      let length = duct_format_double(
+        buffer.baseAddress, buffer.count, letter, isAlternate, CInt(precision), value)
+      let text = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<Int(length)])
+      return String(decoding: text, as: UTF8.self)
+    }
   }
 }
 

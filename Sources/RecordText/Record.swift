@@ -58,20 +58,27 @@ extension Record {
   /// - Throws: `Problem` if the text is no JSON, if a member is missing that the type needs, or if a member has a wrong
   ///   type. Members that the type does not have are skipped.
   public init(json: [UInt8]) throws(Problem) {
-    var record = Self()
-    let problem = json.withUnsafeBufferPointer { buffer -> String? in
-      var scanner = JSONScanner(buffer)
-      do throws(JSONSyntaxError) {
-        scanner.skipSpace()
-        let problem = try RecordMembers.read(&record, &scanner)
-        try scanner.end()
-        return problem
-      } catch {
-        return error.complaint
-      }
+    self = try json.withUnsafeBufferPointer { bytes throws(Problem) in try Self(json: bytes) }
+  }
+
+  /// Reads a record, as `init(json:)` from an array.
+  ///
+  /// - Parameter release: called with parts of the text, by their offsets, that are not needed any more. The caller may
+  ///   overwrite them.
+  public init(
+    json bytes: UnsafeBufferPointer<UInt8>, release: ((Range<Int>) -> Void)? = nil
+  ) throws(Problem) {
+    self.init()
+    var scanner = JSONScanner(bytes)
+    let problem: String?
+    do throws(JSONSyntaxError) {
+      scanner.skipSpace()
+      problem = try RecordMembers.read(&self, &scanner, release: release)
+      try scanner.end()
+    } catch {
+      throw Problem(error.complaint)
     }
     if let problem { throw Problem(problem) }
-    self = record
   }
 
   /// Reads a record from a tree of values.

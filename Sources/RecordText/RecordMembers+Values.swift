@@ -71,7 +71,7 @@ extension RecordMembers {
     _ name: StaticString, _ value: inout [String], or standard: [String]
   ) {
     var found: [String]? = value
-    handle(name, &found)
+    handle(name, &found, Self.words, Self.writeList)
     value = found ?? standard
   }
 
@@ -79,7 +79,7 @@ extension RecordMembers {
     handle(name, &value)
   }
   public mutating func callAsFunction(_ name: StaticString, _ value: inout OrderedFields<Int64>?) {
-    handle(name, &value)
+    handle(name, &value, Self.numbers, Self.writeFields)
   }
   public mutating func callAsFunction(_ name: StaticString, _ value: inout OrderedFields<String>?) {
     handle(name, &value)
@@ -118,6 +118,28 @@ extension RecordMembers {
   private static func fields<Value: JSONScalar>(
     _ members: inout RecordMembers
   ) throws(JSONSyntaxError) -> OrderedFields<Value>? { try members.fields(scalar) }
+
+  /// As `fields`. Many records have equal ones: these share their memory.
+  private static func numbers(
+    _ members: inout RecordMembers
+  ) throws(JSONSyntaxError) -> OrderedFields<Int64>? {
+    if let known = members.reader.numbers.take(&members.reader.scanner) { return known }
+    let start = members.reader.scanner.at
+    let fields: OrderedFields<Int64>? = try fields(&members)
+    let text = members.reader.scanner.slice(start, members.reader.scanner.at)
+    if let fields { members.reader.numbers.note(fields, from: text) }
+    return fields
+  }
+
+  /// As `list`. Many records have equal ones: these share their memory.
+  private static func words(_ members: inout RecordMembers) throws(JSONSyntaxError) -> [String]? {
+    if let known = members.reader.words.take(&members.reader.scanner) { return known }
+    let start = members.reader.scanner.at
+    let words: [String]? = try list(&members)
+    let text = members.reader.scanner.slice(start, members.reader.scanner.at)
+    if let words { members.reader.words.note(words, from: text) }
+    return words
+  }
 
   private static func write<Value: JSONScalar>(_ members: inout RecordMembers, _ value: Value) {
     value.write(to: &members.writer)
@@ -161,39 +183,6 @@ extension RecordMembers {
   private mutating func handle<Value: JSONScalar>(
     _ name: StaticString, _ value: inout OrderedFields<Value>
   ) { handle(name, &value, Self.fields, Self.writeFields) }
-}
-
-// MARK: Choices
-
-/// Words of which each stands for a case. A word that this release does not know counts as missing, because another
-/// release may have written the record.
-extension RecordMembers {
-  public mutating func callAsFunction<Choice: RawRepresentable<String>>(
-    _ name: StaticString, _ value: inout Choice?
-  ) {
-    var word = value?.rawValue
-    handle(name, &word)
-    if isReading { value = word.flatMap(Choice.init(rawValue:)) }
-  }
-
-  public mutating func callAsFunction<Choice: RawRepresentable<String>>(
-    _ name: StaticString, _ value: inout Choice
-  ) {
-    var word = value.rawValue
-    handle(name, &word)
-    guard isReading else { return }
-    if let choice = Choice(rawValue: word) { value = choice } else { reader.noteWrongType(name.description) }
-  }
-
-  /// A list that may be missing, which is the same as an empty one.
-  public mutating func callAsFunction<Choice: RawRepresentable<String>>(
-    _ name: StaticString, _ value: inout [Choice]
-  ) {
-    // Closures, because the runtime would make a key path of a generic type anew in each call.
-    var words = isReading ? [] : value.map { $0.rawValue }
-    self(name, &words, or: [])
-    if isReading { value = words.compactMap { Choice(rawValue: $0) } }
-  }
 }
 
 // MARK: Records
@@ -249,62 +238,5 @@ extension RecordMembers {
       }
       members.writer.endObject()
     }
-  }
-
-  // MARK: Members that are not trusted
-
-  /// Notes that a value which was read makes no sense, as if it had a wrong type.
-  public mutating func refuse(_ name: StaticString) { reader.noteWrongType(name.description) }
-
-  /// Reads a record that counts as missing if anything is wrong with it.
-  public mutating func readIfRight<Value: Record>(_ name: StaticString, _ value: inout Value?) {
-    let aside = reader.putProblemAside()
-    value = optional(name, Self.record)
-    if reader.takeProblem() != nil { value = nil }
-    reader.restore(aside)
-  }
-
-  /// Reads a list of records of which each may be damaged.
-  ///
-  /// - Parameters:
-  ///   - value: gets the records that can be read.
-  ///   - check: what else is wrong with a record; nil if nothing is.
-  ///   - note: called with what is wrong with an entry, or with the list itself.
-  ///   - most: how many records the list may have: in memory, one may take more than ten times the length of its text.
-  public mutating func readEach<Value: Record>(
-    _ name: StaticString, _ value: inout [Value], most: Int, check: (Value) -> String? = { _ in nil },
-    note: (String) -> Void
-  ) {
-    let aside = reader.putProblemAside()
-    defer { reader.restore(aside) }
-    var records: [Value] = []
-    var count = 0
-    let isList: Bool? = optional(name) { members throws(JSONSyntaxError) in
-      guard members.reader.scanner.next == UInt8(ascii: "[") else {
-        try members.reader.scanner.skipValue()
-        return false
-      }
-      try members.reader.scanner.enter()
-      while try members.reader.scanner.nextElement(isFirst: count == 0) {
-        count += 1
-        if count > most { throw members.reader.scanner.limit("more than \(most) entries in \(name)") }
-        let record: Value? = try members.record()
-        let problem = members.reader.takeProblem() ?? record.map(check) ?? "it is no object"
-        if let problem { note(problem) } else if let record { records.append(record) }
-      }
-      members.reader.scanner.leave()
-      return true
-    }
-    if isList == false { note("\(name) is no list") }
-    value = records
-  }
-
-  /// Reads all members that are not called `names`, as values.
-  ///
-  /// - Parameter most: how many values they may have: see `JSONParser.parse`.
-  public mutating func readOthers(
-    than names: Set<String>, _ value: inout [(name: String, value: JSONValue)], most: Int
-  ) {
-    value = reader.others(than: names, most: most)
   }
 }

@@ -19,10 +19,10 @@ public struct RecordMembers {
     reader = RecordReader(JSONScanner(UnsafeBufferPointer(start: nil, count: 0)))
   }
 
-  private init(reading scanner: JSONScanner) {
+  private init(reading scanner: JSONScanner, _ release: ((Range<Int>) -> Void)?) {
     isReading = true
     writer = JSONWriter()
-    reader = RecordReader(scanner)
+    reader = RecordReader(scanner, release: release)
   }
 
   // MARK: Whole records
@@ -48,29 +48,33 @@ public struct RecordMembers {
 
   /// Reads the record that begins at the scanner's next byte.
   ///
+  /// - Parameter release: called with parts of the text that are not needed any more.
   /// - Returns: what is wrong with it; nil if nothing is.
   static func read<Value: Record>(
-    _ record: inout Value, _ scanner: inout JSONScanner
+    _ record: inout Value, _ scanner: inout JSONScanner, release: ((Range<Int>) -> Void)? = nil
   ) throws(JSONSyntaxError) -> String? {
-    var members = RecordMembers(reading: scanner)
-    let value: Value? = try members.record()
+    var members = RecordMembers(reading: scanner, release)
+    let isObject = try members.read(&record)
     scanner = members.reader.scanner
-    guard let value else { return "no JSON object" }
-    record = value
-    return members.reader.takeProblem()
+    return isObject ? members.reader.takeProblem() : "no JSON object"
   }
 
   /// Reads the record that begins at the next byte. Nil if that is no object.
   mutating func record<Value: Record>() throws(JSONSyntaxError) -> Value? {
+    var value = Value()
+    return try read(&value) ? value : nil
+  }
+
+  /// Reads the record that begins at the next byte. False if that is no object.
+  mutating func read<Value: Record>(_ value: inout Value) throws(JSONSyntaxError) -> Bool {
     guard reader.scanner.next == UInt8(ascii: "{") else {
       try reader.scanner.skipValue()
-      return nil
+      return false
     }
-    var value = Value()
     let outer = try reader.beginObject()
     value.list(&self)
     try reader.endObject(outer)
-    return value
+    return true
   }
 
   /// Reads the list that begins at the next byte. Nil if it is none, or if an element has a wrong type.

@@ -58,13 +58,20 @@ public struct SummaryTemplate: Sendable {
   static let conversions = "SEXNPTDrsa"
 
   let pieces: [Piece]
+  /// For each piece that is a field, its format, and the conversion that follows the format.
+  private let formats: [(spec: FormatSpec, last: Character?)?]
 
   /// - Parameters:
   ///   - text: the template.
   ///   - fields: the names that the template may use; nil: any.
   public init(_ text: String, fields: Set<String>?) throws(Problem) {
     pieces = try Self.parse(text)
-    for case .field(let name, let conversion, let spec) in pieces {
+    var formats: [(spec: FormatSpec, last: Character?)?] = []
+    for piece in pieces {
+      guard case .field(let name, let conversion, let spec) = piece else {
+        formats.append(nil)
+        continue
+      }
       if let fields, !fields.contains(name) {
         let known = fields.sorted().joined(separator: ", ")
         throw Problem("unknown field {\(name)}; known are: \(known)")
@@ -76,8 +83,9 @@ public struct SummaryTemplate: Sendable {
       if let last, last.count != 1 || !Self.conversions.contains(Character(last)) {
         throw Problem("unknown conversion !\(last) of {\(name)}")
       }
-      _ = try FormatSpec(formatSpec)
+      formats.append((try FormatSpec(formatSpec), last.map { Character($0) }))
     }
+    self.formats = formats
   }
 
   static func parse(_ text: String) throws(Problem) -> [Piece] {
@@ -151,7 +159,7 @@ public struct SummaryTemplate: Sendable {
     warn: (String) -> Void = { _ in }
   ) -> String {
     let painter = TemplateColors(isEnabled: colors)
-    func text(_ piece: Piece) -> String {
+    func text(_ piece: Piece, _ format: (spec: FormatSpec, last: Character?)?) -> String {
       switch piece {
       case .literal(let text): return text
       case .field(let name, let conversion, let spec):
@@ -159,11 +167,11 @@ public struct SummaryTemplate: Sendable {
         if isDisplayed { value = value.forDisplay(conversion) }
         if let conversion { value = painter.convert(value, conversion) }
         if value == .none { return TemplateColors.none }
-        let (formatSpec, last) = Self.split(spec)
+        guard let format, !spec.isEmpty else { return value.plainText }
         do throws(Problem) {
-          let text = try Self.format(value, formatSpec)
-          guard let last else { return text }
-          return painter.convert(.text(text), Character(last)).plainText
+          let text = try Self.format(value, format.spec)
+          guard let last = format.last else { return text }
+          return painter.convert(.text(text), last).plainText
         } catch {
           warn("Showing {\(name)} as it is, since \(error.description)")
           return value.plainText
@@ -172,13 +180,11 @@ public struct SummaryTemplate: Sendable {
     }
     // `joined` looks up generic types at run time, which delays the start noticeably.
     var result = ""
-    for piece in pieces { result += text(piece) }
+    for (piece, format) in zip(pieces, formats) { result += text(piece, format) }
     return result
   }
 
-  private static func format(_ value: TemplateValue, _ spec: String) throws(Problem) -> String {
-    if spec.isEmpty { return value.plainText }
-    let spec = try FormatSpec(spec)
+  private static func format(_ value: TemplateValue, _ spec: FormatSpec) throws(Problem) -> String {
     switch value {
     case .none: return TemplateColors.none
     case .integer(let value): return try spec.format(value)

@@ -48,10 +48,9 @@ struct ListSubcommand: ParsableCommand {
 
   func run() throws {
     let surroundings = Surroundings()
-    let finder = RecordArguments.find(paths, surroundings)
-    let listing = RunListing(
-      finder.runs, fields: fields.isEmpty ? RunListing.defaultFields : fields, sortBy: sortBy,
-      isReversed: reverse)
+    let fields = fields.isEmpty ? RunListing.defaultFields : fields
+    let finder = RecordArguments.find(paths, surroundings, fields: Set(fields + sortBy))
+    let listing = RunListing(finder.runs, fields: fields, sortBy: sortBy, isReversed: reverse)
     let hasColors = try RunSettings.colors(colors, surroundings)
     try show(listing.text(format, colors: hasColors, width: terminalWidth))
     guard finder.runs.isEmpty else { return }

@@ -12,9 +12,13 @@ enum RecordArguments {
     "info.json files, prefixes of records, or directories with records. (default: the records at the output prefix)"
 
   /// Finds the runs that `paths` names. Reports what is no record on standard error, and skips it.
-  static func find(_ paths: [String], _ surroundings: Surroundings) -> RunFinder {
+  ///
+  /// - Parameter fields: the fields that are needed of each run; nil: everything, and its jobs.
+  static func find(
+    _ paths: [String], _ surroundings: Surroundings, fields: Set<String>? = nil
+  ) -> RunFinder {
     for warning in surroundings.warnings { tell(warning) }
-    let finder = RunFinder(paths, surroundings)
+    let finder = RunFinder(paths, surroundings, fields: fields)
     for problem in finder.problems { tell("\(problem)") }
     return finder
   }

@@ -1,4 +1,5 @@
 import Glibc
+import DuctRecords
 import RecordText
 import SlurmJobs
 import SystemCalls
@@ -167,7 +168,9 @@ import Testing
       try sandbox.write(text, to: "r\(index)_info.json")
       paths.append(sandbox["r\(index)_info.json"])
     }
-    let results = RecordReading(paths).results
+    let results = SideBySide.map(paths) { path in
+      Result { () throws(Problem) in try RecordedRun(reading: path) }
+    }
     #expect(results.count == count)
     for (index, result) in results.enumerated() {
       switch result {

@@ -8,10 +8,11 @@ import Testing
 
 @Suite struct RunLifeTests {
   private func state(
-    _ presence: DuctProcess.Presence?, here: Bool = false, age: Double?, boot: Double = 0
+    _ presence: DuctProcess.Presence?, here: Bool = false, age: Double?, boot: Double = 0, size: Int = 2000
   ) -> String {
     RunLife.state(
-      presence, isThisHost: here, lastUpdate: age.map { 1e9 - $0 }, now: 1e9, bootTime: boot)
+      presence, isThisHost: here, lastUpdate: age.map { 1e9 - $0 }, now: 1e9, bootTime: boot,
+      size: size)
   }
 
   /// If the reader can see duct's process, its presence decides, whatever the age of the record.
@@ -27,6 +28,9 @@ import Testing
     #expect(state(.elsewhere, age: 40) == "running")
     #expect(state(.elsewhere, age: 599) == "running")
     #expect(state(.elsewhere, age: 601) == "running?")
+    // duct writes a record of 100,000 jobs each quarter of an hour.
+    #expect(state(.elsewhere, age: 900, size: 130 << 20) == "running")
+    #expect(state(.elsewhere, age: 3600, size: 130 << 20) == "running?")
     #expect(state(.elsewhere, age: -3600) == "running", "the other host's clock is ahead")
     #expect(state(nil, here: true, age: 601) == "running?", "of an older duct")
     #expect(state(nil, age: nil) == "running")

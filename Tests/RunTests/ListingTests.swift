@@ -39,11 +39,14 @@ import Testing
     #expect(result.stderr.split(separator: "\n").count == 1)
   }
 
+  /// `ls` reads the jobs only if it shows them.
   @Test func jobsThatCannotBeReadAreTold() async throws {
     try write(
       "y_info.json",
       ", \"slurm\": {\"submitted_jobs\": [{\"job_id\": 1}, {\"job_id\": 2, \"state\": \"FAILED\"}]}")
-    for arguments in [["ls", "."], ["jobs", "--no-refresh", "."], ["report", "--no-refresh", "."]] {
+    for arguments in [
+      ["ls", "-F", "jobs", "--", "."], ["jobs", "--no-refresh", "."], ["report", "--no-refresh", "."],
+    ] {
       let result = try await run(Programs.conDuct, arguments, in: sandbox)
       #expect(result.code == 0)
       #expect(

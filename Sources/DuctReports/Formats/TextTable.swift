@@ -72,7 +72,8 @@ public struct TextTable: Sendable {
 extension String {
   /// The number of columns on a terminal. Wide East Asian characters and emoji take two, combining marks none.
   var displayWidth: Int {
-    unicodeScalars.reduce(0) { width, scalar in
+    if utf8.allSatisfy({ (0x20...0x7E).contains($0) }) { return utf8.count }
+    return unicodeScalars.reduce(0) { width, scalar in
       switch scalar.properties.generalCategory {
       case .nonspacingMark, .enclosingMark, .format: return width
       default: break
