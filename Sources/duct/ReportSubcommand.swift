@@ -134,7 +134,8 @@ struct ReportSubcommand: ParsableCommand {
     }
     var report = CampaignReport(sources(isInReport), problem: found.problem, contents)
     if let compare {
-      let other = CampaignReport(sources(isCompared), problem: found.problem, CampaignReport.Contents(lines: 0))
+      let other = CampaignReport(
+        sources(isCompared), problem: found.problem, CampaignReport.Contents(lines: 0))
       report.compare(with: other, named: compare)
     }
     return report
