@@ -80,4 +80,18 @@ import Testing
     #expect(result.code == 0, "\(result.stderr)")
     #expect(!result.stdout.contains("mine"), "another's record does not publish a file of the reader's")
   }
+
+  /// The records that the reader may read are shown, and each other one is told.
+  @Test(arguments: [["ls", "logs"], ["jobs", "--no-refresh", "logs"], ["report", "--no-refresh", "logs"]])
+  func aRecordThatOnlyItsOwnerMayRead(_ arguments: [String]) async throws {
+    try record("/nowhere")
+    try sandbox.write(sandbox.bytes("logs/x_info.json"), to: "logs/private_info.json")
+    sandbox.give("logs/private_info.json", to: OtherUser.first, mode: 0o600)
+    let result = try await run(as: OtherUser.second, "con-duct", arguments, in: sandbox)
+    #expect(result.code == 0 && result.stdout.contains("logs/x_"))
+    #expect(!result.stdout.contains("private"))
+    #expect(
+      result.stderr
+        == "con-duct: cannot read logs/private_info.json: Permission denied (EACCES)\n", "\(result.stderr)")
+  }
 }
