@@ -71,7 +71,7 @@ extension OnSlurm {
           job.stdoutPath?.hasSuffix("/slurm-\(job.arrayJobID ?? 0)_\(job.arrayTaskID ?? 0).out") == true)
       }
       let id = try #require(run.jobs.first?.arrayJobID)
-      #expect(run.finished.stderr.contains("20 submitted: 19 COMPLETED, 1 FAILED (job \(id)_7 exit 1)"))
+      #expect(run.finished.stderr.contains("20 submitted: 19 COMPLETED, 1 FAILED (job \(id)_7: exit code 1)"))
     }
 
     /// Each waiting task of an array has its own entry in the record.
