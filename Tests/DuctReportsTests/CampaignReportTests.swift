@@ -57,9 +57,12 @@ func job(
   @Test func whatARequeueCostIsToldApart() throws {
     var again = job(1, cpus: 3)
     var before = JobRun()
-    (before.startTime, before.elapsedSeconds) = (500, 7200)
-    again.runs = [before]
-    let totals = try report([again]).head.totals
+    (before.submitTime, before.startTime, before.elapsedSeconds) = (50, 500, 7200)
+    (again.runs, again.restarts) = ([before], 1)
+    let head = try report([again, job(2, start: nil, elapsed: 0)]).head
+    // A requeue sets a new submit time.
+    #expect(head.firstSubmission == 50)
+    let totals = head.totals
     #expect(totals.elapsedHours == 1 && totals.hoursLostToRequeues == 2 && totals.cpuHoursLostToRequeues == 6)
     #expect(totals.hoursLostToFailures == nil)
   }

@@ -50,7 +50,7 @@ struct ReportHead: WrittenRecord {
     campaign = campaigns.count == 1 ? campaigns.first ?? nil : nil
     users = Set(rows.compactMap(\.user)).sorted()
     clusters = Set(rows.compactMap(\.cluster)).sorted()
-    firstSubmission = rows.lazy.compactMap(\.submitTime).min()
+    firstSubmission = rows.indices.lazy.compactMap { Self.firstSubmission(of: $0, jobs) }.min()
     let isOver = rows.allSatisfy { $0.standing != .active && !$0.state.isActive }
     lastEnd = isOver ? rows.lazy.compactMap(\.endTime).max() : nil
     let counts = rows.reduce(into: [JobState: Int]()) { $0[$1.state, default: 0] += $1.count }
@@ -66,6 +66,14 @@ struct ReportHead: WrittenRecord {
     self.unreadableJobs = unreadableJobs > 0 ? unreadableJobs : nil
     self.problem = problem
     verdict = ReportVerdict(rows, runs, onlyStates: onlyStates, problem: problem).text
+  }
+
+  /// A requeue sets a new submit time.
+  private static func firstSubmission(of row: Int, _ jobs: JobRows) -> Int? {
+    let last = jobs.rows[row].submitTime
+    guard (jobs.rows[row].restarts ?? 0) > 0 else { return last }
+    let all = (jobs.job(row).runs ?? []).map(\.submitTime) + [last]
+    return all.compactMap { $0 }.min()
   }
 
   static func count(_ rows: [JobRow], _ standing: JobRow.Standing) -> Int {
