@@ -68,7 +68,9 @@ import Testing
       ("sbatch a.sh", "a.sh"), ("sbatch -J x -n 4 --mem=4G run/a.sh 1 2", "run/a.sh"),
       ("/usr/bin/sbatch --array 0-9 --parsable a.sh", "a.sh"), ("sbatch -vQ -n4 a.sh", "a.sh"),
       ("sbatch -vn 4 a.sh", "a.sh"), ("srun -N 2 ./solve x", "./solve"), ("sbatch --wrap sleep 5", nil),
-      ("sbatch --wrap=hostname", nil), ("sbatch -", nil), ("sbatch", nil), ("salloc -n 1 bash", nil),
+      ("sbatch --wrap=hostname", nil), ("sbatch -J two words --wrap exit 1", nil),
+      ("sbatch -J  --wrap exit 1", nil),
+      ("sbatch -", nil), ("sbatch", nil), ("salloc -n 1 bash", nil),
       ("", nil),
     ])
   func scriptOfASubmitLine(_ line: String, _ script: String?) {

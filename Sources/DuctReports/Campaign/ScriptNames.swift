@@ -28,6 +28,8 @@ struct ScriptNames {
     guard let program = words.popFirst(), ["sbatch", "srun"].contains(program.lastPathComponent) else {
       return nil
     }
+    // The words of a name with spaces would look like scripts, and an empty value lets an option stand for one.
+    if words.contains(where: { $0 == "--wrap" || $0.hasPrefix("--wrap=") }) { return nil }
     while let word = words.popFirst() {
       if word.hasPrefix("--") {
         let name = word.dropFirst(2)
