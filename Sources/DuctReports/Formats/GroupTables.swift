@@ -35,13 +35,15 @@ struct GroupTables {
       ("WAIT", .right), ("ELAPSED", .right), ("CPU USE", .right), ("MEM USE", .right),
     ])
     for group in groups {
+      let hasStarted = group.elapsedSeconds != nil
       table.add([
         group.key.shortened(to: 40), group.count.grouped,
         group.failed == 0
           ? "0" : "\(group.failed.grouped) (\(group.failureShare.map(percent) ?? "-"))",
         significant(group.cpuHoursAllocated), range(group.waitSeconds, shortDuration),
-        range(group.elapsedSeconds, shortDuration), range(group.cpuUse, percent, "not known"),
-        range(group.memoryUse, percent, "not sampled"),
+        range(group.elapsedSeconds, shortDuration),
+        range(group.cpuUse, percent, hasStarted ? "not known" : "-"),
+        range(group.memoryUse, percent, hasStarted ? "not sampled" : "-"),
       ])
     }
     return table

@@ -58,11 +58,14 @@ struct JobTable {
       return values.isEmpty ? "-" : humanSize(values.reduce(0) { $0 + Double($1) })
     }
     let nodes = Set(tasks.compactMap(\.nodes))
+    let hasStarted = tasks.contains { $0.startTime != nil }
     return [
       "\(first.arrayJobID.map(String.init) ?? first.id) (\(number(count, "task")))",
       (first.name ?? "").shortened(to: 24), state.joined(separator: ", "), time(\.waitSeconds),
-      time(\.elapsedSeconds), time(\.timeLimitSeconds), median(\.cpuUse).map(percent) ?? "not known",
-      median(\.memoryUse).map(percent) ?? "not sampled", sum(\.readBytes), sum(\.writtenBytes),
+      time(\.elapsedSeconds), time(\.timeLimitSeconds),
+      median(\.cpuUse).map(percent) ?? (hasStarted ? "not known" : "-"),
+      median(\.memoryUse).map(percent) ?? (hasStarted ? "not sampled" : "-"), sum(\.readBytes),
+      sum(\.writtenBytes),
       nodes.count == 1
         ? (nodes.first ?? "-").shortened(to: 24) : nodes.isEmpty ? "-" : "\(nodes.count) nodes",
     ]
