@@ -67,7 +67,7 @@ release:
 
 demo: build
 	@$(DEPENDENCIES) slurm
-	@$(TESTBED) run --dir "$${TMPDIR:-/tmp}/duct-demo-slurm" -- contrib/demo/run $(abspath $(DEBUG))
+	@$(TESTBED) run --dir "$${TMPDIR:-/tmp}/duct-demo-slurm" -- contrib/demo/run $(abspath $(DEBUG) .build/demo.html)
 
 unit:
 	$(WITH_SLURM) $(SWIFT) build --build-tests
