@@ -99,7 +99,9 @@ static int run(struct service *service, const char *mountpoint)
         // Every call that hangs occupies a thread.
         fuse_loop_cfg_set_max_threads(config, 1024);
         if (pthread_create(&controller, NULL, control, service) == 0) {
-            status = fuse_session_loop_mt(service->session, config) == 0 ? 0 : 1;
+            // After an unmount, the kernel ends the connection with ENODEV, and sometimes with ECONNABORTED.
+            int result = fuse_session_loop_mt(service->session, config);
+            status = result == 0 || result == -ECONNABORTED ? 0 : 1;
             fuse_session_exit(service->session);
             atomic_store(&service->loop_is_over, true);
             pthread_join(controller, NULL);
