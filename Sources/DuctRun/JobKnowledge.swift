@@ -79,8 +79,10 @@ struct JobKnowledge: Sendable {
   var needsConfiguration: Bool { !ledger.isEmpty && configuration == nil }
 
   /// Whether the job's state will not change even if duct waits.
-  func isSettled(_ job: JobRecord) -> Bool {
-    job.hasEnded || StateReason.neverStarts(job) || ledger.isLost(job)
+  ///
+  /// - Parameter trustsReason: whether a job is settled because of the reason for which Slurm lets it wait.
+  func isSettled(_ job: JobRecord, trustsReason: Bool) -> Bool {
+    job.hasEnded || trustsReason && StateReason.neverStarts(job) || ledger.isLost(job)
   }
 
   /// Whether slurmdbd answers, but does not know yet about a job that ended in the last ten seconds.

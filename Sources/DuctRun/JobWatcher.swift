@@ -14,6 +14,9 @@ internal import SystemPackage
 final class JobWatcher: Sendable {
   /// The most seconds between two polls while the user waits for the jobs.
   private static let longestPauseInWait = 15.0
+  /// Seconds after which duct believes that a job does not start by itself. slurmctld reports the reason that its last
+  /// scheduling pass found, so a job that the command released at its end still looks held.
+  private static let reasonDelay = 20.0
 
   /// When to poll next, and whether to stop.
   private struct Control: Sendable {
@@ -123,7 +126,9 @@ final class JobWatcher: Sendable {
       let end = knowledge.wait(until: .now + 0.5) { known -> End? in
         // The answer to an earlier request may lack jobs that the command submitted after that request.
         if let asked = known.lastAnswered, asked >= start {
-          return known.ledger.jobs.allSatisfy(known.isSettled) ? .ofJobs : nil
+          let trustsReason = asked >= start + Self.reasonDelay
+          return known.ledger.jobs.allSatisfy { known.isSettled($0, trustsReason: trustsReason) }
+            ? .ofJobs : nil
         }
         return known.ledger.isEmpty && start + limit <= .now ? .ofPatience : nil
       }

@@ -40,8 +40,8 @@ enum CampaignScripts {
     until [ "$(squeue -h -j $again,$stops -t R -o %i | wc -l)" = 2 ]; do sleep 0.1; done
     scontrol requeue $again
     until [ "$(squeue -h -j $again -t PD -o %T)" = PENDING ]; do sleep 0.1; done
-    # Slurm would wait for two minutes.
-    scontrol update jobid=$again StartTime=now
+    # Slurm would wait for two minutes. slurmd refuses a job that starts again within the second in which it was killed.
+    scontrol update jobid=$again StartTime=now+3
     scancel $stops $waits
     exit 1
     """#

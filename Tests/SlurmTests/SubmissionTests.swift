@@ -136,7 +136,7 @@ extension OnSlurm {
         """
         sbatch -J late -p short --wrap 'sleep 300'
         sbatch -J killed --wrap 'kill -9 $$'
-        sbatch -J running --wrap 'touch runs; sleep 300'
+        sbatch -J running --wrap 'touch runs; exec sleep 300'
         sbatch -J waiting -H --wrap true
         until [ -e runs ]; do sleep 0.2; done
         scancel -n running; scancel -n waiting
