@@ -181,7 +181,11 @@ import Testing
     let jobs = (1...7).map { job($0, .failed, exit: 1) } + [job(8, .running, stale: true)]
     #expect(
       JobSummary.text(jobs)
-        == "8 submitted: 1 RUNNING when last seen, 7 FAILED (job 1: exit code 1; job 2: exit code 1; job 3: exit code 1; job 4: exit code 1; job 5: exit code 1 and 2 more)"
+        == "8 submitted: 1 RUNNING when last seen, 7 FAILED (jobs 1, 2, 3 and 4 more: exit code 1)")
+    let different = (1...7).map { job($0, .failed, exit: Int($0)) } + [job(8, .failed, exit: 2)]
+    #expect(
+      JobSummary.text(different)
+        == "8 submitted: 8 FAILED (job 1: exit code 1; jobs 2, 8: exit code 2; job 3: exit code 3; job 4: exit code 4; job 5: exit code 5; and 2 more)"
     )
   }
 
