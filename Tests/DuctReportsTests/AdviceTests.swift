@@ -62,6 +62,11 @@ import Testing
     let some = advice(short, .memory)
     #expect(some.map(\.line) == ["#SBATCH --mem=12G"])
     #expect(some.first?.figures == "2 of 3 jobs ran out of memory, with 8.0 GiB asked for")
+    // Slurm ended it after it had used more.
+    let beyond = jobs([9]) { $0.state = .outOfMemory }
+    #expect(
+      advice(beyond, .memory).first?.figures
+        == "it ran out of memory, with 8.0 GiB asked for and 9.0 GiB used")
     // If they are few, the others still need less.
     let few = advice(
       jobs([8] + Array(repeating: 1, count: 30)) { if $0.jobID == 1 { $0.state = .outOfMemory } }, .memory)

@@ -28,8 +28,11 @@ struct MemoryAdvice {
   private var more: ReportAdvice? {
     guard let short, short.largest > 0 else { return nil }
     let option = MemoryOption(atLeast: short.largest * Threshold.moreMemory)
+    let asked = group.values { $0.isOutOfMemory ? Self.perNode($0.memoryAskedBytes, $0) : nil }?.largest ?? 0
+    // Without cgroups, Slurm lets a job go beyond its limit for a while.
+    let used = short.largest > asked ? " and \(memory(short.largest)) used" : ""
     return group.advice(
-      .memory, figures: group.words(short, "ran out of memory, with \(memory(short.largest)) asked for"),
+      .memory, figures: group.words(short, "ran out of memory, with \(memory(asked)) asked for\(used)"),
       effect:
         "half as much again\(isForFew ? " for those alone, submitted again" : ""); how much they need is not known",
       line: option.line)
