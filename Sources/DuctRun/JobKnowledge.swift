@@ -303,15 +303,18 @@ extension JobKnowledge {
     let mentions = detection.hints
     if mentions.isEmpty { return [] }
     let local = localCluster
-    let seen = Set(
-      (ledger.jobs + (answer?.jobs ?? []).map(\.record)).flatMap { record in
+    // Of many jobs, only those with a printed id matter.
+    let printed = Set(mentions.map(\.jobID))
+    var seen: Set<JobHint> = []
+    func note(_ record: JobRecord) {
+      for case let id? in [record.jobID, record.arrayJobID, record.hetJobID] where printed.contains(id) {
         // While the local cluster's name is not known, any job may belong to it.
-        let clusters: [String?] =
-          record.cluster == local ? [nil] : local == nil ? [nil, record.cluster] : [record.cluster]
-        return [record.jobID, record.arrayJobID, record.hetJobID].compactMap { $0 }.flatMap { id in
-          clusters.map { JobHint(id: id, cluster: $0) }
-        }
-      })
+        if local == nil || record.cluster == local { seen.insert(JobHint(id: id, cluster: nil)) }
+        if record.cluster != local { seen.insert(JobHint(id: id, cluster: record.cluster)) }
+      }
+    }
+    for record in ledger.unsortedJobs { note(record) }
+    for job in answer?.jobs ?? [] { note(job.record) }
     return mentions.compactMap { mention in
       let cluster = mention.cluster?.lowercased()
       let hint = JobHint(id: mention.jobID, cluster: cluster == local ? nil : cluster)

@@ -191,13 +191,15 @@ final class JobWatcher: Sendable {
       case .stop?: return
       case .rearm?, nil: continue
       case .poll?:
+        let before = threadProcessorTime()
         let outcome = questions.poll(until: .now + limit)
+        let cost = threadProcessorTime() - before
         let hasActiveJobs = knowledge.withLock { $0.ledger.hasActiveJobs }
         control.update { control in
           control.isPolling = false
           control.schedule.notePoll(
             .now, isAnswered: outcome.isAnswered, hasChanged: outcome.hasChanged,
-            expectsMore: outcome.expectsMore || hasActiveJobs)
+            expectsMore: outcome.expectsMore || hasActiveJobs, cost: cost)
         }
         if outcome.hasChanged { changed() }
       }

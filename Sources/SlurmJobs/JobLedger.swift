@@ -53,6 +53,9 @@ public struct JobLedger: Sendable {
     }
   }
 
+  /// The same in another order. Sorting many jobs takes long.
+  public var unsortedJobs: some Collection<JobRecord> { entries.values }
+
   public var isEmpty: Bool { entries.isEmpty }
 
   /// The ids of the jobs, of their arrays and of their heterogeneous jobs.

@@ -27,7 +27,7 @@ import Testing
     for step in 1...20 { schedule.noteSubmission(now + Double(step) * 0.01) }
     #expect(seconds(schedule) == 0.5)
     schedule.noteStart(now + 0.5)
-    schedule.notePoll(now + 0.5, isAnswered: true, hasChanged: true, expectsMore: true)
+    schedule.notePoll(now + 0.5, isAnswered: true, hasChanged: true, expectsMore: true, cost: 0.01)
     #expect(seconds(schedule) == 5.5)
     schedule.noteSubmission(now + 0.6)
     #expect(seconds(schedule) == 2.5, "not again within two seconds")
@@ -39,17 +39,17 @@ import Testing
     var pauses: [Double] = []
     for _ in 0..<8 {
       schedule.noteStart(time)
-      schedule.notePoll(time, isAnswered: true, hasChanged: false, expectsMore: true)
+      schedule.notePoll(time, isAnswered: true, hasChanged: false, expectsMore: true, cost: 0.01)
       guard let next = schedule.next else { break }
       pauses.append(next.seconds(since: time).rounded())
       time = next
     }
     #expect(pauses == [4, 8, 16, 32, 60, 60, 60, 60])
     schedule.noteStart(time)
-    schedule.notePoll(time, isAnswered: true, hasChanged: true, expectsMore: true)
+    schedule.notePoll(time, isAnswered: true, hasChanged: true, expectsMore: true, cost: 0.01)
     #expect(schedule.next?.seconds(since: time).rounded() == 5)
     schedule.noteStart(time)
-    schedule.notePoll(time, isAnswered: true, hasChanged: true, expectsMore: false)
+    schedule.notePoll(time, isAnswered: true, hasChanged: true, expectsMore: false, cost: 0.01)
     #expect(schedule.next == nil)
   }
 }
@@ -62,14 +62,14 @@ extension PollScheduleTests {
     schedule.noteStart(now + 0.5)
     #expect(schedule.next == nil)
     schedule.noteSubmission(now + 0.6)
-    schedule.notePoll(now + 0.7, isAnswered: true, hasChanged: true, expectsMore: true)
+    schedule.notePoll(now + 0.7, isAnswered: true, hasChanged: true, expectsMore: true, cost: 0.01)
     #expect(seconds(schedule) == 2.5, "sooner than the five seconds after a change")
     schedule.noteStart(now + 2.5)
     schedule.noteActivity(now + 2.6)
-    schedule.notePoll(now + 2.7, isAnswered: true, hasChanged: false, expectsMore: false)
+    schedule.notePoll(now + 2.7, isAnswered: true, hasChanged: false, expectsMore: false, cost: 0.01)
     #expect(seconds(schedule) == 7.6)
     schedule.noteStart(now + 7.6)
-    schedule.notePoll(now + 7.7, isAnswered: true, hasChanged: false, expectsMore: false)
+    schedule.notePoll(now + 7.7, isAnswered: true, hasChanged: false, expectsMore: false, cost: 0.01)
     #expect(schedule.next == nil)
   }
 
@@ -81,7 +81,7 @@ extension PollScheduleTests {
       schedule.noteStart(time)
       schedule.noteSubmission(time)
       schedule.noteActivity(time)
-      schedule.notePoll(time, isAnswered: false, hasChanged: false, expectsMore: false)
+      schedule.notePoll(time, isAnswered: false, hasChanged: false, expectsMore: false, cost: 0.01)
       guard let next = schedule.next else { break }
       pauses.append(next.seconds(since: time).rounded())
       time = next
@@ -91,7 +91,7 @@ extension PollScheduleTests {
     pauses = []
     for _ in 0..<6 {
       schedule.noteStart(time)
-      schedule.notePoll(time, isAnswered: false, hasChanged: false, expectsMore: false)
+      schedule.notePoll(time, isAnswered: false, hasChanged: false, expectsMore: false, cost: 0.01)
       guard let next = schedule.next else { break }
       pauses.append(next.seconds(since: time).rounded())
       time = next
@@ -105,7 +105,34 @@ extension PollScheduleTests {
     schedule.noteSubmission(now)
     schedule.noteStart(now + 0.5)
     schedule.hurry(now + 1, longestPause: 15)
-    schedule.notePoll(now + 2, isAnswered: true, hasChanged: false, expectsMore: false)
+    schedule.notePoll(now + 2, isAnswered: true, hasChanged: false, expectsMore: false, cost: 0.01)
     #expect(seconds(schedule) == 1)
+  }
+
+  /// An answer about 10,000 jobs takes half a second to read.
+  @Test func anExpensivePollIsRepeatedLessOften() {
+    var schedule = PollSchedule()
+    schedule.noteSubmission(now)
+    schedule.noteStart(now + 0.5)
+    schedule.notePoll(now + 1, isAnswered: true, hasChanged: true, expectsMore: true, cost: 0.4)
+    #expect(seconds(schedule) == 41)
+    schedule.noteSubmission(now + 2)
+    #expect(seconds(schedule) == 41, "nor because of a submission")
+    schedule.noteStart(now + 41)
+    schedule.noteSubmission(now + 41.1)
+    schedule.notePoll(now + 42, isAnswered: true, hasChanged: false, expectsMore: false, cost: 0.2)
+    #expect(seconds(schedule) == 81)
+    schedule.noteStart(now + 81)
+    schedule.notePoll(now + 82, isAnswered: true, hasChanged: true, expectsMore: false, cost: 5)
+    #expect(schedule.next == nil)
+    schedule.noteActivity(now + 90)
+    #expect(seconds(schedule) == 150, "never more than the longest pause")
+    schedule.hurry(now + 91, longestPause: 15)
+    schedule.noteStart(now + 91)
+    schedule.notePoll(now + 92, isAnswered: true, hasChanged: true, expectsMore: true, cost: 5)
+    #expect(seconds(schedule) == 107, "sooner while the user waits")
+    schedule.noteStart(now + 107)
+    schedule.notePoll(now + 108, isAnswered: true, hasChanged: true, expectsMore: true, cost: 0.001)
+    #expect(seconds(schedule) == 113)
   }
 }
