@@ -44,11 +44,10 @@ extension OnSlurm {
           == "con-duct: Slurm does not know job 4000000, \(array)_9, or may not show it to you (PrivateData)\n"
       )
       #expect(result.code == 0 && json["job_count"] == 4 && json["runs"]?.array?.count == 0)
-      let failed = try #require(json["failed_jobs"]?.array)
-      #expect(failed.count == 3)
-      let one = try #require(failed.first { $0["job"]?["name"] == "ids-one" })
-      #expect(one["output_end"]?.array?.last == "the mesh is missing")
-      #expect(one["job"]?["detected_by"]?.array?.isEmpty == true)
+      let attention = try #require(json["attention"]?.array)
+      #expect(attention.count == 3, "\(attention)")
+      let one = try #require(attention.first { $0["job_ids"]?.array == [.string(job)] })
+      #expect(one["outputs"]?.array?.first?["lines"]?.array?.last == "the mesh is missing")
       // Without a record and without paths, the records at the output prefix do not matter.
       let (_, whole) = try await report(["--slurm-by", way, "--job", array])
       #expect(whole["job_count"] == 4)
@@ -106,7 +105,8 @@ extension OnSlurm {
       let (result, json) = try await report(["--slurm-timeout", "30", "slurm-\(job).out"])
       try await fixture.testbed.restore(in: fixture.sandbox)
       #expect(result.code == 0 && json["problem"]?.isNull == false)
-      #expect(json["failed_jobs"]?.array?.first?["output_end"]?.array?.last == "the mesh is missing")
+      let output = json["attention"]?.array?.first?["outputs"]?.array?.first
+      #expect(output?["lines"]?.array?.last == "the mesh is missing")
     }
 
     @Test func runsByTheirStart() async throws {

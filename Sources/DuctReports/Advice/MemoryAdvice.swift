@@ -39,9 +39,15 @@ struct MemoryAdvice {
   }
 
   /// Jobs that ended well with much less than they asked for.
+  ///
+  /// Of one node only: accounting does not tell how the memory of a job was spread over its nodes, and the fullest one
+  /// needs more than the average.
   private var less: ReportAdvice? {
-    let used = group.typicalValues { Self.perNode($0.memoryUsedBytes, $0) }
-    let asked = group.typicalValues { Self.perNode($0.memoryAskedBytes, $0) }
+    func ofOneNode(_ bytes: Int64?, _ row: JobRow) -> Double? {
+      (row.nodeCount ?? 1) > 1 ? nil : bytes.map { Double($0) }
+    }
+    let used = group.typicalValues { ofOneNode($0.memoryUsedBytes, $0) }
+    let asked = group.typicalValues { ofOneNode($0.memoryAskedBytes, $0) }
     guard let used, let asked else { return nil }
     let option = MemoryOption(atLeast: used.largest * (1 + Threshold.margin))
     let saved = asked.median - option.bytes
