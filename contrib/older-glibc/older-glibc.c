@@ -1,6 +1,7 @@
-// Two functions that glibc has only since 2.35, so that a release build also runs with glibc 2.34 (RHEL 9).
+// Three functions that glibc has only since 2.35, or of which it has a new version since then. With them, a release build
+// also runs with glibc 2.34 (RHEL 9).
 //
-// The static libraries in the executables need them: hypotf (in Swift's Glibc module; never called), and
+// The static libraries in the executables need them: hypot and hypotf (in Swift's Glibc module; never called), and
 // _dl_find_object, which the unwinder in libgcc_eh calls to find the tables of the code at an address (on glibc
 // 2.34, dl_iterate_phdr does the same, but slower). They are visible only within the executable: shared libraries
 // continue to use glibc's. They are weak, because the relay is linked with all of glibc, which has them, too.
@@ -18,6 +19,15 @@
 OWN float hypotf(float x, float y) {
   if (isinf(x) || isinf(y)) return INFINITY;
   return (float)__builtin_sqrt((double)x * x + (double)y * y);
+}
+
+/// The larger one is taken out of the root, so that the squares do not overflow.
+OWN double hypot(double x, double y) {
+  if (isinf(x) || isinf(y)) return INFINITY;
+  double larger = __builtin_fmax(__builtin_fabs(x), __builtin_fabs(y));
+  double smaller = __builtin_fmin(__builtin_fabs(x), __builtin_fabs(y));
+  if (isnan(x) || isnan(y) || larger == 0) return __builtin_fabs(x + y);
+  return larger * __builtin_sqrt(1 + (smaller / larger) * (smaller / larger));
 }
 
 #if defined __x86_64__ && defined DLFO_EH_SEGMENT_TYPE
