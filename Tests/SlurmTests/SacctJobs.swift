@@ -84,11 +84,11 @@ struct SacctJob {
   }
 
   /// How its script ended. sacct has 0:0 for a job that was ended from outside, but not for its script; and it prints
-  /// an exit code above 128 without these 128.
+  /// an exit code above 128 without these 128 (26.05 prints all of it).
   var exit: (code: Int, signal: Int)? {
     guard hasStarted else { return nil }
     if ["CANCELLED", "TIMEOUT"].contains(last.state) { return steps.first(where: \.isBatch)?.exit }
-    return last.exit.map { (name == "child" ? $0.code + 128 : $0.code, $0.signal) }
+    return last.exit.map { (name == "child" && $0.code < 128 ? $0.code + 128 : $0.code, $0.signal) }
   }
 
   var hasFailedStep: Bool {
