@@ -85,7 +85,7 @@ extension OnSlurm {
       """
 
     /// A terminal of 60 columns that becomes one of 40, then Ctrl-C.
-    @Test func onATerminal() async throws {
+    @Test(.needs(.programs("python3"))) func onATerminal() async throws {
       _ = try await fixture.run("sbatch -J long --wrap 'sleep 300'; sbatch -W -J broken --wrap 'exit 3'", [])
       let result = try await run(
         "python3", ["-c", Self.terminal, Programs.conDuct, "jobs", "--watch", "log_"], in: fixture.sandbox,
