@@ -1,3 +1,4 @@
+public import DuctRecords
 public import RecordText
 public import SlurmJobs
 
@@ -15,10 +16,13 @@ public struct JobListing: Sendable {
     var problem: String?
     /// Not shown.
     private(set) var campaign: String?
+    /// Tells what the run cancelled itself; nil if that is not known. Not shown.
+    private let own: OwnCancellation?
 
+    /// - Parameter record: of the run; nil if it was not read.
     public init(
       prefix: String?, runID: String?, state: String? = nil, jobs: [JobRecord], unreadableJobs: Int = 0,
-      problem: String? = nil, campaign: String? = nil
+      problem: String? = nil, campaign: String? = nil, record: RecordedRun? = nil
     ) {
       self.prefix = prefix
       self.runID = runID
@@ -27,6 +31,11 @@ public struct JobListing: Sendable {
       self.unreadableJobs = unreadableJobs > 0 ? unreadableJobs : nil
       self.problem = problem
       self.campaign = campaign
+      own = OwnCancellation(record)
+    }
+
+    fileprivate func chosen(_ choice: JobChoice) -> [JobRecord] {
+      jobs.filter { choice.contains($0) && !(choice.onlyFailed && own?.isOf($0) == true) }
     }
 
     public mutating func list(_ members: inout RecordMembers) {
@@ -51,7 +60,7 @@ public struct JobListing: Sendable {
     var listing = JobListing(
       runs.compactMap { run in
         var run = run
-        run.jobs = run.jobs.filter(choice.contains)
+        run.jobs = run.chosen(choice)
         return run.jobs.isEmpty && run.problem == nil && run.unreadableJobs == nil ? nil : run
       })
     listing.isFiltered = true

@@ -113,19 +113,30 @@ public struct JobRefresh: Sendable {
   private mutating func lookUp(
     _ controller: SlurmAnswer?, _ tags: [String?], _ ledgers: inout [JobLedger]
   ) {
-    var ids: [String?: Set<UInt32>] = [:]
     let parts = controller.map { AnswerDivision.parts(of: $0, tags, ledgers) }
-    for (index, ledger) in ledgers.enumerated() {
-      for cluster in Set(ledger.jobs.map(\.cluster)) {
-        ids[cluster, default: []].formUnion(
-          ledger.idsToLookUp(notIn: parts?[index], cluster: cluster, withUsage: true))
-      }
-    }
-    for (cluster, ids) in ids where !ids.isEmpty {
-      if let answer = ask(.accountingJobs(ids: ids.sorted(), cluster: cluster)) {
+    for (cluster, ids) in Self.idsToLookUp(notIn: parts, ledgers, withUsage: true) {
+      if let answer = ask(.accountingJobs(ids: ids, cluster: cluster)) {
         Self.apply(answer, .slurmdbd, tags, &ledgers)
       }
     }
+  }
+
+  /// The ids that slurmdbd is asked for, by cluster; none is empty.
+  ///
+  /// - Parameters:
+  ///   - parts: of slurmctld's answer, those of each ledger; nil if it did not answer.
+  ///   - withUsage: as of `JobLedger.idsToLookUp`.
+  static func idsToLookUp(
+    notIn parts: [SlurmAnswer]?, _ ledgers: [JobLedger], withUsage: Bool
+  ) -> [(cluster: String?, ids: [UInt32])] {
+    var ids: [String?: Set<UInt32>] = [:]
+    for (index, ledger) in ledgers.enumerated() {
+      for cluster in Set(ledger.jobs.map(\.cluster)) {
+        ids[cluster, default: []].formUnion(
+          ledger.idsToLookUp(notIn: parts?[index], cluster: cluster, withUsage: withUsage))
+      }
+    }
+    return ids.filter { !$0.value.isEmpty }.map { ($0.key, $0.value.sorted()) }
   }
 
   /// Merges an answer into the ledgers of runs.

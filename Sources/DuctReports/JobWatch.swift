@@ -14,8 +14,12 @@ public struct JobWatch {
     case signal(CInt)
   }
 
-  /// Seconds between two requests to slurmctld.
-  public static let interval = 15.0
+  /// Seconds between two requests to slurmctld, at least.
+  private static let interval = 15.0
+  /// Seconds between two requests, at most.
+  private static let longestInterval = 60.0
+  /// The share of the time that the processor time of requests may take: many jobs are asked for less often.
+  private static let share = 0.01
   /// Seconds between two looks at what the asking thread has found.
   private static let look = 0.5
 
@@ -34,6 +38,7 @@ public struct JobWatch {
     var counts = JobCounts([])
     var news: [String] = []
     var isOver = false
+    var isWell = false
   }
 
   private let state: Monitor<State>
@@ -64,7 +69,7 @@ public struct JobWatch {
 
   /// Returns when all jobs have ended, or when a signal asks for it.
   ///
-  /// - Parameter ask: asks once more. It runs on a thread of its own, every `interval` seconds.
+  /// - Parameter ask: asks once more. It runs on a thread of its own, at once and then every `interval` seconds.
   /// - Throws: what `write` throws, and the error of starting the thread.
   public mutating func run(
     _ signals: SignalFile, ask: @escaping @Sendable (inout JobPolls) -> Void
@@ -92,16 +97,19 @@ public struct JobWatch {
   private func start(_ ask: @escaping @Sendable (inout JobPolls) -> Void) throws(Errno) {
     _ = try OwnThread("duct watch", stackSize: 8 << 20) { [state] in
       while true {
-        let due = MonotonicInstant.now + Self.interval
-        if state.wait(until: due, for: { $0.isStopped ? true : nil }) == true { return }
+        let start = MonotonicInstant.now
+        let before = threadProcessorTime()
         var polls = state.withLock { $0.polls }
         ask(&polls)
+        let cost = threadProcessorTime() - before
         let answered = polls
         state.update {
           $0.polls = answered
           $0.version += 1
           if answered.problem == nil { $0.answered = .now }
         }
+        let due = start + min(max(Self.interval, cost / Self.share), Self.longestInterval)
+        if state.wait(until: due, for: { $0.isStopped ? true : nil }) == true { return }
       }
     }
   }
@@ -112,7 +120,8 @@ public struct JobWatch {
       let jobs = now.polls.jobs
       known = Known(
         version: now.version, jobs: jobs, counts: JobCounts(jobs),
-        news: text.news(jobs, isLost: now.polls.isLost), isOver: now.polls.allSettled)
+        news: text.news(jobs, isLost: now.polls.isLost), isOver: now.polls.allSettled,
+        isWell: now.polls.hasEndedWell)
     }
     let (jobs, counts) = (known.jobs, known.counts)
     var news = known.news
@@ -139,6 +148,6 @@ public struct JobWatch {
     let jobs = known.jobs
     let summary = jobs.isEmpty ? "no Slurm jobs" : JobSummary.text(jobs)
     try write(live.end([summary.forDisplay], width: width() ?? 80))
-    return .ofJobs(isWell: jobs.allSatisfy { $0.hasEnded && !$0.needsAttention })
+    return .ofJobs(isWell: known.isWell)
   }
 }

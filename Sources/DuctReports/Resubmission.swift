@@ -82,8 +82,8 @@ public struct Resubmission: Sendable {
       throw refusal(
         "it depends on other jobs (\(dependency)), which have other ids when they are submitted again")
     }
-    if let other = line.directory, !other.hasPrefix("/") {
-      throw refusal("the directory to which --chdir=\(other) belongs is not known")
+    if let other = line.directory, !other.hasPrefix("/") || !line.script[0].hasPrefix("/") {
+      throw refusal("with --chdir=\(other), the directory in which it was submitted is not known")
     }
     if let cluster = job.cluster?.lowercased(), line.cluster == nil, cluster != localCluster {
       throw refusal("it is a job of cluster \(cluster)")
@@ -92,6 +92,9 @@ public struct Resubmission: Sendable {
       throw refusal(
         "there is no script \(line.script[0]) in \(directory), or Slurm has not kept the quotes around a word: \(text)"
       )
+    }
+    if !line.script[0].hasPrefix("/"), let other = Self.directive("chdir", "D", of: script) {
+      throw refusal("with #SBATCH --chdir=\(other), the directory in which it was submitted is not known")
     }
     words = line.words(array: try Self.array(jobs, line, script, refusal))
   }

@@ -53,11 +53,11 @@ struct WatchText {
     return "\(counts.ended) of \(counts.total) ended" + (counts.text.isEmpty ? "" : ": \(counts.text)")
   }
 
-  /// A line if Slurm has begun or ceased to answer; nil otherwise.
+  /// A line if what was asked has begun or ceased to answer; nil otherwise.
   mutating func change(problem: String?) -> String? {
     if (problem == nil) == (lastProblem == nil) { return nil }
     lastProblem = problem
-    return problem.map { "Slurm does not answer, and is asked again: \($0)" } ?? "Slurm answers again"
+    return problem.map { "\($0) (trying again)" } ?? "All is answered again"
   }
 
   // MARK: The terminal
@@ -67,8 +67,8 @@ struct WatchText {
     let first = "\(bar(counts, width: min(max(width / 3, 10), 40))) \(counts.ended) of \(counts.total) ended"
     let failed = counts.failed > 0 ? ", \(counts.failed) failed" : ""
     let states = counts.text.isEmpty ? "" : ": \(counts.text)"
-    var second = status.problem.map { "Slurm does not answer: \($0)" } ?? status.left ?? "no estimate yet"
-    second += "; asked \(shortDuration(status.secondsSinceAnswer)) ago; Ctrl-C stops watching"
+    var second = status.problem ?? status.left ?? "no estimate yet"
+    second += "; answered \(shortDuration(status.secondsSinceAnswer)) ago; Ctrl-C stops watching"
     return [first + failed + states, second].map { String($0.forDisplay.prefix(max(width - 1, 1))) }
   }
 
@@ -91,7 +91,7 @@ struct WatchText {
 
 /// What the second live line tells.
 struct WatchStatus {
-  /// Why Slurm does not answer; nil if it does.
+  /// What does not answer, and why, in a sentence; nil if all is answered.
   var problem: String?
   /// When all will have ended, in words; nil while too little is known.
   var left: String?

@@ -58,13 +58,20 @@ struct JobKnowledge: Sendable {
   /// Whether the command may have submitted jobs, judged by its processes and its output.
   var mayHaveSubmitted: Bool { hasSeenActivity || !ledger.isEmpty || !detection.mentionedIDs.isEmpty }
 
-  /// Why not every job of the run has ended well, as far as that is known; nil if all have.
-  var failureOfJobs: String? {
-    let bad = ledger.jobs.filter(\.needsAttention)
+  /// Why not every job of a run that ended with exit code 0 has ended well, as far as that is known; nil if all have.
+  ///
+  /// - Parameter end: when the command ended, in seconds since 1970.
+  func failureOfJobs(commandEnd end: Double) -> String? {
+    let own = OwnCancellation(uid: detection.uid, start: detection.runStart, end: end)
+    let bad = ledger.unsortedJobs.filter { $0.needsAttention && !own.isOf($0) }
     if !bad.isEmpty { return "\(JobSummary.count(bad)) of its Slurm jobs did not end well" }
-    let open = ledger.jobs.filter { !$0.hasEnded || $0.stale }
+    let open = ledger.unsortedJobs.filter { !$0.hasEnded || $0.stale }
     if !open.isEmpty {
       return "\(JobSummary.count(open)) of its Slurm jobs have not ended, or are not known to have"
+    }
+    let unknown = unknownSentences(nil).count
+    if unknown > 0 {
+      return "Slurm does not know \(unknown) of the job ids that sbatch printed"
     }
     if mayHaveSubmitted, lastAnswered == nil || controllerProblem != nil {
       return "which Slurm jobs it has is not known: \(problem ?? "Slurm did not answer")"
@@ -77,13 +84,6 @@ struct JobKnowledge: Sendable {
 
   /// Whether to request the configuration. It matters only once there are jobs.
   var needsConfiguration: Bool { !ledger.isEmpty && configuration == nil }
-
-  /// Whether the job's state will not change even if duct waits.
-  ///
-  /// - Parameter trustsReason: whether a job is settled because of the reason for which Slurm lets it wait.
-  func isSettled(_ job: JobRecord, trustsReason: Bool) -> Bool {
-    job.hasEnded || trustsReason && StateReason.neverStarts(job) || ledger.isLost(job)
-  }
 
   /// Whether slurmdbd answers, but does not know yet about a job that ended in the last ten seconds.
   var awaitsAccounting: Bool {
@@ -247,7 +247,7 @@ extension JobKnowledge {
   ) -> OrderedDictionary<String?, LookUp> {
     let local = localCluster
     var lookUps: OrderedDictionary<String?, LookUp> = [:]
-    let others = Set(ledger.jobs.compactMap(\.cluster)).filter { $0 != local }
+    let others = Set(ledger.unsortedJobs.compactMap(\.cluster)).filter { $0 != local }
     for cluster in [nil] + others.sorted().map(Optional.some) {
       let ids = ledger.idsToLookUp(notIn: answer, cluster: cluster ?? local, withUsage: isLast)
       if !ids.isEmpty { lookUps[cluster] = LookUp(ids: Set(ids)) }
@@ -292,10 +292,12 @@ extension JobKnowledge {
 
   /// Whether duct still looks up an id that sbatch printed and that belongs to no known job.
   func expectsMore(_ answer: SlurmAnswer?) -> Bool {
-    newHints(answer).contains { hint, mention in
-      mention.form == .sentence && ledger.doubts[hint.id] == nil
-        && lookUpCounts[hint, default: 0] < Self.mostLookUps
-    }
+    unknownSentences(answer).contains { lookUpCounts[$0, default: 0] < Self.mostLookUps }
+  }
+
+  /// The ids in sentences of sbatch that belong to no known job, without those that were refuted.
+  private func unknownSentences(_ answer: SlurmAnswer?) -> [JobHint] {
+    newHints(answer).filter { $1.form == .sentence && ledger.doubts[$0.id] == nil }.map(\.0)
   }
 
   /// The printed ids that belong neither to a known job nor to a job in slurmctld's answer.

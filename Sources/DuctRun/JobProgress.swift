@@ -6,7 +6,7 @@ internal import SystemPackage
 /// Shows how many jobs duct waits for, in one terminal line that it overwrites.
 final class JobProgress: Sendable {
   private let writer: StandardErrorWriter
-  private let isShown: Bool
+  let isShown: Bool
   private let start = MonotonicInstant.now
   private let last = Monitor("")
 
@@ -15,9 +15,7 @@ final class JobProgress: Sendable {
     self.isShown = isShown && FileDescriptor.standardError.isTerminal
   }
 
-  func show(_ jobs: [JobRecord]) {
-    guard isShown else { return }
-    let counts = JobCounts(jobs)
+  func show(_ counts: JobCounts) {
     let active = counts.activeText
     let line =
       "Waiting for Slurm jobs: \(counts.ended) of \(counts.total) ended"

@@ -14,9 +14,6 @@ internal import SystemPackage
 final class JobWatcher: Sendable {
   /// The most seconds between two polls while the user waits for the jobs.
   private static let longestPauseInWait = 15.0
-  /// Seconds after which duct believes that a job does not start by itself. slurmctld reports the reason that its last
-  /// scheduling pass found, so a job that the command released at its end still looks held.
-  private static let reasonDelay = 20.0
 
   /// When to poll next, and whether to stop.
   private struct Control: Sendable {
@@ -116,23 +113,23 @@ final class JobWatcher: Sendable {
   /// slurmctld has not answered for as long as one poll may take.
   ///
   /// - Parameters:
-  ///   - progress: called twice a second with all jobs.
+  ///   - progress: called twice a second; nil if nobody looks.
   ///   - isCancelled: called twice a second; true ends the wait.
-  func waitForJobs(progress: ([JobRecord]) -> Void, isCancelled: () -> Bool) {
+  func waitForJobs(progress: ((JobCounts) -> Void)?, isCancelled: () -> Bool) {
     enum End { case ofJobs, ofPatience }
+    var stuck = StuckWait()
     let start = MonotonicInstant.now
     control.update { $0.schedule.hurry(start, longestPause: Self.longestPauseInWait) }
     while !isCancelled() {
       let end = knowledge.wait(until: .now + 0.5) { known -> End? in
         // The answer to an earlier request may lack jobs that the command submitted after that request.
         if let asked = known.lastAnswered, asked >= start {
-          let trustsReason = asked >= start + Self.reasonDelay
-          return known.ledger.jobs.allSatisfy { known.isSettled($0, trustsReason: trustsReason) }
-            ? .ofJobs : nil
+          let isOver = stuck.isOver(known.ledger.unsortedJobs, asked: asked, isLost: known.ledger.isLost)
+          return isOver ? .ofJobs : nil
         }
         return known.ledger.isEmpty && start + limit <= .now ? .ofPatience : nil
       }
-      progress(knowledge.withLock { $0.ledger.jobs })
+      progress?(knowledge.withLock { JobCounts($0.ledger.unsortedJobs) })
       switch end {
       case .ofJobs?:
         warnOfLostJobs()

@@ -172,9 +172,9 @@ private struct LogSetupBuilder {
         spool: spool, stores: stores, carrier: carrier, journal: journal, wake: wake, isDirect: isDirect)
     } catch {
       log.error("Cannot start the thread that writes the records: \(error.description) (\(error.name))")
-      let left = LogDirectory.removeOurs(
-        paths, status: spool.status, runID: plan.identity.runID, [.stdout, .stderr])
-      for file in left { log.warning("\(file.path) is not removed: \(file.failure ?? "it does not answer")") }
+      LogDirectory.warn(
+        ofKept: LogDirectory.removeOurs(
+          paths, status: spool.status, runID: plan.identity.runID, [.stdout, .stderr]), log)
       return nil
     }
   }

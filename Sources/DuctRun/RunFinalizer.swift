@@ -53,7 +53,7 @@ final class RunFinalizer: Sendable {
     self.context = context
     self.ending = ending
     commandCode = exit.shellCode
-    jobsHaveFailed = Monitor(context.settings.jobsExitCode && watch.jobs != nil)
+    jobsHaveFailed = Monitor(context.settings.jobsExitCode && watch.hasSlurm)
     usage = exit.usage
     context.services.children.forget(exit.pid)
     do throws(Errno) {
@@ -205,8 +205,9 @@ final class RunFinalizer: Sendable {
     guard let jobs = watch.jobs else { return }
     if settings.waitJobs, !patience.isAlone {
       let progress = JobProgress(writer: context.services.writer, isShown: settings.logLevel != .none)
+      let show: ((JobCounts) -> Void)? = progress.isShown ? { progress.show($0) } : nil
       patience.whileWaitingForJobs {
-        jobs.waitForJobs(progress: progress.show, isCancelled: { patience.hasEnoughOfJobs })
+        jobs.waitForJobs(progress: show, isCancelled: { patience.hasEnoughOfJobs })
       }
       progress.clear()
       if patience.hasEnoughOfJobs { log.info("Not waiting any longer for jobs") }
@@ -263,7 +264,9 @@ final class RunFinalizer: Sendable {
       messages.showSummary(records.facts.withLock { $0.summary(context.paths) }, known)
     }
     guard settings.jobsExitCode else { return }
-    let failure = known?.failureOfJobs
+    let failure =
+      known.map { $0.failureOfJobs(commandEnd: ending.time.seconds) }
+      ?? (watch.hasSlurm ? "its Slurm jobs were not watched" : nil)
     jobsHaveFailed.update { $0 = failure != nil }
     if let failure, commandCode == 0 { log.warning("\(failure): exit code 1 (--jobs-exit-code)") }
   }

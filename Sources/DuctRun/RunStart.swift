@@ -42,7 +42,7 @@ struct RunStart {
     do throws(Errno) { try becomeSubreaper() } catch {
       log.debug("Orphans of the command cannot be followed: \(error.description)")
     }
-    let search = SlurmSetup.search(settings, surroundings, log: log)
+    let search = SlurmSetup.search(settings, surroundings)
     let plan = LogPlan(settings, surroundings, identity)
     guard
       let setup = try LogSetup.make(
@@ -178,7 +178,7 @@ struct RunStart {
 
   /// Removes everything that this run has created.
   private func discardRecords(_ setup: LogSetup) {
-    warn(ofKept: setup.carrier.discard(until: .now + settings.finalizeTimeout))
+    LogDirectory.warn(ofKept: setup.carrier.discard(until: .now + settings.finalizeTimeout), log)
     setup.spool.status.noteEnding(.done)
     setup.spool.remove()
   }
@@ -186,15 +186,9 @@ struct RunStart {
   /// Removes the log files that were created for the relay.
   private func removeLogFiles(_ setup: LogSetup) {
     guard setup.isDirect else { return }
-    warn(
+    LogDirectory.warn(
       ofKept: LogDirectory.removeOurs(
-        paths, status: setup.spool.status, runID: identity.runID, [.stdout, .stderr]))
-  }
-
-  private func warn(ofKept leftovers: [Deliverer.Leftover]) {
-    for leftover in leftovers {
-      log.warning("\(leftover.path) is not removed: \(leftover.failure ?? "it does not answer")")
-    }
+        paths, status: setup.spool.status, runID: identity.runID, [.stdout, .stderr]), log)
   }
 
   /// Executes the command in place of duct, in the same conditions as without duct.

@@ -18,6 +18,8 @@ final class RunWatch: Sendable {
   let capture: OutputCapture?
   let records: RunRecords?
   let jobs: JobWatcher?
+  /// There is a Slurm here, so the command can have jobs also if there is no watcher for them.
+  let hasSlurm: Bool
   /// Show the captured streams on duct's own stdout and stderr.
   let echoes: [OutputEcho]
   /// Search the captured streams for job ids.
@@ -45,6 +47,7 @@ final class RunWatch: Sendable {
     self.records = records
     let jobs = slurm.flatMap { parts.jobs($0, records) }
     self.jobs = jobs
+    hasSlurm = slurm != nil || settings.slurm == .on
     echoes = capture.map(parts.echoes) ?? []
     scanners = capture.flatMap { capture in jobs.map { parts.scanners(capture, $0) } } ?? []
     let gpuMonitor = parts.gpuMonitor()

@@ -22,16 +22,19 @@ struct SlurmSetup: Sendable {
   struct Search: Sendable {
     fileprivate let found = Monitor<Host?>(nil)
     fileprivate let deadline = MonotonicInstant.now + SlurmSetup.limit
+    /// Why there is no search; nil if there is one.
+    fileprivate let failure: String?
 
     /// Begins the search.
-    fileprivate init(_ environment: [String: String], log: Logger) {
+    fileprivate init(_ environment: [String: String]) {
       do throws(Errno) {
         _ = try OwnThread("duct slurm.conf") { [found] in
           let host = Host(environment)
           found.update { $0 = host }
         }
+        failure = nil
       } catch {
-        log.debug("Cannot start a thread to read slurm.conf: \(error.description)")
+        failure = "no thread to read slurm.conf: \(error.description)"
       }
     }
 
@@ -40,8 +43,8 @@ struct SlurmSetup: Sendable {
   }
 
   /// Begins to search for a Slurm. Nil if duct shall not use one: `--slurm off`.
-  static func search(_ settings: RunSettings, _ surroundings: Surroundings, log: Logger) -> Search? {
-    settings.slurm == .off ? nil : Search(surroundings.environment, log: log)
+  static func search(_ settings: RunSettings, _ surroundings: Surroundings) -> Search? {
+    settings.slurm == .off ? nil : Search(surroundings.environment)
   }
 
   /// Waits for the search. Nil if `--slurm` is `off`, or `auto` without any sign of Slurm.
@@ -51,11 +54,11 @@ struct SlurmSetup: Sendable {
   ) -> SlurmSetup? {
     guard let search else { return nil }
     let environment = surroundings.environment
-    guard let host = search.result else {
+    guard search.failure == nil, let host = search.result else {
       // Reading the file hangs. duct may still ask slurmctld later, through a helper that it can kill.
       return SlurmSetup(
         access: access.with(configuration: nil),
-        tag: .off(reason: "slurm.conf could not be read within \(limit) s"))
+        tag: .off(reason: search.failure ?? "slurm.conf could not be read within \(limit) s"))
     }
     guard let file = host.file else {
       return withoutFile(host, settings, environment, runID, access, children, log)

@@ -139,7 +139,9 @@ public final class ThreadCarrier: LogCarrier {
     // What the deliverer has not written is not wanted any more. It must not create a file that `recover`, which may
     // already be removing the others, would not see.
     if !deliverer.abandon(until: deadline) {
-      return paths.all.map { Deliverer.Leftover(path: path($0), bytes: 0, failure: "it does not answer") }
+      return RelayStatus.Target.allCases.filter { !status.notes(of: $0).isEmpty }.map {
+        Deliverer.Leftover(path: path(paths.path(of: $0)), bytes: 0, failure: "it does not answer")
+      }
     }
     // A missing directory may have been moved. But if a log file in it has lost its name, the directory was
     // removed.

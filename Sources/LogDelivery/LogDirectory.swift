@@ -1,5 +1,6 @@
 public import DuctRecords
 import Glibc
+public import Logging
 public import OutputRelay
 internal import RecordText
 public import ResilientIO
@@ -60,6 +61,13 @@ public enum LogDirectory {
         }
         return .init(path: path, bytes: 0, failure: error.description)
       }
+    }
+  }
+
+  /// Tells of files that `removeOurs` has left.
+  public static func warn(ofKept leftovers: [Deliverer.Leftover], _ log: Logger) {
+    for leftover in leftovers {
+      log.warning("\(leftover.path) is not removed: \(leftover.failure ?? "it does not answer")")
     }
   }
 

@@ -21,6 +21,8 @@ struct RecoveredInfo {
   let hasMoved: Bool
   /// What cannot be read, and why.
   private(set) var problems: [String] = []
+  /// What the user should know, although nothing waits because of it.
+  private(set) var notes: [String] = []
 
   init(
     folder: PrivateFolder, manifest: RunManifest, status: RelayStatus?, usage: RecoveredUsage?, hasMoved: Bool
@@ -120,7 +122,8 @@ struct RecoveredInfo {
       // What is as it was stays: another release may have recorded a value that this one does not know.
       info["execution_summary"]?.overlay(summary.jsonValue, whereDifferentFrom: before)
     } catch {
-      problems.append("\(Name.info): what the command used at its end cannot be added: \(error)")
+      // The next `recover` could not add it either.
+      notes.append("\(Name.info): what the command used at its end cannot be added: \(error)")
     }
   }
 

@@ -87,7 +87,7 @@ struct RecoveredRun {
     return Result(
       leftovers: leftovers.map { $0.failure ?? "\($0.path) could not be written" }
         + (problems + info.problems).map { "in \(folder.path), \($0)" },
-      notes: notices.withLock { $0 })
+      notes: notices.withLock { $0 } + info.notes.map { "in \(folder.path), \($0)" })
   }
 
   // MARK: The streams

@@ -135,8 +135,8 @@ public struct RunSpool: Sendable {
 
   /// The number of runs that are over and that `con-duct recover --list` shows.
   ///
-  /// Does not look for a spool with a random name, because that means to list a whole folder for temporary files.
-  /// Runs use such a spool only where the other places cannot be used, and then this run uses it, too.
+  /// Does not look for a spool with a random name, unless this run uses one: that means to list a whole folder for
+  /// temporary files. A run that finds another place does not tell of runs there; `con-duct recover` finds them.
   public func earlierRuns() -> Int {
     var spools = Spool.existing(in: places.filter(\.hasFixedName))
     if let base = folder?.path.parent, !spools.contains(where: { $0.base == base }) {

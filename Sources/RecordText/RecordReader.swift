@@ -76,6 +76,8 @@ struct RecordReader {
       }
     }
     scanner.leave()
+    // What was passed over ends with its object.
+    valuesLeft += object.passed.count
     isInObject = outer != nil
     if let outer { object = outer }
   }

@@ -6,8 +6,9 @@ public import SystemPackage
 ///
 /// Unlike the records of a run, these are written once, by a program that can report a failure and end.
 public enum WholeFile {
-  /// Writes a file under a temporary name in the same directory, makes it durable, and gives it its name. If anything
-  /// fails, a file that had the name is unchanged.
+  /// Writes a file under a temporary name in the same directory, makes it durable, and gives it its name. If one of these
+  /// steps fails, a file that had the name is unchanged. At last it makes the name durable: if that fails, the new file
+  /// has the name, and a crash of the host could undo that.
   ///
   /// The new file has the permissions of the one that it replaces, and its owner if this user may set one. If the name
   /// is a symbolic link, the file that it leads to is replaced. Something that is no regular file, such as /dev/null or a
@@ -45,7 +46,8 @@ public enum WholeFile {
         if former.st_uid != geteuid() || former.st_gid != getegid() {
           _ = fchown(file.rawValue, former.st_uid, former.st_gid)
         }
-        _ = fchmod(file.rawValue, former.st_mode & 0o777)
+        // A report that was readable for its owner alone must not become readable for all.
+        if fchmod(file.rawValue, former.st_mode & 0o777) != 0 { throw Errno(rawValue: errno) }
       }
       try file.writeAll(bytes, at: 0)
       try FileCalls.fsync(file)

@@ -7,7 +7,7 @@ typealias TaskSet = BitSet
 public enum ArrayTasks {
   /// The largest number of tasks that get a record each. slurm.conf allows a MaxArraySize of four million.
   public static let most = 100_000
-  private static let mostEver = 4_000_001
+  static let mostEver = 4_000_001
 
   /// The task ids in the order of the expression; nil if the expression is truncated (`…`), malformed or has more
   /// than `most` tasks.

@@ -11,7 +11,7 @@ public struct JobCounts: Sendable, Equatable {
   /// They do not start by themselves: see `StateReason.neverStarts`.
   public private(set) var stuck = 0
 
-  public init(_ jobs: [JobRecord]) {
+  public init(_ jobs: some Sequence<JobRecord>) {
     var counts: [JobState: Int] = [:]
     for job in jobs {
       let tasks = job.taskCount

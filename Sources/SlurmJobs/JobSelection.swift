@@ -15,6 +15,10 @@ public struct JobSelection: Sendable, Equatable {
   }
 
   private(set) var entries: [Entry] = []
+  /// The entries of each id, by their indices: a directory can have an output file for each of 100,000 tasks.
+  private var byID: [UInt32: [Int]] = [:]
+  /// Single tasks that were added, by array id. They have no entry of their own in `byID`.
+  private var tasks: [UInt32: TaskSet] = [:]
 
   /// No jobs.
   public init() {}
@@ -25,15 +29,23 @@ public struct JobSelection: Sendable, Equatable {
       guard let entry = Self.entry(part) else {
         throw Problem("'\(part)' is no job id; give ids as 118, 200_3, 200_[1-9] or 118+1")
       }
-      entries.append(entry)
+      append(entry)
     }
     if entries.isEmpty { throw Problem("there is no job id in '\(text)'") }
   }
 
   /// Adds a job, or a task of an array.
   public mutating func add(_ id: UInt32, task: UInt32?) {
-    let text = task.map { "\(id)_\($0)" } ?? "\(id)"
-    entries.append(Entry(text: text, id: id, tasks: task.map { [Int($0)] }))
+    guard let task else { return append(Entry(text: "\(id)", id: id)) }
+    // A file can have any number in its name. Slurm has no such tasks.
+    if task > ArrayTasks.mostEver { return }
+    entries.append(Entry(text: "\(id)_\(task)", id: id, tasks: [Int(task)]))
+    tasks[id, default: []].insert(Int(task))
+  }
+
+  private mutating func append(_ entry: Entry) {
+    byID[entry.id, default: []].append(entries.count)
+    entries.append(entry)
   }
 
   public var isEmpty: Bool { entries.isEmpty }
@@ -41,14 +53,23 @@ public struct JobSelection: Sendable, Equatable {
   /// The ids to ask Slurm for, each once.
   public var ids: [UInt32] { Set(entries.map(\.id)).sorted() }
 
-  public func contains(_ job: JobRecord) -> Bool { entries.contains { $0.contains(job) } }
+  public func contains(_ job: JobRecord) -> Bool {
+    if let array = job.arrayJobID, let tasks = tasks[array], job.isAny(of: tasks) { return true }
+    return job.ids.contains { id in byID[id]?.contains { entries[$0].contains(job) } == true }
+  }
 
   /// The entries that select none of the jobs, as the user wrote them.
   public func missing(in jobs: [JobRecord]) -> [String] {
-    let known = Set(jobs.flatMap { [$0.jobID, $0.arrayJobID, $0.hetJobID].compactMap { $0 } })
+    var byID: [UInt32: [Int]] = [:]
+    var found: [UInt32: TaskSet] = [:]
+    for (index, job) in jobs.enumerated() {
+      for id in Set(job.ids) { byID[id, default: []].append(index) }
+      if let array = job.arrayJobID { found[array, default: []].formUnion(job.tasks) }
+    }
     return entries.filter { entry in
-      !known.contains(entry.id) || entry.tasks != nil && !jobs.contains(where: entry.contains)
-        || entry.offset != nil && !jobs.contains(where: entry.contains)
+      if let tasks = entry.tasks { return found[entry.id]?.isDisjoint(with: tasks) ?? true }
+      guard let jobsOfID = byID[entry.id] else { return true }
+      return entry.offset != nil && !jobsOfID.contains { entry.contains(jobs[$0]) }
     }.map(\.text)
   }
 
@@ -87,7 +108,8 @@ public struct JobSelection: Sendable, Equatable {
         Entry(text: text, id: id, tasks: $0)
       }
     }
-    return number(value).map { Entry(text: text, id: id, tasks: [Int($0)]) }
+    guard let task = number(value), task <= ArrayTasks.mostEver else { return nil }
+    return Entry(text: text, id: id, tasks: [Int(task)])
   }
 
   private static func number(_ text: String) -> UInt32? {
@@ -97,13 +119,22 @@ public struct JobSelection: Sendable, Equatable {
 
 extension JobSelection.Entry {
   func contains(_ job: JobRecord) -> Bool {
-    if let tasks {
-      guard job.arrayJobID == id else { return false }
-      if let task = job.arrayTaskID { return tasks.contains(Int(task)) }
-      // The waiting tasks of a very large array are one record.
-      return job.arrayTasks.flatMap(ArrayTasks.set).map { !$0.isDisjoint(with: tasks) } ?? false
-    }
+    if let tasks { return job.arrayJobID == id && job.isAny(of: tasks) }
     if let offset { return job.hetJobID == id && job.hetJobOffset == offset }
-    return [job.jobID, job.arrayJobID, job.hetJobID].contains(id)
+    return job.ids.contains(id)
+  }
+}
+
+extension JobRecord {
+  /// The ids by which users can name it.
+  fileprivate var ids: [UInt32] { [jobID, arrayJobID, hetJobID].compactMap { $0 } }
+
+  /// The tasks of its array that it stands for. The waiting tasks of a very large array are one record.
+  fileprivate var tasks: TaskSet {
+    arrayTaskID.map { $0 <= ArrayTasks.mostEver ? [Int($0)] : [] } ?? arrayTasks.flatMap(ArrayTasks.set) ?? []
+  }
+
+  fileprivate func isAny(of tasks: TaskSet) -> Bool {
+    arrayTaskID.map { tasks.contains(Int($0)) } ?? !self.tasks.isDisjoint(with: tasks)
   }
 }

@@ -24,19 +24,9 @@ struct JobChoiceArguments: ParsableArguments {
   func choice() throws -> JobChoice {
     var choice = JobChoice()
     choice.onlyFailed = failed
-    choice.states = try state.map(states)
+    choice.states = try StateChoice(state, program: "con-duct jobs").states
     choice.cluster = cluster?.lowercased()
     if cluster?.isEmpty == true { throw ValidationError("--cluster must name a cluster") }
     return choice
-  }
-
-  private func states(_ list: String) throws -> Set<JobState> {
-    let words = list.split(separator: ",").map { String($0).trimmed.uppercased() }.filter { !$0.isEmpty }
-    if words.isEmpty { throw ValidationError("--state must name a state, such as PENDING") }
-    for word in words where !JobState.words.contains(word) {
-      throw ValidationError(
-        Suggestion.unknown("state", word, among: JobState.words, program: "con-duct jobs"))
-    }
-    return Set(words.map(JobState.init(rawValue:)))
   }
 }

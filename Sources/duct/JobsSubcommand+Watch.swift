@@ -26,25 +26,54 @@ extension JobsSubcommand {
       polls.add(tag: tag, jobs: refreshed.jobs.first ?? [])
     } else {
       let finder = try findRecords(surroundings)
-      let refreshed = JobRefresh(finder.runs, surroundings, by: by, limit: slurm.slurmTimeout)
-      if let problem = refreshed.problem { tell("Slurm did not answer everything: \(problem)") }
-      polls.take(finder.runs, jobs: refreshed.jobs)
+      polls.take(finder.runs, jobs: finder.runs.map(\.jobs))
     }
     let isTerminal = surroundings["TERM"] != "dumb"
     var watch = JobWatch(polls, width: { isTerminal ? terminalWidth : nil }, write: show)
-    let (paths, limit) = (self.paths, slurm.slurmTimeout)
-    let isByRecords = runID == nil
+    let records = runID == nil ? WatchedRecords(paths, surroundings, by, limit: slurm.slurmTimeout) : nil
+    let limit = slurm.slurmTimeout
     let end = try watch.run(signals) { polls in
-      // A run that goes on writes what it submits into its record.
-      if isByRecords, polls.hasActiveRuns {
-        let runs = RunFinder(paths, surroundings).runs
-        polls.take(runs, jobs: runs.map(\.jobs))
-      }
+      records?.read(into: &polls)
       polls.poll(surroundings, by: by, limit: limit)
     }
     switch end {
     case .ofJobs(let isWell): if !isWell { throw ExitCode(1) }
     case .signal(let number): throw ExitCode(128 + number)
+    }
+  }
+}
+
+/// The records of the runs whose jobs are watched.
+private struct WatchedRecords: Sendable {
+  private let paths: [String]
+  private let surroundings: Surroundings
+  private let by: SlurmBy
+  private let limit: Double
+  private let isFirst = Monitor(true)
+
+  init(_ paths: [String], _ surroundings: Surroundings, _ by: SlurmBy, limit: Double) {
+    self.paths = paths
+    self.surroundings = surroundings
+    self.by = by
+    self.limit = limit
+  }
+
+  /// Reads the records again if that can show other jobs.
+  func read(into polls: inout JobPolls) {
+    let isFirst = isFirst.update { first in
+      defer { first = false }
+      return first
+    }
+    if isFirst {
+      // Tags find jobs that the records do not name.
+      let runs = RunFinder(paths, surroundings).runs
+      polls = JobPolls()
+      polls.take(runs, jobs: JobRefresh(runs, surroundings, by: by, limit: limit).jobs)
+    } else if polls.hasActiveRuns {
+      // A run that goes on writes what it submits into its record.
+      let finder = RunFinder(paths, surroundings)
+      polls.take(
+        finder.runs, jobs: finder.runs.map(\.jobs), problem: finder.problems.first.map { "\($0)" })
     }
   }
 }

@@ -136,7 +136,7 @@ struct JobsSubcommand: ParsableCommand {
       JobListing.Run(
         prefix: run.prefix, runID: run.runID, state: run.presentState, jobs: jobs,
         unreadableJobs: run.unreadableJobs, problem: refreshed?.problem ?? run.slurmProblem,
-        campaign: run.campaign)
+        campaign: run.campaign, record: run)
     }
     return (JobListing(runs), refreshed?.problem)
   }

@@ -95,17 +95,15 @@ struct ReportSubcommand: ParsableCommand {
       if let problem = found.problem {
         tell("Slurm did not answer: \(problem)")
       } else if !found.isIncomplete {
-        tell("there are no records of such runs here\(of(campaign))")
+        tell("there are no records of \(campaign.map { "runs of campaign \($0)" } ?? "such runs") here")
       }
       throw ExitCode(1)
     }
-    if compare != nil, !found.sources.contains(where: isCompared) {
-      tell("there are no records of runs here\(of(compare)), to compare with")
+    if let compare, !found.sources.contains(where: isCompared) {
+      tell("there are no records of runs of campaign \(compare) here, to compare with")
       throw ExitCode(1)
     }
   }
-
-  private func of(_ campaign: String?) -> String { campaign.map { " of campaign \($0)" } ?? "" }
 
   /// Jobs of no run belong into the report.
   private func isInReport(_ source: ReportSource) -> Bool { source.run.map(isInReport) ?? true }

@@ -32,7 +32,7 @@ import Testing
       WatchText.screen(counts, status, width: 100) == [
         WatchText.bar(counts, width: 33)
           + " 3 of 12 ended, 1 failed: 2 COMPLETED, 9 PENDING, 1 FAILED",
-        "about 00:40 left, until 21:55; asked 00:07 ago; Ctrl-C stops watching",
+        "about 00:40 left, until 21:55; answered 00:07 ago; Ctrl-C stops watching",
       ])
     #expect(WatchText.screen(counts, status, width: 20).allSatisfy { $0.count == 19 })
     #expect(WatchText.screen(counts, status, width: 1).allSatisfy { $0.count == 1 })
@@ -51,8 +51,8 @@ import Testing
     #expect(text.news(all) { $0.state == .running } == [])
     #expect(text.change(JobCounts(all)) == "8 of 10 ended: 1 RUNNING, 8 FAILED, 1 not starting")
     #expect(text.change(JobCounts(all)) == nil)
-    #expect(text.change(problem: "down") == "Slurm does not answer, and is asked again: down")
-    #expect(text.change(problem: "still down") == nil && text.change(problem: nil) == "Slurm answers again")
+    #expect(text.change(problem: "Slurm is down") == "Slurm is down (trying again)")
+    #expect(text.change(problem: "still down") == nil && text.change(problem: nil) == "All is answered again")
   }
 
   @Test func theEstimateIsTheRateSoFar() {

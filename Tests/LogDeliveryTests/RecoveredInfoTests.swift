@@ -27,7 +27,7 @@ import Testing
   ]
 
   private func completed(
-    _ info: JSONValue, jobs: [JobRecord]? = nil, problems: [String] = []
+    _ info: JSONValue, jobs: [JobRecord]? = nil, notes: [String] = []
   ) throws -> JSONValue {
     try sandbox.write(JSONWriter.bytes(of: info), to: "info.json")
     let manifest = RunManifest(
@@ -36,7 +36,7 @@ import Testing
     var recovered = RecoveredInfo(
       folder: try PrivateFolder(sandbox[""]), manifest: manifest, status: nil, usage: nil, hasMoved: false)
     let bytes = try #require(recovered.finished { _ in jobs })
-    #expect(recovered.problems == problems)
+    #expect(recovered.problems == [] && recovered.notes == notes)
     return try JSONParser.parse(bytes)
   }
 
@@ -71,7 +71,7 @@ import Testing
     let problem =
       "info.json: what the command used at its end cannot be added: "
       + "start_time has another type, or is beyond its range"
-    let found = try completed(info, problems: [problem])
+    let found = try completed(info, notes: [problem])
     #expect(found["execution_summary"] == info["execution_summary"])
     #expect(found["run_state"] == "interrupted")
   }

@@ -32,8 +32,19 @@ import Testing
     #expect(selection.missing(in: [job(300, het: 300)]) == ["118", "200_[1-3]", "300+1"])
   }
 
+  /// A directory can have an output file for each task.
+  @Test func manyTasks() {
+    var selection = JobSelection()
+    for task in UInt32(0)..<50_000 { selection.add(200, task: task) }
+    selection.add(200, task: 4_000_000_000)
+    let jobs = (UInt32(1)..<50_001).map { job(nil, array: 200, task: $0) }
+    #expect(jobs.count { selection.contains($0) } == 49_999)
+    #expect(selection.missing(in: jobs) == ["200_0"])
+  }
+
   @Test(arguments: [
     "", ",", "0", "-1", "118_", "118_[", "118_[]", "118+", "118.0", "1_[1-5%2]", "118_x", "1 2 x", "٣",
+    "1_4294967295",
   ])
   func noIds(_ text: String) { #expect(throws: (any Error).self) { try JobSelection(text) } }
 }

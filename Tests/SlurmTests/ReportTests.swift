@@ -71,6 +71,20 @@ extension OnSlurm {
       #expect(well.finished.code == 0)
     }
 
+    /// As dask-jobqueue and parsl end their workers.
+    @Test func whatTheRunItselfCancelledIsNoFailure() async throws {
+      let run = try await fixture.run(
+        """
+        id=$(sbatch --parsable -J pilot --wrap 'exec sleep 300'); echo Submitted batch job $id
+        until [ "$(squeue -h -j $id -t R | wc -l)" = 1 ]; do sleep 0.1; done
+        scancel $id
+        """, ["--wait-jobs", "--jobs-exit-code"])
+      #expect(run.finished.code == 0, "\(run.finished.stderr)")
+      #expect(try run.job("pilot").state == .cancelled)
+      #expect(try await conDuct("jobs", "--failed", "--ids", "log_").stdout == "")
+      #expect(try await conDuct("jobs", "--watch", "log_").code == 0)
+    }
+
     /// Without paths, con-duct reads the records that DUCT_OUTPUT_PREFIX names.
     @Test func withoutPathsThePrefixIsFollowed() async throws {
       _ = try await fixture.run("sbatch -J one --wrap true")

@@ -149,7 +149,7 @@ extension OnSlurm {
     /// sbatch runs with an empty environment, without duct's tag: duct still finds the job by its output.
     @Test func anEnvironmentMadeAnew() async throws {
       let script = #"""
-        env -i PATH="$PATH" SLURM_CONF="$SLURM_CONF" setsid sh -c 'sbatch -J anew --wrap true'
+        env -i PATH="$PATH" SLURM_CONF="$SLURM_CONF" setsid --wait sh -c 'sbatch -J anew --wrap true'
         """#
       let run = try await fixture.run(script)
       #expect(try run.job("anew").detectedBy.contains(.output))

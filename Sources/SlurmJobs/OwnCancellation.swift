@@ -1,7 +1,3 @@
-internal import DuctRecords
-internal import RecordText
-internal import SlurmJobs
-
 /// Tells which jobs a run has cancelled itself, as dask-jobqueue and parsl end the workers that they need no more.
 ///
 /// Such a job is no failure. All of this must hold:
@@ -11,7 +7,7 @@ internal import SlurmJobs
 ///
 /// A user who cancels a job by hand meanwhile looks the same to Slurm. But a command that needed the job's result does
 /// not end with 0 then.
-struct OwnCancellation {
+public struct OwnCancellation: Sendable {
   /// Seconds. A process that ignores SIGTERM is killed after KillWait, 30 s by default, and clocks of hosts differ.
   static let grace = 60.0
 
@@ -19,16 +15,17 @@ struct OwnCancellation {
   private let start: Double
   private let end: Double
 
-  /// Nil if the run has not ended with exit code 0, or if its record does not say when and whose it was.
-  init?(_ run: RecordedRun?) {
-    guard let run, run.state == "finished", run.exitCode == 0,
-      let uid = run.info["system"]?["uid"]?.double.flatMap({ UInt32(exactly: $0) }),
-      let start = run.summary?["start_time"]?.double, let end = run.summary?["end_time"]?.double
-    else { return nil }
+  /// Of a run that has finished with exit code 0.
+  ///
+  /// - Parameters:
+  ///   - uid: of its user.
+  ///   - start: seconds since 1970.
+  ///   - end: seconds since 1970.
+  public init(uid: UInt32, start: Double, end: Double) {
     (self.uid, self.start, self.end) = (uid, start, end)
   }
 
-  func isOf(_ job: JobRecord) -> Bool {
+  public func isOf(_ job: JobRecord) -> Bool {
     guard job.state == .cancelled, job.cancelledBy == uid, let time = job.endTime else { return false }
     return Double(time) >= start && Double(time) <= end + Self.grace
   }
