@@ -8,7 +8,9 @@ public struct JobSelection: Sendable, Equatable {
     /// As the user wrote it.
     var text: String
     var id: UInt32
-    /// Nil: not only some tasks.
+    /// One task of the array. A set of its own for each of 100,000 tasks would take gigabytes.
+    var task: UInt32?
+    /// Several tasks of the array.
     var tasks: TaskSet?
     /// Of the component of a heterogeneous job; nil: not only one.
     var offset: UInt32?
@@ -39,7 +41,7 @@ public struct JobSelection: Sendable, Equatable {
     guard let task else { return append(Entry(text: "\(id)", id: id)) }
     // A file can have any number in its name. Slurm has no such tasks.
     if task > ArrayTasks.mostEver { return }
-    entries.append(Entry(text: "\(id)_\(task)", id: id, tasks: [Int(task)]))
+    entries.append(Entry(text: "\(id)_\(task)", id: id, task: task))
     tasks[id, default: []].insert(Int(task))
   }
 
@@ -64,9 +66,15 @@ public struct JobSelection: Sendable, Equatable {
     var found: [UInt32: TaskSet] = [:]
     for (index, job) in jobs.enumerated() {
       for id in Set(job.ids) { byID[id, default: []].append(index) }
-      if let array = job.arrayJobID { found[array, default: []].formUnion(job.tasks) }
+      guard let array = job.arrayJobID else { continue }
+      if let task = job.arrayTaskID {
+        if task <= ArrayTasks.mostEver { found[array, default: []].insert(Int(task)) }
+      } else {
+        found[array, default: []].formUnion(job.tasks)
+      }
     }
     return entries.filter { entry in
+      if let task = entry.task { return found[entry.id]?.contains(Int(task)) != true }
       if let tasks = entry.tasks { return found[entry.id]?.isDisjoint(with: tasks) ?? true }
       guard let jobsOfID = byID[entry.id] else { return true }
       return entry.offset != nil && !jobsOfID.contains { entry.contains(jobs[$0]) }
@@ -109,7 +117,7 @@ public struct JobSelection: Sendable, Equatable {
       }
     }
     guard let task = number(value), task <= ArrayTasks.mostEver else { return nil }
-    return Entry(text: text, id: id, tasks: [Int(task)])
+    return Entry(text: text, id: id, task: task)
   }
 
   private static func number(_ text: String) -> UInt32? {
@@ -119,6 +127,7 @@ public struct JobSelection: Sendable, Equatable {
 
 extension JobSelection.Entry {
   func contains(_ job: JobRecord) -> Bool {
+    if let task { return job.arrayJobID == id && job.isAny(of: [Int(task)]) }
     if let tasks { return job.arrayJobID == id && job.isAny(of: tasks) }
     if let offset { return job.hetJobID == id && job.hetJobOffset == offset }
     return job.ids.contains(id)
@@ -129,10 +138,8 @@ extension JobRecord {
   /// The ids by which users can name it.
   fileprivate var ids: [UInt32] { [jobID, arrayJobID, hetJobID].compactMap { $0 } }
 
-  /// The tasks of its array that it stands for. The waiting tasks of a very large array are one record.
-  fileprivate var tasks: TaskSet {
-    arrayTaskID.map { $0 <= ArrayTasks.mostEver ? [Int($0)] : [] } ?? arrayTasks.flatMap(ArrayTasks.set) ?? []
-  }
+  /// The waiting tasks that it stands for. The waiting tasks of a very large array are one record.
+  fileprivate var tasks: TaskSet { arrayTasks.flatMap(ArrayTasks.set) ?? [] }
 
   fileprivate func isAny(of tasks: TaskSet) -> Bool {
     arrayTaskID.map { tasks.contains(Int($0)) } ?? !self.tasks.isDisjoint(with: tasks)
