@@ -179,23 +179,32 @@ extension Substring {
   private var sandbox: Sandbox { fixture.sandbox }
   init() throws { fixture = try PageFixture() }
 
-  /// What the browser says about a page: its elements when all has been loaded, and its messages.
+  /// What the browser says about a page: its elements when all has been loaded, its messages, and its requests to
+  /// a network for this page.
   ///
   /// Everything that it would ask a network for goes to a port on which nothing listens.
   private func browse(_ page: String, settings: String = "") async throws -> (
-    elements: String, messages: [Substring]
+    elements: String, messages: [Substring], requests: [Substring]
   ) {
+    let log = sandbox["network.json"]
     let result = try await run(
       "chromium",
       [
         "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-extensions",
         "--proxy-server=http://127.0.0.1:9", "--proxy-bypass-list=<-loopback>", "--enable-logging=stderr",
         "--v=0",
-        "--user-data-dir=\(sandbox["profile"])", "--virtual-time-budget=30000",
+        "--user-data-dir=\(sandbox["profile"])", "--virtual-time-budget=30000", "--log-net-log=\(log)",
         "--blink-settings=\(settings)",
         "--dump-dom", "file://\(sandbox[page])",
       ], in: sandbox, limit: 120)
-    return (result.stdout, result.stderr.split(separator: "\n").filter { $0.contains(":CONSOLE") })
+    // One event a line. The browser's own requests, for updates, have no origin.
+    let events = String(decoding: try readAll(log, limit: 64 << 20), as: UTF8.self).split(
+      separator: "\n")
+    #expect(events.count > 100, "the browser keeps a log")
+    return (
+      result.stdout, result.stderr.split(separator: "\n").filter { $0.contains(":CONSOLE") },
+      events.filter { $0.contains("\"initiator\":") && !$0.contains("\"initiator\":\"not an origin\"") }
+    )
   }
 
   private func page() async throws -> String {
@@ -209,6 +218,7 @@ extension Substring {
     let page = try await page()
     let shown = try await browse("r.html")
     #expect(shown.messages == [], "\(shown.messages)")
+    #expect(shown.requests == [], "\(shown.requests)")
     #expect(shown.elements.contains("<button type=\"button\">Job</button>"), "the page's own script runs")
     try sandbox.write(
       page.replacing(
@@ -217,8 +227,14 @@ extension Substring {
           "<main id=\"main\"><img src=\"http://127.0.0.1:9/x\"><script>alert(1)</script><p style=\"color: red\">"
       ),
       to: "bad.html")
-    let bad = try await browse("bad.html").messages
-    #expect(bad.count == 3 && bad.allSatisfy { $0.contains("Content Security Policy") }, "\(bad)")
+    let bad = try await browse("bad.html")
+    #expect(
+      bad.messages.count == 3 && bad.messages.allSatisfy { $0.contains("Content Security Policy") },
+      "\(bad.messages)")
+    #expect(bad.requests == [], "the policy keeps the page from asking: \(bad.requests)")
+    try sandbox.write("<!DOCTYPE html><img src=\"http://127.0.0.1:9/x\">", to: "asks.html")
+    let asks = try await browse("asks.html").requests
+    #expect(asks.count == 1 && asks[0].contains("http://127.0.0.1:9/x"), "\(asks)")
   }
 
   /// The script adds a field and buttons, and nothing else: without it, the page says the same.
