@@ -111,7 +111,8 @@ func job(
 /// A job that the run itself cancelled is no failure.
 @Suite struct OwnCancellationTests {
   private func cancelled(by user: UInt32?, end: Int) -> JobRecord {
-    var one = job(5, .cancelled, start: 1000, elapsed: end - 1000)
+    let start = min(end, 1000)
+    var one = job(5, .cancelled, start: start, elapsed: end - start)
     one.cancelledBy = user
     return one
   }
@@ -125,7 +126,8 @@ func job(
   }
 
   @Test func aWorkerThatIsNotNeededAnyMoreIsNoFailure() throws {
-    for end in [1500, 2000, 2060] {
+    // Slurm's times are whole seconds: 900 is the second in which the run began.
+    for end in [841, 900, 1500, 2000, 2060] {
       let report = try report([cancelled(by: 77, end: end), job(6)])
       #expect(report.jobs.map(\.standing) == [.cancelledByRun, .well])
       #expect(report.attention.isEmpty && report.cancelledByRun.map(\.count) == [1])
@@ -137,7 +139,10 @@ func job(
   }
 
   @Test func whoeverElseCancelledItIsToldOf() throws {
-    let others = [cancelled(by: 78, end: 1500), cancelled(by: nil, end: 1500), cancelled(by: 77, end: 2061)]
+    let others = [
+      cancelled(by: 78, end: 1500), cancelled(by: nil, end: 1500), cancelled(by: 77, end: 2061),
+      cancelled(by: 77, end: 840),
+    ]
     for one in others { #expect(try report([one]).jobs.map(\.standing) == [.attention]) }
     let own = cancelled(by: 77, end: 1500)
     #expect(try report([own], code: 1).jobs.map(\.standing) == [.attention])
