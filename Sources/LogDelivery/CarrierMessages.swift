@@ -188,8 +188,17 @@ enum CarrierPlacement {
     return sources
   }
 
-  static func open(_ number: CInt) -> FileDescriptor? {
-    let descriptor = FileDescriptor(rawValue: number)
-    return descriptor.isOpen ? descriptor : nil
+  /// The descriptors that this process was started with.
+  ///
+  /// Find them before opening anything: a new file gets the lowest free number, such as that of a stream that is not
+  /// captured.
+  struct Found: Sendable {
+    private let open: Set<CInt>
+
+    init() { open = Set((0..<CInt(count)).filter { FileDescriptor(rawValue: $0).isOpen }) }
+
+    subscript(_ number: CInt) -> FileDescriptor? {
+      open.contains(number) ? FileDescriptor(rawValue: number) : nil
+    }
   }
 }

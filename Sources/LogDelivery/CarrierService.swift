@@ -19,17 +19,18 @@ public enum CarrierService {
   ///   - isSuccessor: an earlier carrier process was killed, and may have delivered a part.
   /// - Returns: an exit code.
   public static func run(folder: String, isSuccessor: Bool) -> CInt {
+    let placed = CarrierPlacement.Found()
     outliveFileSizeLimit()
     // duct may end while this process writes a reply to it.
     ignoreSignal(SIGPIPE)
     let socket = FileDescriptor(rawValue: CarrierPlacement.socket)
     guard let manifest = RunManifest.read(FilePath(escaped: folder)),
-      let page = CarrierPlacement.open(CarrierPlacement.status),
-      let status = try? RelayStatus(mapping: page, copy: CarrierPlacement.open(CarrierPlacement.copy)),
+      let page = placed[CarrierPlacement.status],
+      let status = try? RelayStatus(mapping: page, copy: placed[CarrierPlacement.copy]),
       SpoolFolder.holdCarrierLock(FilePath(escaped: folder))
     else { return 1 }
     do throws(Errno) {
-      let service = try Service(socket, manifest, status, isSuccessor: isSuccessor)
+      let service = try Service(socket, placed, manifest, status, isSuccessor: isSuccessor)
       service.serve()
       return 0
     } catch {
@@ -68,24 +69,25 @@ private final class Service: Sendable {
   private let replies: ReplyChannel
 
   init(
-    _ socket: FileDescriptor, _ manifest: RunManifest, _ status: RelayStatus, isSuccessor: Bool
+    _ socket: FileDescriptor, _ placed: CarrierPlacement.Found, _ manifest: RunManifest,
+    _ status: RelayStatus,
+    isSuccessor: Bool
   ) throws(Errno) {
     self.socket = socket
     self.manifest = manifest
     self.isSuccessor = isSuccessor
     let replies = ReplyChannel(socket)
     self.replies = replies
-    let wake = CarrierPlacement.open(CarrierPlacement.wake)
+    let wake = placed[CarrierPlacement.wake]
     let streams = CarrierPlacement.stores.enumerated().map { index, numbers -> RenderedOutput? in
-      let files = numbers.map(CarrierPlacement.open)
+      let files = numbers.map { placed[$0] }
       guard files.contains(where: { $0 != nil }) else { return nil }
       return RenderedOutput(
         stream: index, stores: OutputStores(log: nil, spool: files[0], memory: files[1]), status: status,
         wake: { wake?.signalEvent() })
     }
     let usage = WrittenUsage(
-      disk: CarrierPlacement.open(CarrierPlacement.usage[0]),
-      memory: CarrierPlacement.open(CarrierPlacement.usage[1]),
+      disk: placed[CarrierPlacement.usage[0]], memory: placed[CarrierPlacement.usage[1]],
       isComplete: { [isFinishing] in isFinishing.withLock { $0 } })
     let events = Monitor<(@Sendable () -> [IOEvent])?>(nil)
     let carrier = try ThreadCarrier(

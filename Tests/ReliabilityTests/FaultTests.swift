@@ -11,6 +11,17 @@ extension OnFaults {
     private let fixture: FaultFixture
     init() throws { fixture = try FaultFixture() }
 
+    /// A stream that is not captured has no file, also none of another name.
+    @Test(arguments: [
+      ("all", ["stderr", "stdout"]), ("stdout", ["stdout"]), ("stderr", ["stderr"]), ("none", []),
+    ])
+    func onlyWhatIsCaptured(_ captured: String, _ streams: [String]) async throws {
+      let result = try await fixture.run("echo out; echo err >&2", ["-c", captured])
+      #expect(result.code == 0, "\(result)")
+      let expected = ["info.json"] + streams + ["usage.jsonl"]
+      #expect(fixture.sandbox.names("remote-backing") == expected.map { "log_" + $0 })
+    }
+
     @Test func aDirectoryThatHangsHoldsUpNothing() async throws {
       let fixture = self.fixture
       let start = MonotonicInstant.now
