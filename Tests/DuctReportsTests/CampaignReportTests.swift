@@ -104,7 +104,7 @@ func job(
     let failedRun = record(summary: ", \"exit_code\": 3", members: ", \"run_state\": \"finished\"")
     #expect(
       try report([job(1)], failedRun).head.verdict
-        == "Yes: the job ended well. The command of the run ended with exit code 3.")
+        == "No: the job ended well, but the command of the run ended with exit code 3.")
   }
 }
 

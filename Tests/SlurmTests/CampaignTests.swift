@@ -88,6 +88,7 @@ extension OnSlurm {
         }
         #expect(text.contains("No: 25 of 60 jobs did not end well"))
       }
+      #expect(try fixture.sandbox.text("report.html").contains("<p class=\"verdict bad\">No: 25 of 60"))
       let lines = try fixture.sandbox.text("report.tsv").split(separator: "\n").map {
         $0.split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
       }

@@ -17,6 +17,7 @@ struct ReportHead: WrittenRecord {
   var campaign: String?
   /// Did all run? One sentence.
   var verdict: String
+  var verdictKind: ReportVerdict.Kind
   var runs: [ReportRun]
   var users: [String]
   var clusters: [String]
@@ -65,7 +66,9 @@ struct ReportHead: WrittenRecord {
     staleSince = rows.lazy.compactMap { $0.stale ? $0.lastSeen : nil }.min()
     self.unreadableJobs = unreadableJobs > 0 ? unreadableJobs : nil
     self.problem = problem
-    verdict = ReportVerdict(rows, runs, onlyStates: onlyStates, problem: problem).text
+    let verdict = ReportVerdict(
+      rows, runs, onlyStates: onlyStates, unreadableJobs: unreadableJobs, problem: problem)
+    (self.verdict, verdictKind) = (verdict.text, verdict.kind)
   }
 
   /// A requeue sets a new submit time.

@@ -69,13 +69,9 @@ struct HTMLValues {
       ("created", .string(WallTime(seconds: now).text(format: "%Y-%m-%d %H:%M:%S %z"))),
       ("title", .shown(head.campaign.map { "\($0): report of duct" } ?? "Report of duct")),
       ("heading", .shown(name + runs + jobs)), ("verdict", .shown(head.verdict)),
-      ("verdict_class", .string(verdictClass)), ("notes", .list(doubts)),
+      ("verdict_class", .string(head.verdictKind.rawValue)), ("notes", .list(doubts)),
       ("facts", .array(facts.map { ["name": .shown($0.0), "value": .shown($0.1)] })),
     ]
-  }
-
-  private var verdictClass: String {
-    head.verdict.hasPrefix("Yes") ? "good" : report.attention.isEmpty ? "open" : "bad"
   }
 
   private var facts: [(String, String)] {
