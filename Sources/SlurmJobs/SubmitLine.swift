@@ -42,17 +42,14 @@ public struct SubmitLine: Sendable, Equatable {
       $0.value >= 0x20 && $0.value != 0x7F && !marks.contains($0)
     }
     guard isPlain, words.allSatisfy({ !$0.isEmpty }), let program = words.first else { throw .lostQuotes }
-    let name = program.split(separator: "/").last.map(String.init) ?? program
-    if name != "sbatch" { throw .notOfSbatch(name) }
-    options = [program]
-    var rest = words.dropFirst()
-    while let word = rest.first, word.hasPrefix("-"), word != "-" {
-      rest = rest.dropFirst()
-      if word == "--" { break }
-      try word.hasPrefix("--") ? takeLong(word, &rest) : takeShort(word, &rest)
+    guard SubmitOptions.Program(word: program) == .sbatch else {
+      throw .notOfSbatch(program.split(separator: "/").last.map(String.init) ?? program)
     }
-    guard let script = rest.first, script != "-" else { throw .standardInput }
-    self.script = Array(rest)
+    options = [program]
+    let line = SubmitOptions(words.dropFirst(), of: .sbatch)
+    try take(line.options)
+    guard let script = line.rest.first, script != "-" else { throw .standardInput }
+    self.script = Array(line.rest)
   }
 
   /// The words to run. Options in front of the script win over those in the script.
@@ -64,49 +61,25 @@ public struct SubmitLine: Sendable, Equatable {
 
   // MARK: Options
 
-  private mutating func takeLong(_ word: String, _ rest: inout ArraySlice<String>) throws(Refusal) {
-    let parts = word.dropFirst(2).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-    guard let name = Self.fullName(String(parts[0])) else { throw .unknownOption(word) }
-    if name == "wrap" { throw .wrapped }
-    // sbatch would stay until the job has ended.
-    if name == "wait" { return }
-    var value = parts.count == 2 ? String(parts[1]) : nil
-    options.append(word)
-    if value == nil, Self.withValue.contains(name) {
-      guard let next = rest.popFirst() else { throw .lostQuotes }
-      options.append(next)
-      value = next
-    }
-    note(name, value)
-  }
-
-  private mutating func takeShort(_ word: String, _ rest: inout ArraySlice<String>) throws(Refusal) {
-    var kept = "-"
-    var letters = word.dropFirst()
-    while let letter = letters.popFirst() {
-      if let name = Self.shortWithValue[letter] {
-        kept.append(letter)
-        if letters.isEmpty {
-          guard let next = rest.popFirst() else { throw .lostQuotes }
-          options += [kept, next]
-          note(name, next)
-        } else {
-          options.append(kept + letters)
-          note(name, String(letters))
-        }
-        return
+  private mutating func take(_ taken: [SubmitOptions.Option]) throws(Refusal) {
+    // The letters that are kept of a word stay one word.
+    var isWordOpen = false
+    for option in taken {
+      guard let name = option.name else { throw .unknownOption(option.words[0]) }
+      if name == "wrap" { throw .wrapped }
+      if option.lacksValue { throw .lostQuotes }
+      if !option.isJoined { isWordOpen = false }
+      // sbatch would stay until the job has ended.
+      if name == "wait" { continue }
+      if isWordOpen {
+        options[options.count - 1] += option.words[0].dropFirst()
+        options += option.words.dropFirst()
+      } else {
+        options += option.words
       }
-      switch letter {
-      case "W": continue
-      // The only one whose value is optional.
-      case "k":
-        options.append(kept + "k" + letters)
-        return
-      case "H", "O", "Q", "s", "v": kept.append(letter)
-      default: throw .unknownOption(word)
-      }
+      isWordOpen = true
+      note(name, option.value)
     }
-    if kept != "-" { options.append(kept) }
   }
 
   private mutating func note(_ name: String, _ value: String?) {
@@ -118,45 +91,4 @@ public struct SubmitLine: Sendable, Equatable {
     default: break
     }
   }
-
-  /// The option that a name or its beginning means; nil if it means none, or several.
-  private static func fullName(_ name: String) -> String? {
-    if withValue.contains(name) || withoutValue.contains(name) { return name }
-    let found = withValue.union(withoutValue).filter { !name.isEmpty && $0.hasPrefix(name) }
-    return found.count == 1 ? found.first : nil
-  }
-
-  private static let shortWithValue: [Character: String] = [
-    "a": "array", "A": "account", "b": "begin", "B": "extra-node-info", "c": "cpus-per-task",
-    "C": "constraint",
-    "d": "dependency", "D": "chdir", "e": "error", "F": "nodefile", "G": "gpus", "i": "input",
-    "J": "job-name",
-    "L": "licenses", "m": "distribution", "M": "clusters", "n": "ntasks", "N": "nodes", "o": "output",
-    "p": "partition", "q": "qos", "S": "core-spec", "t": "time", "w": "nodelist", "x": "exclude",
-  ]
-
-  /// Options that have no value, or whose value stands behind a `=`.
-  private static let withoutValue: Set<String> = [
-    "contiguous", "exclusive", "get-user-env", "hold", "ignore-pbs", "nice", "no-kill", "no-requeue",
-    "overcommit",
-    "oversubscribe", "parsable", "propagate", "quiet", "reboot", "requeue", "share", "spread-job",
-    "use-min-nodes", "verbose", "wait", "stepmgr",
-  ]
-
-  private static let withValue: Set<String> = [
-    "account", "acctg-freq", "array", "batch", "bb", "bbf", "begin", "chdir", "cluster", "cluster-constraint",
-    "clusters", "comment", "constraint", "container", "container-id", "core-spec", "cores-per-socket",
-    "cpu-freq", "cpus-per-gpu", "cpus-per-task", "deadline", "delay-boot", "dependency", "distribution",
-    "error",
-    "exclude", "export", "export-file", "extra", "extra-node-info", "gid", "gpu-bind", "gpu-freq", "gpus",
-    "gpus-per-node", "gpus-per-socket", "gpus-per-task", "gres", "gres-flags", "hint", "input", "job-name",
-    "kill-on-invalid-dep", "licenses", "mail-type", "mail-user", "mcs-label", "mem", "mem-bind",
-    "mem-per-cpu",
-    "mem-per-gpu", "mincpus", "network", "nodefile", "nodelist", "nodes", "ntasks", "ntasks-per-core",
-    "ntasks-per-gpu", "ntasks-per-node", "ntasks-per-socket", "open-mode", "output", "partition", "power",
-    "prefer", "priority", "profile", "qos", "reservation", "resv-ports", "signal", "sockets-per-node",
-    "switches", "thread-spec", "threads-per-core", "time", "time-min", "tmp", "tres-bind", "tres-per-task",
-    "uid",
-    "wait-all-nodes", "wckey", "workdir", "wrap",
-  ]
 }

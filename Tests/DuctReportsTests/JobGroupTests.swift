@@ -71,7 +71,10 @@ import Testing
       ("sbatch --wrap=hostname", nil), ("sbatch -J two words --wrap exit 1", nil),
       ("sbatch -J  --wrap exit 1", nil),
       ("sbatch -", nil), ("sbatch", nil), ("salloc -n 1 bash", nil),
-      ("", nil),
+      ("", nil), ("sbatch -W --part debug a.sh", "a.sh"), ("sbatch --foo bar a.sh", nil),
+      ("sbatch --foo=bar a.sh", "a.sh"), ("sbatch -- a.sh", "a.sh"), ("sbatch --wra x", nil),
+      ("srun -W 60 --mpi pmix -l ./solve x", "./solve"), ("srun --pty --overlap -T 2 bash", "bash"),
+      ("srun --label -n4 -- ./solve", "./solve"), ("srun -lun 4 ./solve", "./solve"),
     ])
   func scriptOfASubmitLine(_ line: String, _ script: String?) {
     #expect(ScriptNames.script(in: line) == script)

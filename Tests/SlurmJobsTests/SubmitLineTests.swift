@@ -20,6 +20,10 @@ import Testing
   /// sbatch would stay until the job has ended.
   @Test func waitIsLeftOut() throws {
     #expect(try SubmitLine("sbatch -W --wait -HW run.sh").words(array: nil) == ["sbatch", "-H", "run.sh"])
+    #expect(
+      try SubmitLine("sbatch -HWvn 4 -WQ run.sh").words(array: nil) == [
+        "sbatch", "-Hvn", "4", "-Q", "run.sh",
+      ])
   }
 
   @Test(
