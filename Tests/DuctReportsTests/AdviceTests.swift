@@ -120,8 +120,11 @@ import Testing
           $0.tresRequested = asked.map { OrderedFields(["cpu": $0]) }
         }, .cpus)
     }
-    // 1.5 of 8 CPUs.
-    #expect(busy(5400).map(\.line) == ["#SBATCH --cpus-per-task=2"])
+    // 1.5 of 8 CPUs. A job can have asked for tasks and not for CPUs.
+    #expect(busy(5400).map(\.line) == ["#SBATCH --ntasks=1 --cpus-per-task=2"])
+    #expect(busy(5400).first?.effect.contains("--nodes=1 --ntasks=2") == true)
+    #expect(busy(3600).map(\.line) == ["#SBATCH --ntasks=1 --cpus-per-task=1"])
+    #expect(busy(3600).first?.effect.contains("--nodes") == false)
     #expect(busy(5400).first?.figures == "1.5 CPUs busy on average (median), 1.5 at most, of 8 asked for")
     // 6.5 CPUs of each were idle for an hour.
     #expect(busy(5400).first?.effect.hasPrefix("13 h of CPU were allocated and idle") == true)
@@ -138,12 +141,25 @@ import Testing
     let short = jobs(Array(repeating: 1, count: 100)) { $0.elapsedSeconds = 20 }
     let advice = advice(short, .bundle)
     // 600 s / 20 s.
-    #expect(advice.map(\.line) == ["#SBATCH --array=0-99:30  # task i then does i to i + 29"])
+    #expect(advice.map(\.line) == ["#SBATCH --array=0-3  # task i then does i*30 to i*30 + 29 of 0 to 99"])
     #expect(
       advice.first?.effect
         == "30 of them one after another in a job: 4 jobs of about 10:00 in place of 100")
     #expect(self.advice(Array(short.prefix(19)), .bundle).isEmpty)
     #expect(self.advice(jobs(Array(repeating: 1, count: 100)) { $0.elapsedSeconds = 60 }, .bundle).isEmpty)
+  }
+
+  /// A site that sets no MaxArraySize refuses a task id above 1,000.
+  @Test func aBundleFitsIntoAnArrayOfADefaultSite() {
+    let most = jobs(Array(repeating: 1, count: 100_100)) { $0.elapsedSeconds = 50 }
+    // In bundles of 10 min, these were 8,342 tasks.
+    let advice = advice(most, .bundle)
+    #expect(
+      advice.map(\.line) == ["#SBATCH --array=0-1000  # task i then does i*100 to i*100 + 99 of 0 to 100099"])
+    #expect(
+      advice.first?.effect
+        == "100 of them one after another in a job: 1,001 jobs of about 01:23:20 in place of 100,100; shorter ones would be more than 1,001 tasks, which a site with Slurm's default for MaxArraySize refuses"
+    )
   }
 
   @Test func aNodeWhereManyFailIsLeftOut() {
@@ -195,7 +211,7 @@ import Testing
   @Test func anOrchestratorThatWaitedInAnAllocation() throws {
     let allocation = "\"SLURM_JOB_ID\": \"77\", \"SLURM_CPUS_ON_NODE\": \"16\""
     let advice = try orchestrator(allocation, wall: 3600, cpu: 30, jobs: [job(1)])
-    #expect(advice.map(\.line) == ["#SBATCH --cpus-per-task=1 --mem=64M"])
+    #expect(advice.map(\.line) == ["#SBATCH --ntasks=1 --cpus-per-task=1 --mem=64M"])
     #expect(advice.first?.figures == "it used 00:30 of CPU in 01:00:00, and held 16 CPUs of job 77 for it")
     #expect(try orchestrator("", wall: 3600, cpu: 30, jobs: [job(1)]).isEmpty)
     #expect(try orchestrator(allocation, wall: 3600, cpu: 400, jobs: [job(1)]).isEmpty)

@@ -10,17 +10,26 @@ struct BundleAdvice {
     guard let elapsed, elapsed.count >= Threshold.fewestToBundle, elapsed.median < Threshold.short else {
       return []
     }
-    let size = min(
-      Int(saturating: (Threshold.bundleSeconds / max(elapsed.median, 1)).rounded(.up)), elapsed.count)
-    let bundles = (elapsed.count + size - 1) / size
+    let count = elapsed.count
+    let wanted = min(Int(saturating: (Threshold.bundleSeconds / max(elapsed.median, 1)).rounded(.up)), count)
+    // A site that sets no MaxArraySize takes the task ids from 0 to 1000.
+    let fewest = (count + Threshold.mostBundles - 1) / Threshold.mostBundles
+    let size = max(wanted, fewest)
+    let bundles = (count + size - 1) / size
+    let limit =
+      fewest > wanted
+      ? "; shorter ones would be more than \(number(Threshold.mostBundles, "task")), which a site with Slurm's default for MaxArraySize refuses"
+      : ""
     let wait = group.values { $0.waitSeconds.map(Double.init) }
     let waited = wait.map { ", after waiting for \(shortDuration($0.median))" } ?? ""
     return [
       group.advice(
         .bundle, figures: "ran for \(shortDuration(elapsed.median)) (median)\(waited)",
         effect:
-          "\(size.grouped) of them one after another in a job: \(number(bundles, "job")) of about \(shortDuration(Double(size) * elapsed.median)) in place of \(elapsed.count.grouped)",
-        line: "#SBATCH --array=0-\(elapsed.count - 1):\(size)  # task i then does i to i + \(size - 1)")
+          "\(size.grouped) of them one after another in a job: \(number(bundles, "job")) of about \(shortDuration(Double(size) * elapsed.median)) in place of \(count.grouped)\(limit)",
+        line:
+          "#SBATCH --array=0-\(bundles - 1)  # task i then does i*\(size) to i*\(size) + \(size - 1) of 0 to \(count - 1)"
+      )
     ]
   }
 }

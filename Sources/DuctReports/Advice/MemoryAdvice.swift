@@ -3,7 +3,18 @@ internal import SlurmJobs
 
 /// `#SBATCH --mem=…`: what jobs of a group need, from those of which accounting knows the memory.
 struct MemoryAdvice {
-  let group: AdvisedGroup
+  private let group: AdvisedGroup
+  /// Jobs that ran out of memory, with what they had.
+  private let short: UsualValues?
+  private let isForFew: Bool
+
+  init(group: AdvisedGroup) {
+    self.group = group
+    short = group.values { row in
+      row.isOutOfMemory ? Self.perNode(max(row.memoryAskedBytes ?? 0, row.memoryUsedBytes ?? 0), row) : nil
+    }
+    isForFew = group.isFew(short)
+  }
 
   /// If only a few need more, the others may still need less.
   var advice: [ReportAdvice] {
@@ -15,15 +26,6 @@ struct MemoryAdvice {
   private static func perNode(_ bytes: Int64?, _ row: JobRow) -> Double? {
     bytes.map { Double($0) / Double(max(row.nodeCount ?? 1, 1)) }
   }
-
-  /// Jobs that ran out of memory, with what they had.
-  private var short: UsualValues? {
-    group.values { row in
-      row.isOutOfMemory ? Self.perNode(max(row.memoryAskedBytes ?? 0, row.memoryUsedBytes ?? 0), row) : nil
-    }
-  }
-
-  private var isForFew: Bool { group.isFew(short) }
 
   private var more: ReportAdvice? {
     guard let short, short.largest > 0 else { return nil }

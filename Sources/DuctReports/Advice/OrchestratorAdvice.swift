@@ -21,7 +21,7 @@ struct OrchestratorAdvice {
         figures: "it used \(shortDuration(cpu)) of CPU in \(shortDuration(wall))\(held)",
         effect:
           "it mostly waited: jobs that depend on each other (--dependency) need nothing that waits, and a command that does needs one CPU and little memory",
-        line: "#SBATCH --cpus-per-task=1\(option)")
+        line: "#SBATCH --ntasks=1 --cpus-per-task=1\(option)")
     ]
   }
 }

@@ -1,7 +1,10 @@
 internal import RecordText
 internal import SlurmJobs
 
-/// `#SBATCH --cpus-per-task=…`: how many CPUs jobs on one node keep busy.
+/// `#SBATCH --ntasks=1 --cpus-per-task=…`: how many CPUs jobs on one node keep busy.
+///
+/// Slurm allocates the product of both, and accounting tells the product alone. So the line has both: with `--ntasks=8` in
+/// the script, `--cpus-per-task=2` alone would ask for 16 CPUs. `--ntasks` also wins over `--ntasks-per-node`.
 struct ProcessorAdvice {
   let group: AdvisedGroup
 
@@ -25,12 +28,17 @@ struct ProcessorAdvice {
     let idle = group.rows.reduce(0.0) { sum, row in
       sum + max((row.cpuSecondsAllocated ?? 0) - (row.cpuSeconds ?? row.cpuSecondsAllocated ?? 0), 0)
     }
+    let count = Int(saturating: cpus)
+    let tasks =
+      count > 1
+      ? "; if srun or MPI starts tasks in it, they need --nodes=1 --ntasks=\(count) in place of this line"
+      : ""
     return group.advice(
       .cpus,
       figures:
         "\(fixed(busy.median, decimals: 1)) CPUs busy on average (median), \(fixed(busy.largest, decimals: 1)) at most, of \(Int(saturating: asked.median)) asked for",
       effect:
-        "\(hours(idle / 3600)) of CPU were allocated and idle; try it with one job, because it could be slower where it has phases with more",
-      line: "#SBATCH --cpus-per-task=\(Int(saturating: cpus))")
+        "\(hours(idle / 3600)) of CPU were allocated and idle; try it with one job, because it could be slower where it has phases with more, and --mem-per-cpu then gives it less memory\(tasks)",
+      line: "#SBATCH --ntasks=1 --cpus-per-task=\(count)")
   }
 }

@@ -36,6 +36,8 @@ enum Threshold {
   static let short = 60.0
   static let bundleSeconds = 600.0
   static let fewestToBundle = 20
+  /// Tasks of an array of bundles: where MaxArraySize is 1001, as by default, their ids are 0 to 1000.
+  static let mostBundles = 1001
 
   /// A node is left out if so many jobs failed there, and so large a share of those that ended there, and if the share
   /// elsewhere is at most `nodeFactor` times smaller.

@@ -3,20 +3,22 @@ internal import SlurmJobs
 
 /// `#SBATCH --time=…`: how long jobs of a group need.
 struct TimeAdvice {
-  let group: AdvisedGroup
+  private let group: AdvisedGroup
+  /// Jobs that reached their limit, with that limit.
+  private let late: UsualValues?
+  private let isForFew: Bool
+
+  init(group: AdvisedGroup) {
+    self.group = group
+    late = group.values { $0.cause == .timeLimit ? $0.timeLimitSeconds.map(Double.init) : nil }
+    isForFew = group.isFew(late)
+  }
 
   /// If only a few need more, the others may still need less.
   var advice: [ReportAdvice] {
     guard let more else { return [less].compactMap { $0 } }
     return isForFew ? [more, less].compactMap { $0 } : [more]
   }
-
-  /// Jobs that reached their limit, with that limit.
-  private var late: UsualValues? {
-    group.values { $0.cause == .timeLimit ? $0.timeLimitSeconds.map(Double.init) : nil }
-  }
-
-  private var isForFew: Bool { group.isFew(late) }
 
   private var more: ReportAdvice? {
     guard let late, late.largest > 0 else { return nil }

@@ -3,13 +3,18 @@ struct UsualValues {
   /// All values in ascending order, each with the index of its row.
   private let all: [(value: Double, row: Int)]
   private let usual: Int
+  let median: Double
+  let third: Double
 
   /// Nil if there are no values.
   init?(_ values: [(value: Double, row: Int)]) {
     let all = values.filter { $0.value.isFinite }.sorted { ($0.value, $0.row) < ($1.value, $1.row) }
     if all.isEmpty { return nil }
     self.all = all
-    usual = Self.usual(all.map(\.value))
+    let sorted = all.map(\.value)
+    usual = Self.usual(sorted)
+    median = Quartiles.quantile(0.5, ofSorted: sorted)
+    third = Quartiles.quantile(0.75, ofSorted: sorted)
   }
 
   /// How many values are usual.
@@ -25,8 +30,6 @@ struct UsualValues {
   }
 
   var count: Int { all.count }
-  var median: Double { Quartiles.quantile(0.5, ofSorted: all.map(\.value)) }
-  var third: Double { Quartiles.quantile(0.75, ofSorted: all.map(\.value)) }
   /// The largest value that is no outlier.
   var largest: Double { all[usual - 1].value }
   /// The largest first.

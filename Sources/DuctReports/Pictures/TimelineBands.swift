@@ -19,9 +19,8 @@ struct TimelineBands: Sendable, Equatable {
     /// From the left to the right, all of the same length in time.
     var cells: [Cell]
 
-    /// The most jobs that ran, or waited, in one cell.
+    /// The most jobs that ran in one cell.
     var mostRunning: Int { cells.lazy.map(\.running).max() ?? 0 }
-    var mostWaiting: Int { cells.lazy.map(\.waiting).max() ?? 0 }
   }
 
   let bands: [Band]
