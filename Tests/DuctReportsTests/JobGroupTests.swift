@@ -63,6 +63,30 @@ import Testing
     #expect(names.names(in: list) == [list])
   }
 
+  /// A record can hold any list.
+  @Test func aListOfNodesIsNotUnfoldedWithoutBounds() {
+    let zeros = String(repeating: "0", count: 11)
+    let long = String(repeating: "x", count: 255)
+    for list in [
+      String(repeating: "n[1]", count: 6), "n[\(zeros)-\(zeros)1]", "\(long)y[1-2]", "n[+5]",
+      String(repeating: "n1,", count: 1 << 15),
+      // Without bounds, these two crashed the report, and took gigabytes.
+      String(repeating: "n[1]", count: 500_000), "n[\(String(repeating: "0", count: 1 << 20))1-4000]",
+    ] {
+      #expect(NodeNames.unfold(list) == nil, "\(list.prefix(40))")
+    }
+    #expect(NodeNames.unfold("\(long)[0000000001]") == [long + "0000000001"])
+    #expect(NodeNames.unfold(String(repeating: "n[1]", count: 5)) == ["n1n1n1n1n1"])
+  }
+
+  /// Each of many jobs can name other nodes.
+  @Test func allListsTogetherHaveABound() {
+    var names = NodeNames()
+    let made = (0..<400).reduce(0) { $0 + names.names(in: "a\($1)n[1-4096]").count }
+    #expect(made < 1_100_000)
+    #expect(names.names(in: "z[1-4096]") == ["z[1-4096]"] && names.names(in: "z7") == ["z7"])
+  }
+
   @Test(
     arguments: [
       ("sbatch a.sh", "a.sh"), ("sbatch -J x -n 4 --mem=4G run/a.sh 1 2", "run/a.sh"),

@@ -1,3 +1,5 @@
+import Glibc
+
 /// The seconds since 1970 of a time in ISO 8601 with its offset from UTC, as usage.jsonl has it:
 /// `2026-11-24T16:56:00.123456+01:00`. Nil for any other text, and for a time that no calendar has.
 func isoSeconds(_ text: String) -> Double? {
@@ -35,14 +37,15 @@ func isoSeconds(_ text: String) -> Double? {
     offset = (hours * 3600 + minutes * 60) * (isBehind ? -1 : 1)
   }
   guard rest.isEmpty else { return nil }
-  let days = daysSince1970(year: year, month: month, day: day)
-  return Double(days * 86400 + hour * 3600 + minute * 60 + second - offset) + fraction
+  guard let midnight = midnight(year: year, month: month, day: day) else { return nil }
+  return Double(midnight + hour * 3600 + minute * 60 + second - offset) + fraction
 }
 
-/// Days from 1970-01-01 to a date of the Gregorian calendar.
-private func daysSince1970(year: Int, month: Int, day: Int) -> Int {
-  // A year that begins in March has its leap day at its end.
-  let year = month > 2 ? year : year - 1
-  let days = (153 * ((month + 9) % 12) + 2) / 5 + day - 1
-  return year * 365 + year / 4 - year / 100 + year / 400 + days - 719_468
+/// The start of a day in UTC, in seconds since 1970; nil if the month does not have the day.
+private func midnight(year: Int, month: Int, day: Int) -> Int? {
+  var parts = tm()
+  (parts.tm_year, parts.tm_mon, parts.tm_mday) = (Int32(year - 1900), Int32(month - 1), Int32(day))
+  let seconds = timegm(&parts)
+  // timegm(3) takes February 30 for March 2.
+  return parts.tm_mday == Int32(day) ? seconds : nil
 }
