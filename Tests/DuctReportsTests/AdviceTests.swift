@@ -162,6 +162,21 @@ import Testing
     )
   }
 
+  /// A time limit of one job does not tell of nodes of another cluster.
+  @Test func aNodeOfTheSameNameOnAnotherCluster() {
+    let some = jobs(Array(repeating: 1, count: 40)) { job in
+      let index = Int(job.jobID ?? 0) - 1
+      job.cluster = index < 20 ? "c1" : "c2"
+      job.nodeList = "n\(index % 4)"
+      if index < 20, index % 4 == 1 { (job.state, job.exitCode) = (.failed, 1) }
+    }
+    let advice = advice(some, .exclude)
+    #expect(advice.map(\.line) == ["#SBATCH --exclude=n1"])
+    #expect(advice.first?.group == "the 5 jobs on n1 of cluster c1")
+    #expect(
+      advice.first?.figures == "5 of 5 jobs failed there (100 %), elsewhere 0 of 15 (0 %)")
+  }
+
   @Test func aNodeWhereManyFailIsLeftOut() {
     func failing(_ bad: Int, elsewhere: Int, _ state: JobState = .failed) -> [ReportAdvice] {
       advice(
@@ -239,6 +254,38 @@ import Testing
     let text = after.text(.text)
     #expect(text.contains("prep      1 → 1 (0 %)   0 % → 0 %"), "\(text)")
     #expect(text.contains("16:40 → 25:00 (+50 %)"), "\(text)")
+  }
+
+  /// With many names, one side had `sim_#` and the other `sim_1`.
+  @Test func namesAreFoldedAlikeOnBothSides() throws {
+    let few = report((1...3).map { job($0, name: "sim_\($0)") } + [job(9, name: "plot")])
+    let many = report((1...60).map { job($0, name: "sim_\($0)") } + [job(99, name: "plot")])
+    var after = many
+    after.compare(with: few, named: "c1")
+    #expect(after.comparison?.groups.map(\.name) == [nil, "sim_#", "plot"])
+    #expect(after.comparison?.groups[1].jobs == .init(before: 3, after: 60))
+    after = few
+    after.compare(with: many, named: "c1")
+    #expect(after.comparison?.groups.map(\.name) == [nil, "sim_#", "plot"])
+    #expect(after.comparison?.groups[1].jobs == .init(before: 60, after: 3))
+  }
+
+  /// When each name was searched for among all others, this took 40 s.
+  @Test func manyNamesAreMatchedAtOnce() throws {
+    func letters(_ number: Int) -> String {
+      String(String(number).map { Character(UnicodeScalar(97 + UInt8(String($0))!)) })
+    }
+    // The costliest of the one are the cheapest of the other.
+    func jobs(_ elapsed: (Int) -> Int) -> [JobRecord] {
+      (0..<30_000).map { job(UInt32($0) + 1, name: letters($0), elapsed: elapsed($0)) }
+    }
+    let before = report(jobs { $0 })
+    var after = report(jobs { 30_000 - $0 })
+    let start = ContinuousClock.now
+    after.compare(with: before, named: "c1")
+    #expect(ContinuousClock.now - start < .seconds(10))
+    #expect(after.comparison?.groups.count == 30_001)
+    #expect(after.comparison?.groups.allSatisfy { $0.jobs.before == $0.jobs.after } == true)
   }
 
   @Test func changesThatHaveNoPercentage() {

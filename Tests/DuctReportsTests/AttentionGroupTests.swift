@@ -88,6 +88,21 @@ import Testing
       markdown.contains("### 4 tasks of 7 (prep): FAILED, exit code 3\n\n- 7_1, 7_2, 7_4"), "\(markdown)")
   }
 
+  @Test func jobsOfTwoClustersAreTwoEntries() throws {
+    let tasks = (0..<20).map { (id: UInt32) -> JobRecord in
+      var one = task(id, of: 41, .cancelled)
+      one.cluster = id % 2 == 0 ? "c1" : "c2"
+      return one
+    }
+    let entries = try report(tasks).attention
+    #expect(
+      entries.map(\.title) == [
+        "10 tasks of 41 (prep) of cluster c1: CANCELLED while it waited",
+        "10 tasks of 41 (prep) of cluster c2: CANCELLED while it waited",
+      ])
+    #expect(try report([tasks[0]]).attention.map(\.title) == ["job 41_0 (prep): CANCELLED while it waited"])
+  }
+
   /// Before, a progress bar of one line with 16,384 columns was all that was shown.
   @Test func anErrorBeforeAProgressBar() throws {
     var job = task(1, of: 7, .failed)

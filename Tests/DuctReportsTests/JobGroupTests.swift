@@ -41,6 +41,24 @@ import Testing
     #expect(groups[0].memoryUse == nil)
   }
 
+  /// Nodes are in the order of their failures.
+  @Test func captionsTellTheOrder() {
+    let jobs = (1...4).map { (id: UInt32) -> JobRecord in
+      var one = job(id, id == 4 ? .failed : .completed, name: "prep", elapsed: id == 4 ? 1 : 3600)
+      (one.nodeList, one.partition) = ("n\(id)", "p\(id)")
+      return one
+    }
+    let report = CampaignReport([ReportSource(jobs, outputOwners: [])], problem: nil, .init(lines: 0))
+    let tables = HTMLValues(report).values["group_tables"]?.array ?? []
+    #expect(tables.compactMap { $0["groups"]?.array?.first?["key"]?.string } == ["prep", "p1", "n4"])
+    #expect(
+      tables.compactMap { $0["caption"]?.string } == [
+        "Jobs by name, those with the most allocated CPU time first",
+        "Jobs by partition, those with the most allocated CPU time first",
+        "Jobs by node, those with the most failures first",
+      ])
+  }
+
   @Test func manyNamesThatDifferInNumbersAreOneGroup() {
     let few = (1...50).map { job($0, name: "sim_\($0)") }
     #expect(JobGroups(rows(few)).groups.count == 50)
@@ -85,6 +103,17 @@ import Testing
     let made = (0..<400).reduce(0) { $0 + names.names(in: "a\($1)n[1-4096]").count }
     #expect(made < 1_100_000)
     #expect(names.names(in: "z[1-4096]") == ["z[1-4096]"] && names.names(in: "z7") == ["z7"])
+  }
+
+  @Test func equalNamesOfTwoClustersStayApart() {
+    let jobs = ["c1", "c2", "c1"].enumerated().map { index, cluster in
+      var one = job(UInt32(index) + 42, name: "prep")
+      (one.cluster, one.nodeList, one.arrayJobID, one.arrayTaskID) = (cluster, "n1", 41, UInt32(index))
+      return one
+    }
+    let groups = JobGroups(rows(jobs)).groups
+    #expect(groups.map(\.kind) == [.name, .array, .array, .node, .node])
+    #expect(groups.map(\.count) == [3, 2, 1, 2, 1])
   }
 
   @Test(

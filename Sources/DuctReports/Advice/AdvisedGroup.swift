@@ -1,6 +1,6 @@
 internal import SlurmJobs
 
-/// The jobs of one group, as the rules of advice look at them.
+/// The jobs of one name, array or node, as the rules of advice look at them.
 struct AdvisedGroup {
   let members: JobGroups.Members
   let jobs: JobRows
@@ -8,12 +8,11 @@ struct AdvisedGroup {
   /// `the 40 jobs named prep`, `the 40 tasks of 118`.
   var words: String {
     let count = rows.reduce(0) { $0 + $1.count }
+    func some(_ noun: String) -> String { count == 1 ? "the \(noun)" : "the \(number(count, noun))" }
     return switch members.kind {
-    case .name: count == 1 ? "the job named \(members.key)" : "the \(count.grouped) jobs named \(members.key)"
-    case .array: count == 1 ? "the task of \(members.key)" : "the \(count.grouped) tasks of \(members.key)"
-    case .script: "the \(number(count, "job")) of \(members.key)"
-    case .partition: "the \(number(count, "job")) in \(members.key)"
-    case .node: "the \(number(count, "job")) on \(members.key)"
+    case .array: "\(some("task")) of \(members.label)"
+    case .node: "\(some("job")) on \(members.label)"
+    default: "\(some("job")) named \(members.label)"
     }
   }
 

@@ -15,10 +15,12 @@ struct NodeAdvice {
 
   var advice: [ReportAdvice] {
     guard nodes.count > 1 else { return [] }
-    let all = counts(of: jobs.rows)
+    let clusters = Dictionary(grouping: jobs.rows, by: \.cluster).mapValues { counts(of: $0) }
     return nodes.compactMap { members in
       let group = AdvisedGroup(members: members, jobs: jobs)
       let here = counts(of: group.rows)
+      // A node of another cluster is no other place for the same jobs.
+      let all = clusters[members.cluster] ?? here
       let elsewhere = Counts(failed: all.failed - here.failed, ended: all.ended - here.ended)
       guard here.failed >= Threshold.nodeFailures, here.share >= Threshold.nodeFailureShare,
         elsewhere.ended > 0,

@@ -12,6 +12,8 @@ struct AttentionGroup: WrittenRecord {
   let title: String
   let state: JobState
   let cause: EndCause
+  /// Nil if it is not known.
+  let cluster: String?
   /// Jobs and array tasks.
   let count: Int
   /// The ids of the jobs.
@@ -28,11 +30,13 @@ struct AttentionGroup: WrittenRecord {
   private static let mostNamed = 8
 
   mutating func list(_ members: inout RecordMembers) {
-    var (title, state, count, ids, nodes, advice) = (title, state, count, ids, nodes, advice)
+    var (title, state, cluster, count, ids) = (title, state, cluster, count, ids)
+    var (nodes, advice) = (nodes, advice)
     var causeText = cause.text
     members("title", &title)
     members("state", &state)
     members("cause", &causeText)
+    members("cluster", &cluster)
     members("count", &count)
     members("job_ids", &ids)
     members("nodes", &nodes)
@@ -42,6 +46,8 @@ struct AttentionGroup: WrittenRecord {
 
   private struct Key: Hashable {
     var run: Int?
+    /// Two clusters can have jobs of one id.
+    var cluster: String?
     var array: UInt32?
     var name: String?
     var state: JobState
@@ -55,7 +61,8 @@ struct AttentionGroup: WrittenRecord {
     for (index, row) in rows.enumerated() where row.standing == standing {
       let array = row.arrayJobID
       let key = Key(
-        run: row.run, array: array, name: array == nil ? row.name : nil, state: row.state, cause: row.cause)
+        run: row.run, cluster: row.cluster, array: array, name: array == nil ? row.name : nil,
+        state: row.state, cause: row.cause)
       if let place = places[key] {
         groups[place].append(index)
       } else {
@@ -63,22 +70,24 @@ struct AttentionGroup: WrittenRecord {
         groups.append([index])
       }
     }
+    let hasClusters = Set(rows.lazy.compactMap(\.cluster)).count > 1
     return groups.flatMap { group in
-      group.count <= mostInFull
-        ? group.map { AttentionGroup([$0], rows) } : [AttentionGroup(group, rows)]
+      let parts = group.count <= mostInFull ? group.map { [$0] } : [group]
+      return parts.map { AttentionGroup($0, rows, tellsCluster: hasClusters) }
     }
   }
 
-  private init(_ places: [Int], _ rows: [JobRow]) {
+  private init(_ places: [Int], _ rows: [JobRow], tellsCluster: Bool) {
     let jobs = places.map { rows[$0] }
     let first = jobs[0]
     self.rows = places
-    (state, cause) = (first.state, first.cause)
+    (state, cause, cluster) = (first.state, first.cause, first.cluster)
     count = jobs.reduce(0) { $0 + $1.count }
     ids = jobs.map(\.id)
     nodes = Set(jobs.compactMap(\.nodes)).sorted()
     advice = first.cause.advice
-    title = Self.title(first, jobs: jobs.count, tasks: count)
+    let place = tellsCluster ? first.cluster.map { " of cluster \($0)" } : nil
+    title = Self.title(first, jobs: jobs.count, tasks: count, place ?? "")
   }
 
   /// The outputs that forms for people show: of a group, that of the first job that has some.
@@ -88,8 +97,8 @@ struct AttentionGroup: WrittenRecord {
 
   // MARK: Words
 
-  private static func title(_ first: JobRow, jobs: Int, tasks: Int) -> String {
-    let name = first.name.map { " (\($0))" } ?? ""
+  private static func title(_ first: JobRow, jobs: Int, tasks: Int, _ place: String) -> String {
+    let name = (first.name.map { " (\($0))" } ?? "") + place
     if jobs == 1 {
       return "job \(first.id)\(name): \(([outcome(first)] + facts(first)).joined(separator: ", "))"
     }

@@ -1,3 +1,4 @@
+internal import OrderedCollections
 internal import RecordText
 
 /// Two campaigns side by side: as a whole, and for each group of jobs with a common name.
@@ -69,19 +70,27 @@ struct CampaignComparison: WrittenRecord {
   var groups: [Group]
 
   /// - Parameters:
-  ///   - before: the groups of the campaign compared with; by name, and all of its jobs together.
-  ///   - after: the same of this one.
-  init(
-    campaign: String, before: (all: JobGroup, groups: [JobGroup]), after: (all: JobGroup, groups: [JobGroup])
-  ) {
+  ///   - before: the jobs of the campaign compared with.
+  ///   - after: those of this one.
+  init(campaign: String, before: [JobRow], after: [JobRow]) {
     self.campaign = campaign
-    var rest = before.groups.filter { $0.kind == .name }
-    groups = [Group(name: nil, before.all, after.all)]
-    for group in after.groups where group.kind == .name {
-      let place = rest.firstIndex { $0.key == group.key }
-      groups.append(Group(name: group.key, place.map { rest.remove(at: $0) }, group))
+    // Alike for both, although each alone may have few names: `sim_1` of the one is `sim_#` of the other.
+    let folds = JobGroups.hasManyNames(before) || JobGroups.hasManyNames(after)
+    let old = JobGroups.named(before, folds: folds)
+    let new = JobGroups.named(after, folds: folds)
+    groups = [Group(name: nil, JobGroups.all(before), JobGroups.all(after))]
+    groups += Self.sorted(new).map { name, group in Group(name: name, old[name], group) }
+    groups += Self.sorted(old).lazy.filter { new[$0.key] == nil }.map { name, group in
+      Group(name: name, group, nil)
     }
-    groups += rest.map { Group(name: $0.key, $0, nil) }
+  }
+
+  private static func sorted(
+    _ groups: OrderedDictionary<String, JobGroup>
+  ) -> [(key: String, value: JobGroup)] {
+    groups.elements.sorted {
+      ($1.value.cpuHoursAllocated, $0.key) < ($0.value.cpuHoursAllocated, $1.key)
+    }
   }
 
   mutating func list(_ members: inout RecordMembers) {

@@ -60,9 +60,7 @@ public struct CampaignReport: Sendable {
 
   /// Adds a comparison with another campaign.
   public mutating func compare(with other: CampaignReport, named campaign: String) {
-    comparison = CampaignComparison(
-      campaign: campaign, before: (JobGroups.all(other.jobs), other.groups),
-      after: (JobGroups.all(jobs), groups))
+    comparison = CampaignComparison(campaign: campaign, before: other.jobs, after: jobs)
   }
 
   private mutating func addOutputs(to index: Int, _ all: JobRows, _ contents: Contents) {

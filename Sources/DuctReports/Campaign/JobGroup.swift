@@ -9,6 +9,10 @@ struct JobGroup: WrittenRecord {
   var kind: Kind
   /// The common name, the id of the array, the script as submitted, the partition, or the node.
   var key: String
+  /// The cluster of an array or a node; nil for groups of another kind, whose jobs can be of several.
+  var cluster: String?
+  /// What tells the group apart for people: the key, with the cluster if the report has several.
+  var label: String
   /// Jobs and array tasks.
   var count: Int
   /// Those that ended, and not well. Without those that the run itself cancelled.
@@ -27,6 +31,7 @@ struct JobGroup: WrittenRecord {
   mutating func list(_ members: inout RecordMembers) {
     members("kind", &kind)
     members("key", &key)
+    members("cluster", &cluster)
     members("jobs", &count)
     members("failed_jobs", &failed)
     members("failure_share", &failureShare)

@@ -8,14 +8,21 @@ struct JobGroups {
 
   /// The rows of a group, by their indices.
   struct Members {
-    var kind: JobGroup.Kind
-    var key: String
-    var rows: [Int32] = []
+    var group: Key
+    /// As in `JobGroup`.
+    var label: String
+    var rows: [Int32]
+
+    var kind: JobGroup.Kind { group.kind }
+    var key: String { group.key }
+    var cluster: String? { group.cluster }
   }
 
-  private struct Place: Hashable {
+  /// What the jobs of a group have in common. Two clusters can have arrays of one id, and nodes of one name.
+  struct Key: Hashable {
     var kind: JobGroup.Kind
     var key: String
+    var cluster: String?
   }
 
   /// In the order of the kinds. Nodes are in the order of their failures; the groups of other kinds, and nodes with as many
@@ -25,25 +32,11 @@ struct JobGroups {
   private(set) var members: [Members] = []
 
   init(_ rows: [JobRow]) {
-    var found: OrderedDictionary<Place, [Int32]> = [:]
-    var nodes = NodeNames()
-    let folds = Self.hasManyNames(rows)
-    for (index, row) in rows.enumerated() {
-      let index = Int32(clamping: index)
-      func add(_ kind: JobGroup.Kind, _ key: String) {
-        found[Place(kind: kind, key: key), default: []].append(index)
-      }
-      if let name = row.name { add(.name, folds ? Self.folded(name) : name) }
-      if let array = row.arrayJobID { add(.array, "\(array)") }
-      if let script = row.script { add(.script, script) }
-      if let partition = row.partition { add(.partition, partition) }
-      // A job that has not started can name the nodes that it asks for.
-      if row.startTime != nil, let list = row.nodes {
-        for node in nodes.names(in: list) { add(.node, node) }
-      }
-    }
-    var all: [(group: JobGroup, members: Members)] = found.map { place, indices in
-      let members = Members(kind: place.kind, key: place.key, rows: indices)
+    let found = Self.find(rows)
+    let hasClusters = Set(rows.lazy.compactMap(\.cluster)).count > 1
+    var all: [(group: JobGroup, members: Members)] = found.map { key, indices in
+      let cluster = hasClusters ? key.cluster.map { " of cluster \($0)" } : nil
+      let members = Members(group: key, label: key.key + (cluster ?? ""), rows: indices)
       return (Self.group(members, rows), members)
     }
     let order = JobGroup.Kind.allCases
@@ -52,18 +45,52 @@ struct JobGroups {
       if x.kind != y.kind { return order.firstIndex(of: x.kind) ?? 0 < order.firstIndex(of: y.kind) ?? 0 }
       if x.kind == .node, x.failed != y.failed { return x.failed > y.failed }
       return x.cpuHoursAllocated == y.cpuHoursAllocated
-        ? x.key < y.key : x.cpuHoursAllocated > y.cpuHoursAllocated
+        ? x.label < y.label : x.cpuHoursAllocated > y.cpuHoursAllocated
     }
     groups = all.map(\.group)
     members = all.map(\.members)
   }
 
-  /// All rows as one group.
-  static func all(_ rows: [JobRow]) -> JobGroup {
-    group(Members(kind: .name, key: "", rows: rows.indices.map { Int32(clamping: $0) }), rows)
+  private static func find(_ rows: [JobRow]) -> OrderedDictionary<Key, [Int32]> {
+    var found: OrderedDictionary<Key, [Int32]> = [:]
+    var nodes = NodeNames()
+    let folds = hasManyNames(rows)
+    for (index, row) in rows.enumerated() {
+      let index = Int32(clamping: index)
+      func add(_ kind: JobGroup.Kind, _ key: String, of cluster: String? = nil) {
+        found[Key(kind: kind, key: key, cluster: cluster), default: []].append(index)
+      }
+      if let name = row.name { add(.name, folds ? folded(name) : name) }
+      if let array = row.arrayJobID { add(.array, "\(array)", of: row.cluster) }
+      if let script = row.script { add(.script, script) }
+      if let partition = row.partition { add(.partition, partition) }
+      // A job that has not started can name the nodes that it asks for.
+      if row.startTime != nil, let list = row.nodes {
+        for node in nodes.names(in: list) { add(.node, node, of: row.cluster) }
+      }
+    }
+    return found
   }
 
-  private static func hasManyNames(_ rows: [JobRow]) -> Bool {
+  /// All rows as one group.
+  static func all(_ rows: [JobRow]) -> JobGroup {
+    let all = rows.indices.map { Int32(clamping: $0) }
+    return group(Members(group: Key(kind: .name, key: ""), label: "", rows: all), rows)
+  }
+
+  /// The groups of one name, without any order.
+  ///
+  /// - Parameter folds: numbers in names count as alike.
+  static func named(_ rows: [JobRow], folds: Bool) -> OrderedDictionary<String, JobGroup> {
+    var found: OrderedDictionary<String, [Int32]> = [:]
+    for (index, row) in rows.enumerated() {
+      guard let name = row.name else { continue }
+      found[folds ? folded(name) : name, default: []].append(Int32(clamping: index))
+    }
+    return found.mapValues { group(Members(group: Key(kind: .name, key: ""), label: "", rows: $0), rows) }
+  }
+
+  static func hasManyNames(_ rows: [JobRow]) -> Bool {
     var names: Set<String> = []
     for row in rows {
       if let name = row.name, names.insert(name).inserted, names.count > mostNames { return true }
@@ -100,7 +127,8 @@ struct JobGroups {
       if let share = row.memoryUse { memory.append(share) }
     }
     return JobGroup(
-      kind: members.kind, key: members.key, count: count, failed: failed,
+      kind: members.kind, key: members.key, cluster: members.cluster, label: members.label, count: count,
+      failed: failed,
       failureShare: ended > 0 ? Double(failed) / Double(ended) : nil, cpuHoursAllocated: cpuSeconds / 3600,
       waitSeconds: Quartiles(waits), elapsedSeconds: Quartiles(elapsed), cpuUse: Quartiles(cpu),
       memoryUse: Quartiles(memory))

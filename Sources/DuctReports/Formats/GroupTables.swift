@@ -37,7 +37,7 @@ struct GroupTables {
     for group in groups {
       let hasStarted = group.elapsedSeconds != nil
       table.add([
-        group.key.shortened(to: hasQuartiles ? 40 : 24), group.count.grouped,
+        group.label.shortened(to: hasQuartiles ? 40 : 24), group.count.grouped,
         group.failed == 0
           ? "0" : "\(group.failed.grouped) (\(group.failureShare.map(percent) ?? "-"))",
         significant(group.cpuHoursAllocated), range(group.waitSeconds, shortDuration),

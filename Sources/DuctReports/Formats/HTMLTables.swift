@@ -22,7 +22,7 @@ struct HTMLTables {
       let rest = some.count - min(some.count, Self.mostGroups)
       return [
         "title": .shown("By \(kind.rawValue): \(number(some.count, "group"))"),
-        "caption": .shown("Jobs by \(kind.rawValue), those with the most CPU time first"),
+        "caption": .shown("Jobs by \(kind.rawValue), \(Self.order(kind)) first"),
         "column": .string(kind.rawValue.prefix(1).uppercased() + kind.rawValue.dropFirst()),
         "is_open": .bool(kind == .name), "groups": .array(some.prefix(Self.mostGroups).map(group)),
         "left_out": rest > 0 ? .shown("\(rest.grouped) more groups: the form json has all of them.") : .null,
@@ -31,10 +31,15 @@ struct HTMLTables {
     return [("has_groups", .bool(!tables.isEmpty)), ("group_tables", .array(tables))]
   }
 
+  /// As `JobGroups` sorts them.
+  private static func order(_ kind: JobGroup.Kind) -> String {
+    kind == .node ? "those with the most failures" : "those with the most allocated CPU time"
+  }
+
   private func group(_ group: JobGroup) -> JSONValue {
     let share = group.failureShare.map { group.failed > 0 ? " (\(percent($0)))" : "" } ?? ""
     return [
-      "key": .shown(group.key.shortened(to: 100)), "has_failed": .bool(group.failed > 0),
+      "key": .shown(group.label.shortened(to: 100)), "has_failed": .bool(group.failed > 0),
       "cells": [
         .cell(group.count.grouped, Double(group.count)),
         .cell(group.failed.grouped + share, Double(group.failed)),
