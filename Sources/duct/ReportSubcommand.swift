@@ -123,7 +123,8 @@ struct ReportSubcommand: ParsableCommand {
     func sources(_ isIn: (ReportSource) -> Bool) -> [ReportSource] {
       found.sources.filter(isIn).map { $0.with(jobs: states.chosen($0.jobs)) }
     }
-    var contents = CampaignReport.Contents(lines: lines)
+    // Output files need not be read for a form that does not show them.
+    var contents = CampaignReport.Contents(lines: targets.contains { $0.form.hasOutputs } ? lines : 0)
     contents.onlyStates = states.words
     contents.allOutputs = targets.contains { $0.form.isForPrograms }
     // A terminal alone has a width. If programs read the lines too, the text is cut when it is written.

@@ -103,6 +103,36 @@ import Testing
     #expect(try report([tasks[0]]).attention.map(\.title) == ["job 41_0 (prep): CANCELLED while it waited"])
   }
 
+  /// Not even one that does not exist.
+  @Test func withoutLinesNoFileIsRead() throws {
+    var job = task(1, of: 7, .failed)
+    (job.exitCode, job.startTime, job.stdoutPath) = (1, 100, sandbox["gone"].string)
+    var contents = CampaignReport.Contents(lines: 0)
+    contents.allOutputs = true
+    let report = CampaignReport([ReportSource(try run(record()), jobs: [job])], problem: nil, contents)
+    #expect(report.attention.count == 1 && report.attention[0].outputs.isEmpty)
+  }
+
+  /// They are read side by side, and stand in the order of the jobs.
+  @Test func theOutputsOfManyJobs() throws {
+    let jobs = try (0..<300).map { (id: UInt32) -> JobRecord in
+      var job = task(id, of: id % 2, .failed)
+      (job.exitCode, job.startTime, job.stdoutPath) = (Int(id % 3) + 1, 100, sandbox["o\(id)"].string)
+      try sandbox.write("task \(id)\n", to: "o\(id)")
+      return job
+    }
+    for all in [true, false] {
+      var contents = CampaignReport.Contents(lines: 1)
+      contents.allOutputs = all
+      let report = CampaignReport([ReportSource(try run(record()), jobs: jobs)], problem: nil, contents)
+      #expect(report.attention.count == 6)
+      for entry in report.attention {
+        let rows = all ? entry.rows[...] : entry.rows.prefix(1)
+        #expect(entry.outputs.flatMap(\.lines) == rows.map { "task \($0)" })
+      }
+    }
+  }
+
   /// Before, a progress bar of one line with 16,384 columns was all that was shown.
   @Test func anErrorBeforeAProgressBar() throws {
     var job = task(1, of: 7, .failed)

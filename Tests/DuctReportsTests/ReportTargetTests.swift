@@ -39,4 +39,9 @@ import Testing
     try sandbox.makeDirectory("d.json")
     #expect { try ReportTarget.targets([path("d.json")], form: nil) } throws: { "\($0)".contains("EISDIR") }
   }
+
+  /// Output files are read for the forms that show them.
+  @Test func tablesHaveNoOutputs() {
+    #expect(ReportForm.allCases.filter { !$0.hasOutputs } == [.csv, .tsv])
+  }
 }

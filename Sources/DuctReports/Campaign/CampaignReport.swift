@@ -21,7 +21,7 @@ public struct CampaignReport: Sendable {
 
   /// What a report is to have.
   public struct Contents: Sendable {
-    /// Lines of a job's output.
+    /// Lines of a job's output. With 0, no output file is read.
     public var lines: Int
     /// Columns that these lines may have; nil: any.
     public var width: Int?
@@ -55,7 +55,7 @@ public struct CampaignReport: Sendable {
     let grouped = JobGroups(jobs)
     groups = grouped.groups
     advice = AdviceRules(sources: sources, runs: runs, jobs: all, groups: grouped).advice
-    for index in attention.indices { addOutputs(to: index, all, contents) }
+    addOutputs(all, contents)
   }
 
   /// Adds a comparison with another campaign.
@@ -63,15 +63,27 @@ public struct CampaignReport: Sendable {
     comparison = CampaignComparison(campaign: campaign, before: other.jobs, after: jobs)
   }
 
-  private mutating func addOutputs(to index: Int, _ all: JobRows, _ contents: Contents) {
-    for row in attention[index].rows.prefix(contents.allOutputs ? .max : AttentionGroup.mostInFull) {
-      guard
-        let output = JobOutputEnd(
-          all.job(row), of: all.source(row), lines: contents.lines, width: contents.width)
-      else { continue }
-      attention[index].outputs.append(output)
-      if !contents.allOutputs, !output.lines.isEmpty { break }
+  /// Reads the output files side by side: they can be many, on a slow file system.
+  private mutating func addOutputs(_ all: JobRows, _ contents: Contents) {
+    guard contents.lines > 0 else { return }
+    // Each piece of work is some rows of an entry, until one has lines. If all are wanted, each row is one.
+    let work = attention.enumerated().flatMap { index, group -> [(entry: Int, rows: ArraySlice<Int>)] in
+      guard contents.allOutputs else { return [(index, group.rows.prefix(AttentionGroup.mostInFull))] }
+      return group.rows.indices.map { (index, group.rows[$0...$0]) }
     }
+    let read = SideBySide.map(work) { entry, rows in
+      var outputs: [JobOutputEnd] = []
+      for row in rows {
+        guard
+          let output = JobOutputEnd(
+            all.job(row), of: all.source(row), lines: contents.lines, width: contents.width)
+        else { continue }
+        outputs.append(output)
+        if !output.lines.isEmpty { break }
+      }
+      return outputs
+    }
+    for (part, outputs) in zip(work, read) { attention[part.entry].outputs += outputs }
   }
 }
 

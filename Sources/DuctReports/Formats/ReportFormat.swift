@@ -59,6 +59,9 @@ public enum ReportForm: String, Sendable, CaseIterable {
   /// Programs read it: it has the output of all jobs that need attention, with lines of any width.
   public var isForPrograms: Bool { self == .json }
 
+  /// It shows lines of output files.
+  public var hasOutputs: Bool { self != .csv && self != .tsv }
+
   /// - Parameters:
   ///   - width: columns of the terminal that the report is for; nil: any width.
   ///   - template: for HTML.
