@@ -43,9 +43,6 @@ public struct FormatSpec: Sendable, Equatable {
     }
   }
 
-  /// `.2f`.
-  fileprivate init(decimals: Int) { (precision, type) = (decimals, "f") }
-
   /// - Returns: whether the specification gives a fill character.
   private mutating func readAlignment(_ rest: inout Substring.UnicodeScalarView) -> Bool {
     if let second = rest.dropFirst().first, Self.isOne(of: "<>=^", second) {
@@ -154,5 +151,7 @@ public struct FormatSpec: Sendable, Equatable {
 
 /// Formats a double with `decimals` digits after the point, rounded as printf(3) does.
 public func fixed(_ value: Double, decimals: Int) -> String {
-  (try? FormatSpec(decimals: decimals).format(value)) ?? value.description
+  // Not by way of `FormatSpec`: a page of 10,000 jobs has 70,000 such numbers.
+  let text = printf(value.magnitude, "f", decimals, isAlternate: false)
+  return value.sign == .minus && !value.isNaN ? "-" + text : text
 }

@@ -35,6 +35,9 @@ struct JSONScanner {
 
   var next: UInt8? { at < bytes.count ? bytes[at] : nil }
 
+  /// How many bytes have not been read.
+  var left: Int { bytes.count - at }
+
   func error(_ message: String) -> JSONSyntaxError { JSONSyntaxError(offset: at, message: message) }
 
   /// An error about a limit of duct's own.
@@ -203,14 +206,12 @@ struct JSONScanner {
   private mutating func stringWithEscapes(from start: Int) throws(JSONSyntaxError) -> String {
     var content = Array(slice(start, at))
     while true {
-      guard let byte = next else { throw error("a string does not end") }
+      let plain = at
+      _ = try skipPlainText()
+      content.append(contentsOf: slice(plain, at))
       at += 1
-      switch byte {
-      case UInt8(ascii: "\""): return String(escaping: content)
-      case UInt8(ascii: "\\"): content.append(contentsOf: try escape())
-      case 0..<0x20: throw error("a control character in a string")
-      default: content.append(byte)
-      }
+      if bytes[at - 1] == UInt8(ascii: "\"") { return String(escaping: content) }
+      content.append(contentsOf: try escape())
     }
   }
 

@@ -7,8 +7,13 @@ public struct JSONWriter {
   /// Nothing has been written into the innermost object or list.
   private var isFirst = true
 
-  /// - Parameter indent: spaces per level; nil writes everything on one line.
-  public init(indent: Int? = nil) { self.indent = indent }
+  /// - Parameters:
+  ///   - indent: spaces per level; nil writes everything on one line.
+  ///   - expecting: about how many bytes will be written.
+  public init(indent: Int? = nil, expecting count: Int = 0) {
+    self.indent = indent
+    bytes.reserveCapacity(count)
+  }
 
   public static func bytes(of value: JSONValue, indent: Int? = nil) -> [UInt8] {
     var writer = JSONWriter(indent: indent)
@@ -56,10 +61,25 @@ public struct JSONWriter {
 
   /// - Parameter name: ASCII that needs no escapes.
   mutating func beginMember(_ name: StaticString) {
-    beginElement()
-    append("\"")
-    append(name)
-    append("\": ")
+    guard indent == nil else {
+      beginElement()
+      append("\"")
+      append(name)
+      append("\": ")
+      return
+    }
+    // In one piece, because a large record has millions of members.
+    let start: StaticString = isFirst ? "\"" : ", \""
+    isFirst = false
+    let length = start.utf8CodeUnitCount + name.utf8CodeUnitCount + 3
+    withUnsafeTemporaryAllocation(byteCount: length, alignment: 1) { buffer in
+      var rest = UnsafeMutableRawBufferPointer(rebasing: buffer[..<length])
+      for part: StaticString in [start, name, "\": "] {
+        rest.copyMemory(from: UnsafeRawBufferPointer(start: part.utf8Start, count: part.utf8CodeUnitCount))
+        rest = UnsafeMutableRawBufferPointer(rebasing: rest[part.utf8CodeUnitCount...])
+      }
+      bytes.append(contentsOf: buffer[..<length])
+    }
   }
 
   /// Begins an element of a list: its value must follow.
@@ -97,14 +117,19 @@ public struct JSONWriter {
   mutating func write(_ value: Bool) { append(value ? "true" : "false") }
 
   mutating func write(_ value: Int64) {
-    if value < 0 { bytes.append(UInt8(ascii: "-")) }
-    let start = bytes.count
-    var rest = value.magnitude
-    repeat {
-      bytes.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10))
-      rest /= 10
-    } while rest > 0
-    bytes[start...].reverse()
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { buffer in
+      var (start, rest) = (20, value.magnitude)
+      repeat {
+        start -= 1
+        buffer[start] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+        rest /= 10
+      } while rest > 0
+      if value < 0 {
+        start -= 1
+        buffer[start] = UInt8(ascii: "-")
+      }
+      bytes.append(contentsOf: UnsafeBufferPointer(rebasing: buffer[start..<20]))
+    }
   }
 
   /// Always writes a point or an exponent, so that readers get a float back. Writes null for NaN and infinities,
@@ -115,37 +140,46 @@ public struct JSONWriter {
 
   mutating func write(_ text: String) {
     bytes.append(UInt8(ascii: "\""))
-    if !writePlain(text) { writeEscaping(text) }
+    var text = text
+    text.withUTF8 { utf8 in
+      var at = 0
+      while at < utf8.count {
+        let start = at
+        while at < utf8.count, Self.isPlain(utf8[at]) { at += 1 }
+        if at > start { bytes.append(contentsOf: UnsafeBufferPointer(rebasing: utf8[start..<at])) }
+        if at < utf8.count { writeEscaped(Self.scalar(utf8, &at)) }
+      }
+    }
     bytes.append(UInt8(ascii: "\""))
   }
 
-  /// Writes text that needs no escapes. Writes nothing and returns false for any other text.
-  private mutating func writePlain(_ text: String) -> Bool {
-    var text = text
-    return text.withUTF8 { utf8 in
-      let isPlain = utf8.allSatisfy {
-        $0 >= 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\")
-      }
-      if isPlain { bytes.append(contentsOf: utf8) }
-      return isPlain
-    }
+  /// Whether a byte stands for itself.
+  private static func isPlain(_ byte: UInt8) -> Bool {
+    byte >= 0x20 && byte < 0x7F && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
   }
 
-  private mutating func writeEscaping(_ text: String) {
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"": append("\\\"")
-      case "\\": append("\\\\")
-      case "\n": append("\\n")
-      case "\r": append("\\r")
-      case "\t": append("\\t")
-      case "\u{20}"..."\u{7E}": bytes.append(UInt8(truncatingIfNeeded: scalar.value))
-      default:
-        if let byte = scalar.escapedByte {
-          writeEscape(0xDC00 + UInt16(byte))
-        } else {
-          for unit in UTF16.encode(scalar) ?? UTF16.encodedReplacementCharacter { writeEscape(unit) }
-        }
+  /// The scalar that begins at `at`, which moves behind it. The text is valid UTF-8.
+  private static func scalar(_ utf8: UnsafeBufferPointer<UInt8>, _ at: inout Int) -> Unicode.Scalar {
+    let ones = (~utf8[at]).leadingZeroBitCount
+    let length = max(ones, 1)
+    var value = UInt32(utf8[at]) & (0x7F >> UInt32(ones))
+    for byte in utf8[(at + 1)..<(at + length)] { value = value << 6 | UInt32(byte & 0x3F) }
+    at += length
+    return Unicode.Scalar(value) ?? "\u{FFFD}"
+  }
+
+  private mutating func writeEscaped(_ scalar: Unicode.Scalar) {
+    switch scalar {
+    case "\"": append("\\\"")
+    case "\\": append("\\\\")
+    case "\n": append("\\n")
+    case "\r": append("\\r")
+    case "\t": append("\\t")
+    default:
+      if let byte = scalar.escapedByte {
+        writeEscape(0xDC00 + UInt16(byte))
+      } else {
+        for unit in UTF16.encode(scalar) ?? UTF16.encodedReplacementCharacter { writeEscape(unit) }
       }
     }
   }

@@ -115,13 +115,20 @@ extension FormatSpec {
   }
 
   private func printf(_ value: Double, _ conversion: Unicode.Scalar, _ precision: Int) -> String {
-    let letter = CChar(truncatingIfNeeded: conversion.value)
-    return withUnsafeTemporaryAllocation(of: CChar.self, capacity: 400 + precision) { buffer in
-      let length = duct_format_double(
-        buffer.baseAddress, buffer.count, letter, isAlternate, CInt(precision), value)
-      let text = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<Int(length)])
-      return String(decoding: text, as: UTF8.self)
-    }
+    RecordText.printf(value, conversion, precision, isAlternate: isAlternate)
+  }
+}
+
+/// A double as printf(3) has it, with `#` if `isAlternate`.
+func printf(
+  _ value: Double, _ conversion: Unicode.Scalar, _ precision: Int, isAlternate: Bool
+) -> String {
+  let letter = CChar(truncatingIfNeeded: conversion.value)
+  return withUnsafeTemporaryAllocation(of: CChar.self, capacity: 400 + precision) { buffer in
+    let length = duct_format_double(
+      buffer.baseAddress, buffer.count, letter, isAlternate, CInt(precision), value)
+    let text = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<Int(length)])
+    return String(decoding: text, as: UTF8.self)
   }
 }
 

@@ -40,8 +40,11 @@ extension WrittenRecord {
   }
 
   /// One line of JSON that ends with a newline.
-  public var jsonLine: [UInt8] {
-    var members = RecordMembers(writing: JSONWriter())
+  public var jsonLine: [UInt8] { jsonLine(expecting: 0) }
+
+  /// - Parameter count: about how many bytes it has, if they are many: an array that grows by and by is copied each time.
+  public func jsonLine(expecting count: Int) -> [UInt8] {
+    var members = RecordMembers(writing: JSONWriter(expecting: count))
     members.write(self)
     members.writer.endLine()
     return members.bytes

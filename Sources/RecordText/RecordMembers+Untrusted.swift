@@ -39,6 +39,7 @@ extension RecordMembers {
         var record = Value()
         let isObject = try members.read(&record)
         let problem = members.reader.takeProblem() ?? (isObject ? check(record) : "it is no object")
+        if count == 1 { value.reserveCapacity(members.reader.scanner.left / Self.fewestOfRecord) }
         if let problem { note(problem) } else { value.append(record) }
         let read = members.reader.scanner.at - released
         if let release = members.reader.release, read >= Self.releasedAtOnce {
@@ -53,6 +54,8 @@ extension RecordMembers {
   }
   /// Bytes.
   private static let releasedAtOnce = 4 << 20
+  /// Bytes of the text of most records of a large list. A list that grows by and by is copied each time.
+  private static let fewestOfRecord = 1024
 
   /// Reads all members that are not called `names`, as values.
   ///

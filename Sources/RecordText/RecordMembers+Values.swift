@@ -86,6 +86,24 @@ extension RecordMembers {
   }
 }
 
+/// Values of records that are only written.
+extension RecordMembers {
+  public mutating func callAsFunction(_ name: StaticString, _ value: Bool?) { write(name, value, Self.write) }
+  public mutating func callAsFunction(_ name: StaticString, _ value: Int?) { write(name, value, Self.write) }
+  public mutating func callAsFunction(_ name: StaticString, _ value: Int64?) {
+    write(name, value, Self.write)
+  }
+  public mutating func callAsFunction(_ name: StaticString, _ value: UInt32?) {
+    write(name, value, Self.write)
+  }
+  public mutating func callAsFunction(_ name: StaticString, _ value: Double?) {
+    write(name, value, Self.write)
+  }
+  public mutating func callAsFunction(_ name: StaticString, _ value: String?) {
+    write(name, value, Self.write)
+  }
+}
+
 extension RecordMembers {
   /// Reads or writes a member that may be missing.
   private mutating func handle<Value>(

@@ -5,6 +5,15 @@ import Testing
 
 /// The expected texts are what Python 3.11 prints.
 @Suite struct FormatTests {
+  @Test func fixedDecimals() throws {
+    for value in [0, -0.0, 0.04, -0.04, 0.05, 2.5, -1234.56, 1e22, .infinity, -.infinity, .nan, -.nan] {
+      for decimals in 0...3 {
+        #expect(try fixed(value, decimals: decimals) == FormatSpec(".\(decimals)f").format(value), "\(value)")
+      }
+    }
+    #expect(fixed(-0.04, decimals: 1) == "-0.0" && fixed(-.nan, decimals: 1) == "nan")
+  }
+
   @Test(
     arguments: [
       ("", 3.5, "3.5"), (".3f", 3.14159, "3.142"), ("08.2f", -3.14159, "-0003.14"),

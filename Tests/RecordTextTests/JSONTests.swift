@@ -34,6 +34,31 @@ import Testing
     #expect(try JSONParser.parse(Array(text(value).utf8)) == value)
   }
 
+  /// Text between escapes is written and read in runs.
+  @Test func runsBetweenEscapes() throws {
+    let plain = String(repeating: "abcdefghi", count: 5)
+    let parts = [
+      "", "\"", "\\", "\n", "\u{7F}", "\u{80}", "é", "日", "🚀", "\u{0}", plain, String(escaping: [0xE9]),
+    ]
+    for first in parts {
+      for second in parts {
+        for third in parts {
+          let value = JSONValue.string(first + second + plain + third)
+          #expect(try JSONParser.parse(Array(text(value).utf8)) == value)
+        }
+      }
+    }
+    #expect(text("é\u{7F}x🚀\u{1}") == #""\u00e9\u007fx\ud83d\ude80\u0001""#)
+    #expect(throws: JSONSyntaxError.self) { try JSONParser.parse(Array("\"\\n\u{1}\"".utf8)) }
+    #expect(throws: JSONSyntaxError.self) { try JSONParser.parse(Array("\"\\nabc".utf8)) }
+  }
+
+  @Test func wholeNumbers() {
+    for value in [0, 7, -7, 10, 1_234_567_890, .max, .min] as [Int64] {
+      #expect(text(.integer(value)) == String(value))
+    }
+  }
+
   @Test func indents() {
     let bytes = JSONWriter.bytes(of: ["a": [1], "b": [:]], indent: 2)
     #expect(String(decoding: bytes, as: UTF8.self) == "{\n  \"a\": [\n    1\n  ],\n  \"b\": {}\n}")
