@@ -31,6 +31,35 @@ import Testing
     #expect(table.text(width: 200) == table.text)
   }
 
+  /// As by removing one character after the other, which took minutes for a command line of 100 kB.
+  @Test func cutTexts() {
+    func cutSlowly(_ text: String, _ width: Int) -> String {
+      if text.displayWidth <= width { return text }
+      var text = text
+      while !text.isEmpty, text.displayWidth >= width { text.removeLast() }
+      return text + "…"
+    }
+    for text in [
+      "", "a", "abc", "日本語", "a日b本", "e\u{301}e\u{301}e\u{301}", "\u{301}\u{301}", "👨‍👩‍👧‍👦👨‍👩‍👧‍👦", "a\r\n\tb",
+      "\u{200B}ab\u{200B}",
+    ] {
+      for width in 0...8 {
+        #expect(text.cut(toWidth: width) == cutSlowly(text, width), "\(text.debugDescription) \(width)")
+      }
+    }
+  }
+
+  @Test func aMegabyteIsCut() {
+    for word in ["sh -c ", "sh é 日 ", "e\u{301} "] {
+      let long = String(repeating: word, count: (1 << 20) / word.utf8.count)
+      #expect(long.cut(toWidth: 40) == String(long.prefix(60)).cut(toWidth: 40))
+      #expect(long.cut(toWidth: 40).displayWidth > 37 && long.cut(toWidth: 40).displayWidth <= 40)
+      #expect(long.shortened(to: 40) == long.prefix(39) + "…")
+    }
+    #expect(
+      "abc".shortened(to: 3) == "abc" && "日本語".shortened(to: 3) == "日本語" && "日本語".shortened(to: 2) == "日…")
+  }
+
   @Test func whatBreaksATableIsMadeHarmless() {
     var table = TextTable([("A", .left), ("B", .left)])
     table.add(["x\ny", String(escaping: [0x7C, 0xFF])])

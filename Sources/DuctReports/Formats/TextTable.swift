@@ -73,29 +73,46 @@ extension String {
   /// The number of columns on a terminal. Wide East Asian characters and emoji take two, combining marks none.
   var displayWidth: Int {
     if utf8.allSatisfy({ (0x20...0x7E).contains($0) }) { return utf8.count }
-    return unicodeScalars.reduce(0) { width, scalar in
-      switch scalar.properties.generalCategory {
-      case .nonspacingMark, .enclosingMark, .format: return width
-      default: break
-      }
-      let wide: [ClosedRange<UInt32>] = [
-        0x1100...0x115F, 0x2E80...0xA4CF, 0xAC00...0xD7A3, 0xF900...0xFAFF, 0xFE30...0xFE6F,
-        0xFF00...0xFF60, 0x1F300...0x1FAFF, 0x20000...0x3FFFD,
-      ]
-      return width + (wide.contains { $0.contains(scalar.value) } ? 2 : 1)
-    }
+    return unicodeScalars.reduce(0) { $0 + $1.displayWidth }
   }
 
   /// The text, cut to at most `width` columns of a terminal. `…` stands for the part that was cut off.
+  ///
+  /// The text can have megabytes, of which no more is looked at than is shown.
   func cut(toWidth width: Int) -> String {
-    if displayWidth <= width { return self }
-    var text = self
-    while !text.isEmpty, text.displayWidth >= width { text.removeLast() }
-    return text + "…"
+    if utf8.count <= width { return self }
+    var (columns, end) = (0, startIndex)
+    for index in indices {
+      columns += self[index].unicodeScalars.reduce(0) { $0 + $1.displayWidth }
+      if columns > width { return self[..<end] + "…" }
+      // `…` takes a column.
+      if columns < width { end = self.index(after: index) }
+    }
+    return self
   }
 
   /// The text, cut to at most `count` characters. `…` stands for the part that was cut off.
   func shortened(to count: Int) -> String {
-    self.count <= count ? self : self.prefix(max(count - 1, 0)) + "…"
+    if utf8.count <= count { return self }
+    guard let end = index(startIndex, offsetBy: max(count, 0), limitedBy: endIndex), end < endIndex else {
+      return self
+    }
+    return self.prefix(max(count - 1, 0)) + "…"
+  }
+}
+
+extension Unicode.Scalar {
+  private static let wide: [ClosedRange<UInt32>] = [
+    0x1100...0x115F, 0x2E80...0xA4CF, 0xAC00...0xD7A3, 0xF900...0xFAFF, 0xFE30...0xFE6F, 0xFF00...0xFF60,
+    0x1F300...0x1FAFF, 0x20000...0x3FFFD,
+  ]
+
+  /// The number of columns on a terminal.
+  fileprivate var displayWidth: Int {
+    if isASCII { return 1 }
+    switch properties.generalCategory {
+    case .nonspacingMark, .enclosingMark, .format: return 0
+    default: return Self.wide.contains { $0.contains(value) } ? 2 : 1
+    }
   }
 }
