@@ -67,6 +67,20 @@ import Testing
     #expect((usage.samples.last?.cpuPercent ?? 0) > 99_000)
     #expect(usage.problem?.contains("only 240 of its lines were read") == true)
   }
+
+  /// Lines that are longer than the parts of a file: several parts begin in one line. A line that is too long is passed.
+  @Test func longLinesOfALargeFile() throws {
+    let filler = "\"x\": \"" + String(repeating: "x", count: 90_000) + "\", "
+    let line = line("2026-11-24T16:56:00Z")
+    let long = "{" + filler + line.dropFirst()
+    let tooLong = "{" + String(repeating: filler, count: 4) + line.dropFirst()
+    try sandbox.write(String(repeating: long, count: 100), to: "long_usage.jsonl")
+    let usage = samples("long_")
+    #expect(usage.samples.count > 200, "\(usage.samples.count)")
+    #expect(usage.problem?.contains("only \(usage.samples.count) of its lines were read") == true)
+    try sandbox.write(String(repeating: tooLong, count: 30), to: "longer_usage.jsonl")
+    #expect(samples("longer_").samples.isEmpty)
+  }
 }
 
 @Suite struct ISOTimeTests {

@@ -87,14 +87,47 @@ struct UsageSamples: Sendable {
   /// Lines from places that are evenly distributed over a file.
   private static func someLines(_ file: borrowing RegularFile) throws(Problem) -> [ArraySlice<UInt8>] {
     var lines: [ArraySlice<UInt8>] = []
+    var window = Window()
     for part in 0..<linesOfLarge {
-      let start = file.size / linesOfLarge * part
-      let bytes = try file.bytes(from: start, count: min(longestOfLarge, file.size - start))
-      // The first line of a part is cut, and so is the last one.
-      let whole = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).dropFirst()
-      if let line = whole.dropLast().first, !line.isEmpty { lines.append(line) }
+      let line = try window.firstWholeLine(from: file.size / linesOfLarge * part, file)
+      if let line, !line.isEmpty { lines.append(line[...]) }
     }
     return lines
+  }
+
+  /// Some bytes of a file, which move towards its end. None is read twice.
+  private struct Window {
+    private var start = 0
+    private var bytes: [UInt8] = []
+    private static let readAtOnce = 16 << 10
+
+    /// The first line that begins behind `place`. Nil if there is none within `longestOfLarge` bytes.
+    mutating func firstWholeLine(
+      from place: Int, _ file: borrowing RegularFile
+    ) throws(Problem) -> [UInt8]? {
+      bytes.removeFirst(min(place - start, bytes.count))
+      start = place
+      // The line that `place` is in is cut.
+      guard let before = try lineEnd(from: 0, file), let end = try lineEnd(from: before + 1, file) else {
+        return nil
+      }
+      return Array(bytes[(before + 1)..<end])
+    }
+
+    /// The index of the first end of a line. Reads on until there is one.
+    private mutating func lineEnd(
+      from index: Int, _ file: borrowing RegularFile
+    ) throws(Problem) -> Int? {
+      var index = index
+      while true {
+        if let end = bytes[index...].firstIndex(of: UInt8(ascii: "\n")) { return end }
+        index = bytes.count
+        let more = try file.bytes(
+          from: start + index, count: min(Self.readAtOnce, longestOfLarge - index, file.size - start - index))
+        if more.isEmpty { return nil }
+        bytes += more
+      }
+    }
   }
 
   private static func sample(_ line: ArraySlice<UInt8>) -> Sample? {
