@@ -20,7 +20,7 @@ struct PageRequest {
 
   /// - Throws: `Problem` if it is no template, with the line of the fault.
   func page() throws(Problem) -> String {
-    MustacheContentTypes.register(ScalarHTML(), named: "HTML")
+    MustacheContentTypes.register(HTMLReferences(), named: "HTML")
     let text = template ?? String(decoding: PackageResources.report_mustache, as: UTF8.self)
     let parsed: MustacheTemplate
     do {
@@ -61,21 +61,8 @@ struct PageRequest {
   }
 }
 
-/// Escapes text for HTML by scalars. swift-mustache's own way goes by characters, and to it a quotation mark with an accent
+/// Escapes text for HTML by bytes. swift-mustache's own way goes by characters, and to it a quotation mark with an accent
 /// behind it is another character.
-struct ScalarHTML: MustacheContentType {
-  func escapeText(_ text: String) -> String {
-    var escaped = String.UnicodeScalarView()
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "&": escaped.append(contentsOf: "&amp;".unicodeScalars)
-      case "<": escaped.append(contentsOf: "&lt;".unicodeScalars)
-      case ">": escaped.append(contentsOf: "&gt;".unicodeScalars)
-      case "\"": escaped.append(contentsOf: "&quot;".unicodeScalars)
-      case "'": escaped.append(contentsOf: "&#39;".unicodeScalars)
-      default: escaped.append(scalar)
-      }
-    }
-    return String(escaped)
-  }
+struct HTMLReferences: MustacheContentType {
+  func escapeText(_ text: String) -> String { text.withHTMLReferences }
 }

@@ -109,5 +109,7 @@ import Testing
     #expect(String(escaping: [0x61, 0xE9]).htmlEscaped == "a\\xe9")
     #expect("a\u{1B}\u{0}\u{202E}\n".htmlEscaped == "a\\x1b\\x00\\u202e\\n")
     #expect("é日本".htmlEscaped == "é日本")
+    // A quotation mark with an accent is another character to Swift.
+    #expect("\"\u{301}".htmlEscaped == "&quot;\u{301}")
   }
 }

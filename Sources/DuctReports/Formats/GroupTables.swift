@@ -11,9 +11,7 @@ struct GroupTables {
   static func tables(
     _ groups: [JobGroup], width: Int?
   ) -> [(title: String, table: TextTable, rest: Int)] {
-    JobGroup.Kind.allCases.compactMap { kind in
-      let some = groups.filter { $0.kind == kind }
-      guard some.count > (kind == .name ? 0 : 1) else { return nil }
+    JobGroup.byKind(groups).map { kind, some in
       let title = "By \(kind.rawValue)"
       let rest = max(some.count - most, 0)
       let full = table(kind, some.prefix(most), hasQuartiles: true)
@@ -28,7 +26,7 @@ struct GroupTables {
     _ kind: JobGroup.Kind, _ groups: ArraySlice<JobGroup>, hasQuartiles: Bool
   ) -> TextTable {
     func range(_ quartiles: Quartiles?, _ text: (Double) -> String, _ none: String = "-") -> String {
-      hasQuartiles ? Self.range(quartiles, text, none) : quartiles.map { text($0.median) } ?? none
+      quartiles.map { hasQuartiles ? $0.words(text) : text($0.median) } ?? none
     }
     var table = TextTable([
       (kind.rawValue.uppercased(), .left), ("JOBS", .right), ("FAILED", .right), ("CPU·H", .right),
@@ -47,15 +45,6 @@ struct GroupTables {
       ])
     }
     return table
-  }
-
-  /// The quartiles, or the value if all are alike: `00:28–00:31–00:40`.
-  private static func range(
-    _ quartiles: Quartiles?, _ text: (Double) -> String, _ none: String
-  ) -> String {
-    guard let quartiles else { return none }
-    let texts = [quartiles.first, quartiles.median, quartiles.third].map(text)
-    return Set(texts).count == 1 ? texts[0] : texts.joined(separator: "–")
   }
 
   // MARK: Comparison
@@ -77,13 +66,9 @@ struct GroupTables {
     return table
   }
 
-  /// `00:31 → 00:28 (-10 %)`. The change of a share is not told in per cent of per cent.
   private static func change(
     _ change: CampaignComparison.Change, isShare: Bool = false, _ text: (Double) -> String
   ) -> String {
-    if change.before == nil, change.after == nil { return "-" }
-    let values = "\(change.before.map(text) ?? "-") → \(change.after.map(text) ?? "-")"
-    guard !isShare, let percent = change.percent else { return values }
-    return values + " (\(percent > 0 ? "+" : "")\(fixed(percent, decimals: 0)) %)"
+    change.words(isShare: isShare, none: "-", text)
   }
 }

@@ -60,16 +60,12 @@ struct HTMLValues {
   // MARK: Head
 
   private var overview: [(String, JSONValue)] {
-    let runs = head.runs.isEmpty ? "" : number(head.runs.count, "run") + ", "
-    let jobs =
-      head.jobCount == 0 && head.problem != nil ? "Slurm jobs not known" : number(head.jobCount, "Slurm job")
-    let name = head.campaign.map { "Campaign \($0): " } ?? ""
-    return [
+    [
       ("version", .string(Versions.duct)),
       ("created", .string(WallTime(seconds: now).text(format: "%Y-%m-%d %H:%M:%S %z"))),
       ("title", .shown(head.campaign.map { "\($0): report of duct" } ?? "Report of duct")),
-      ("heading", .shown(name + runs + jobs)), ("verdict", .shown(head.verdict)),
-      ("verdict_class", .string(head.verdictKind.rawValue)), ("notes", .list(doubts)),
+      ("heading", .shown(head.heading)), ("verdict", .shown(head.verdict)),
+      ("verdict_class", .string(head.verdictKind.rawValue)), ("notes", .list(head.doubts)),
       ("facts", .array(facts.map { ["name": .shown($0.0), "value": .shown($0.1)] })),
     ]
   }
@@ -89,21 +85,6 @@ struct HTMLValues {
       return parts.count == 2 ? (parts[0], parts[1]) : ("", line)
     }
     return facts
-  }
-
-  /// What the report does not know.
-  private var doubts: [String] {
-    var lines: [String] = []
-    if head.staleJobs > 0 {
-      let since = head.staleSince.map { ", as last seen from \(localTime(Int(saturating: $0))) on" } ?? ""
-      lines.append(
-        "\(head.staleJobs.grouped) of the states may be old: Slurm could not be asked for them\(since).")
-    }
-    if let unreadable = head.unreadableJobs {
-      lines.append("\(unreadable.grouped) of the jobs cannot be read from the records.")
-    }
-    if let problem = head.problem { lines.append("Slurm did not answer everything: \(problem)") }
-    return lines
   }
 
   // MARK: Attention

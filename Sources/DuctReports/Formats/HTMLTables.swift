@@ -15,10 +15,7 @@ struct HTMLTables {
   // MARK: Groups
 
   private var groups: [(String, JSONValue)] {
-    let tables = JobGroup.Kind.allCases.compactMap { kind -> JSONValue? in
-      let some = report.groups.filter { $0.kind == kind }
-      // A group of all jobs is no division.
-      guard some.count > (kind == .name ? 0 : 1) else { return nil }
+    let tables = JobGroup.byKind(report.groups).map { kind, some -> JSONValue in
       let rest = some.count - min(some.count, Self.mostGroups)
       return [
         "title": .shown("By \(kind.rawValue): \(number(some.count, "group"))"),
@@ -50,13 +47,10 @@ struct HTMLTables {
     ]
   }
 
-  /// `00:28–00:31–00:40`, or one value if all are alike.
   private func quartiles(
     _ quartiles: Quartiles?, _ text: (Double) -> String, _ none: String = "not known"
   ) -> JSONValue {
-    guard let quartiles else { return .cell(none, nil) }
-    let texts = [quartiles.first, quartiles.median, quartiles.third].map(text)
-    return .cell(Set(texts).count == 1 ? texts[0] : texts.joined(separator: "–"), quartiles.median)
+    .cell(quartiles?.words(text) ?? none, quartiles?.median)
   }
 
   // MARK: Runs
@@ -117,15 +111,12 @@ struct HTMLTables {
     ]
   }
 
-  /// `00:31 → 00:28 (-10 %)`. The change of a share is not told in per cent of per cent.
   private func change(
     _ change: CampaignComparison.Change, isShare: Bool = false, _ text: (Double) -> String
   ) -> JSONValue {
-    if change.before == nil, change.after == nil { return ["text": "–", "percent": ""] }
-    var words = "\(change.before.map(text) ?? "–") → \(change.after.map(text) ?? "–")"
-    if !isShare, let percent = change.percent {
-      words += " (\(percent > 0 ? "+" : "")\(fixed(percent, decimals: 0)) %)"
-    }
-    return ["text": .shown(words), "percent": .string(change.percent.map(svgNumber) ?? "")]
+    [
+      "text": .shown(change.words(isShare: isShare, none: "–", text)),
+      "percent": .string(change.percent.map(svgNumber) ?? ""),
+    ]
   }
 }

@@ -21,11 +21,7 @@ struct ReportText {
   private var head: ReportHead { report.head }
 
   private var title: [String] {
-    let name = head.campaign.map { "Campaign \(style.plain($0)): " } ?? ""
-    let runs = head.runs.isEmpty ? "" : "\(number(head.runs.count, "run")), "
-    let jobs =
-      head.jobCount == 0 && head.problem != nil ? "Slurm jobs not known" : number(head.jobCount, "Slurm job")
-    return [style.title(name + runs + jobs), style.list([style.plain(head.verdict)] + period)]
+    [style.title(style.plain(head.heading)), style.list([style.plain(head.verdict)] + period)]
   }
 
   private var period: [String] {
@@ -152,18 +148,5 @@ struct ReportText {
     ]
   }
 
-  /// What the report does not know.
-  private var doubts: [String] {
-    var lines: [String] = []
-    if head.staleJobs > 0 {
-      let since = head.staleSince.map { ", as last seen from \(localTime(Int(saturating: $0))) on" } ?? ""
-      lines.append(
-        "\(head.staleJobs.grouped) of the states may be old: Slurm could not be asked for them\(since).")
-    }
-    if let unreadable = head.unreadableJobs {
-      lines.append("\(unreadable.grouped) of the jobs cannot be read from the records.")
-    }
-    if let problem = head.problem { lines.append("Slurm did not answer everything: \(style.plain(problem))") }
-    return [style.list(lines)]
-  }
+  private var doubts: [String] { [style.list(head.doubts.map(style.plain))] }
 }

@@ -52,3 +52,58 @@ func memory(_ bytes: Double) -> String {
 
 /// A time in the local time zone: `2026-11-01 14:03`.
 func localTime(_ seconds: Int) -> String { WallTime(seconds: Double(seconds)).text(format: "%Y-%m-%d %H:%M") }
+
+extension ReportHead {
+  /// `Campaign night: 1 run, 1,988 Slurm jobs`.
+  var heading: String {
+    let name = campaign.map { "Campaign \($0): " } ?? ""
+    let runs = runs.isEmpty ? "" : number(runs.count, "run") + ", "
+    return name + runs
+      + (jobCount == 0 && problem != nil ? "Slurm jobs not known" : number(jobCount, "Slurm job"))
+  }
+
+  /// What the report does not know: one sentence each.
+  var doubts: [String] {
+    var lines: [String] = []
+    if staleJobs > 0 {
+      let since = staleSince.map { ", as last seen from \(localTime(Int(saturating: $0))) on" } ?? ""
+      lines.append(
+        "\(staleJobs.grouped) of the states may be old: Slurm could not be asked for them\(since).")
+    }
+    if let unreadableJobs {
+      lines.append("\(unreadableJobs.grouped) of the jobs cannot be read from the records.")
+    }
+    if let problem { lines.append("Slurm did not answer everything: \(problem)") }
+    return lines
+  }
+}
+
+extension JobGroup {
+  /// The groups of each kind that divides the jobs; names always do.
+  static func byKind(_ groups: [JobGroup]) -> [(kind: Kind, groups: [JobGroup])] {
+    Kind.allCases.compactMap { kind in
+      let some = groups.filter { $0.kind == kind }
+      // A group of all jobs is no division.
+      return some.count > (kind == .name ? 0 : 1) ? (kind, some) : nil
+    }
+  }
+}
+
+extension Quartiles {
+  /// The first quartile, the median and the third quartile, or the value if all are alike: `00:28–00:31–00:40`.
+  func words(_ text: (Double) -> String) -> String {
+    let texts = [first, median, third].map(text)
+    return Set(texts).count == 1 ? texts[0] : texts.joined(separator: "–")
+  }
+}
+
+extension CampaignComparison.Change {
+  /// `00:31 → 00:28 (-10 %)`; `none` stands for what is not known. The change of a share is not told in per cent of per
+  /// cent.
+  func words(isShare: Bool, none: String, _ text: (Double) -> String) -> String {
+    if before == nil, after == nil { return none }
+    let values = "\(before.map(text) ?? none) → \(after.map(text) ?? none)"
+    guard !isShare, let percent else { return values }
+    return values + " (\(percent > 0 ? "+" : "")\(fixed(percent, decimals: 0)) %)"
+  }
+}
