@@ -53,6 +53,7 @@ public struct SlurmOutputFiles: Sendable {
 
   /// Leaves out the files of jobs that the records of runs name.
   public mutating func leaveOut(_ jobs: [JobRecord]) {
+    if files.isEmpty { return }
     for job in jobs {
       if let id = job.jobID { files[Job(id: id)] = nil }
       if let id = job.arrayJobID, let task = job.arrayTaskID { files[Job(id: id, task: task)] = nil }

@@ -97,7 +97,7 @@ struct SourceArguments: ParsableArguments {
       gathered.isIncomplete = !finder.problems.isEmpty
       let (since, until) = (try time(since, "--since"), try time(until, "--until"))
       let runs = finder.runs.filter { isMeant($0) && $0.began(since, until) }
-      files.leaveOut(finder.runs.flatMap(\.jobs))
+      for run in finder.runs { files.leaveOut(run.jobs) }
       gathered.add(runs, refresh ? JobRefresh(runs, surroundings, by: by, limit: limit) : nil)
     }
     let selection = try selection()

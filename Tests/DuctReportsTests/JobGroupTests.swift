@@ -18,6 +18,23 @@ import Testing
     #expect(Quartiles([]) == nil && Quartiles([.nan]) == nil)
   }
 
+  /// Only some places are put in order.
+  @Test func quartilesAreThoseOfSortedValues() {
+    var dice = SystemRandomNumberGenerator()
+    for count in [1, 2, 3, 4, 5, 8, 101, 5000] {
+      for largest in [0, 1, 10, 1_000_000] {
+        let random = (0..<count).map { _ in Double(Int.random(in: 0...largest, using: &dice)) }
+        for values in [random, random.sorted(), random.sorted(by: >)] {
+          let (quartiles, sorted) = (Quartiles(values), values.sorted())
+          #expect(quartiles?.least == sorted.first && quartiles?.largest == sorted.last)
+          #expect(quartiles?.first == Quartiles.quantile(0.25, ofSorted: sorted), "\(values.prefix(200))")
+          #expect(quartiles?.median == Quartiles.quantile(0.5, ofSorted: sorted), "\(values.prefix(200))")
+          #expect(quartiles?.third == Quartiles.quantile(0.75, ofSorted: sorted), "\(values.prefix(200))")
+        }
+      }
+    }
+  }
+
   @Test func jobsAreInAGroupOfEachKind() throws {
     var jobs = (1...4).map { job($0, $0 == 4 ? .failed : .completed, name: "prep", elapsed: 900 * Int($0)) }
     for index in jobs.indices {

@@ -86,7 +86,7 @@ func everything(_ runs: [RecordedRun]) throws -> [String] {
     job.startTime = .max
     job.elapsedSeconds = .max
     let rows = JobRows([ReportSource([job, job], outputOwners: [])], runs: [nil])
-    let totals = ReportTotals(rows)
+    let totals = ReportTotals(rows.rows)
     #expect(totals.elapsedHours == 0x1p64 / 3600)
     #expect(totals.waitHours == 0x1p64 / 3600)
   }

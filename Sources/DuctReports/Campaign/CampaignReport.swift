@@ -49,7 +49,7 @@ public struct CampaignReport: Sendable {
     jobs = all.rows
     let unreadable = sources.reduce(0) { $0 + ($1.run?.unreadableJobs ?? 0) }
     head = ReportHead(
-      runs, all, onlyStates: contents.onlyStates, unreadableJobs: unreadable, problem: problem)
+      runs, jobs, onlyStates: contents.onlyStates, unreadableJobs: unreadable, problem: problem)
     attention = AttentionGroup.groups(jobs, .attention)
     cancelledByRun = AttentionGroup.groups(jobs, .cancelledByRun)
     let grouped = JobGroups(jobs)

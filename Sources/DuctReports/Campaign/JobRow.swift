@@ -3,8 +3,9 @@ internal import SlurmJobs
 
 /// A job or an array task as a report shows it; also all waiting tasks of an array that is too large for one row a task.
 ///
-/// A report can have 100,000 of them, so a row has only what is shown. What is not known is nil.
-struct JobRow: WrittenRecord {
+/// A report can have 100,000 of them, so a row has only what is shown. What is not known is nil. A row is an object, because
+/// a report goes through its rows many times, and a copy of so many values takes longer than what is done with them.
+final class JobRow: WrittenRecord {
   /// What the job means for the campaign.
   enum Standing: String, Sendable {
     /// It has ended, and well.
@@ -15,66 +16,76 @@ struct JobRow: WrittenRecord {
     case attention
     /// The run itself cancelled it: see `OwnCancellation`.
     case cancelledByRun = "cancelled_by_run"
+
+    /// As if no run had cancelled the job.
+    fileprivate init(_ job: JobRecord) {
+      self = job.needsAttention ? .attention : job.hasEnded ? .well : .active
+    }
   }
 
   /// Index of its run in the report's list; nil for a job that duct did not wrap.
-  var run: Int?
+  let run: Int?
   /// As squeue prints it: `JobRecord.displayID`.
-  var id: String
-  var cluster: String?
-  var jobID: UInt32?
-  var arrayJobID: UInt32?
-  var arrayTaskID: UInt32?
+  let id: String
+  let cluster: String?
+  let jobID: UInt32?
+  let arrayJobID: UInt32?
+  let arrayTaskID: UInt32?
   /// How many array tasks the row stands for; 1 for a job.
-  var count: Int
-  var name: String?
-  var user: String?
-  var partition: String?
+  let count: Int
+  let name: String?
+  let user: String?
+  let partition: String?
   /// As the submit line names it; nil for a command line (`--wrap`), or if the submit line is not known.
-  var script: String?
+  let script: String?
 
-  var state: JobState
-  var standing: Standing
+  let state: JobState
+  let standing: Standing
   /// Why it ended, or why it waits.
-  var cause: EndCause
-  var exitCode: Int?
-  var signal: Int?
+  let cause: EndCause
+  let exitCode: Int?
+  let signal: Int?
   /// How many times it was requeued.
-  var restarts: Int?
+  let restarts: Int?
 
   /// Seconds since 1970.
-  var submitTime: Int?
-  var eligibleTime: Int?
-  var startTime: Int?
-  var endTime: Int?
+  let submitTime: Int?
+  let eligibleTime: Int?
+  let startTime: Int?
+  let endTime: Int?
   /// Seconds from the eligible time to the start.
-  var waitSeconds: Int?
+  let waitSeconds: Int?
   /// Wall-clock seconds that it ran; nil if it has not started.
-  var elapsedSeconds: Int?
-  var timeLimitSeconds: Int?
+  let elapsedSeconds: Int?
+  let timeLimitSeconds: Int?
 
-  var nodeCount: Int?
+  let nodeCount: Int?
   /// In Slurm's notation: `n[1-3,7]`.
-  var nodes: String?
+  let nodes: String?
   /// Allocated, or requested while it waits.
-  var cpus: Int?
-  var cpusAsked: Int?
-  var gpus: Int?
+  let cpus: Int?
+  let cpusAsked: Int?
+  let gpus: Int?
   /// User and system time of all its steps.
-  var cpuSeconds: Double?
+  let cpuSeconds: Double?
   /// For the whole job, on all its nodes.
-  var memoryAskedBytes: Int64?
+  let memoryAskedBytes: Int64?
   /// The peak of all tasks together: `JobRecord.maxRSSAllTasksBytes`, or else the peak of the largest task.
-  var memoryUsedBytes: Int64?
-  var readBytes: Int64?
-  var writtenBytes: Int64?
-  var energyJoules: Int64?
+  let memoryUsedBytes: Int64?
+  let readBytes: Int64?
+  let writtenBytes: Int64?
+  let energyJoules: Int64?
   /// The state may have changed since `lastSeen`, because Slurm could not be asked.
-  var stale: Bool
+  let stale: Bool
   /// Seconds since 1970.
-  var lastSeen: Double?
+  let lastSeen: Double?
+  /// Billed units for each second.
+  let billing: Int64?
+  /// Earlier runs that a requeue ended: `JobRecord.runs`.
+  let earlierRuns: [JobRun]
 
-  init(_ job: JobRecord, run: Int?, script: String?) {
+  /// - Parameter isOwnCancellation: the run itself cancelled it: see `OwnCancellation`.
+  init(_ job: JobRecord, run: Int?, script: String?, isOwnCancellation: Bool) {
     self.run = run
     id = job.displayID
     cluster = job.cluster
@@ -87,7 +98,7 @@ struct JobRow: WrittenRecord {
     partition = job.partition
     self.script = script
     state = job.state
-    standing = job.needsAttention ? .attention : job.hasEnded ? .well : .active
+    standing = isOwnCancellation ? .cancelledByRun : Standing(job)
     cause = EndCause(job)
     exitCode = job.exitCode
     signal = job.signal
@@ -107,62 +118,58 @@ struct JobRow: WrittenRecord {
     cpuSeconds = job.cpuSeconds.flatMap { $0.isFinite && $0 >= 0 ? $0 : nil }
     memoryAskedBytes = job.memoryRequestedBytes ?? job.tresAllocated?["mem"]
     memoryUsedBytes = job.maxRSSAllTasksBytes ?? job.maxRSSBytes
-    readBytes = job.readBytes
-    writtenBytes = job.writtenBytes
+    (readBytes, writtenBytes) = (job.readBytes, job.writtenBytes)
     energyJoules = job.energyJoules
-    stale = job.stale
-    lastSeen = job.lastSeen
+    (stale, lastSeen) = (job.stale, job.lastSeen)
+    billing = job.tresAllocated?["billing"]
+    earlierRuns = job.runs ?? []
   }
 
-  mutating func list(_ members: inout RecordMembers) {
-    members("run", &run)
-    members("id", &id)
-    members("cluster", &cluster)
-    members("job_id", &jobID)
-    members("array_job_id", &arrayJobID)
-    members("array_task_id", &arrayTaskID)
-    members("tasks", &count)
-    members("name", &name)
-    members("user", &user)
-    members("partition", &partition)
-    members("script", &script)
-    members("state", &state)
-    members("standing", &standing)
-    var causeText = cause.text
-    members("cause", &causeText)
-    members("exit_code", &exitCode)
-    members("signal", &signal)
-    members("restarts", &restarts)
-    members("submit_time", &submitTime)
-    members("eligible_time", &eligibleTime)
-    members("start_time", &startTime)
-    members("end_time", &endTime)
-    members("wait_seconds", &waitSeconds)
-    members("elapsed_seconds", &elapsedSeconds)
-    members("time_limit_seconds", &timeLimitSeconds)
+  func list(_ members: inout RecordMembers) {
+    members("run", run)
+    members("id", id)
+    members("cluster", cluster)
+    members("job_id", jobID)
+    members("array_job_id", arrayJobID)
+    members("array_task_id", arrayTaskID)
+    members("tasks", count)
+    members("name", name)
+    members("user", user)
+    members("partition", partition)
+    members("script", script)
+    members("state", state.rawValue)
+    members("standing", standing.rawValue)
+    members("cause", cause.text)
+    members("exit_code", exitCode)
+    members("signal", signal)
+    members("restarts", restarts)
+    members("submit_time", submitTime)
+    members("eligible_time", eligibleTime)
+    members("start_time", startTime)
+    members("end_time", endTime)
+    members("wait_seconds", waitSeconds)
+    members("elapsed_seconds", elapsedSeconds)
+    members("time_limit_seconds", timeLimitSeconds)
     listResources(&members)
-    members("stale", &stale)
-    members("last_seen", &lastSeen)
+    members("stale", stale)
+    members("last_seen", lastSeen)
   }
 
-  private mutating func listResources(_ members: inout RecordMembers) {
-    members("node_count", &nodeCount)
-    members("nodes", &nodes)
-    members("cpus", &cpus)
-    members("cpus_asked", &cpusAsked)
-    members("gpus", &gpus)
-    members("cpu_seconds", &cpuSeconds)
-    var share = cpuUse
-    members("cpu_use", &share)
-    members("memory_asked_bytes", &memoryAskedBytes)
-    members("memory_used_bytes", &memoryUsedBytes)
-    share = memoryUse
-    members("memory_use", &share)
-    share = timeUse
-    members("time_use", &share)
-    members("io_read_bytes", &readBytes)
-    members("io_written_bytes", &writtenBytes)
-    members("energy_joules", &energyJoules)
+  private func listResources(_ members: inout RecordMembers) {
+    members("node_count", nodeCount)
+    members("nodes", nodes)
+    members("cpus", cpus)
+    members("cpus_asked", cpusAsked)
+    members("gpus", gpus)
+    members("cpu_seconds", cpuSeconds)
+    members("cpu_use", cpuUse)
+    members("memory_asked_bytes", memoryAskedBytes)
+    members("memory_used_bytes", memoryUsedBytes)
+    members("memory_use", memoryUse)
+    members("time_use", timeUse)
+    members("io_read_bytes", readBytes)
+    members("io_written_bytes", writtenBytes)
+    members("energy_joules", energyJoules)
   }
 }
 

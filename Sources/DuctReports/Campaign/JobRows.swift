@@ -39,12 +39,15 @@ struct JobRows {
     var scripts = ScriptNames()
     for (index, source) in sources.enumerated() {
       let own = OwnCancellation(source.run)
-      for (place, job) in source.jobs.enumerated() {
-        var row = JobRow(job, run: runs[index], script: job.submitLine.flatMap { scripts.script(of: $0) })
-        if own?.isOf(job) == true { row.standing = .cancelledByRun }
+      // By their indices, because a copy of each job would be large.
+      for place in source.jobs.indices {
+        let row = JobRow(
+          source.jobs[place], run: runs[index],
+          script: source.jobs[place].submitLine.flatMap { scripts.script(of: $0) },
+          isOwnCancellation: own?.isOf(source.jobs[place]) ?? false)
         // A run and a duct within one of its jobs can both name a job.
         if sources.count > 1 {
-          let key = Key(job)
+          let key = Key(source.jobs[place])
           if let same = known[key] {
             guard (row.lastSeen ?? 0) > (rows[same].lastSeen ?? 0) else { continue }
             (rows[same], places[same]) = (row, Place(source: index, job: place))

@@ -43,15 +43,14 @@ struct ReportHead: WrittenRecord {
   var problem: String?
 
   init(
-    _ runs: [ReportRun], _ jobs: JobRows, onlyStates: [String]?, unreadableJobs: Int, problem: String?
+    _ runs: [ReportRun], _ rows: [JobRow], onlyStates: [String]?, unreadableJobs: Int, problem: String?
   ) {
-    let rows = jobs.rows
     self.runs = runs
     let campaigns = Set(runs.map(\.campaign))
     campaign = campaigns.count == 1 ? campaigns.first ?? nil : nil
     users = Set(rows.compactMap(\.user)).sorted()
     clusters = Set(rows.compactMap(\.cluster)).sorted()
-    firstSubmission = rows.indices.lazy.compactMap { Self.firstSubmission(of: $0, jobs) }.min()
+    firstSubmission = rows.lazy.compactMap(Self.firstSubmission).min()
     let isOver = rows.allSatisfy { $0.standing != .active && !$0.state.isActive }
     lastEnd = isOver ? rows.lazy.compactMap(\.endTime).max() : nil
     let counts = rows.reduce(into: [JobState: Int]()) { $0[$1.state, default: 0] += $1.count }
@@ -60,7 +59,7 @@ struct ReportHead: WrittenRecord {
     }
     jobCount = counts.values.reduce(0, +)
     jobsCancelledByRun = Self.count(rows, .cancelledByRun)
-    totals = ReportTotals(jobs)
+    totals = ReportTotals(rows)
     self.onlyStates = onlyStates
     staleJobs = rows.reduce(0) { $0 + ($1.stale ? $1.count : 0) }
     staleSince = rows.lazy.compactMap { $0.stale ? $0.lastSeen : nil }.min()
@@ -72,11 +71,9 @@ struct ReportHead: WrittenRecord {
   }
 
   /// A requeue sets a new submit time.
-  private static func firstSubmission(of row: Int, _ jobs: JobRows) -> Int? {
-    let last = jobs.rows[row].submitTime
-    guard (jobs.rows[row].restarts ?? 0) > 0 else { return last }
-    let all = (jobs.job(row).runs ?? []).map(\.submitTime) + [last]
-    return all.compactMap { $0 }.min()
+  private static func firstSubmission(of row: JobRow) -> Int? {
+    guard (row.restarts ?? 0) > 0 else { return row.submitTime }
+    return (row.earlierRuns.map(\.submitTime) + [row.submitTime]).compactMap { $0 }.min()
   }
 
   static func count(_ rows: [JobRow], _ standing: JobRow.Standing) -> Int {

@@ -57,15 +57,14 @@ struct ReportTotals: WrittenRecord {
     members("cpu_hours_lost_to_requeues", &cpuHoursLostToRequeues)
   }
 
-  init(_ jobs: JobRows) {
-    for (index, row) in jobs.rows.enumerated() {
-      let job = jobs.job(index)
-      add(row, billing: job.tresAllocated?["billing"])
-      for run in job.runs ?? [] { addRequeue(run, cpus: row.cpus) }
+  init(_ rows: [JobRow]) {
+    for row in rows {
+      add(row)
+      for run in row.earlierRuns { addRequeue(run, cpus: row.cpus) }
     }
   }
 
-  private mutating func add(_ row: JobRow, billing: Int64?) {
+  private mutating func add(_ row: JobRow) {
     Self.add(row.waitSeconds.map { Double($0) / 3600 }, to: &waitHours)
     Self.add(row.readBytes.map(Double.init), to: &readBytes)
     Self.add(row.writtenBytes.map(Double.init), to: &writtenBytes)
@@ -76,7 +75,7 @@ struct ReportTotals: WrittenRecord {
     Self.add(hours, to: &elapsedHours)
     Self.add(cpuHours, to: &cpuHoursAllocated)
     Self.add(row.gpus.map { Double($0) * hours }, to: &gpuHoursAllocated)
-    Self.add(billing.map { Double($0) * hours }, to: &billingHours)
+    Self.add(row.billing.map { Double($0) * hours }, to: &billingHours)
     if let cpuSeconds = row.cpuSeconds, let cpuHours {
       jobsWithCPU += 1
       Self.add(cpuSeconds / 3600, to: &cpuHoursUsed)

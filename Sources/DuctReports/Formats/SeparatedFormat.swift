@@ -13,7 +13,7 @@ struct SeparatedFormat: ReportFormat {
 
   func bytes(of report: CampaignReport, width: Int?) -> [UInt8] {
     var table = SeparatedCells(self)
-    table.bytes.reserveCapacity(200 * (report.jobs.count + 1))
+    table.bytes.reserveCapacity(400 * (report.jobs.count + 1))
     for column in Self.columns { table.add(text: column.name) }
     table.endLine()
     for row in report.jobs {
