@@ -40,7 +40,7 @@ extension RecordMembers {
         let isObject = try members.read(&record)
         let problem = members.reader.takeProblem() ?? (isObject ? check(record) : "it is no object")
         if count == 1 { value.reserveCapacity(members.reader.scanner.left / Self.fewestOfRecord) }
-        if let problem { note(problem) } else { value.append(record) }
+        if let problem { note(problem) } else { value.append(consume record) }
         let read = members.reader.scanner.at - released
         if let release = members.reader.release, read >= Self.releasedAtOnce {
           release(released..<released + read)
