@@ -11,11 +11,11 @@ internal import SystemPackage
 
 /// The settings that decide where the files of a run go.
 struct LogPlan: Sendable {
-  let identity: RunIdentity
+  private(set) var identity: RunIdentity
   /// Whether stdout and stderr are captured.
   let captured: [Bool]
   let localFirst: LocalFirst
-  /// Whether the run replaces existing records.
+  /// Whether the run replaces existing records. Under a name that duct chose, they are those of another run.
   let clobber: Bool
   /// The spool directory that the user chose; nil: the default places.
   let spoolDirectory: FilePath?
@@ -28,7 +28,7 @@ struct LogPlan: Sendable {
     self.identity = identity
     captured = (0..<2).map { settings.captureOutputs.includes($0) }
     localFirst = settings.localFirst
-    clobber = settings.clobber
+    clobber = settings.clobber && identity.isNameChosen
     spoolDirectory = settings.spoolDirectory
     spoolLimit = settings.spoolLimit
     redaction = settings.redaction
@@ -36,6 +36,8 @@ struct LogPlan: Sendable {
   }
 
   var paths: LogPaths { identity.paths }
+
+  mutating func takeOtherName() -> Bool { identity.takeOtherName() }
 }
 
 /// Where the files of a run go. Decided before the command starts.
@@ -55,10 +57,11 @@ struct LogSetup: Sendable {
   /// - Parameters:
   ///   - carrierProgram: duct's executable, which duct also starts as the carrier for a remote log directory.
   ///   - mask: the signal mask for that process.
+  /// - Parameter plan: gets another name if that of the run is taken and the user did not choose it.
   /// - Returns: nil if the system has no descriptors or threads left.
-  /// - Throws: `UsageError` if records exist and `--clobber` is not set.
+  /// - Throws: `UsageError` if records exist under a name that the user chose, and `--clobber` is not set.
   static func make(
-    _ plan: LogPlan, carrierProgram: FilePath, children: ChildProcesses, mask: SignalSet, log: Logger
+    _ plan: inout LogPlan, carrierProgram: FilePath, children: ChildProcesses, mask: SignalSet, log: Logger
   ) throws(UsageError) -> LogSetup? {
     let spool: RunSpool
     let wake: FileDescriptor
@@ -73,11 +76,14 @@ struct LogSetup: Sendable {
       spool.remove()
       return refuse(error, log)
     }
-    let builder = LogSetupBuilder(
+    var builder = LogSetupBuilder(
       plan: plan, spool: spool, wake: wake, carrierProgram: carrierProgram, children: children, mask: mask,
       log: log)
     do throws(UsageError) {
-      if let setup = try builder.build() { return setup }
+      if let setup = try builder.build() {
+        plan = builder.plan
+        return setup
+      }
     } catch {
       spool.remove()
       throw error
@@ -94,7 +100,7 @@ struct LogSetup: Sendable {
 
 /// Creates a `LogSetup`.
 private struct LogSetupBuilder {
-  let plan: LogPlan
+  private(set) var plan: LogPlan
   let spool: RunSpool
   let wake: FileDescriptor
   let carrierProgram: FilePath
@@ -104,7 +110,7 @@ private struct LogSetupBuilder {
 
   private var paths: LogPaths { plan.paths }
 
-  func build() throws(UsageError) -> LogSetup? {
+  mutating func build() throws(UsageError) -> LogSetup? {
     let kind = Filesystem.kind(of: paths.directory)
     let isDirect =
       switch plan.localFirst {
@@ -142,23 +148,16 @@ private struct LogSetupBuilder {
 
   // MARK: On a local file system
 
-  private func local(isDirect: Bool) throws(UsageError) -> LogSetup? {
-    let existing = LogDirectory.existing(paths)
-    if !existing.isEmpty, !plan.clobber { throw refusal(existing) }
-    LogDirectory.remove(LogDirectory.replaced(existing, paths, captured: plan.captured))
-    var isMade = false
-    do throws(IOFailure) {
-      try makeDirectories(paths.directory)
-      isMade = true
-    } catch {
-      log.debug("\(error)")
-    }
-    writeManifest(isDirect: isDirect)
-    let stores = (0..<2).map { index -> OutputStores? in
-      guard var stores = spool.stores[index] else { return nil }
-      if isDirect { stores.files[OutputStores.Kind.log.rawValue] = newLogFile(index) }
-      return stores
-    }
+  private mutating func local(isDirect: Bool) throws(UsageError) -> LogSetup? {
+    var isMade: Bool
+    var stores: [OutputStores?]
+    repeat {
+      try takeFreeName()
+      isMade = makeDirectory()
+      writeManifest(isDirect: isDirect)
+      stores = spool.stores
+      // Another run may have created files with this name since we looked.
+    } while isDirect && !addLogFiles(to: &stores) && plan.takeOtherName()
     let (sources, journal) = sources(stores)
     do throws(Errno) {
       let notices = self.notices
@@ -179,13 +178,47 @@ private struct LogSetupBuilder {
     }
   }
 
-  /// Creates a log file for the relay to write. Nil if it cannot be created, or if the file system cannot identify
-  /// it later. The stream then goes to the spool, and the carrier creates the file or reports why it cannot.
-  private func newLogFile(_ index: Int) -> FileDescriptor? {
-    let path = FilePath(escaped: paths.stream(index))
-    guard let (file, identity) = try? RecordFile.create(path, taking: plan.clobber) else { return nil }
-    spool.status.remember(TargetNote(identity: identity, name: 0), as: .stream(index))
-    return file
+  /// Takes a name under which there are no records, or with `--clobber` removes those that are there.
+  private mutating func takeFreeName() throws(UsageError) {
+    var existing = LogDirectory.existing(paths)
+    while !existing.isEmpty, !plan.clobber {
+      if !plan.takeOtherName() { throw refusal(existing) }
+      existing = LogDirectory.existing(paths)
+    }
+    LogDirectory.remove(LogDirectory.replaced(existing, paths, captured: plan.captured))
+  }
+
+  private func makeDirectory() -> Bool {
+    do throws(IOFailure) {
+      try makeDirectories(paths.directory)
+      return true
+    } catch {
+      log.debug("\(error)")
+      return false
+    }
+  }
+
+  /// Creates the log files for the relay to write. If one cannot be created, or if the file system cannot identify it
+  /// later, the stream goes to the spool, and the carrier creates the file or reports why it cannot.
+  ///
+  /// - Returns: false if one exists, and the run can take another name: then it has created none.
+  private func addLogFiles(to stores: inout [OutputStores?]) -> Bool {
+    for index in 0..<2 where stores[index] != nil {
+      let path = FilePath(escaped: paths.stream(index))
+      do throws(Errno) {
+        let (file, identity) = try RecordFile.create(path, taking: plan.clobber)
+        spool.status.remember(TargetNote(identity: identity, name: 0), as: .stream(index))
+        stores[index]?.files[OutputStores.Kind.log.rawValue] = file
+      } catch {
+        guard error == .fileExists, !plan.identity.isNameChosen else { continue }
+        for other in 0..<index { stores[other]?[.log]?.closeQuietly() }
+        let kept = LogDirectory.removeOurs(
+          paths, status: spool.status, runID: plan.identity.runID, [.stdout, .stderr])
+        LogDirectory.warn(ofKept: kept, log)
+        return false
+      }
+    }
+    return true
   }
 
   private func sources(_ stores: [OutputStores?]) -> (DeliverySources, UsageJournal) {
@@ -206,11 +239,34 @@ private struct LogSetupBuilder {
 
   // MARK: On a remote file system
 
-  private func remote(_ folder: SpoolFolder) throws(UsageError) -> LogSetup? {
+  private mutating func remote(_ folder: SpoolFolder) throws(UsageError) -> LogSetup? {
+    let deadline = MonotonicInstant.now + LogDirectory.patience
+    guard var carrier = startCarrier(folder) else { return nil }
+    var answer = carrier.prepare(replacing: plan.clobber, until: deadline)
+    while let existing = answer, !existing.isEmpty {
+      if !plan.takeOtherName() { throw refusal(existing) }
+      // It has written nothing yet, so it has nothing to remove.
+      _ = carrier.discard(until: deadline)
+      guard let next = startCarrier(folder) else { return nil }
+      carrier = next
+      answer = carrier.prepare(replacing: false, until: deadline)
+    }
+    if answer == nil {
+      log.warning(
+        "\(paths.directory) does not answer: the command starts all the same, and its output and records are kept in \(notices.keptIn)"
+      )
+    }
+    let (_, journal) = sources(spool.stores)
+    return LogSetup(
+      spool: spool, stores: spool.stores, carrier: carrier, journal: journal, wake: wake, isDirect: false)
+  }
+
+  /// Starts the process that delivers to the log directory, which reads from the manifest where that is. Nil if it
+  /// cannot be started.
+  private func startCarrier(_ folder: SpoolFolder) -> CarrierProcess? {
     writeManifest(isDirect: false)
-    let carrier: CarrierProcess
     do throws(Errno) {
-      carrier = try CarrierProcess(
+      return try CarrierProcess(
         spool, folder: folder.path, paths: paths.absolute(in: currentDirectory()),
         program: carrierProgram, wake: wake, children: children,
         mask: mask, notices: notices)
@@ -220,15 +276,5 @@ private struct LogSetupBuilder {
       )
       return nil
     }
-    let answer = carrier.prepare(replacing: plan.clobber, until: .now + LogDirectory.patience)
-    if let existing = answer, !existing.isEmpty { throw refusal(existing) }
-    if answer == nil {
-      log.warning(
-        "\(paths.directory) does not answer: the command starts all the same, and its output and records are kept in \(notices.keptIn)"
-      )
-    }
-    let (_, journal) = sources(spool.stores)
-    return LogSetup(
-      spool: spool, stores: spool.stores, carrier: carrier, journal: journal, wake: wake, isDirect: false)
   }
 }

@@ -30,7 +30,8 @@ public enum Run {
     do throws(UsageError) {
       let identity = try RunIdentity(settings, surroundings, log: log)
       let services = RunServices(log: log, writer: writer, originalMask: originalMask)
-      return try RunStart(settings, surroundings, identity, services).run()
+      var start = RunStart(settings, surroundings, identity, services)
+      return try start.run()
     } catch {
       // Show the error's own message after all earlier ones.
       writer.flush(until: .now + lastWords)
@@ -45,7 +46,13 @@ struct RunIdentity: Sendable {
   let start: WallTime
   /// The same moment as `start`, on the monotonic clock, which cannot be set.
   let startInstant = MonotonicInstant.now
-  let paths: LogPaths
+  private(set) var paths: LogPaths
+  /// Whether the user chose the name of the records.
+  let isNameChosen: Bool
+  private var attempt = 1
+  private let environment: [String: String]
+  /// Runs of several hosts can have the same process id and begin in the same second.
+  private static let mostNames = 10_000
   /// The `command` of con-duct's records: the arguments, separated by spaces, without what the redaction hides.
   let command: String
 
@@ -54,12 +61,33 @@ struct RunIdentity: Sendable {
     start = .now
     runID = RunID.make(start)
     command = settings.redaction.applied(to: settings.command.map { String(escaping: $0) })
-    if LogPrefix.isDeprecated(settings.outputPrefix) {
+    if let prefix = settings.outputPrefix, LogPrefix.isDeprecated(prefix) {
       log.warning("{datetime_filesafe} in --output-prefix is deprecated; use {datetime} instead")
     }
-    paths = try LogPrefix.paths(
-      template: settings.outputPrefix, start: start, host: fullHostName(),
-      environment: surroundings.environment)
+    isNameChosen = settings.outputPrefix != nil
+    self.environment = surroundings.environment
+    paths = LogPaths()
+    paths =
+      if let prefix = settings.outputPrefix {
+        try LogPrefix.paths(template: prefix, start: start, host: fullHostName(), environment: environment)
+      } else {
+        try standardPaths(attempt: attempt)
+      }
+  }
+
+  private func standardPaths(attempt: Int) throws(UsageError) -> LogPaths {
+    try LogPrefix.paths(
+      template: LogPrefix.standard(environment), start: start, host: fullHostName(), environment: environment,
+      pid: LogPrefix.standardPid(runID: runID, attempt: attempt))
+  }
+
+  /// Takes another name for the records, because the one that they have is taken. False if the user chose the name.
+  mutating func takeOtherName() -> Bool {
+    guard !isNameChosen, attempt < Self.mostNames, let other = try? standardPaths(attempt: attempt + 1)
+    else { return false }
+    attempt += 1
+    paths = other
+    return true
   }
 }
 

@@ -15,7 +15,7 @@ internal import SystemPackage
 struct RunStart {
   private let settings: RunSettings
   private let surroundings: Surroundings
-  private let identity: RunIdentity
+  private var identity: RunIdentity
   private let services: RunServices
   private let helpers: HelperPrograms
   /// Descriptors held back for the last write of info.json: for the directory, for the new file, and a spare one.
@@ -38,16 +38,17 @@ struct RunStart {
   /// Runs the command to its end.
   ///
   /// - Returns: the exit code of duct.
-  func run() throws(UsageError) -> CInt {
+  mutating func run() throws(UsageError) -> CInt {
     do throws(Errno) { try becomeSubreaper() } catch {
       log.debug("Orphans of the command cannot be followed: \(error.description)")
     }
     let search = SlurmSetup.search(settings, surroundings)
-    let plan = LogPlan(settings, surroundings, identity)
+    var plan = LogPlan(settings, surroundings, identity)
     guard
       let setup = try LogSetup.make(
-        plan, carrierProgram: helpers.duct, children: children, mask: services.originalMask, log: log)
+        &plan, carrierProgram: helpers.duct, children: children, mask: services.originalMask, log: log)
     else { return replaceByCommand(nil, nil) }
+    identity = plan.identity
     var capture = makeCapture(setup)
     let slurm = SlurmSetup.find(
       search, settings, surroundings, runID: identity.runID, access: slurmAccess(), children: children,

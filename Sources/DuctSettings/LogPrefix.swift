@@ -11,13 +11,37 @@ public enum LogPrefix {
   static let none = "none"
 
   static let names: Set<String> = [
-    "datetime", deprecatedName, "pid", "hostname", "user", "slurm_job_id", "slurm_array_task_id",
-    "slurm_procid",
+    "datetime", deprecatedName, "pid", "hostname", "user", "slurm", "slurm_job_id", "slurm_array_task_id",
+    "slurm_step_id", "slurm_procid", "slurm_restart_count",
   ]
 
+  /// The default template: in a job, with the ids of job, step and task.
+  public static func standard(_ environment: [String: String]) -> String {
+    SlurmTaskName(environment) == nil
+      ? RunSettings.Defaults.outputPrefix : RunSettings.Defaults.outputPrefixInJob
+  }
+
+  /// The process id as the default name has it: in a pid namespace, where many processes are the first one, with the
+  /// random part of the run id.
+  ///
+  /// - Parameter attempt: from 2 on, the number goes behind it, because earlier names are taken.
+  public static func standardPid(runID: String, attempt: Int) -> String {
+    let random = isInPidNamespace ? runID.lastIndex(of: "-").map { String(runID[$0...]) } : nil
+    return "\(getpid())\(random ?? "")\(attempt == 1 ? "" : ".\(attempt)")"
+  }
+
+  /// The inode number of the first pid namespace of a host: the kernel's PROC_PID_INIT_INO.
+  private static let firstPidNamespace: ino_t = 0xEFFF_FFFC
+
+  private static var isInPidNamespace: Bool {
+    var information = stat()
+    return stat("/proc/self/ns/pid", &information) == 0 && information.st_ino != firstPidNamespace
+  }
+
+  /// - Parameter pid: the text for `{pid}`; nil: the process id.
   /// - Throws: if the template contains an unknown name, or if the result cannot be a path.
   public static func paths(
-    template text: String, start: WallTime, host: String, environment: [String: String]
+    template text: String, start: WallTime, host: String, environment: [String: String], pid: String? = nil
   ) throws(UsageError) -> LogPaths {
     let prefix: String
     do throws(Problem) {
@@ -26,11 +50,14 @@ public enum LogPrefix {
       prefix = template.render(
         [
           "datetime": .text(datetime), deprecatedName: .text(datetime),
-          "pid": .integer(Int(getpid())), "hostname": .text(host),
+          "pid": .text(pid ?? "\(getpid())"), "hostname": .text(host),
           "user": .text(userName(environment) ?? "\(getuid())"),
+          "slurm": .text(SlurmTaskName(environment)?.text ?? none),
           "slurm_job_id": .text(environment["SLURM_JOB_ID"] ?? none),
           "slurm_array_task_id": .text(environment["SLURM_ARRAY_TASK_ID"] ?? none),
+          "slurm_step_id": .text(environment["SLURM_STEP_ID"] ?? none),
           "slurm_procid": .text(environment["SLURM_PROCID"] ?? none),
+          "slurm_restart_count": .text(environment["SLURM_RESTART_COUNT"] ?? none),
         ], colors: false)
     } catch {
       throw UsageError("--output-prefix: \(error.description)")

@@ -11,7 +11,8 @@ public import SystemPackage
 /// below. `RunOption.groups` says which option and which variable sets which member. All times are in seconds.
 public struct RunSettings: Sendable {
   public var logLevel = LogLevel.info
-  public var outputPrefix = Defaults.outputPrefix
+  /// Nil: the default, under which a run takes another name if its own exists already.
+  public var outputPrefix: String?
   /// Nil: con-duct's.
   public var summaryFormat: SummaryTemplate?
   public var colors = false
@@ -49,6 +50,7 @@ public struct RunSettings: Sendable {
 
   public enum Defaults {
     public static let outputPrefix = ".duct/logs/{datetime}-{pid}_"
+    public static let outputPrefixInJob = ".duct/logs/{datetime}-{slurm}-{pid}_"
     public static let slurmTimeout = 10.0
   }
 

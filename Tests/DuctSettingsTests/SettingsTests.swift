@@ -28,7 +28,7 @@ import Testing
   @Test func defaultsOfConDuct() throws {
     let settings = try settings()
     #expect(settings.logLevel == .info)
-    #expect(settings.outputPrefix == ".duct/logs/{datetime}-{pid}_")
+    #expect(settings.outputPrefix == nil)
     #expect(settings.sampleInterval == 1)
     #expect(settings.reportInterval == 60)
     #expect(settings.failTime == 3)

@@ -7,15 +7,23 @@ extension RunOption {
     options: [
       RunOption(
         "--output-prefix", short: "-p", takes: "prefix",
-        Value(.text, show: { $0.outputPrefix }) { settings, text, surroundings throws(UsageError) in
+        Value(.text, show: { $0.outputPrefix ?? RunSettings.Defaults.outputPrefix }) {
+          settings, text, surroundings throws(UsageError) in
           settings.outputPrefix = surroundings.expandHome(text)
         },
         variable: "DUCT_OUTPUT_PREFIX",
         help: """
           What the paths of the records start with. duct replaces `{datetime}`, `{pid}`, `{hostname}`, `{user}`, \
-          `{slurm_job_id}`, `{slurm_array_task_id}` and `{slurm_procid}`, and creates missing directories.
+          `{slurm}`, `{slurm_job_id}`, `{slurm_array_task_id}`, `{slurm_step_id}`, `{slurm_procid}` and \
+          `{slurm_restart_count}`, and creates missing directories.
           """,
-        details: "The last three are `none` outside of a Slurm job."),
+        details: """
+          Those that begin with `slurm` are `none` where Slurm does not set them. `{slurm}` is `118` in the script of a \
+          job, `200_3.0.15` in task 15 of step 0 of an array task, and `118-restart1` after a requeue. Without this \
+          option, records in a job begin with `.duct/logs/{datetime}-{slurm}-{pid}_`, and `{pid}` in a container also \
+          has the random part of the run id. If that name exists already, the run takes another one, with `4711.2_` in \
+          place of `4711_`, also with `--clobber`.
+          """),
       RunOption("--clobber", .flag(\.clobber), help: "Replace records that already exist."),
       RunOption(
         "--capture-outputs", short: "-c", takes: "streams", .choice(\.captureOutputs),
