@@ -10,6 +10,20 @@ public enum RunState: String, Sendable {
   case interrupted
 }
 
+/// How duct came to the processes of a run.
+public enum WatchMode: String, Sendable {
+  /// `con-duct attach`: duct has not started them.
+  case attached
+}
+
+/// Why duct's watch ended.
+public enum EndReason: String, Sendable {
+  /// The command, or the last of the processes, ended.
+  case ended
+  /// A signal told duct to end. The processes went on.
+  case detached
+}
+
 /// The contents of info.json: con-duct's members in their places, and duct's additions behind them.
 public struct InfoDocument: WrittenRecord {
   /// The command and its arguments, separated by spaces, without secrets.
@@ -36,6 +50,10 @@ public struct InfoDocument: WrittenRecord {
 
   /// Whether the run is over, when the record was written.
   public var runState: RunState
+  /// Nil if duct has started the command.
+  public var mode: WatchMode?
+  /// Nil until the end, and for a command that duct has started.
+  public var endReason: EndReason?
   /// See `RunID`.
   public var runID: String
   /// The text of `--campaign`, which several runs share.
@@ -87,6 +105,8 @@ public struct InfoDocument: WrittenRecord {
     members("working_directory", &workingDirectory)
     members("message", &message)
     members("run_state", &runState)
+    members("mode", &mode)
+    members("end_reason", &endReason)
     members("run_id", &runID)
     members("campaign", &campaign)
     members("parent_run_id", &parentRunID)

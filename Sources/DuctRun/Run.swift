@@ -58,9 +58,27 @@ struct RunIdentity: Sendable {
 
   /// - Throws: `UsageError` if the output prefix gives no usable path.
   init(_ settings: RunSettings, _ surroundings: Surroundings, log: Logger) throws(UsageError) {
+    try self.init(
+      settings, surroundings,
+      redacted: settings.redaction.applied(to: settings.command.map { String(escaping: $0) }),
+      log: log)
+  }
+
+  /// Of a run whose command duct has not started.
+  ///
+  /// - Parameter command: in one line.
+  init(
+    _ settings: RunSettings, _ surroundings: Surroundings, command: String, log: Logger
+  ) throws(UsageError) {
+    try self.init(settings, surroundings, redacted: settings.redaction.applied(to: command), log: log)
+  }
+
+  private init(
+    _ settings: RunSettings, _ surroundings: Surroundings, redacted command: String, log: Logger
+  ) throws(UsageError) {
     start = .now
     runID = RunID.make(start)
-    command = settings.redaction.applied(to: settings.command.map { String(escaping: $0) })
+    self.command = command
     if let prefix = settings.outputPrefix, LogPrefix.isDeprecated(prefix) {
       log.warning("{datetime_filesafe} in --output-prefix is deprecated; use {datetime} instead")
     }

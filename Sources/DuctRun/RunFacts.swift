@@ -11,10 +11,13 @@ struct RunFacts: Sendable {
   let startTime: Double
   let startInstant: MonotonicInstant
   let workingDirectory: String
+  /// Nil: duct has started the command.
+  var mode: WatchMode?
   let message: String
   let campaign: String?
   let parentRunID: String?
   var state = RunState.running
+  var endReason: EndReason?
   var endTime: Double?
   var endInstant: MonotonicInstant?
   var exitCode: Int?

@@ -38,7 +38,7 @@ final class RunFinalizer: Sendable {
   private let watch: RunWatch
   private let context: Context
   private let ending: CommandEnding
-  private let usage: rusage
+  private let exit: ChildExit?
   private let patience = FinalPatience()
   private let done = Monitor(false)
 
@@ -48,14 +48,15 @@ final class RunFinalizer: Sendable {
     ClosingMessages(settings, log: log, writer: context.services.writer)
   }
 
-  init(_ watch: RunWatch, _ context: Context, exit: ChildExit, ending: CommandEnding) {
+  /// - Parameter exit: nil if duct has not started the command.
+  init(_ watch: RunWatch, _ context: Context, exit: ChildExit?, ending: CommandEnding) {
     self.watch = watch
     self.context = context
     self.ending = ending
-    commandCode = exit.shellCode
+    self.exit = exit
+    commandCode = exit?.shellCode ?? 0
     jobsHaveFailed = Monitor(context.settings.jobsExitCode && watch.hasSlurm)
-    usage = exit.usage
-    context.services.children.forget(exit.pid)
+    if let exit { context.services.children.forget(exit.pid) }
     do throws(Errno) {
       _ = try OwnThread("duct finalizer", stackSize: 4 << 20) { [self] in
         finalize()
@@ -100,8 +101,9 @@ final class RunFinalizer: Sendable {
     watch.records?.facts.update { facts in
       facts.endTime = ending.time.seconds
       facts.endInstant = ending.instant
-      facts.exitCode = Int(commandCode)
-      facts.rootUsage = RootUsage(usage, ownPeakResident: context.ownPeakResident)
+      guard let exit else { return }
+      facts.exitCode = Int(exit.shellCode)
+      facts.rootUsage = RootUsage(exit.usage, ownPeakResident: context.ownPeakResident)
     }
     syncOutput()
     if watch.sampler?.finish(until: patience.deadline(Self.stepLimit)) == false {

@@ -18,6 +18,7 @@ struct RunLoop {
   private static let lastSampleLimit = 1.0
 
   private let watch: RunWatch
+  private let command: pid_t
   private let signals: SignalFile
   private let services: RunServices
   private let orphanTime: Monitor<Int64>
@@ -33,15 +34,16 @@ struct RunLoop {
   ///   - orphanTime: counts the processor time of reaped orphans, in nanoseconds.
   ///   - finalize: starts the last steps, after the end of the command.
   init(
-    _ watch: RunWatch, signals: SignalFile, hasOwnGroup: Bool, _ services: RunServices,
+    _ watch: RunWatch, command: pid_t, signals: SignalFile, hasOwnGroup: Bool, _ services: RunServices,
     orphanTime: Monitor<Int64>, finalize: @escaping (ChildExit, CommandEnding) -> RunFinalizer
   ) {
     self.watch = watch
+    self.command = command
     self.signals = signals
     self.services = services
     self.orphanTime = orphanTime
     self.finalize = finalize
-    forwarding = SignalForwarding(command: watch.command, hasOwnGroup: hasOwnGroup, log: services.log)
+    forwarding = SignalForwarding(command: command, hasOwnGroup: hasOwnGroup, log: services.log)
   }
 
   /// Runs until everything is done. Returns the exit code of duct.
@@ -77,19 +79,19 @@ struct RunLoop {
   private mutating func reap() {
     if finalizer == nil, waitsForLastSample() { return }
     // If the command ends right now, leave it for its last sample. Its own SIGCHLD follows.
-    let unsampled = finalizer == nil && ending == nil ? watch.command : nil
+    let unsampled = finalizer == nil && ending == nil ? command : nil
     for exit in services.children.reapEnded(but: unsampled) {
-      if exit.pid == watch.command, finalizer == nil {
+      if exit.pid == command, finalizer == nil {
         finish(exit)
       } else {
         watch.capture?.noteEnd(of: exit)
         if exit.isAdopted { noteOrphan(exit) }
       }
     }
-    if finalizer == nil, services.children.isGone(watch.command) {
+    if finalizer == nil, services.children.isGone(command) {
       services.log.error(
         "The command has ended, but somebody else has taken its exit code: 255 stands for it")
-      finish(ChildExit(pid: watch.command, cause: .exited(255), usage: rusage()))
+      finish(ChildExit(pid: command, cause: .exited(255), usage: rusage()))
     }
   }
 
@@ -97,8 +99,8 @@ struct RunLoop {
   /// until then, so that /proc still shows it and its children.
   private mutating func waitsForLastSample() -> Bool {
     if ending == nil {
-      guard services.children.hasEnded(watch.command) else { return false }
-      ending = CommandEnding(lastStat: files.stat(own: watch.command))
+      guard services.children.hasEnded(command) else { return false }
+      ending = CommandEnding(lastStat: files.stat(own: command))
       watch.sampler?.end()
     }
     guard let ending, let sampler = watch.sampler else { return false }

@@ -105,6 +105,8 @@ final class RunRecords: Sendable {
       command: facts.command, executionSummary: facts.summary(paths), outputPaths: paths,
       workingDirectory: facts.workingDirectory, message: facts.message, runState: facts.state,
       runID: facts.runID, ioEvents: setup.carrier.events)
+    info.mode = facts.mode
+    info.endReason = facts.endReason
     info.system = host.system
     info.env = host.env
     info.gpu = facts.gpus

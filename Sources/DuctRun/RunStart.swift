@@ -19,7 +19,8 @@ struct RunStart {
   private let services: RunServices
   private let helpers: HelperPrograms
   /// Descriptors held back for the last write of info.json: for the directory, for the new file, and a spare one.
-  private let reserve = DescriptorReserve(3)
+  private let reserve = DescriptorReserve(Self.reservedDescriptors)
+  static let reservedDescriptors = 3
 
   private var log: Logger { services.log }
   private var children: ChildProcesses { services.children }
@@ -100,13 +101,14 @@ struct RunStart {
     let ownPeakResident = Self.ownPeakResident
     let orphanTime = Monitor<Int64>(0)
     let watch = RunWatch(
-      settings, environment: surroundings.environment, identity, services, command: pid, setup: setup,
+      settings, environment: surroundings.environment, identity, services, command: .child(pid), setup: setup,
       capture: capture, slurm: slurm, orphanTime: orphanTime)
     let end = RunFinalizer.Context(
       settings: settings, services: services, startInstant: identity.startInstant, paths: paths,
       ownPeakResident: ownPeakResident, reserve: reserve)
     var loop = RunLoop(
-      watch, signals: signals, hasOwnGroup: settings.mode == .newSession, services, orphanTime: orphanTime
+      watch, command: pid, signals: signals, hasOwnGroup: settings.mode == .newSession, services,
+      orphanTime: orphanTime
     ) { exit, ending in RunFinalizer(watch, end, exit: exit, ending: ending) }
     return loop.run()
   }

@@ -13,7 +13,6 @@ internal import SystemPackage
 ///
 /// If a part cannot be started, duct logs that and does without it. The command runs on.
 final class RunWatch: Sendable {
-  let command: pid_t
   let setup: LogSetup
   let capture: OutputCapture?
   let records: RunRecords?
@@ -25,6 +24,8 @@ final class RunWatch: Sendable {
   /// Search the captured streams for job ids.
   let scanners: [OutputFollower]
   let sampler: Sampler?
+  /// No process that duct is attached to is left.
+  let isEmptied: Monitor<Bool>
   /// Makes the carrier deliver the output that the relay does not write into the log files itself.
   let delivery: StreamDelivery?
   private let gpuDescription: OwnThread?
@@ -36,9 +37,9 @@ final class RunWatch: Sendable {
 
   init(
     _ settings: RunSettings, environment: [String: String], _ identity: RunIdentity, _ services: RunServices,
-    command: pid_t, setup: LogSetup, capture: OutputCapture?, slurm: SlurmSetup?, orphanTime: Monitor<Int64>
+    command: WatchedCommand, setup: LogSetup, capture: OutputCapture?, slurm: SlurmSetup?,
+    orphanTime: Monitor<Int64>
   ) {
-    self.command = command
     self.setup = setup
     self.capture = capture
     let parts = WatchParts(settings, environment, identity, services, command: command)
@@ -52,8 +53,9 @@ final class RunWatch: Sendable {
     scanners = capture.flatMap { capture in jobs.map { parts.scanners(capture, $0) } } ?? []
     let gpuMonitor = parts.gpuMonitor()
     self.gpuMonitor = gpuMonitor
-    sampler = parts.sampler(records, jobs, gpuMonitor, orphanTime)
-    if let jobs, let slurm { parts.connect(records, jobs, slurm) }
+    isEmptied = Monitor(false)
+    sampler = parts.sampler(records, jobs, gpuMonitor, orphanTime, isEmptied)
+    parts.connect(records, jobs, slurm)
     records?.writeInfo(after: .now + Self.firstInfo)
     gpuDescription = records.flatMap(parts.gpuDescription)
   }
@@ -71,14 +73,14 @@ private struct WatchParts {
   private let environment: [String: String]
   private let identity: RunIdentity
   private let services: RunServices
-  private let command: pid_t
+  private let command: WatchedCommand
 
   private var log: Logger { services.log }
   private var paths: LogPaths { identity.paths }
 
   init(
     _ settings: RunSettings, _ environment: [String: String], _ identity: RunIdentity,
-    _ services: RunServices, command: pid_t
+    _ services: RunServices, command: WatchedCommand
   ) {
     self.settings = settings
     self.environment = environment
@@ -122,7 +124,8 @@ private struct WatchParts {
   func records(_ setup: LogSetup) -> RunRecords? {
     let facts = RunFacts(
       runID: identity.runID, command: identity.command, startTime: identity.start.seconds,
-      startInstant: identity.startInstant, workingDirectory: currentDirectory(), message: settings.message,
+      startInstant: identity.startInstant, workingDirectory: command.workingDirectory,
+      mode: command.isAttached ? .attached : nil, message: settings.message,
       campaign: settings.campaign, parentRunID: parentRunID)
     return attempt("the records") { () throws(Errno) in
       try RunRecords(
@@ -140,22 +143,29 @@ private struct WatchParts {
   // MARK: Samples
 
   func sampler(
-    _ records: RunRecords?, _ jobs: JobWatcher?, _ gpus: GPUMonitor?, _ orphanTime: Monitor<Int64>
+    _ records: RunRecords?, _ jobs: JobWatcher?, _ gpus: GPUMonitor?, _ orphanTime: Monitor<Int64>,
+    _ isEmptied: Monitor<Bool>
   ) -> Sampler? {
-    let isShared = settings.mode == .currentSession
+    let watched = command.processes(settings.mode)
+    let own = command.child
     let keepsSamples = settings.recordTypes.hasProcessesSamples
-    let (children, command) = (services.children, self.command)
+    let children = services.children
     return attempt("the sampler") { () throws(Errno) in
       try Sampler(
         .init(
-          root: command, session: isShared ? getsid(0) : command, sessionIsShared: isShared,
-          start: identity.startInstant, sampleInterval: settings.sampleInterval,
+          watched, start: identity.startInstant, sampleInterval: settings.sampleInterval,
           reportInterval: settings.reportInterval, redaction: settings.redaction, environment: environment),
         .init(
-          isHelper: { $0 != command && children.isKnown($0) }, reaped: { orphanTime.withLock { $0 } },
+          isHelper: { $0 != own && children.isKnown($0) }, reaped: { orphanTime.withLock { $0 } },
           gpus: { gpus?.snapshot ?? [:] }),
         .init(
-          sample: { records?.add(keepsSamples ? $0 : nil, $1) },
+          sample: { sample, counters in
+            records?.add(keepsSamples ? sample : nil, counters)
+            if own == nil, sample == nil {
+              isEmptied.update { $0 = true }
+              kill(getpid(), SIGCHLD)
+            }
+          },
           report: { report, isLast in if keepsSamples { records?.add(report, isLast: isLast) } },
           tree: { jobs?.note($0) },
           // Wakes the main thread, which waits for the last sample before it reaps the command.
@@ -190,6 +200,7 @@ private struct WatchParts {
   // MARK: Jobs
 
   func jobs(_ slurm: SlurmSetup, _ records: RunRecords?) -> JobWatcher? {
+    guard let command = command.child else { return nil }
     let detection = JobDetection(
       uid: getuid(), runStart: identity.start.seconds, tag: slurm.tag.tag, layers: settings.slurmDetect,
       hostName: hostName(),
@@ -222,14 +233,26 @@ private struct WatchParts {
   }
 
   /// Adds the section on Slurm to info.json.
-  func connect(_ records: RunRecords?, _ jobs: JobWatcher, _ slurm: SlurmSetup) {
+  func connect(_ records: RunRecords?, _ jobs: JobWatcher?, _ slurm: SlurmSetup?) {
     let own = OwnJob(environment: environment.mapValues(settings.redaction.applied))
     let layers = settings.slurmDetect.sorted()
-    records?.setSlurmSource { SlurmSection(jobs.snapshot, slurm, own, layers) }
+    if let jobs, let slurm {
+      records?.setSlurmSource { SlurmSection(jobs.snapshot, slurm, own, layers) }
+    } else if command.isAttached, let own {
+      records?.setSlurmSource { SlurmSection(ofAttachedIn: own) }
+    }
   }
 }
 
 extension SlurmSection {
+  /// Of processes that duct is attached to in a job. duct does not look for jobs that they submit.
+  fileprivate init(ofAttachedIn own: OwnJob) {
+    self.init(
+      tag: nil, tagReason: "duct is attached to processes that it has not started", detection: [],
+      ownJob: own,
+      problem: nil, submittedJobs: [], mentionedJobs: [], queries: [])
+  }
+
   /// - Parameters:
   ///   - own: the job that duct itself runs in; nil outside of a job.
   ///   - layers: the kinds of evidence in use.

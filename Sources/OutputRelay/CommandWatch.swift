@@ -32,9 +32,7 @@ public struct CommandWatch {
 
   /// - Parameter life: a descriptor that reaches end of file when duct ends. Nil: there is nothing to detect.
   public init(life: FileDescriptor?, status: RelayStatus) {
-    self.init(life: life, status: status) { pid throws(Errno) in
-      FileDescriptor(rawValue: try valueOrErrno { duct_open_process(pid) })
-    }
+    self.init(life: life, status: status, open: openProcess)
   }
 
   init(life: FileDescriptor?, status: RelayStatus, open: @escaping Opener) {

@@ -78,11 +78,25 @@ struct ControlGroups: Sendable {
     processorFolders = outwards(isUnified ? "" : "cpu")
   }
 
+  /// The groups of a process that duct watches. Without one, those of duct.
+  init(_ files: ProcFiles, of watched: WatchedProcesses) {
+    let number: Int32? =
+      switch watched {
+      case .command(let pid, _, _), .process(let pid), .session(let pid): files.number(of: pid)
+      case .job(let step): step.daemons(files).lazy.flatMap { files.children(of: $0) }.first
+      case .controlGroup(let folder): GroupMembers(folder).read().first.flatMap { files.number(of: $0) }
+      }
+    self.init(files, pid: number)
+  }
+
   /// The groups of this process, or of the one that stands for it in a recorded tree.
-  init(_ files: ProcFiles) {
+  init(_ files: ProcFiles) { self.init(files, pid: nil) }
+
+  private init(_ files: ProcFiles, pid: Int32?) {
     func bytes(_ name: String) -> [UInt8] { (try? readAll(files.root.appending(name))) ?? [] }
+    let name = pid.map { "\($0)" } ?? "self"
     self.init(
-      membership: String(escaping: bytes("proc/self/cgroup")), mounts: bytes("proc/self/mountinfo"),
+      membership: String(escaping: bytes("proc/\(name)/cgroup")), mounts: bytes("proc/self/mountinfo"),
       root: files.root,
       exists: { FileIdentity(at: $0)?.isDirectory ?? false })
   }

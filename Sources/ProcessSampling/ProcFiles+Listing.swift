@@ -60,6 +60,23 @@ extension ProcFiles {
     return pids
   }
 
+  /// The children of a process. All pids are those that /proc shows.
+  func children(of parent: Int32) -> [Int32] {
+    var found: [Int32] = []
+    var listed: [Int32] = []
+    forEachProcess { listed.append($0.pid) }
+    for pid in listed where stat(pid)?.parent == parent { found.append(pid) }
+    return found
+  }
+
+  /// Whether a process of the session exists. Its number is that of duct's own pid namespace.
+  public func hasSession(_ session: Int32) -> Bool {
+    guard let session = number(of: session) else { return false }
+    var listed: [Int32] = []
+    forEachProcess { listed.append($0.pid) }
+    return listed.contains { stat($0)?.session == session }
+  }
+
   /// The largest pid that the kernel hands out; 0 if not known.
   func lastPossiblePID() -> Int32 {
     guard let bytes = try? readAll(root.appending("proc/sys/kernel/pid_max"), limit: 64) else { return 0 }

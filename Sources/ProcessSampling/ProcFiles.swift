@@ -124,7 +124,7 @@ public final class ProcFiles {
   /// The arguments separated by spaces, as ps(1) shows them, up to 4096 bytes and then `…`.
   ///
   /// - Returns: nil if there are none: during an execve(2) or an exit, and for zombies and kernel threads.
-  func commandLine(_ pid: Int32) -> String? {
+  public func commandLine(_ pid: Int32) -> String? {
     guard let arguments = contents(.cmdline, pid, limit: Self.longestCommandLine + 1) else { return nil }
     var line = arguments.prefix(Self.longestCommandLine).map { $0 == 0 ? UInt8(ascii: " ") : $0 }
     if arguments.count > Self.longestCommandLine { return String(escaping: line) + "…" }

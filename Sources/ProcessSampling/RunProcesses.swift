@@ -2,7 +2,8 @@ import Glibc
 internal import SlurmJobs
 internal import SystemCalls
 
-/// The processes of a run: those in the command's session, and every descendant, also if it left the session.
+/// The processes of a run: those in the command's session, and every descendant, also if it left the session. If duct
+/// has not started them: those that `WatchedProcesses` describes.
 ///
 /// duct is a child subreaper, see prctl(2): an orphan becomes duct's child, and so stays in the run.
 ///
@@ -15,6 +16,11 @@ struct RunProcesses {
   private let session: Int32?
   /// The command is in duct's own session, with other programs (`--mode current-session`).
   private let sessionIsShared: Bool
+  /// duct has not started the processes.
+  private let isAttached: Bool
+  /// The children of its slurmstepd belong to the run.
+  private let step: StepName?
+  private let group: GroupMembers?
 
   private(set) var all: ContiguousArray<RunProcess> = []
   /// Indices in `all` of the living processes, by pid in /proc.
@@ -52,26 +58,35 @@ struct RunProcesses {
   private var gone: [Int] = []
   private var isFirstSample = true
 
-  /// - Parameters:
-  ///   - root: pid of the command, in duct's own pid namespace.
-  ///   - session: of the command, likewise.
-  ///   - isHelper: whether a child of duct, likewise, is not part of the run.
+  /// - Parameter isHelper: whether a child of duct, by its pid in duct's own pid namespace, is not part of the run.
   init(
-    root: Int32, session: Int32, sessionIsShared: Bool, files: ProcFiles, host: HostConstants,
-    isHelper: @escaping (Int32) -> Bool
+    _ watched: WatchedProcesses, files: ProcFiles, host: HostConstants, isHelper: @escaping (Int32) -> Bool
   ) {
     own = files.numbers.own
-    let command = files.number(of: root)
-    self.root = command
-    // A shared session is duct's too. Otherwise the command leads its session.
-    self.session = sessionIsShared ? own.flatMap { files.stat($0) }?.session : command
-    self.sessionIsShared = sessionIsShared
+    root = watched.root.flatMap { files.number(of: $0) }
+    isAttached = watched.isAttached
+    var (session, sessionName, isShared) = (nil as Int32?, nil as Int32?, false)
+    var (step, group) = (nil as StepName?, nil as GroupMembers?)
+    switch watched {
+    case .command(let pid, let name, let shared):
+      // A shared session is duct's too. Otherwise the command leads its session.
+      session = shared ? own.flatMap { files.stat($0) }?.session : files.number(of: pid)
+      (sessionName, isShared) = (name, shared)
+    case .process(let pid):
+      let stat = root.flatMap { files.stat($0) }
+      if let stat, stat.session == stat.pid { (session, sessionName) = (stat.session, pid) }
+    case .session(let name): (session, sessionName) = (files.number(of: name), name)
+    case .job(let name): step = name
+    case .controlGroup(let folder): group = GroupMembers(folder)
+    }
+    (self.session, self.step, self.group) = (session, step, group)
+    sessionIsShared = isShared
     self.files = files
     self.isHelper = isHelper
     nanosecondsPerTick = Int64(nanosecondsPerSecond / host.ticksPerSecond)
-    search = ProcessSearch(after: root, isComplete: sessionIsShared, files: files)
-    sessions = SeenSessions(shared: sessionIsShared ? self.session : nil)
-    if !sessionIsShared { sessions.add(command ?? session, name: session) }
+    search = ProcessSearch(after: watched.root ?? 1, isComplete: isShared || isAttached, files: files)
+    sessions = SeenSessions(shared: isShared ? session : nil)
+    if !isShared, let name = sessionName { sessions.add(session ?? name, name: name) }
     mostOpenFiles = Self.descriptorsToSpare
   }
 
@@ -131,7 +146,8 @@ struct RunProcesses {
     let own = max(files.processorTime(own: all[place].pid), ticks)
     all[place].account.read(
       own: own, childTicks: stat.childTicks, nanosecondsPerTick: nanosecondsPerTick)
-    if !all[place].hasEscaped, all[place].isDescendant, stat.session != session, stat.session > 0 {
+    if !isAttached, !all[place].hasEscaped, all[place].isDescendant, stat.session != session, stat.session > 0
+    {
       all[place].hasEscaped = true
       escapedCount += 1
     }
@@ -165,7 +181,7 @@ struct RunProcesses {
       let counted = all[place].account.timeToClaim
       if let parent = places[all[place].stat.parent], all[parent].isDescendant {
         all[parent].account.claim(counted)
-      } else if all[place].isDescendant {
+      } else if all[place].isDescendant, !isAttached {
         orphans.claim(counted)
       }
     }
@@ -188,6 +204,16 @@ struct RunProcesses {
   // MARK: New processes
 
   private mutating func find(_ now: MonotonicInstant) {
+    if let group {
+      var found: [ProcessStat] = []
+      for pid in group.read() {
+        if let number = files.number(of: pid), places[number] == nil, let stat = files.stat(number) {
+          found.append(stat)
+        }
+      }
+      if !found.isEmpty { add(found) }
+      return
+    }
     search.run(now, known: places)
     if isFirstSample, let root, let stat = files.stat(root) { search.found.append(stat) }
     if !search.found.isEmpty { add(search.found) }
@@ -214,9 +240,10 @@ struct RunProcesses {
     if places[stat.pid] != nil { return true }
     var names: ProcFiles.Names?
     let isDescendant: Bool
-    if stat.pid == root {
+    if stat.pid == root || group != nil || isStarted(stat, by: step) {
+      if stat.pid == own { return true }
       isDescendant = true
-    } else if stat.parent == own, stat.pid != own {
+    } else if !isAttached, stat.parent == own, stat.pid != own {
       names = files.names(stat)
       guard let names else { return true }
       if isHelper(names.pid) { return true }
@@ -226,6 +253,7 @@ struct RunProcesses {
     } else if isLast, stat.session == session {
       // No process joins a session from outside, so in a session that the command leads it is a descendant.
       isDescendant = !sessionIsShared
+      if isAttached, stat.pid == own { return true }
     } else {
       return false
     }
@@ -239,14 +267,20 @@ struct RunProcesses {
       openFiles += 1
     }
     read(place)
-    // A process that is only in the session existed before the run.
-    if isFirstSample, !isDescendant { all[place].account.dropTimeBeforeRun() }
+    // A process that is only in the session existed before the run, as do those that duct has not started.
+    if isFirstSample, !isDescendant || isAttached { all[place].account.dropTimeBeforeRun() }
     if isDescendant {
       // A command that ended before the first sample can have submitted nothing that a sample would see.
       if stat.pid != root || !stat.isZombie { changes.hasChanged = true }
       if stat.name == .sbatch { changes.hasNewSbatch = true }
     }
     return true
+  }
+
+  /// Whether the slurmstepd of a step has started the process.
+  private func isStarted(_ stat: ProcessStat, by step: StepName?) -> Bool {
+    guard let step, let parent = files.stat(stat.parent) else { return false }
+    return step.isDaemon(parent, files)
   }
 
   private mutating func noteSessions() {
@@ -276,10 +310,17 @@ struct RunProcesses {
   var timeOfRoot: Int64 { root.flatMap { places[$0] }.map { all[$0].account.kernelTotal } ?? 0 }
 
   /// /proc shows which processes belong to the run.
-  var areKnown: Bool { root != nil }
+  var areKnown: Bool { root != nil || isAttached && own != nil }
+
+  /// The number of processes that have left the command's session; nil if there is no such session, or if it is not
+  /// known.
+  var knownEscapes: Int? { areKnown && !isAttached ? escapedCount : nil }
 
   /// No process of the run is alive.
   var isEmpty: Bool { goneCount == all.count }
+
+  /// All processes have ended. Their parents, which are not duct, may not have waited for them yet.
+  var haveEnded: Bool { all.allSatisfy { $0.isGone || $0.stat.isZombie } }
 
   /// In duct's own pid namespace.
   var livingPIDs: some Sequence<Int32> { all.lazy.filter { !$0.isGone }.map(\.pid) }

@@ -68,12 +68,7 @@ public final class Sampler: Sendable {
   }
 
   public struct Settings: Sendable {
-    /// Pid of the command in duct's own pid namespace.
-    var root: Int32
-    /// Session of the command, likewise.
-    var session: Int32
-    /// The session is duct's own, which it shares with other programs (`--mode current-session`).
-    var sessionIsShared: Bool
+    var watched: WatchedProcesses
     /// Start of the run. Samples and reports are due at multiples of their intervals after it.
     var start: MonotonicInstant
     /// Seconds.
@@ -86,12 +81,10 @@ public final class Sampler: Sendable {
     var environment: [String: String]
 
     public init(
-      root: Int32, session: Int32, sessionIsShared: Bool, start: MonotonicInstant, sampleInterval: Double,
+      _ watched: WatchedProcesses, start: MonotonicInstant, sampleInterval: Double,
       reportInterval: Double, redaction: Redaction, environment: [String: String]
     ) {
-      self.root = root
-      self.session = session
-      self.sessionIsShared = sessionIsShared
+      self.watched = watched
       self.start = start
       self.sampleInterval = sampleInterval
       self.reportInterval = reportInterval

@@ -52,10 +52,9 @@ struct SamplingLoop {
     self.files = files
     self.host = host
     self.mostGone = mostGone
-    groups = ControlGroups(files)
+    groups = settings.watched.isAttached ? ControlGroups(files, of: settings.watched) : ControlGroups(files)
     processes = RunProcesses(
-      root: settings.root, session: settings.session, sessionIsShared: settings.sessionIsShared,
-      files: files, host: host, isHelper: inputs.isHelper)
+      settings.watched, files: files, host: host, isHelper: inputs.isHelper)
     details = DetailReading(start: settings.start)
     lastSample = settings.start
     peakIntervals = PeakIntervals(sampleInterval: settings.sampleInterval)
@@ -69,7 +68,7 @@ struct SamplingLoop {
   var left: [LeftProcess]? {
     guard processes.areKnown else { return nil }
     return processes.all.filter {
-      !$0.isGone && $0.isDescendant && !$0.stat.isZombie && $0.pid != settings.root
+      !$0.isGone && $0.isDescendant && !$0.stat.isZombie && $0.pid != settings.watched.root
     }
     .map {
       LeftProcess(
@@ -148,8 +147,8 @@ struct SamplingLoop {
     addDetails(&sums, now, isReported, isLast)
     counters.processorTime = processes.processorTime
     counters.processorTimeOfRoot = processes.timeOfRoot
-    counters.escapedCount = processes.areKnown ? processes.escapedCount : nil
-    if processes.isEmpty {
+    counters.escapedCount = processes.knownEscapes
+    if processes.isEmpty || !isLast && settings.watched.isAttached && processes.haveEnded {
       outputs.sample(nil, counters)
     } else {
       totals = totals?.peak(sums) ?? sums

@@ -8,7 +8,8 @@ struct ConDuctCommand: ParsableCommand {
     abstract: "Run commands with duct, and read the records of runs.",
     version: "con-duct \(Versions.duct)",
     subcommands: [
-      RunSubcommand.self, ListSubcommand.self, JobsSubcommand.self, ReportSubcommand.self,
+      RunSubcommand.self, AttachSubcommand.self, ListSubcommand.self, JobsSubcommand.self,
+      ReportSubcommand.self,
       RecoverSubcommand.self,
     ])
 }

@@ -24,70 +24,23 @@ struct RunArguments: ParsableArguments, CustomReflectable {
 
   /// Made once, because the argument parser asks for the mirror of a new value many times.
   private static let declarations: [(label: String, value: any Sendable)] =
-    RunOption.all.map { ($0.name, declaration(of: $0)) } + [
+    RunOption.all.map { ($0.name, $0.declaration) } + [
       (
-        Key.command.stringValue,
+        commandKey.stringValue,
         Argument<[String]>(
           wrappedValue: [], parsing: .captureForPassthrough,
           help: ArgumentHelp("The command to run, with its arguments.", valueName: "command"))
       )
     ]
 
-  private static func declaration(of option: RunOption) -> any Sendable {
-    if option.isFlag {
-      return Flag(wrappedValue: false, name: names(of: option), help: ArgumentHelp(option.helpText))
-    }
-    let help = ArgumentHelp(option.helpText, valueName: option.valueName)
-    let completion: CompletionKind? =
-      switch option.value.form {
-      case .choice: .list(option.value.choices)
-      case .directory: .directory
-      default: nil
-      }
-    if option.value.isList {
-      return Option<[String]>(
-        wrappedValue: [], name: names(of: option), parsing: .unconditionalSingleValue, help: help,
-        completion: completion)
-    }
-    return Option<String?>(
-      name: names(of: option), parsing: option.value.mayStartWithDash ? .unconditional : .next, help: help,
-      completion: completion)
-  }
-
-  private static func names(of option: RunOption) -> NameSpecification {
-    var names: [NameSpecification.Element] = []
-    if let letter = option.short?.last { names.append(.customShort(letter, allowingJoined: !option.isFlag)) }
-    for name in [option.name, option.alias] {
-      if let name { names.append(.customLong(String(name.dropFirst(2)))) }
-    }
-    return NameSpecification(names)
-  }
-
   // MARK: Reading
 
-  private struct Key: CodingKey {
-    static let command = Key(stringValue: "command")
-    let stringValue: String
-    var intValue: Int? { nil }
-    init(stringValue: String) { self.stringValue = stringValue }
-    init?(intValue: Int) { nil }
-  }
+  private static let commandKey = OptionKey(stringValue: "command")
 
   init(from decoder: any Decoder) throws {
-    let values = try decoder.container(keyedBy: Key.self)
-    for (index, option) in RunOption.all.enumerated() {
-      let key = Key(stringValue: option.name)
-      if option.isFlag {
-        if try values.decode(Flag<Bool>.self, forKey: key).wrappedValue { options.add("", to: index) }
-      } else if option.value.isList {
-        for text in try values.decode(Option<[String]>.self, forKey: key).wrappedValue {
-          options.add(text, to: index)
-        }
-      } else if let text = try values.decode(Option<String?>.self, forKey: key).wrappedValue {
-        options.add(text, to: index)
-      }
-    }
-    command = try values.decode(Argument<[String]>.self, forKey: .command).wrappedValue
+    let values = try decoder.container(keyedBy: OptionKey.self)
+    options = try RunOptions(RunOption.all.indices, values)
+    command = try values.decode(Argument<[String]>.self, forKey: Self.commandKey).wrappedValue
   }
 
   // MARK: Running

@@ -51,7 +51,7 @@ import Testing
   private func sample(_ name: String, own: Int32, root: Int32) throws -> Sampled {
     let files = ProcFiles(root: try RecordedTree(name, in: sandbox).root, ownPID: own)
     var processes = RunProcesses(
-      root: root, session: root, sessionIsShared: false, files: files, host: Self.host,
+      .command(pid: root, session: root, isShared: false), files: files, host: Self.host,
       isHelper: { _ in false })
     processes.sample(.now, reaped: 0)
     return Sampled(files: files, processes: processes)

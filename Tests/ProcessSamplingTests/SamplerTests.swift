@@ -42,7 +42,7 @@ import Testing
     let seen = Monitor(Seen())
     let sampler = try Sampler(
       .init(
-        root: root, session: root, sessionIsShared: false, start: .now, sampleInterval: 0.01,
+        .command(pid: root, session: root, isShared: false), start: .now, sampleInterval: 0.01,
         reportInterval: 0.02, redaction: Redaction(recorded: nil), environment: [:]),
       // The other children of this process are those of other tests.
       .init(isHelper: { $0 != root }, reaped: { 0 }, gpus: { [:] }),

@@ -23,7 +23,7 @@ import Testing
     let reports = Monitor<[Int]>([])
     var loop = SamplingLoop(
       .init(
-        root: 4215, session: 4215, sessionIsShared: false, start: .now, sampleInterval: 0.001,
+        .command(pid: 4215, session: 4215, isShared: false), start: .now, sampleInterval: 0.001,
         reportInterval: 1000, redaction: Redaction(recorded: nil), environment: [:]),
       .init(isHelper: { _ in false }, reaped: { 0 }, gpus: { [:] }),
       .init(

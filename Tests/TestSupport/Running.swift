@@ -95,7 +95,10 @@ public func run(
 private func pipe(holding text: String) throws -> FileDescriptor {
   let pipe = try FileDescriptor.closeOnExecPipe()
   defer { pipe.write.closeQuietly() }
-  try pipe.write.setNonBlocking()
+  // Nobody reads yet, so the pipe must hold all of it. 1 MiB is the most that every user may have.
+  let setPipeSize: CInt = 1031  // F_SETPIPE_SZ
+  _ = try valueOrErrno { fcntl(pipe.write.rawValue, setPipeSize, 1 << 20) }
+  precondition(text.utf8.count <= 1 << 20, "a test gives a program more input than a pipe holds")
   try pipe.write.writeAll(Array(text.utf8))
   return pipe.read
 }

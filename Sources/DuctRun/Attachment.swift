@@ -1,0 +1,165 @@
+public import DuctRecords
+public import DuctSettings
+import Glibc
+internal import LogDelivery
+internal import Logging
+internal import OutputRelay
+internal import ResilientIO
+internal import SystemCalls
+internal import SystemPackage
+
+/// Watches and records processes that run already: `con-duct attach`.
+public enum Attachment {
+  /// Records until the last of the processes has ended, or until a signal asks duct to end.
+  ///
+  /// - Parameter settings: those of a run that captures no output and looks for no jobs.
+  /// - Returns: the exit code of duct: 0, or 1 if nothing can be recorded.
+  /// - Throws: `UsageError`, before anything has started.
+  public static func execute(
+    _ settings: RunSettings, _ target: AttachTarget, _ surroundings: Surroundings
+  ) throws(UsageError) -> CInt {
+    let originalMask = SignalForwarding.blocked.block()
+    StandardStreams.fill()
+    let writer = StandardErrorWriter()
+    let log = Logger(level: settings.logLevel, writer: writer)
+    for note in surroundings.notes { log.log(level: note.level, "\(note.text)") }
+    defer { writer.flush(until: .now + Run.lastWords) }
+    let identity = try RunIdentity(settings, surroundings, command: target.command, log: log)
+    let services = RunServices(log: log, writer: writer, originalMask: originalMask)
+    let start = AttachStart(
+      settings: settings, surroundings: surroundings, target: target, services: services)
+    return try start.run(identity)
+  }
+}
+
+/// Starts all parts of a run that is attached to processes.
+private struct AttachStart {
+  let settings: RunSettings
+  let surroundings: Surroundings
+  let target: AttachTarget
+  let services: RunServices
+
+  private var log: Logger { services.log }
+
+  func run(_ first: RunIdentity) throws(UsageError) -> CInt {
+    let helpers = HelperPrograms(environment: surroundings.environment)
+    let reserve = DescriptorReserve(RunStart.reservedDescriptors)
+    var plan = LogPlan(settings, surroundings, first)
+    guard
+      let setup = try LogSetup.make(
+        &plan, carrierProgram: helpers.duct, children: services.children, mask: services.originalMask,
+        log: log)
+    else { return 1 }
+    let identity = plan.identity
+    let signals: SignalFile
+    do throws(Errno) { signals = try SignalFile(SignalForwarding.read) } catch {
+      log.error("Cannot watch: signalfd: \(error.description) (\(error.name))")
+      setup.spool.remove()
+      return 1
+    }
+    let capture = startRelay(setup, helpers)
+    if let root = target.processes.root, let command = CommandIdentity(of: root) {
+      setup.spool.status.noteCommand(command)
+    }
+    log.info("duct \(Versions.duct) watches \(identity.command.bounded().pythonRepresentation)...")
+    log.info("Log files will be written to \(identity.paths.prefix)")
+    for problem in target.problems { log.warning("\(problem)") }
+    let watch = RunWatch(
+      settings, environment: target.environment ?? surroundings.environment, identity, services,
+      command: .attached(target), setup: setup, capture: capture, slurm: nil, orphanTime: Monitor(0))
+    let end = RunFinalizer.Context(
+      settings: settings, services: services, startInstant: identity.startInstant, paths: identity.paths,
+      ownPeakResident: nil, reserve: reserve)
+    var loop = AttachLoop(watch, target, signals: signals, services) { ending in
+      RunFinalizer(watch, end, exit: nil, ending: ending)
+    }
+    return loop.run()
+  }
+
+  /// If duct is killed, the relay finishes the records. Nil if there is none.
+  private func startRelay(_ setup: LogSetup, _ helpers: HelperPrograms) -> OutputCapture? {
+    guard let folder = setup.spool.folder else { return nil }
+    do throws(Problem) {
+      let capture = try OutputCapture(
+        setup.stores, status: setup.spool.status, lock: folder.lock, folder: folder.path, wake: setup.wake,
+        programs: helpers, children: services.children, log: log)
+      capture.startRelay()
+      return capture
+    } catch {
+      log.debug("\(error.description): nobody looks after the records of a killed duct")
+      return nil
+    }
+  }
+}
+
+/// The main thread's loop of an attached run.
+private struct AttachLoop {
+  /// Seconds that the last sample may take.
+  private static let lastSampleLimit = 1.0
+
+  private let watch: RunWatch
+  private let signals: SignalFile
+  private let services: RunServices
+  private let finalize: (CommandEnding) -> RunFinalizer
+  /// Becomes readable when the process ends. Nil if duct watches no single process, or before Linux 5.3: then the next
+  /// sample shows its end.
+  private let process: FileDescriptor?
+  private var ending: CommandEnding?
+  private var finalizer: RunFinalizer?
+
+  init(
+    _ watch: RunWatch, _ target: AttachTarget, signals: SignalFile, _ services: RunServices,
+    finalize: @escaping (CommandEnding) -> RunFinalizer
+  ) {
+    self.watch = watch
+    self.signals = signals
+    self.services = services
+    self.finalize = finalize
+    process = target.processes.root.flatMap { try? openProcess($0) }
+  }
+
+  /// Runs until everything is done. Returns the exit code of duct.
+  mutating func run() -> CInt {
+    while true {
+      if let finalizer, finalizer.isDone { return finalizer.exitCode }
+      let isWatching = ending == nil
+      let limit = finalizer == nil ? ending.map { $0.instant + Self.lastSampleLimit } : nil
+      let files = [signals.descriptor] + (isWatching ? process.map { [$0] } ?? [] : [])
+      guard let ready = try? poll(reading: files, until: limit) else { continue }
+      if isWatching, ready.count > 1, ready[1].isReadable || watch.isEmptied.withLock({ $0 }) { end(.ended) }
+      while let signal = signals.next() {
+        if let code = handle(signal) { return code }
+      }
+      finalizeIfSampled()
+    }
+  }
+
+  /// Returns an exit code if duct shall exit immediately.
+  private mutating func handle(_ signal: ArrivedSignal) -> CInt? {
+    switch signal.number {
+    case SIGCHLD:
+      for exit in services.children.reapEnded(but: nil) { watch.capture?.noteEnd(of: exit) }
+      if ending == nil, watch.isEmptied.withLock({ $0 }) { end(.ended) }
+    case SIGINT, SIGTERM, SIGQUIT, SIGHUP:
+      if let finalizer { return finalizer.hurry() }
+      if ending == nil {
+        services.log.info("Received SIG\(signalName(signal.number)): the processes go on, and duct ends")
+        end(.detached)
+      }
+    default: break
+    }
+    return nil
+  }
+
+  private mutating func end(_ reason: EndReason) {
+    ending = CommandEnding(lastStat: nil)
+    watch.records?.facts.update { $0.endReason = reason }
+    watch.sampler?.end()
+  }
+
+  private mutating func finalizeIfSampled() {
+    guard finalizer == nil, let ending else { return }
+    let hasSampled = watch.sampler?.hasEnded ?? true
+    if hasSampled || ending.instant + Self.lastSampleLimit <= .now { finalizer = finalize(ending) }
+  }
+}

@@ -1,0 +1,62 @@
+import ArgumentParser
+import DuctSettings
+
+/// A key of the argument parser's values: the name of an option or an argument.
+struct OptionKey: CodingKey {
+  let stringValue: String
+  var intValue: Int? { nil }
+  init(stringValue: String) { self.stringValue = stringValue }
+  init?(intValue: Int) { nil }
+}
+
+extension RunOption {
+  /// The option for the argument parser.
+  var declaration: any Sendable {
+    if isFlag { return Flag(wrappedValue: false, name: names, help: ArgumentHelp(helpText)) }
+    let help = ArgumentHelp(helpText, valueName: valueName)
+    let completion: CompletionKind? =
+      switch value.form {
+      case .choice: .list(value.choices)
+      case .directory: .directory
+      default: nil
+      }
+    if value.isList {
+      return Option<[String]>(
+        wrappedValue: [], name: names, parsing: .unconditionalSingleValue, help: help, completion: completion)
+    }
+    return Option<String?>(
+      name: names, parsing: value.mayStartWithDash ? .unconditional : .next, help: help,
+      completion: completion)
+  }
+
+  private var names: NameSpecification {
+    var names: [NameSpecification.Element] = []
+    if let letter = short?.last { names.append(.customShort(letter, allowingJoined: !isFlag)) }
+    for name in [name, alias] {
+      if let name { names.append(.customLong(String(name.dropFirst(2)))) }
+    }
+    return NameSpecification(names)
+  }
+}
+
+extension RunOptions {
+  /// The options that the argument parser has read.
+  ///
+  /// - Parameter indices: of the declared options, in `RunOption.all`.
+  init(_ indices: some Sequence<Int>, _ values: KeyedDecodingContainer<OptionKey>) throws {
+    self.init()
+    for index in indices {
+      let option = RunOption.all[index]
+      let key = OptionKey(stringValue: option.name)
+      if option.isFlag {
+        if try values.decode(Flag<Bool>.self, forKey: key).wrappedValue { add("", to: index) }
+      } else if option.value.isList {
+        for text in try values.decode(Option<[String]>.self, forKey: key).wrappedValue {
+          add(text, to: index)
+        }
+      } else if let text = try values.decode(Option<String?>.self, forKey: key).wrappedValue {
+        add(text, to: index)
+      }
+    }
+  }
+}
