@@ -76,6 +76,8 @@ public struct InfoDocument: WrittenRecord {
   public var processesLeft: [LeftProcessRecord]?
   /// The control groups of the run. Nil until its end.
   public var cgroups: [ControlGroup]?
+  /// The tasks of the step on this node. Nil unless a task prolog has started the watch.
+  public var tasks: [StepTask]?
   /// Nil if duct did not ask Slurm.
   public var slurm: SlurmSection?
 
@@ -116,6 +118,7 @@ public struct InfoDocument: WrittenRecord {
     members("processes_escaped", &processesEscaped)
     members("processes_left", &processesLeft)
     members("cgroups", &cgroups)
+    members("tasks", &tasks)
     members("slurm", &slurm)
   }
 }

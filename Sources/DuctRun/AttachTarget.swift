@@ -25,6 +25,8 @@ public struct AttachTarget: Sendable {
     case controlGroup(FilePath)
     /// What runs on this host of a job, or of one of its steps.
     case job(UInt32, step: String?)
+    /// What this slurmstepd runs.
+    case daemon(Int32, job: UInt32, step: String)
   }
 
   /// - Throws: a line about why there is nothing to watch.
@@ -34,30 +36,7 @@ public struct AttachTarget: Sendable {
       throw Problem("/proc is not of this pid namespace, and does not tell which processes there are")
     }
     let leader: Int32?
-    switch choice {
-    case .process(let pid):
-      guard let stat = files.stat(own: pid), !stat.isZombie else {
-        throw Problem("there is no process \(pid)")
-      }
-      processes = .process(pid)
-      leader = pid
-    case .session(let session):
-      guard files.hasSession(session) else {
-        throw Problem("no process of session \(session) is visible on this host")
-      }
-      processes = .session(session)
-      leader = files.stat(own: session) == nil ? nil : session
-    case .controlGroup(let folder):
-      processes = .controlGroup(try Self.group(folder))
-      leader = nil
-    case .job(let job, let name):
-      let step = StepName(job: job, step: name)
-      if step.daemons(files).isEmpty {
-        throw Problem("\(step) has no slurmstepd on this host, so none of its processes is here")
-      }
-      processes = .job(step)
-      leader = nil
-    }
+    (processes, leader) = try Self.find(choice, files)
     let line = leader.flatMap { files.number(of: $0) }.flatMap { files.commandLine($0) }
     command = line ?? Self.name(choice)
     environment = leader.flatMap { Self.environment(of: $0) }
@@ -67,12 +46,42 @@ public struct AttachTarget: Sendable {
     problems = isUnread ? ["its environment or working directory may not be read by this user"] : []
   }
 
+  /// The processes, and the first of them if one stands out.
+  private static func find(
+    _ choice: Choice, _ files: ProcFiles
+  ) throws(Problem) -> (WatchedProcesses, leader: Int32?) {
+    switch choice {
+    case .process(let pid):
+      guard let stat = files.stat(own: pid), !stat.isZombie else {
+        throw Problem("there is no process \(pid)")
+      }
+      return (.process(pid), pid)
+    case .session(let session):
+      guard files.hasSession(session) else {
+        throw Problem("no process of session \(session) is visible on this host")
+      }
+      return (.session(session), files.stat(own: session) == nil ? nil : session)
+    case .controlGroup(let folder):
+      return (.controlGroup(try group(folder)), nil)
+    case .daemon(let pid, _, _):
+      if files.stat(own: pid) == nil { throw Problem("the slurmstepd \(pid) has ended") }
+      return (.daemon(pid), nil)
+    case .job(let job, let name):
+      let step = StepName(job: job, step: name)
+      if step.daemons(files).isEmpty {
+        throw Problem("\(step) has no slurmstepd on this host, so none of its processes is here")
+      }
+      return (.job(step), nil)
+    }
+  }
+
   /// What info.json has as the command of processes without a leader.
   private static func name(_ choice: Choice) -> String {
     switch choice {
     case .process(let pid): "process \(pid)"
     case .session(let session): "session \(session)"
     case .controlGroup(let folder): "cgroup \(folder)"
+    case .daemon(_, let job, let step): "\(StepName(job: job, step: step))"
     case .job(let job, let step): "\(StepName(job: job, step: step))"
     }
   }

@@ -18,16 +18,32 @@ public enum Attachment {
   public static func execute(
     _ settings: RunSettings, _ target: AttachTarget, _ surroundings: Surroundings
   ) throws(UsageError) -> CInt {
+    try execute(settings, target, surroundings, step: nil)
+  }
+
+  /// A step that a task prolog lets duct watch.
+  struct Step: Sendable {
+    let folder: StepFolder
+    /// The prologs have told it to the tasks already.
+    let runID: String
+    /// The node's name, for the names of the records.
+    let node: String
+  }
+
+  static func execute(
+    _ settings: RunSettings, _ target: AttachTarget, _ surroundings: Surroundings, step: Step?
+  ) throws(UsageError) -> CInt {
     let originalMask = SignalForwarding.blocked.block()
     StandardStreams.fill()
     let writer = StandardErrorWriter()
     let log = Logger(level: settings.logLevel, writer: writer)
     for note in surroundings.notes { log.log(level: note.level, "\(note.text)") }
     defer { writer.flush(until: .now + Run.lastWords) }
-    let identity = try RunIdentity(settings, surroundings, command: target.command, log: log)
+    let identity = try RunIdentity(
+      settings, surroundings, command: target.command, runID: step?.runID, node: step?.node, log: log)
     let services = RunServices(log: log, writer: writer, originalMask: originalMask)
     let start = AttachStart(
-      settings: settings, surroundings: surroundings, target: target, services: services)
+      settings: settings, surroundings: surroundings, target: target, step: step, services: services)
     return try start.run(identity)
   }
 }
@@ -37,6 +53,7 @@ private struct AttachStart {
   let settings: RunSettings
   let surroundings: Surroundings
   let target: AttachTarget
+  let step: Attachment.Step?
   let services: RunServices
 
   private var log: Logger { services.log }
@@ -57,7 +74,8 @@ private struct AttachStart {
       setup.spool.remove()
       return 1
     }
-    let capture = startRelay(setup, helpers)
+    // The tasks' next prolog or epilog finishes the record of a step's watch, so it does without the relay.
+    let capture = step == nil ? startRelay(setup, helpers) : nil
     if let root = target.processes.root, let command = CommandIdentity(of: root) {
       setup.spool.status.noteCommand(command)
     }
@@ -67,10 +85,11 @@ private struct AttachStart {
     let watch = RunWatch(
       settings, environment: target.environment ?? surroundings.environment, identity, services,
       command: .attached(target), setup: setup, capture: capture, slurm: nil, orphanTime: Monitor(0))
+    if let step { watch.records?.setTaskSource { step.folder.tasks(with: $0) } }
     let end = RunFinalizer.Context(
       settings: settings, services: services, startInstant: identity.startInstant, paths: identity.paths,
       ownPeakResident: nil, reserve: reserve)
-    var loop = AttachLoop(watch, target, signals: signals, services) { ending in
+    var loop = AttachLoop(watch, target, step?.folder, signals: signals, services) { ending in
       RunFinalizer(watch, end, exit: nil, ending: ending)
     }
     return loop.run()
@@ -98,20 +117,23 @@ private struct AttachLoop {
   private static let lastSampleLimit = 1.0
 
   private let watch: RunWatch
+  private let step: StepFolder?
   private let signals: SignalFile
   private let services: RunServices
   private let finalize: (CommandEnding) -> RunFinalizer
   /// Becomes readable when the process ends. Nil if duct watches no single process, or before Linux 5.3: then the next
   /// sample shows its end.
-  private let process: FileDescriptor?
+  private var process: FileDescriptor?
   private var ending: CommandEnding?
   private var finalizer: RunFinalizer?
 
   init(
-    _ watch: RunWatch, _ target: AttachTarget, signals: SignalFile, _ services: RunServices,
+    _ watch: RunWatch, _ target: AttachTarget, _ step: StepFolder?, signals: SignalFile,
+    _ services: RunServices,
     finalize: @escaping (CommandEnding) -> RunFinalizer
   ) {
     self.watch = watch
+    self.step = step
     self.signals = signals
     self.services = services
     self.finalize = finalize
@@ -126,7 +148,13 @@ private struct AttachLoop {
       let limit = finalizer == nil ? ending.map { $0.instant + Self.lastSampleLimit } : nil
       let files = [signals.descriptor] + (isWatching ? process.map { [$0] } ?? [] : [])
       guard let ready = try? poll(reading: files, until: limit) else { continue }
-      if isWatching, ready.count > 1, ready[1].isReadable || watch.isEmptied.withLock({ $0 }) { end(.ended) }
+      if ready.count > 1, ready[1].isReadable {
+        // Its descendants may go on. The next sample shows it.
+        process?.closeQuietly()
+        process = nil
+        watch.sampler?.hurry()
+      }
+      if isWatching, watch.isEmptied.withLock({ $0 }) { end(.ended) }
       while let signal = signals.next() {
         if let code = handle(signal) { return code }
       }
@@ -146,9 +174,23 @@ private struct AttachLoop {
         services.log.info("Received SIG\(signalName(signal.number)): the processes go on, and duct ends")
         end(.detached)
       }
+    case SIGUSR1: checkTasks()
     default: break
     }
     return nil
+  }
+
+  /// An epilog has announced the end of a task. If it was the last one, the watch ends at once, and not at the next
+  /// sample: with proctrack/cgroup, slurmstepd would end duct with the step.
+  private func checkTasks() {
+    guard let step else { return }
+    let isEmptied = watch.isEmptied
+    _ = try? OwnThread("duct tasks") {
+      let tasks = step.tasks
+      guard !tasks.isEmpty, tasks.allSatisfy({ $0.endTime != nil }) else { return }
+      isEmptied.update { $0 = true }
+      kill(getpid(), SIGCHLD)
+    }
   }
 
   private mutating func end(_ reason: EndReason) {

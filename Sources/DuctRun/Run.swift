@@ -51,6 +51,7 @@ struct RunIdentity: Sendable {
   let isNameChosen: Bool
   private var attempt = 1
   private let environment: [String: String]
+  private let node: String?
   /// Runs of several hosts can have the same process id and begin in the same second.
   private static let mostNames = 10_000
   /// The `command` of con-duct's records: the arguments, separated by spaces, without what the redaction hides.
@@ -66,18 +67,26 @@ struct RunIdentity: Sendable {
 
   /// Of a run whose command duct has not started.
   ///
-  /// - Parameter command: in one line.
+  /// - Parameters:
+  ///   - command: in one line.
+  ///   - runID: nil: a new one.
+  ///   - node: for the names of the records of a step.
   init(
-    _ settings: RunSettings, _ surroundings: Surroundings, command: String, log: Logger
+    _ settings: RunSettings, _ surroundings: Surroundings, command: String, runID: String? = nil,
+    node: String? = nil, log: Logger
   ) throws(UsageError) {
-    try self.init(settings, surroundings, redacted: settings.redaction.applied(to: command), log: log)
+    try self.init(
+      settings, surroundings, redacted: settings.redaction.applied(to: command), runID: runID, node: node,
+      log: log)
   }
 
   private init(
-    _ settings: RunSettings, _ surroundings: Surroundings, redacted command: String, log: Logger
+    _ settings: RunSettings, _ surroundings: Surroundings, redacted command: String, runID: String? = nil,
+    node: String? = nil, log: Logger
   ) throws(UsageError) {
     start = .now
-    runID = RunID.make(start)
+    self.runID = runID ?? RunID.make(start)
+    self.node = node
     self.command = command
     if let prefix = settings.outputPrefix, LogPrefix.isDeprecated(prefix) {
       log.warning("{datetime_filesafe} in --output-prefix is deprecated; use {datetime} instead")
@@ -96,7 +105,7 @@ struct RunIdentity: Sendable {
   private func standardPaths(attempt: Int) throws(UsageError) -> LogPaths {
     try LogPrefix.paths(
       template: LogPrefix.standard(environment), start: start, host: fullHostName(), environment: environment,
-      pid: LogPrefix.standardPid(runID: runID, attempt: attempt))
+      pid: (node.map { $0 + "-" } ?? "") + LogPrefix.standardPid(runID: runID, attempt: attempt))
   }
 
   /// Takes another name for the records, because the one that they have is taken. False if the user chose the name.

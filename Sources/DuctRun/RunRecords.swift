@@ -19,6 +19,7 @@ final class RunRecords: Sendable {
   private let writer: RecordWriter
   private let setup: LogSetup
   private let slurm: Monitor<(@Sendable () -> SlurmSection)?> = Monitor(nil)
+  private let tasks = Monitor<(@Sendable (RunCounters?) -> [StepTask])?>(nil)
   private let environment: [String: String]
   private let redaction: Redaction
 
@@ -47,6 +48,11 @@ final class RunRecords: Sendable {
   /// Sets the source of the section on Slurm.
   func setSlurmSource(_ source: @escaping @Sendable () -> SlurmSection) {
     slurm.update { $0 = source }
+  }
+
+  /// Sets the source of the tasks of a step. It is called on the thread that writes the record.
+  func setTaskSource(_ source: @escaping @Sendable (RunCounters?) -> [StepTask]) {
+    tasks.update { $0 = source }
   }
 
   /// Requests a new info.json. It will contain what is known when it is written.
@@ -117,6 +123,7 @@ final class RunRecords: Sendable {
     info.processesEscaped = facts.usage.counters?.escapedCount
     info.processesLeft = facts.left
     info.cgroups = facts.cgroups
+    info.tasks = tasks.withLock { $0 }?(facts.usage.counters)
     info.slurm = slurm
     return info
   }

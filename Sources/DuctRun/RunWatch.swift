@@ -161,7 +161,7 @@ private struct WatchParts {
         .init(
           sample: { sample, counters in
             records?.add(keepsSamples ? sample : nil, counters)
-            if own == nil, sample == nil {
+            if counters.haveEnded {
               isEmptied.update { $0 = true }
               kill(getpid(), SIGCHLD)
             }

@@ -54,6 +54,13 @@ public struct RunSettings: Sendable {
     public static let slurmTimeout = 10.0
   }
 
+  /// Leaves out what only concerns a command that duct starts.
+  public mutating func watchOnly() {
+    captureOutputs = .none
+    outputs = .none
+    slurm = .off
+  }
+
   /// The settings of a run without options and variables, and without a command.
   init() {}
 

@@ -36,6 +36,14 @@ public struct Surroundings: Sendable {
     readFiles()
   }
 
+  /// The same without some variables of the environment.
+  public func without(_ names: Set<String>) -> Surroundings {
+    Surroundings(
+      entries: entries.filter { entry in
+        !names.contains(String(escaping: entry.prefix { $0 != UInt8(ascii: "=") }))
+      })
+  }
+
   /// The value in the environment; if there is none, the value in the .env files.
   public subscript(name: String) -> String? { environment[name] ?? fromFiles[name] }
 

@@ -90,7 +90,7 @@ public struct RunSpool: Sendable {
   /// Behind the folders for temporary files come places that no other user can have taken: the home directory,
   /// if it is on a local disk, and a folder with a random name. `$XDG_RUNTIME_DIR` is the last, because it is
   /// in memory and is removed when the user has logged out.
-  static func places(chosen: FilePath?, _ environment: [String: String]) -> [SpoolPlace] {
+  public static func places(chosen: FilePath?, _ environment: [String: String]) -> [SpoolPlace] {
     func folder(_ name: String) -> FilePath? {
       environment[name].flatMap { $0.isEmpty ? nil : FilePath(escaped: $0) }
     }

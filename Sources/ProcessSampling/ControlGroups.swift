@@ -83,6 +83,7 @@ struct ControlGroups: Sendable {
     let number: Int32? =
       switch watched {
       case .command(let pid, _, _), .process(let pid), .session(let pid): files.number(of: pid)
+      case .daemon(let pid): files.number(of: pid).flatMap { files.children(of: $0).first }
       case .job(let step): step.daemons(files).lazy.flatMap { files.children(of: $0) }.first
       case .controlGroup(let folder): GroupMembers(folder).read().first.flatMap { files.number(of: $0) }
       }

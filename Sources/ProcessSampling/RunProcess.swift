@@ -9,6 +9,9 @@ struct RunProcess: Sendable {
   private var namedSession: Int32
   /// It descends from the command. False if it is only in the command's session.
   var isDescendant: Bool
+  /// The process of the step's task that it descends from, by its pid in duct's own pid namespace. Nil if the run is no
+  /// step.
+  var task: Int32?
   /// It has left the command's session.
   var hasEscaped = false
   /// It has exited, or no longer belongs to the run.

@@ -17,9 +17,11 @@ struct RunProcesses {
   /// The command is in duct's own session, with other programs (`--mode current-session`).
   private let sessionIsShared: Bool
   /// duct has not started the processes.
-  private let isAttached: Bool
+  let isAttached: Bool
   /// The children of its slurmstepd belong to the run.
-  private let step: StepName?
+  let step: StepName?
+  /// Pid in /proc of a slurmstepd, likewise.
+  let daemon: Int32?
   private let group: GroupMembers?
 
   private(set) var all: ContiguousArray<RunProcess> = []
@@ -31,6 +33,8 @@ struct RunProcesses {
   /// Nanoseconds since the previous sample, of all processes, including those that are only in the session.
   private(set) var interval: Int64 = 0
   private(set) var changes = Changes()
+  /// The use of each task, if the processes are those of a step.
+  var tasks: [Int32: TaskUse] = [:]
   /// Number of distinct processes that have left the command's session.
   private(set) var escapedCount = 0
   /// Number of processes that have gone and are still to be reported.
@@ -44,7 +48,7 @@ struct RunProcesses {
     var hasNewSbatch = false
   }
 
-  private let files: ProcFiles
+  let files: ProcFiles
   private let nanosecondsPerTick: Int64
   private let isHelper: (Int32) -> Bool
   /// duct's pid in /proc.
@@ -66,7 +70,7 @@ struct RunProcesses {
     root = watched.root.flatMap { files.number(of: $0) }
     isAttached = watched.isAttached
     var (session, sessionName, isShared) = (nil as Int32?, nil as Int32?, false)
-    var (step, group) = (nil as StepName?, nil as GroupMembers?)
+    var (step, daemon, group) = (nil as StepName?, nil as Int32?, nil as GroupMembers?)
     switch watched {
     case .command(let pid, let name, let shared):
       // A shared session is duct's too. Otherwise the command leads its session.
@@ -77,9 +81,10 @@ struct RunProcesses {
       if let stat, stat.session == stat.pid { (session, sessionName) = (stat.session, pid) }
     case .session(let name): (session, sessionName) = (files.number(of: name), name)
     case .job(let name): step = name
+    case .daemon(let pid): daemon = files.number(of: pid)
     case .controlGroup(let folder): group = GroupMembers(folder)
     }
-    (self.session, self.step, self.group) = (session, step, group)
+    (self.session, self.step, self.daemon, self.group) = (session, step, daemon, group)
     sessionIsShared = isShared
     self.files = files
     self.isHelper = isHelper
@@ -198,6 +203,7 @@ struct RunProcesses {
       let new = all[place].account.settle()
       interval += new
       if all[place].isDescendant { processorTime += new }
+      if let task = all[place].task { tasks[task, default: TaskUse()].processorTime += new }
     }
   }
 
@@ -237,11 +243,10 @@ struct RunProcesses {
   /// - Parameter isLast: no other candidate can become its parent any more.
   /// - Returns: false if that is not decided yet.
   private mutating func add(_ stat: ProcessStat, isLast: Bool) -> Bool {
-    if places[stat.pid] != nil { return true }
+    if places[stat.pid] != nil || isAttached && stat.pid == own { return true }
     var names: ProcFiles.Names?
     let isDescendant: Bool
-    if stat.pid == root || group != nil || isStarted(stat, by: step) {
-      if stat.pid == own { return true }
+    if stat.pid == root || group != nil || isTask(stat) {
       isDescendant = true
     } else if !isAttached, stat.parent == own, stat.pid != own {
       names = files.names(stat)
@@ -253,7 +258,6 @@ struct RunProcesses {
     } else if isLast, stat.session == session {
       // No process joins a session from outside, so in a session that the command leads it is a descendant.
       isDescendant = !sessionIsShared
-      if isAttached, stat.pid == own { return true }
     } else {
       return false
     }
@@ -261,6 +265,7 @@ struct RunProcesses {
     guard let names = names ?? files.names(stat) else { return true }
     let place = all.count
     all.append(RunProcess(stat, names, isDescendant: isDescendant))
+    if hasTasks { all[place].task = places[stat.parent].flatMap { all[$0].task } ?? names.pid }
     places[stat.pid] = place
     if openFiles < mostOpenFiles, let file = files.openToKeep(.stat, stat.pid) {
       all[place].file = file
@@ -275,12 +280,6 @@ struct RunProcesses {
       if stat.name == .sbatch { changes.hasNewSbatch = true }
     }
     return true
-  }
-
-  /// Whether the slurmstepd of a step has started the process.
-  private func isStarted(_ stat: ProcessStat, by step: StepName?) -> Bool {
-    guard let step, let parent = files.stat(stat.parent) else { return false }
-    return step.isDaemon(parent, files)
   }
 
   private mutating func noteSessions() {
@@ -318,9 +317,6 @@ struct RunProcesses {
 
   /// No process of the run is alive.
   var isEmpty: Bool { goneCount == all.count }
-
-  /// All processes have ended. Their parents, which are not duct, may not have waited for them yet.
-  var haveEnded: Bool { all.allSatisfy { $0.isGone || $0.stat.isZombie } }
 
   /// In duct's own pid namespace.
   var livingPIDs: some Sequence<Int32> { all.lazy.filter { !$0.isGone }.map(\.pid) }

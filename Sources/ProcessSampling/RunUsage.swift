@@ -10,6 +10,14 @@ public struct UsageSample: Sendable {
   var seconds: Double
 }
 
+/// What a task of a step has used, with all its descendants, up to the last sample.
+public struct TaskUse: Sendable {
+  /// Bytes: the largest sum of resident memory of a sample.
+  public var peakResident: UInt64 = 0
+  /// Nanoseconds of CPU time.
+  public var processorTime: Int64 = 0
+}
+
 /// Counters of the run, up to the last sample.
 public struct RunCounters: Sendable {
   /// Samples that were due and not taken, because duct was too late.
@@ -24,6 +32,10 @@ public struct RunCounters: Sendable {
   /// Processes that have left the command's session. Nil if /proc does not show which they are.
   public var escapedCount: Int? = 0
   public var memoryLimit: MemoryLimit?
+  /// The last of the processes that duct is attached to has ended.
+  public var haveEnded = false
+  /// Only for the steps of a job: by the pid of the process that slurmstepd has started for the task.
+  public var tasks: [Int32: TaskUse] = [:]
 }
 
 /// Peaks and averages of the whole run.

@@ -95,6 +95,8 @@ public final class Sampler: Sendable {
 
   private struct State {
     var mustEnd = false
+    /// Take a sample now, and not only when it is due.
+    var isHurried = false
     var hasEnded = false
     var left: [LeftProcess]? = []
     var cgroups: [ControlGroup]?
@@ -109,7 +111,11 @@ public final class Sampler: Sendable {
     let state = self.state
     _ = try OwnThread("duct sampler", stackSize: 1 << 20) {
       var loop = SamplingLoop(settings, inputs, outputs)
-      loop.run { deadline in state.wait(until: deadline) { $0.mustEnd ? true : nil } ?? false }
+      loop.run { deadline in
+        let mustEnd = state.wait(until: deadline) { $0.mustEnd ? true : $0.isHurried ? false : nil } ?? false
+        state.withLock { $0.isHurried = false }
+        return mustEnd
+      }
       let (left, cgroups) = (loop.left, loop.cgroups)
       state.update {
         $0.hasEnded = true
@@ -122,6 +128,9 @@ public final class Sampler: Sendable {
 
   /// Asks for the last sample and the last report. Does not wait for them.
   public func end() { state.update { $0.mustEnd = true } }
+
+  /// Asks for a sample now. Does not wait for it.
+  public func hurry() { state.update { $0.isHurried = true } }
 
   /// The last sample and the last report are done.
   public var hasEnded: Bool { state.withLock { $0.hasEnded } }

@@ -148,7 +148,10 @@ struct SamplingLoop {
     counters.processorTime = processes.processorTime
     counters.processorTimeOfRoot = processes.timeOfRoot
     counters.escapedCount = processes.knownEscapes
-    if processes.isEmpty || !isLast && settings.watched.isAttached && processes.haveEnded {
+    processes.noteMemoryOfTasks(pageSize: host.pageSize)
+    counters.tasks = processes.tasks
+    counters.haveEnded = settings.watched.isAttached && processes.haveEnded
+    if processes.isEmpty {
       outputs.sample(nil, counters)
     } else {
       totals = totals?.peak(sums) ?? sums

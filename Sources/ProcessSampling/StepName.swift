@@ -7,6 +7,11 @@ public struct StepName: Sendable, Equatable, CustomStringConvertible {
   /// but `extern`, which has no tasks of the user.
   public let step: String?
 
+  /// Slurm's numbers of steps that have names.
+  public static let specialNames: [UInt32: String] = [
+    0xFFFF_FFFA: "interactive", 0xFFFF_FFFB: "batch", 0xFFFF_FFFC: "extern",
+  ]
+
   public init(job: UInt32, step: String?) { (self.job, self.step) = (job, step) }
 
   public var description: String { step.map { "step \(job).\($0)" } ?? "job \(job)" }

@@ -13,6 +13,8 @@ public enum WatchedProcesses: Sendable, Equatable {
   case session(Int32)
   /// What slurmstepd runs on this host for a job, or for one of its steps, and the descendants of that.
   case job(StepName)
+  /// What a slurmstepd runs, and the descendants of that. Its pid tells steps apart where several nodes are one host.
+  case daemon(Int32)
   /// The processes in a control group and in the groups below it. The folder is the group's in the cgroup file system.
   case controlGroup(FilePath)
 
@@ -26,7 +28,7 @@ public enum WatchedProcesses: Sendable, Equatable {
   public var root: Int32? {
     switch self {
     case .command(let pid, _, _), .process(let pid): pid
-    case .session, .job, .controlGroup: nil
+    case .session, .job, .daemon, .controlGroup: nil
     }
   }
 }

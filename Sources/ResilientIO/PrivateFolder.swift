@@ -59,6 +59,15 @@ public final class PrivateFolder: Sendable {
     }
   }
 
+  /// A folder in a spool that several processes use. Creates it if it is missing.
+  public convenience init(shared name: String, in spool: Spool) throws(Refusal) {
+    let base = try PrivateFolder(spool.base)
+    do throws(Errno) { try base.makeFolder(name) } catch {
+      if error != .fileExists { throw Refusal("mkdir", error) }
+    }
+    try self.init(Array(name.utf8), in: base)
+  }
+
   private convenience init(
     _ path: FilePath, owner: UInt32, _ open: () -> CInt
   ) throws(Refusal) {
@@ -96,7 +105,7 @@ public final class PrivateFolder: Sendable {
   }
 
   /// Whether the path still leads to this folder: it may have been removed or replaced.
-  var isInPlace: Bool {
+  public var isInPlace: Bool {
     var (own, found) = (stat(), stat())
     return fstat(descriptor.rawValue, &own) == 0
       && path.withPlatformString { lstat($0, &found) } == 0
@@ -204,7 +213,7 @@ public final class PrivateFolder: Sendable {
 
   /// Removes our files, and then the folder itself if its path still leads to it and nothing else is in it.
   /// Folders in it stay, because duct creates none.
-  func remove(_ isOurs: ([UInt8]) -> Bool) {
+  public func remove(_ isOurs: ([UInt8]) -> Bool) {
     // Of a folder that cannot be listed everything stays: the rmdir below fails.
     for name in (try? names()) ?? [] where isOurs(name) {
       FilePath(bytes: name).withPlatformString { _ = unlinkat(descriptor.rawValue, $0, 0) }

@@ -58,9 +58,7 @@ struct AttachSubcommand: ParsableCommand {
     // A run has a command. These processes have one that duct has not started.
     options.command = [Array("attach".utf8)]
     var settings = try RunSettings(options, surroundings)
-    settings.captureOutputs = .none
-    settings.outputs = .none
-    settings.slurm = .off
+    settings.watchOnly()
     let target: AttachTarget
     do throws(Problem) { target = try AttachTarget(choice) } catch {
       throw UsageError(error.description)

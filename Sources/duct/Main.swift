@@ -1,10 +1,12 @@
 import ArgumentParser
 import DuctRecords
+import DuctRun
 import DuctSettings
 import Glibc
 import LogDelivery
 import RecordText
 import SystemCalls
+import SystemPackage
 
 /// The executable has two names: `duct COMMAND…` is the same as `con-duct run COMMAND…`.
 @main
@@ -20,11 +22,27 @@ enum Main {
         useOneHeap()
         _exit(CarrierService.run(folder: rest[1], isSuccessor: rest[0] == "deliver-on"))
       }
+      if rest.count == 2, let code = stepScript(rest) { _exit(code) }
       let quick = rest.first == "run" ? QuickRunArguments.parse(Array(rest.dropFirst())) : nil
       run(ConDuctCommand.self, rest, quick: quick, name: "con-duct")
     } else {
       run(DuctCommand.self, rest, quick: QuickRunArguments.parse(rest), name: "duct")
     }
+  }
+
+  /// What Slurm's prologs and epilogs call, and the process that they start. Before the argument parser, which takes
+  /// milliseconds. Nil for other words.
+  private static func stepScript(_ words: [String]) -> CInt? {
+    switch (words[0], words[1]) {
+    case ("prolog", "task"): print(TaskScript.prolog(Surroundings()), terminator: "")
+    case ("epilog", "task"): TaskScript.epilog(Surroundings())
+    case ("watch-step", let folder):
+      useOneHeap()
+      return StepWatch.execute(FilePath(escaped: folder), Surroundings())
+    default: return nil
+    }
+    fflush(nil)
+    return 0
   }
 
   /// The arguments, with invalid UTF-8 as escaped bytes.

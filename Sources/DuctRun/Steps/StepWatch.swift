@@ -1,0 +1,36 @@
+internal import DuctRecords
+public import DuctSettings
+import Glibc
+internal import ProcessSampling
+internal import SystemCalls
+public import SystemPackage
+
+/// The process that watches a step on one node, for all of its tasks there. A task prolog starts it.
+public enum StepWatch {
+  /// Watches the step until its last task has ended.
+  ///
+  /// - Parameter path: the folder of the step in the spool.
+  /// - Returns: an exit code. Nobody reads it.
+  public static func execute(_ path: FilePath, _ surroundings: Surroundings) -> CInt {
+    do {
+      let folder = try StepFolder(path)
+      defer { folder.remove() }
+      guard var watch = folder.watch, let job = UInt32(exactly: watch.job) else { return 1 }
+      watch.pid = Int(getpid())
+      try folder.write(watch)
+      // The record is of all tasks on this node.
+      let own = surroundings.without(["SLURM_PROCID", "SLURM_LOCALID", "SLURM_TASK_PID"])
+      var options = RunOptions()
+      options.command = [Array("step".utf8)]
+      var settings = try RunSettings(options, own)
+      settings.watchOnly()
+      let target = try AttachTarget(.daemon(watch.daemon, job: job, step: watch.step))
+      let node = surroundings.environment["SLURMD_NODENAME"] ?? hostName()
+      return try Attachment.execute(
+        settings, target, own, step: Attachment.Step(folder: folder, runID: watch.runID, node: node))
+    } catch {
+      // Nobody reads what this process says. Without a record of the step, its tasks still run.
+      return 1
+    }
+  }
+}

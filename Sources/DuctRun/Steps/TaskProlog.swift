@@ -1,0 +1,127 @@
+public import DuctSettings
+internal import DuctRecords
+import Glibc
+internal import ProcessSampling
+internal import RecordText
+internal import SystemCalls
+internal import SystemPackage
+
+/// The work of `duct-task-prolog` and `duct-task-epilog`, which Slurm runs for each task of a step.
+///
+/// Nothing here may fail a task: a problem is one line on standard error, and the exit code is always 0.
+public enum TaskScript {
+  /// The variable that turns the watch of steps on.
+  static let variable = "DUCT_PROLOG"
+  /// How often a prolog begins anew, because the process that watched an earlier part of the step ends just now.
+  private static let mostTries = 3
+
+  /// Whether the user wants steps to be watched.
+  static func isWanted(_ environment: [String: String]) -> Bool { environment[variable] == "on" }
+
+  /// Announces the task, and starts the process that watches the step on this node unless it runs already.
+  ///
+  /// - Returns: lines for slurmstepd, which set variables of the task.
+  public static func prolog(_ surroundings: Surroundings) -> String {
+    let environment = surroundings.environment
+    guard isWanted(environment), let member = StepMember(environment), let pid = member.pid else { return "" }
+    for _ in 0..<mostTries {
+      do throws(Problem) {
+        let folder = try StepFolder(member.folderName, environment, spool: spool(surroundings))
+        let line = StepFolder.Line(procID: member.procID, pid: Int(pid), start: WallTime.now.seconds)
+        do { try folder.announce(line) } catch { throw Problem("\(folder.folder.path): \(error)") }
+        if let lock = folder.takeLock() {
+          return exports(try start(folder, member, lock))
+        }
+        if folder.folder.isInPlace { return exports(runID(of: folder)) }
+      } catch {
+        complain("duct-task-prolog: \(error): task \(member.procID) of \(member.step) is not watched")
+        return ""
+      }
+    }
+    return ""
+  }
+
+  /// Announces the end of the task to the process that watches the step.
+  public static func epilog(_ surroundings: Surroundings) {
+    let environment = surroundings.environment
+    guard isWanted(environment), let member = StepMember(environment) else { return }
+    do throws(Problem) {
+      let folder = try StepFolder(member.folderName, environment, spool: spool(surroundings))
+      let line = StepFolder.Line(
+        procID: member.procID, end: WallTime.now.seconds, exitCode: member.exitCode)
+      do { try folder.announce(line) } catch { throw Problem("\(folder.folder.path): \(error)") }
+      if let lock = folder.takeLock() {
+        // Nobody watches the step any more: a watching process that was killed has left the folder.
+        let left = folder.watch
+        folder.remove()
+        lock.closeQuietly()
+        if let left { try spawn(["recover", left.runID], holding: nil) }
+      } else if let pid = folder.watch?.pid.flatMap({ pid_t(exactly: $0) }), pid > 1 {
+        kill(pid, SIGUSR1)
+      }
+    } catch {
+      complain(
+        "duct-task-epilog: \(error): the end of task \(member.procID) of \(member.step) is not recorded")
+    }
+  }
+
+  private static func spool(_ surroundings: Surroundings) -> FilePath? {
+    surroundings["DUCT_SPOOL_DIR"].flatMap {
+      $0.isEmpty ? nil : FilePath(escaped: surroundings.expandHome($0))
+    }
+  }
+
+  /// Starts the process that watches the step. It gets the lock, and outlives this process.
+  ///
+  /// - Returns: the id of its run.
+  private static func start(
+    _ folder: StepFolder, _ member: StepMember, _ lock: FileDescriptor
+  ) throws(Problem) -> String {
+    defer { lock.closeQuietly() }
+    // The task is slurmstepd's child until it executes its program.
+    guard let pid = member.pid, let daemon = ProcFiles().stat(own: pid)?.parent, daemon > 1 else {
+      throw Problem("/proc does not show the slurmstepd of task \(member.procID)")
+    }
+    let runID = RunID.make(.now)
+    let watch = StepFolder.Watch(
+      runID: runID, job: Int(member.step.job), step: member.step.step ?? "", daemon: daemon, pid: nil)
+    do { try folder.write(watch) } catch { throw Problem("\(folder.folder.path): \(error)") }
+    try spawn(["watch-step", String(escaping: folder.folder.path.bytes)], holding: lock)
+    return runID
+  }
+
+  /// Starts con-duct so that it outlives this process.
+  ///
+  /// - Parameter lock: becomes its descriptor 3.
+  private static func spawn(_ words: [String], holding lock: FileDescriptor?) throws(Problem) {
+    do throws(Errno) {
+      let null = try FileDescriptor.opening("/dev/null", .readWrite)
+      defer { null.closeQuietly() }
+      var program = Program(
+        path: HelperPrograms(environment: [:]).duct.bytes,
+        arguments: (["con-duct"] + words).map(\.originalBytes))
+      program.descriptors = [.duplicate(of: null), .duplicate(of: null), .duplicate(of: null)]
+      if let lock { program.descriptors.append(.duplicate(of: lock)) }
+      // slurmstepd waits until nobody has the script's output open.
+      program.closesOthers = true
+      program.startsSession = true
+      _ = try program.start()
+    } catch {
+      throw Problem("cannot start con-duct \(words[0]): \(error.description) (\(error.name))")
+    }
+  }
+
+  /// The run of the process that watches the step. Another prolog may be starting it in this moment.
+  private static func runID(of folder: StepFolder) -> String? {
+    for _ in 0..<5 {
+      if let runID = folder.watch?.runID { return runID }
+      usleep(1000)
+    }
+    return nil
+  }
+
+  /// A duct in the task is a run below that of the step.
+  private static func exports(_ runID: String?) -> String {
+    runID.map { "export \(CommandEnvironment.parentRun)=\($0)\n" } ?? ""
+  }
+}

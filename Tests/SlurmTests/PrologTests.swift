@@ -1,0 +1,139 @@
+import Glibc
+import RecordText
+import TestSupport
+import Testing
+
+extension OnSlurm {
+  /// Slurm's task prolog and epilog let duct watch a step: one record a node.
+  @Suite struct PrologTests {
+    private let fixture: SlurmFixture
+    private var sandbox: Sandbox { fixture.sandbox }
+    init() throws { fixture = try SlurmFixture() }
+
+    private static let scripts = Documentation.project.appending("contrib/slurm")
+
+    /// Runs srun with duct's prolog and epilog.
+    private func srun(
+      _ options: [String], _ script: String, prolog: String? = "on", bin: String? = nil,
+      while body: @escaping @Sendable (pid_t) async throws -> Void = { _ in }
+    ) async throws -> Finished {
+      let environment: [String: String?] = [
+        "DUCT_PROLOG": prolog, "DUCT_BIN": bin ?? Programs.folder.string, "DUCT_SAMPLE_INTERVAL": "0.1",
+        "DUCT_CAMPAIGN": "night",
+      ]
+      return try await run(
+        "srun",
+        options + [
+          "--task-prolog=\(Self.scripts.appending("duct-task-prolog"))",
+          "--task-epilog=\(Self.scripts.appending("duct-task-epilog"))", "bash", "-c", script,
+        ], in: sandbox, environment: fixture.testbed.environment.merging(environment) { $1 }, limit: 120,
+        while: body)
+    }
+
+    private func records() throws -> [JSONValue] {
+      try sandbox.names(".duct/logs").filter { $0.hasSuffix("_info.json") }.map {
+        try sandbox.info(".duct/logs/\($0)")
+      }
+    }
+
+    /// The records when all watches have ended.
+    private func finished(_ count: Int, _ state: JSONValue = "finished") async throws -> [JSONValue] {
+      try await eventually(30) {
+        try records().count == count && records().allSatisfy { $0["run_state"] == state }
+          && sandbox.processes().isEmpty
+      }
+      return try records()
+    }
+
+    @Test func oneRecordANode() async throws {
+      let result = try await srun(
+        ["-N3", "-n12"],
+        """
+        python3 -c "import time; x = bytearray((20 + 5 * $SLURM_PROCID) << 20); time.sleep(1)"
+        echo $SLURM_PROCID $SLURMD_NODENAME $DUCT_PARENT_RUN $DUCT_CAMPAIGN
+        """)
+      #expect(result.code == 0 && result.stderr == "", "\(result)")
+      let records = try await finished(3)
+      var ranks: [Int: JSONValue] = [:]
+      for record in records {
+        #expect(
+          record["mode"] == "attached" && record["end_reason"] == "ended" && record["campaign"] == "night")
+        #expect(record["execution_summary"]?["exit_code"] == JSONValue.null)
+        #expect(record["slurm"]?["own_job"]?["own_step_id"]?.string == "0")
+        #expect(record["command"]?.string?.hasPrefix("step ") == true)
+        for task in record["tasks"]?.array ?? [] {
+          ranks[Int(task["task_procid"]?.double ?? -1)] = task
+          let rank = try #require(task["task_procid"]?.double)
+          #expect(try #require(task["task_peak_rss"]?.double) > (20 + 5 * rank) * 1_048_576, "\(task)")
+          #expect(try #require(task["task_cpu_seconds"]?.double) > 0)
+          #expect(try #require(task["task_end_time"]?.double) > task["task_start_time"]?.double ?? .infinity)
+        }
+      }
+      #expect(ranks.keys.sorted() == Array(0..<12))
+      // Each task is below the run of its node.
+      let runs = Set(records.compactMap { $0["run_id"]?.string })
+      let lines = result.stdout.split(separator: "\n").map { $0.split(separator: " ") }
+      #expect(lines.count == 12 && runs.count == 3, "\(result.stdout)")
+      #expect(
+        lines.allSatisfy { $0.count == 4 && runs.contains(String($0[2])) && $0[3] == "night" }, "\(lines)")
+      #expect(Set(lines.map { $0[2] }).count == 3)
+      #expect(sandbox.names(".duct/logs").count == 6)
+      #expect(sandbox.spooledRuns().isEmpty)
+    }
+
+    @Test func offUnlessWanted() async throws {
+      let result = try await srun(["-n2"], "echo ${DUCT_PARENT_RUN:-none}", prolog: nil)
+      #expect(result.code == 0 && result.stdout == "none\nnone\n", "\(result)")
+      #expect(!sandbox.exists(".duct"))
+    }
+
+    /// Whatever happens to duct, the task runs and has its own exit code.
+    @Test func aTaskNeverFailsForIt() async throws {
+      let without = try await srun(["-n1"], "exit 7", bin: "/nowhere")
+      #expect(without.code == 7, "\(without)")
+      try sandbox.makeDirectory("bin")
+      for body in ["exit 3", "kill -KILL $$", "echo rubbish; exit 1"] {
+        try sandbox.write("#!/bin/sh\n\(body)\n", to: "bin/con-duct")
+        _ = chmod(sandbox["bin/con-duct"].string, 0o755)
+        let broken = try await srun(["-n1"], "exit 8", bin: sandbox["bin"].string)
+        #expect(broken.code == 8, "\(body): \(broken)")
+      }
+    }
+
+    /// The watch is killed with everything else. The epilog makes `recover` finish its record.
+    @Test func theWatchIsKilled() async throws {
+      let sandbox = sandbox
+      let result = try await srun(["-n2"], "until [ -e go ]; do sleep 0.1; done") { _ in
+        try await eventually(30) { try records().first?["tasks"]?.array?.count == 2 }
+        let watch = try #require(try records().first?["duct_process"]?["duct_pid"]?.double)
+        kill(pid_t(watch), SIGKILL)
+        try sandbox.write("", to: "go")
+      }
+      #expect(result.code == 0, "\(result)")
+      let record = try #require(try await finished(1, "interrupted").first)
+      #expect(record["tasks"]?.array?.count == 2 && record["mode"] == "attached")
+      #expect(sandbox.spooledRuns().isEmpty)
+    }
+
+    /// Without an epilog, the end of the last process ends the watch. The script of a batch job is a step, too.
+    @Test func aBatchScriptAndItsSteps() async throws {
+      try sandbox.write(
+        """
+        #!/bin/bash
+        \(Self.scripts.appending("duct-task-prolog")) | sed -n 's/^export //p' > batch
+        srun -n2 bash -c 'sleep 0.5' & srun -n1 --overlap bash -c 'sleep 0.5'; wait
+        """, to: "job")
+      let result = try await run(
+        "sbatch", ["-W", "-n3", sandbox["job"].string], in: sandbox,
+        environment: fixture.testbed.environment.merging([
+          "DUCT_PROLOG": "on", "DUCT_BIN": Programs.folder.string, "DUCT_SAMPLE_INTERVAL": "0.1",
+          "SLURM_TASK_PROLOG": Self.scripts.appending("duct-task-prolog").string,
+        ]) { $1 }, limit: 120)
+      #expect(result.code == 0, "\(result)")
+      let commands = try await finished(3).compactMap { $0["command"]?.string }.map {
+        $0.split(separator: ".").last
+      }
+      #expect(Set(commands) == ["0", "1", "batch"], "\(commands)")
+    }
+  }
+}
