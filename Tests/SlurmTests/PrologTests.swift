@@ -135,5 +135,47 @@ extension OnSlurm {
       }
       #expect(Set(commands) == ["0", "1", "batch"], "\(commands)")
     }
+
+    /// `con-duct attach --job`: also steps that begin later, and not the tasks of other jobs.
+    @Test(arguments: [nil, "1"] as [String?]) func aJobByItsId(_ step: String?) async throws {
+      let sandbox = sandbox
+      try sandbox.write(
+        """
+        #!/bin/bash
+        srun --overlap -n1 bash -c 'until [ -e second ]; do sleep 0.1; done; : first'
+        srun --overlap -n2 bash -c 'touch in; until [ -e go ]; do sleep 0.1; done; : second'
+        """, to: "job")
+      let id = try await fixture.tool("sbatch", "--parsable", "-n2", sandbox["job"].string).trimmed
+      let other = try await fixture.tool("sbatch", "--parsable", "--wrap", "exec sleep 617").trimmed
+      if step != nil { try sandbox.write("", to: "second") }
+      try await eventually(30) {
+        try await fixture.tool("squeue", "-h", "-t", "R", "-o", "%i").split(separator: "\n").count == 2
+      }
+      if step != nil { try await eventually(30) { sandbox.exists("in") } }
+      let result = try await run(
+        Programs.conDuct,
+        ["attach", "-p", "log_", "--s-i", "0.1", "--r-i", "0.3", "--job", id]
+          + (step.map { ["--step", $0] } ?? []),
+        in: sandbox, limit: 60
+      ) { _ in
+        try await eventually(30) { sandbox.exists("log_usage.jsonl") }
+        try sandbox.write("", to: "second")
+        try await eventually(30) { sandbox.exists("in") }
+        try await Task.sleep(for: .seconds(0.5))
+        try sandbox.write("", to: "go")
+      }
+      #expect(result.code == 0, "\(result)")
+      _ = try await fixture.tool("scancel", other)
+      let info = try sandbox.info()
+      #expect(
+        info["end_reason"] == "ended"
+          && info["command"]?.string == (step.map { "step \(id).\($0)" } ?? "job \(id)"))
+      let commands = try sandbox.usage().flatMap { line -> [String] in
+        guard case .object(let members)? = line["processes"] else { return [] }
+        return members.values.compactMap { $0["cmd"]?.string }
+      }
+      #expect(commands.contains { $0.hasSuffix(": second") } && !commands.contains { $0.contains("617") })
+      #expect(commands.contains { $0.hasSuffix(": first") } == (step == nil), "\(commands)")
+    }
   }
 }
