@@ -49,7 +49,7 @@ extension OnSlurm {
       let result = try await srun(
         ["-N3", "-n12"],
         """
-        python3 -c "import time; x = bytearray((20 + 5 * $SLURM_PROCID) << 20); time.sleep(1)"
+        x=$(head -c $(((20 + 5 * SLURM_PROCID) << 20)) /dev/zero | tr '\\0' x); sleep 1
         echo $SLURM_PROCID $SLURMD_NODENAME $DUCT_PARENT_RUN $DUCT_CAMPAIGN
         """)
       #expect(result.code == 0 && result.stderr == "", "\(result)")
@@ -115,25 +115,32 @@ extension OnSlurm {
       #expect(sandbox.spooledRuns().isEmpty)
     }
 
-    /// Without an epilog, the end of the last process ends the watch. The script of a batch job is a step, too.
+    /// A site's TaskProlog runs for the script of a batch job, too. Without an epilog, the end of slurmstepd ends the
+    /// watch.
     @Test func aBatchScriptAndItsSteps() async throws {
-      try sandbox.write(
-        """
-        #!/bin/bash
-        \(Self.scripts.appending("duct-task-prolog")) | sed -n 's/^export //p' > batch
-        srun -n2 bash -c 'sleep 0.5' & srun -n1 --overlap bash -c 'sleep 0.5'; wait
-        """, to: "job")
-      let result = try await run(
-        "sbatch", ["-W", "-n3", sandbox["job"].string], in: sandbox,
-        environment: fixture.testbed.environment.merging([
-          "DUCT_PROLOG": "on", "DUCT_BIN": Programs.folder.string, "DUCT_SAMPLE_INTERVAL": "0.1",
-          "SLURM_TASK_PROLOG": Self.scripts.appending("duct-task-prolog").string,
-        ]) { $1 }, limit: 120)
-      #expect(result.code == 0, "\(result)")
-      let commands = try await finished(3).compactMap { $0["command"]?.string }.map {
-        $0.split(separator: ".").last
+      let prolog = Self.scripts.appending("duct-task-prolog")
+      try await fixture.testbed.control("set", "TaskProlog=\(prolog)", in: sandbox)
+      do {
+        try sandbox.write(
+          "#!/bin/bash\nsrun -n2 bash -c 'sleep 0.5'; srun -n1 bash -c 'sleep 0.5'\n", to: "job")
+        let result = try await run(
+          "sbatch", ["-W", "-n3", sandbox["job"].string], in: sandbox,
+          environment: fixture.testbed.environment.merging([
+            "DUCT_PROLOG": "on", "DUCT_BIN": Programs.folder.string, "DUCT_SAMPLE_INTERVAL": "0.1",
+          ]) { $1 }, limit: 120)
+        #expect(result.code == 0, "\(result)")
+        let records = try await finished(3)
+        let commands = records.compactMap { $0["command"]?.string?.split(separator: ".").last }
+        #expect(Set(commands) == ["0", "1", "batch"], "\(commands)")
+        let batch = try #require(records.first { $0["command"]?.string?.hasSuffix(".batch") == true })
+        let steps = records.filter { $0["run_id"] != batch["run_id"] }
+        #expect(
+          steps.allSatisfy { $0["parent_run_id"] == batch["run_id"] }, "the steps are below their script")
+      } catch {
+        try await fixture.testbed.control("set", "TaskProlog=", in: sandbox)
+        throw error
       }
-      #expect(Set(commands) == ["0", "1", "batch"], "\(commands)")
+      try await fixture.testbed.control("set", "TaskProlog=", in: sandbox)
     }
 
     /// `con-duct attach --job`: also steps that begin later, and not the tasks of other jobs.
