@@ -7,11 +7,6 @@ public struct StepName: Sendable, Equatable, CustomStringConvertible {
   /// but `extern`, which has no tasks of the user.
   public let step: String?
 
-  /// Slurm's numbers of steps that have names.
-  public static let specialNames: [UInt32: String] = [
-    0xFFFF_FFFA: "interactive", 0xFFFF_FFFB: "batch", 0xFFFF_FFFC: "extern",
-  ]
-
   public init(job: UInt32, step: String?) { (self.job, self.step) = (job, step) }
 
   public var description: String { step.map { "step \(job).\($0)" } ?? "job \(job)" }
@@ -23,6 +18,11 @@ public struct StepName: Sendable, Equatable, CustomStringConvertible {
     var pids: [Int32] = []
     files.forEachProcess { pids.append($0.pid) }
     return pids.filter { pid in files.stat(pid).map { isDaemon($0, files) } ?? false }
+  }
+
+  /// Whether a process, by its pid in duct's own pid namespace, is the slurmstepd of the step.
+  public func isDaemon(_ pid: Int32, _ files: ProcFiles) -> Bool {
+    files.stat(own: pid).map { isDaemon($0, files) } ?? false
   }
 
   /// Whether a process is the slurmstepd of the step, and not a task before its execve(2).

@@ -25,6 +25,7 @@ import Testing
     (["SLURM_JOB_ID": "118", "SLURM_RESTART_COUNT": "2"], "118-restart2-"),
     (["SLURM_JOB_ID": "118", "SLURM_RESTART_COUNT": "0"], "118-"),
     (["SLURM_JOB_ID": "118", "SLURM_STEP_ID": "4294967290", "SLURM_PROCID": "0"], "118.interactive.0-"),
+    (["SLURM_JOB_ID": "118", "SLURM_STEP_ID": "-5", "SLURM_PROCID": "0"], "118.batch.0-"),
     (["SLURM_JOB_ID": "../x"], ""), (["SLURM_STEP_ID": "0"], ""),
     (["SLURM_JOB_ID": "118", "SLURM_STEP_ID": "/", "SLURM_PROCID": "1"], "118-"),
   ])

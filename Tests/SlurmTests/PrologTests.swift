@@ -38,9 +38,14 @@ extension OnSlurm {
 
     /// The records when all watches have ended.
     private func finished(_ count: Int, _ state: JSONValue = "finished") async throws -> [JSONValue] {
-      try await eventually(30) {
-        try records().count == count && records().allSatisfy { $0["run_state"] == state }
-          && sandbox.processes().isEmpty
+      do {
+        try await eventually(30) {
+          try records().count == count && records().allSatisfy { $0["run_state"] == state }
+            && sandbox.processes().isEmpty
+        }
+      } catch {
+        let found = try records().map { "\($0["command"] ?? .null): \($0["run_state"] ?? .null)" }
+        Issue.record("\(found), and these run: \(sandbox.processes())")
       }
       return try records()
     }

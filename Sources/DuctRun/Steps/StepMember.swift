@@ -1,4 +1,5 @@
 internal import ProcessSampling
+internal import SlurmJobs
 
 /// A task of a step on this node, or the script of a batch job, as its prolog and epilog know it. From the environment
 /// that Slurm gives them.
@@ -14,9 +15,9 @@ struct StepMember: Sendable {
   /// Nil if the environment is not of a task.
   init?(_ environment: [String: String]) {
     guard let job = environment["SLURM_JOB_ID"].flatMap({ UInt32($0) }) else { return nil }
-    let number = environment["SLURM_STEP_ID"].flatMap { UInt32($0) }
-    if environment["SLURM_STEP_ID"] != nil, number == nil { return nil }
-    step = StepName(job: job, step: number.map { StepName.specialNames[$0] ?? "\($0)" } ?? "batch")
+    let name = environment["SLURM_STEP_ID"].map(StepNumber.name)
+    if let name, name == nil { return nil }
+    step = StepName(job: job, step: (name ?? nil) ?? "batch")
     procID = environment["SLURM_PROCID"].flatMap { Int($0) } ?? 0
     pid = environment["SLURM_TASK_PID"].flatMap { Int32($0) }
     exitCode = nil

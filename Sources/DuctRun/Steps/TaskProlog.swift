@@ -23,14 +23,18 @@ public enum TaskScript {
   /// - Returns: lines for slurmstepd, which set variables of the task.
   public static func prolog(_ surroundings: Surroundings) -> String {
     let environment = surroundings.environment
-    guard isWanted(environment), let member = StepMember(environment), let pid = member.pid else { return "" }
+    guard isWanted(environment), let member = StepMember(environment) else { return "" }
+    guard let (pid, daemon) = task(of: member) else {
+      complain("duct-task-prolog: /proc does not show the task of \(member.step): it is not watched")
+      return ""
+    }
     for _ in 0..<mostTries {
       do throws(Problem) {
         let folder = try StepFolder(member.folderName, environment, spool: spool(surroundings))
         let line = StepFolder.Line(procID: member.procID, pid: Int(pid), start: WallTime.now.seconds)
         do { try folder.announce(line) } catch { throw Problem("\(folder.folder.path): \(error)") }
         if let lock = folder.takeLock() {
-          return exports(try start(folder, member, lock))
+          return exports(try start(folder, member, daemon, lock))
         }
         if folder.folder.isInPlace { return exports(runID(of: folder)) }
       } catch {
@@ -71,17 +75,25 @@ public enum TaskScript {
     }
   }
 
+  /// The process of the task and its slurmstepd. The task is slurmstepd's child, and the prolog descends from it.
+  private static func task(of member: StepMember) -> (pid: Int32, daemon: Int32)? {
+    let files = ProcFiles()
+    if let pid = member.pid, let daemon = files.stat(own: pid)?.parent, daemon > 1 { return (pid, daemon) }
+    var pid = getpid()
+    while pid > 1, let parent = files.stat(own: pid)?.parent, parent > 1 {
+      if member.step.isDaemon(parent, files) { return (pid, parent) }
+      pid = parent
+    }
+    return nil
+  }
+
   /// Starts the process that watches the step. It gets the lock, and outlives this process.
   ///
   /// - Returns: the id of its run.
   private static func start(
-    _ folder: StepFolder, _ member: StepMember, _ lock: FileDescriptor
+    _ folder: StepFolder, _ member: StepMember, _ daemon: Int32, _ lock: FileDescriptor
   ) throws(Problem) -> String {
     defer { lock.closeQuietly() }
-    // The task is slurmstepd's child until it executes its program.
-    guard let pid = member.pid, let daemon = ProcFiles().stat(own: pid)?.parent, daemon > 1 else {
-      throw Problem("/proc does not show the slurmstepd of task \(member.procID)")
-    }
     let runID = RunID.make(.now)
     let watch = StepFolder.Watch(
       runID: runID, job: Int(member.step.job), step: member.step.step ?? "", daemon: daemon, pid: nil)
