@@ -200,7 +200,8 @@ let package = Package(
     .testTarget(
       name: "SlurmClientTests",
       dependencies: ["SlurmClient", "SlurmJobs", "RecordText", "SystemCalls", "TestSupport", system]),
-    .testTarget(name: "DuctRecordsTests", dependencies: ["DuctRecords", "RecordText", "SystemCalls"]),
+    .testTarget(
+      name: "DuctRecordsTests", dependencies: ["DuctRecords", "SlurmJobs", "RecordText", "SystemCalls"]),
     .testTarget(
       name: "DuctSettingsTests",
       dependencies: [

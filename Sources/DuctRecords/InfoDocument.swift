@@ -16,14 +16,6 @@ public enum WatchMode: String, Sendable {
   case attached
 }
 
-/// Why duct's watch ended.
-public enum EndReason: String, Sendable {
-  /// The command, or the last of the processes, ended.
-  case ended
-  /// A signal told duct to end. The processes went on.
-  case detached
-}
-
 /// The contents of info.json: con-duct's members in their places, and duct's additions behind them.
 public struct InfoDocument: WrittenRecord {
   /// The command and its arguments, separated by spaces, without secrets.
@@ -52,7 +44,7 @@ public struct InfoDocument: WrittenRecord {
   public var runState: RunState
   /// Nil if duct has started the command.
   public var mode: WatchMode?
-  /// Nil until the end, and for a command that duct has started.
+  /// Nil until the end.
   public var endReason: EndReason?
   /// See `RunID`.
   public var runID: String

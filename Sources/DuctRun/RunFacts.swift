@@ -30,6 +30,13 @@ struct RunFacts: Sendable {
   var cgroups: [ControlGroup]?
   var left: [LeftProcessRecord]?
 
+  /// Changes `signaled` to `out_of_memory` if SIGKILL ended the command, and the kernel has killed processes of its
+  /// control group for lack of memory. Nobody tells duct more.
+  mutating func noteOutOfMemory(_ exit: ChildExit?) {
+    guard endReason == .signaled, case .killed(SIGKILL, _)? = exit?.cause else { return }
+    if cgroups?.contains(where: { ($0.oomKills ?? 0) > 0 }) == true { endReason = .outOfMemory }
+  }
+
   func summary(_ paths: LogPaths) -> ExecutionSummary {
     var summary = ExecutionSummary(
       command: command, logsPrefix: paths.prefix,

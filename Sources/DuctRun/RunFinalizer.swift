@@ -24,12 +24,17 @@ final class RunFinalizer: Sendable {
     let ownPeakResident: Int?
     /// Descriptors held back for the last write of info.json.
     let reserve: DescriptorReserve
+    /// Nil if duct runs in no job, if it shall not ask Slurm, and for processes that it is attached to.
+    var ownJob: OwnJobQuestion?
   }
 
   /// Seconds for each step whose limit no setting defines.
   private static let stepLimit = 5.0
   /// Seconds. A command that ran longer may have submitted jobs that no sample has shown.
   private static let shortCommand = 10.0
+  /// Seconds for the states of the command's jobs if Slurm ends the job of duct itself. It kills duct after KillWait,
+  /// which may be 3 s.
+  private static let lastJobsLimit = 1.0
 
   /// The command's exit code, as a shell has it.
   private let commandCode: CInt
@@ -104,14 +109,17 @@ final class RunFinalizer: Sendable {
       guard let exit else { return }
       facts.exitCode = Int(exit.shellCode)
       facts.rootUsage = RootUsage(exit.usage, ownPeakResident: context.ownPeakResident)
+      facts.endReason = EndReason(exit.cause)
     }
+    // If Slurm ends the job, it kills duct soon: keep now what is known.
+    if asksForOwnJob { watch.records?.writeInfo() }
     syncOutput()
     if watch.sampler?.finish(until: patience.deadline(Self.stepLimit)) == false {
       log.warning("The sampler does not end: the last samples are missing")
     }
     for scanner in watch.scanners { scanner.wait(until: patience.deadline(Self.stepLimit)) }
     watch.finishDescription(until: patience.deadline(Self.stepLimit))
-    finishJobs()
+    finishJobs(isKilledSoon: noteOwnJob())
 
     let known = watch.jobs?.snapshot
     let removes = removesRecords(known)
@@ -119,6 +127,7 @@ final class RunFinalizer: Sendable {
     watch.records?.facts.update { facts in
       facts.left = left
       facts.cgroups = watch.sampler?.cgroups
+      facts.noteOutOfMemory(exit)
       facts.state = .finished
     }
     context.reserve.release()
@@ -158,6 +167,27 @@ final class RunFinalizer: Sendable {
         !stat.isZombie
       else { return nil }
       return LeftProcessRecord(pid: process.pid, command: process.commandLine)
+    }
+  }
+
+  // MARK: The job that duct runs in
+
+  /// Whether Slurm may have ended the command.
+  private var asksForOwnJob: Bool {
+    guard context.ownJob != nil, let exit else { return false }
+    return ending.hadSIGTERM || exit.mayBeOfSlurm
+  }
+
+  /// Records what Slurm does with the job, if that is why the command ended. True if Slurm ends the job, so that it soon
+  /// kills duct, or if it seems so.
+  private func noteOwnJob() -> Bool {
+    guard asksForOwnJob, let ownJob = context.ownJob else { return false }
+    switch ownJob.ask() {
+    case .goesOn: return false
+    case .unknown: return ending.hadSIGTERM
+    case .ends(let reason):
+      watch.records?.facts.update { $0.endReason = reason }
+      return true
     }
   }
 
@@ -203,8 +233,12 @@ final class RunFinalizer: Sendable {
   // MARK: Jobs
 
   /// Asks for the states of the jobs once more. With `--wait-jobs`, first waits until they are final.
-  private func finishJobs() {
+  private func finishJobs(isKilledSoon: Bool) {
     guard let jobs = watch.jobs else { return }
+    if isKilledSoon {
+      jobs.finish(until: .now + Self.lastJobsLimit, waits: false)
+      return
+    }
     if settings.waitJobs, !patience.isAlone {
       let progress = JobProgress(writer: context.services.writer, isShown: settings.logLevel != .none)
       let show: ((JobCounts) -> Void)? = progress.isShown ? { progress.show($0) } : nil

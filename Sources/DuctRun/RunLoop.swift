@@ -10,6 +10,8 @@ struct CommandEnding {
   let instant = MonotonicInstant.now
   /// Nil if /proc did not show the command.
   let lastStat: ProcessStat?
+  /// duct had got a SIGTERM before: Slurm sends one to all processes of a job that it ends.
+  var hadSIGTERM = false
 }
 
 /// The main thread's loop: passes signals to the command, and reaps it. It touches no file.
@@ -27,6 +29,7 @@ struct RunLoop {
   private var finalizer: RunFinalizer?
   /// Set when the command has ended. Until the loop reaps the command, the sampler takes its last sample.
   private var ending: CommandEnding?
+  private var hasSIGTERM = false
   private let files = ProcFiles()
 
   /// - Parameters:
@@ -71,9 +74,17 @@ struct RunLoop {
       if [SIGINT, SIGTERM, SIGQUIT].contains(signal.number) { return finalizer.hurry() }
       return nil
     }
+    if signal.number == SIGTERM { noteSIGTERM() }
     guard case .leave = forwarding.handle(signal) else { return nil }
     services.writer.flush(until: .now + 1)
     return 1
+  }
+
+  /// What follows may be a SIGKILL: within moments if the script of a batch job does not handle SIGTERM. So the record
+  /// is written now.
+  private mutating func noteSIGTERM() {
+    hasSIGTERM = true
+    watch.records?.writeInfo()
   }
 
   private mutating func reap() {
@@ -108,7 +119,9 @@ struct RunLoop {
   }
 
   private mutating func finish(_ exit: ChildExit) {
-    finalizer = finalize(exit, ending ?? CommandEnding(lastStat: nil))
+    var ending = ending ?? CommandEnding(lastStat: nil)
+    ending.hadSIGTERM = hasSIGTERM
+    finalizer = finalize(exit, ending)
   }
 
   /// Adds the processor time of an orphan, which the kernel adds to duct's children and to no process of the run.

@@ -105,7 +105,7 @@ struct RunStart {
       capture: capture, slurm: slurm, orphanTime: orphanTime)
     let end = RunFinalizer.Context(
       settings: settings, services: services, startInstant: identity.startInstant, paths: paths,
-      ownPeakResident: ownPeakResident, reserve: reserve)
+      ownPeakResident: ownPeakResident, reserve: reserve, ownJob: slurm.flatMap(ownJobQuestion))
     var loop = RunLoop(
       watch, command: pid, signals: signals, hasOwnGroup: settings.mode == .newSession, services,
       orphanTime: orphanTime
@@ -147,6 +147,13 @@ struct RunStart {
       commands: SlurmCommands(
         environment: surroundings.entries, children: children, signalMask: services.originalMask),
       configuration: nil, note: { [log] in log.debug("\($0)") })
+  }
+
+  /// With an access of its own: a signal at the end cancels the other requests, and Slurm sends such a signal.
+  private func ownJobQuestion(_ slurm: SlurmSetup) -> OwnJobQuestion? {
+    OwnJobQuestion(
+      surroundings.environment, access: slurmAccess().with(configuration: slurm.access.configuration),
+      log: log)
   }
 
   private func launcher(_ capture: OutputCapture?, _ slurm: SlurmSetup?) -> CommandLauncher {

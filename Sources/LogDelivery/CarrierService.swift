@@ -23,6 +23,8 @@ public enum CarrierService {
     outliveFileSizeLimit()
     // duct may end while this process writes a reply to it.
     ignoreSignal(SIGPIPE)
+    // Slurm sends these to all processes of a job. Only the end of duct ends the carrier.
+    for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2] { ignoreSignal(signal) }
     let socket = FileDescriptor(rawValue: CarrierPlacement.socket)
     guard let manifest = RunManifest.read(FilePath(escaped: folder)),
       let page = placed[CarrierPlacement.status],

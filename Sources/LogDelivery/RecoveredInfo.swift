@@ -102,6 +102,7 @@ struct RecoveredInfo {
         reportCount: 0, startTime: manifest.startTime, workingDirectory: manifest.workingDirectory),
       outputPaths: manifest.paths, workingDirectory: manifest.workingDirectory, message: "",
       runState: .interrupted, runID: manifest.runID, ioEvents: [])
+    info.endReason = endReason
     addUsage(&info.executionSummary)
     addEnd(&info.executionSummary)
     return info.jsonLine
@@ -109,6 +110,8 @@ struct RecoveredInfo {
 
   private mutating func finish(_ info: inout JSONValue, _ jobs: [JobRecord]?) {
     info["run_state"] = .string(RunState.interrupted.rawValue)
+    // duct may have been killed after it had recorded why the command ended.
+    if info["end_reason"]?.string == nil { info["end_reason"] = .string(endReason.rawValue) }
     if let jobs, info["slurm"]?["submitted_jobs"] != nil {
       info["slurm"]?["submitted_jobs"] = .array(jobs.redacted(manifest.redaction).map(\.jsonValue))
     }
@@ -125,6 +128,14 @@ struct RecoveredInfo {
       // The next `recover` could not add it either.
       notes.append("\(Name.info): what the command used at its end cannot be added: \(error)")
     }
+  }
+
+  /// Why duct could not finish the record. The name of the host tells whether the boot is of the same one.
+  private var endReason: EndReason {
+    guard let boot = manifest.bootID, let present = HostConstants.bootID, manifest.host == hostName() else {
+      return .killed
+    }
+    return boot == present ? .killed : .hostRebooted
   }
 
   /// An event as it is when everything has been delivered.

@@ -11,7 +11,7 @@ public struct SlurmAccess: Sendable {
   private let helper: SlurmHelper
   private let commands: SlurmCommands
   /// The path of slurm.conf, which must be readable; nil if there is no such file.
-  let configuration: FilePath?
+  public let configuration: FilePath?
   /// Why only Slurm's commands are asked; nil while the helper is usable.
   private let libraryFailure = Monitor<SlurmFailure?>(nil)
   /// Called once, with the reason, when the helper turns out not to be usable.

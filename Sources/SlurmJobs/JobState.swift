@@ -56,7 +56,9 @@ public enum JobStateFlag {
   public static let completing = "COMPLETING"
   public static let requeue = "REQUEUE"
 
+  /// A job with one of these flags will run again.
+  public static let requeues: Set<String> = [requeue, "REQUEUE_HOLD", "REQUEUE_FED"]
   /// A job with one of these flags has not ended, even if its base state says so: processes still exist, or it will
   /// run again.
-  public static let goingOn: Set<String> = [completing, requeue, "REQUEUE_HOLD", "REQUEUE_FED"]
+  public static let goingOn = requeues.union([completing])
 }

@@ -18,6 +18,25 @@ import Testing
     #expect(facts.summary(LogPaths(prefix: "p_")).wallClockTime == 2)
   }
 
+  @Test func theKernelKilledForLackOfMemory() {
+    func reason(_ cause: ChildExit.Cause, kills: Int?) -> EndReason? {
+      var facts = RunFacts(
+        runID: "r", command: "c", startTime: 1, startInstant: .now, workingDirectory: "/", message: "",
+        campaign: nil, parentRunID: nil)
+      facts.endReason = EndReason(cause)
+      var group = ControlGroup(level: "step", path: "/a", version: 2)
+      group.oomKills = kills
+      facts.cgroups = [group]
+      facts.noteOutOfMemory(ChildExit(pid: 1, cause: cause, usage: rusage()))
+      return facts.endReason
+    }
+    #expect(reason(.killed(signal: SIGKILL, coreDumped: false), kills: 1) == .outOfMemory)
+    #expect(reason(.killed(signal: SIGKILL, coreDumped: false), kills: 0) == .signaled)
+    #expect(reason(.killed(signal: SIGKILL, coreDumped: false), kills: nil) == .signaled)
+    #expect(reason(.killed(signal: SIGTERM, coreDumped: false), kills: 1) == .signaled)
+    #expect(reason(.exited(1), kills: 1) == .exited)
+  }
+
   /// The CPU time of the other processes is the total minus the command's own time. It must be right although ticks
   /// are rounded.
   @Test func processorTimeOfOthers() {

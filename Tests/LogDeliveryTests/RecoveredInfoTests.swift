@@ -2,6 +2,7 @@ import DuctRecords
 import RecordText
 import ResilientIO
 import SlurmJobs
+import SystemCalls
 import SystemPackage
 import TestSupport
 import Testing
@@ -27,11 +28,11 @@ import Testing
   ]
 
   private func completed(
-    _ info: JSONValue, jobs: [JobRecord]? = nil, notes: [String] = []
+    _ info: JSONValue, jobs: [JobRecord]? = nil, notes: [String] = [], host: String = "h", boot: String? = nil
   ) throws -> JSONValue {
     try sandbox.write(JSONWriter.bytes(of: info), to: "info.json")
     let manifest = RunManifest(
-      runID: "r", host: "h", pid: 1, bootID: nil, startTime: 1000, command: "c", workingDirectory: "/w",
+      runID: "r", host: host, pid: 1, bootID: boot, startTime: 1000, command: "c", workingDirectory: "/w",
       prefix: "/p/log_", paths: LogPaths(prefix: "/p/log_"), captured: [true, true], isDirect: false)
     var recovered = RecoveredInfo(
       folder: try PrivateFolder(sandbox[""]), manifest: manifest, status: nil, usage: nil, hasMoved: false)
@@ -44,6 +45,7 @@ import Testing
   @Test func membersOfOtherReleasesStay() throws {
     var expected = Self.recorded
     expected["run_state"] = "interrupted"
+    expected["end_reason"] = "killed"
     expected["io_events"] = [
       ["path": "/p/a", "outcome": "delivered", "later_detail": "d"], ["path": "/p/b", "outcome": "lost"],
     ]
@@ -54,6 +56,17 @@ import Testing
     #expect(found["execution_summary"]?["wall_clock_time"] == .number(1.5))
     found["execution_summary"] = expected["execution_summary"]
     #expect(found == expected)
+  }
+
+  /// Only the boot of the host that the run was on counts.
+  @Test func whyDuctCouldNotFinishIt() throws {
+    #expect(try completed(Self.recorded, host: hostName(), boot: "other")["end_reason"] == "host_rebooted")
+    #expect(try completed(Self.recorded, host: "h", boot: "other")["end_reason"] == "killed")
+    #expect(
+      try completed(Self.recorded, host: hostName(), boot: HostConstants.bootID)["end_reason"] == "killed")
+    var told = Self.recorded
+    told["end_reason"] = "time_limit"
+    #expect(try completed(told)["end_reason"] == "time_limit", "duct was killed after the command")
   }
 
   @Test func jobsThatSlurmStillKnowsAreReplaced() throws {

@@ -11,6 +11,8 @@ struct ReportRun: WrittenRecord {
   var host: String?
   /// As `RecordedRun.presentState`.
   var state: String?
+  /// As in info.json. Nil if the run has not ended.
+  var endReason: String?
   var exitCode: Int?
   /// Seconds since 1970.
   var startTime: Double?
@@ -32,6 +34,7 @@ struct ReportRun: WrittenRecord {
     command = run.command
     host = run.info["system"]?["hostname"]?.string
     state = run.presentState
+    endReason = run.info["end_reason"]?.string
     exitCode = run.exitCode
     startTime = summary?["start_time"]?.double.flatMap { $0.isFinite ? $0 : nil }
     wallClockTime = summary?["wall_clock_time"]?.double.flatMap { $0.isFinite ? $0 : nil }
@@ -46,6 +49,14 @@ struct ReportRun: WrittenRecord {
     return startTime + wallClockTime
   }
 
+  /// The state; for a run that did not end by itself with why: `finished (time_limit)`.
+  var shownState: String? {
+    guard let state, let endReason, ![EndReason.exited, .ended].map(\.rawValue).contains(endReason) else {
+      return state
+    }
+    return "\(state) (\(endReason.bounded(to: 40)))"
+  }
+
   mutating func list(_ members: inout RecordMembers) {
     members("prefix", &prefix)
     members("run_id", &runID)
@@ -54,6 +65,7 @@ struct ReportRun: WrittenRecord {
     members("command", &command)
     members("hostname", &host)
     members("run_state", &state)
+    members("end_reason", &endReason)
     members("exit_code", &exitCode)
     members("start_time", &startTime)
     members("wall_clock_time", &wallClockTime)

@@ -72,7 +72,7 @@ struct HTMLTables {
   private func run(_ run: ReportRun) -> JSONValue {
     [
       "prefix": .shown(run.prefix), "command": .shown(run.command.bounded(to: 300)),
-      "state": .shown(run.state ?? "–"), "host": .shown(run.host ?? "–"),
+      "state": .shown(run.shownState ?? "–"), "host": .shown(run.host ?? "–"),
       "has_failed": .bool((run.exitCode ?? 0) != 0),
       "cells": [
         .cell(run.exitCode.map(String.init), run.exitCode.map(Double.init)),

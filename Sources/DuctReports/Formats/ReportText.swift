@@ -73,7 +73,8 @@ struct ReportText {
     ])
     for run in head.runs {
       table.add([
-        run.prefix, run.command.shortened(to: 40), run.state ?? "-", run.exitCode.map(String.init) ?? "-",
+        run.prefix, run.command.shortened(to: 40), run.shownState ?? "-",
+        run.exitCode.map(String.init) ?? "-",
         run.wallClockTime.map(shortDuration) ?? "-", run.cpuSeconds.map(shortDuration) ?? "-",
         run.peakRSSBytes.map { memory(Double($0)) } ?? "-", run.jobs.grouped,
       ])
