@@ -42,9 +42,7 @@ struct OwnJobQuestion: Sendable {
       guard let job = try record(.jobs(ids: [id]), until: deadline) else { return .unknown }
       if let reason = EndReason(job, restarts: restarts) { return .ends(reason) }
       guard EndReason.isHidden(job) else { return .goesOn }
-      // slurmdbd gets the end of a job as soon as slurmctld ends it.
-      let accounted = try record(.accountingJobs(ids: [id], cluster: job.cluster), until: deadline)
-      return accounted.flatMap { EndReason($0, restarts: restarts) }.map { .ends($0) } ?? .unknown
+      return try accounted(job, until: deadline)
     } catch {
       log.debug("Slurm does not say why job \(id), which duct runs in, ends: \(error)")
       return .unknown
@@ -53,6 +51,22 @@ struct OwnJobQuestion: Sendable {
 }
 
 extension OwnJobQuestion {
+  /// Seconds between two questions to slurmdbd.
+  private static let pause = 0.2
+
+  /// What slurmdbd says of the end of the job. It gets to know the end soon after slurmctld has decided it.
+  private func accounted(_ job: JobRecord, until deadline: MonotonicInstant) throws(SlurmFailure)
+    -> OwnJobNews
+  {
+    while true {
+      let job = try record(.accountingJobs(ids: [id], cluster: job.cluster), until: deadline)
+      // For some seconds after its start, a job can still be PENDING there.
+      if let job, !job.state.isActive, let reason = EndReason(job, restarts: restarts) { return .ends(reason) }
+      if job?.state.isActive == false || deadline <= .now + Self.pause { return .unknown }
+      usleep(UInt32(Self.pause * 1e6))
+    }
+  }
+
   /// What Slurm has of the job; nil if it does not know the job.
   private func record(
     _ request: SlurmRequest, until deadline: MonotonicInstant
