@@ -61,7 +61,9 @@ extension OwnJobQuestion {
     while true {
       let job = try record(.accountingJobs(ids: [id], cluster: job.cluster), until: deadline)
       // For some seconds after its start, a job can still be PENDING there.
-      if let job, !job.state.isActive, let reason = EndReason(job, restarts: restarts) { return .ends(reason) }
+      if let job, !job.state.isActive, let reason = EndReason(job, restarts: restarts) {
+        return .ends(reason)
+      }
       if job?.state.isActive == false || deadline <= .now + Self.pause { return .unknown }
       usleep(UInt32(Self.pause * 1e6))
     }

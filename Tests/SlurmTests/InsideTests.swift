@@ -225,15 +225,17 @@ extension OnSlurm {
     // MARK: Requeue, suspend, preemption
 
     /// The first run's records stay, and both are complete.
-    @Test func requeue() async throws {
+    @Test(arguments: bothWays) func requeue(_ way: String) async throws {
       let id = try await submit(
-        "touch began; [ -n \"$SLURM_RESTART_COUNT\" ] || { sleep 60 & wait $!; }", in: "job", duct: "")
+        "touch began; [ -n \"$SLURM_RESTART_COUNT\" ] || { sleep 60 & wait $!; }", in: "job", duct: "--slurm-by \(way)")
       try await began("job")
       _ = try await fixture.tool("scontrol", "requeue", id)
       // Slurm starts a requeued job only after two minutes.
       try? await eventually(30) { try await self.state(id) == "PENDING" }
+      // Within the same second, slurmd refuses to start it again: "Job credential revoked".
+      try await Task.sleep(for: .seconds(2))
       _ = try await fixture.tool("scontrol", "update", "JobId=\(id)", "StartTime=now")
-      try await ended(id, "COMPLETED", within: 180)
+      try await ended(id, "COMPLETED", within: 60)
       try await nothingIsLeft()
       let names = sandbox.names("job/.duct/logs").filter { $0.hasSuffix("info.json") }
       #expect(names.count == 2 && names.filter { $0.contains("restart1") }.count == 1, "\(names)")
