@@ -227,7 +227,8 @@ extension OnSlurm {
     /// The first run's records stay, and both are complete.
     @Test(arguments: bothWays) func requeue(_ way: String) async throws {
       let id = try await submit(
-        "touch began; [ -n \"$SLURM_RESTART_COUNT\" ] || { sleep 60 & wait $!; }", in: "job", duct: "--slurm-by \(way)")
+        "touch began; [ -n \"$SLURM_RESTART_COUNT\" ] || { sleep 60 & wait $!; }", in: "job",
+        duct: "--slurm-by \(way)")
       try await began("job")
       _ = try await fixture.tool("scontrol", "requeue", id)
       // Slurm starts a requeued job only after two minutes.
