@@ -58,10 +58,20 @@ let package = Package(
     .executableTarget(
       name: "duct",
       dependencies: [
-        "DuctRun", "DuctReports", "LogDelivery", "DuctSettings", "DuctRecords", "SlurmClient", "SlurmJobs",
-        "RecordText", "SystemCalls", argumentParser, system,
+        "DuctDoctor", "DuctRun", "DuctReports", "LogDelivery", "DuctSettings", "DuctRecords", "SlurmClient",
+        "SlurmJobs", "RecordText", "SystemCalls", argumentParser, system,
       ],
       swiftSettings: [.enableUpcomingFeature("ExistentialAny")]),
+
+    // Whether a run would work here: doctor. Facts and what follows from them; gatherers of facts beside them.
+    .target(
+      name: "DuctDoctor",
+      dependencies: [
+        "DuctRun", "LogDelivery", "ProcessSampling", "DuctSettings", "DuctRecords", "ResilientIO",
+        "SlurmClient",
+        "SlurmJobs", "RecordText", "SystemCalls", system,
+      ],
+      swiftSettings: strict),
 
     // One run: launch, signals, capture, the watch of jobs, the finalizer. Connects the rooms below.
     .target(
@@ -225,6 +235,9 @@ let package = Package(
         "DuctRun", "ProcessSampling", "DuctRecords", "OutputRelay", "SlurmClient", "SlurmJobs", "RecordText",
         "SystemCalls", "TestSupport", collections, logging,
       ]),
+    .testTarget(
+      name: "DuctDoctorTests",
+      dependencies: ["DuctDoctor", "ResilientIO", "SlurmJobs", "RecordText", "SystemCalls", system]),
     .testTarget(
       name: "DuctReportsTests",
       dependencies: [

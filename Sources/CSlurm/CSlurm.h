@@ -220,6 +220,7 @@ static inline void duct_slurm_free_configuration(slurm_conf_t *conf) {
 /// The settings of slurmctld that duct needs.
 struct duct_slurm_settings {
   const char *cluster_name, *version;
+  const char *process_tracking, *usage_gatherer, *usage_frequency, *accounting_storage;
   bool tracks_wckeys;
   uint32_t min_job_age;
 };
@@ -228,6 +229,10 @@ static inline struct duct_slurm_settings duct_slurm_read_settings(const slurm_co
   struct duct_slurm_settings out;
   out.cluster_name = conf->cluster_name;
   out.version = conf->version;
+  out.process_tracking = conf->proctrack_type;
+  out.usage_gatherer = conf->job_acct_gather_type;
+  out.usage_frequency = conf->job_acct_gather_freq;
+  out.accounting_storage = conf->accounting_storage_type;
 #ifdef CTL_CONF_WCKEY  // its name up to 22.05
   out.tracks_wckeys = (conf->conf_flags & CTL_CONF_WCKEY) != 0;
 #else

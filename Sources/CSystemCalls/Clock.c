@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "Clock.h"
 
 #include <errno.h>
@@ -13,4 +14,13 @@ int duct_second_clock(void) {
   close(clock);
   errno = error;
   return -1;
+}
+
+long duct_parse_local_time(const char *text, const char *format, time_t *seconds) {
+  struct tm parts = {0};
+  parts.tm_isdst = -1;
+  const char *rest = strptime(text, format, &parts);
+  if (!rest) return -1;
+  *seconds = mktime(&parts);
+  return rest - text;
 }

@@ -7,7 +7,8 @@ struct PollSchedule: Sendable {
   static let afterSubmission = 0.5
   static let shortestPause = 2.0
   static let pauseAfterChange = 5.0
-  var longestPause = 60.0
+  static let longestPauseOfRun = 60.0
+  var longestPause = longestPauseOfRun
   /// The largest share of the time that duct spends on polls. With 10,000 jobs, the answer to one takes half a second
   /// of CPU time. `longestPause` comes first.
   static let share = 0.01

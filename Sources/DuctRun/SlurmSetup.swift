@@ -115,7 +115,7 @@ struct SlurmSetup: Sendable {
       })
   }
 
-  private static func tag(
+  static func tag(
     _ settings: RunSettings, _ environment: [String: String], _ runID: String,
     tracksWckeys: () -> Result<Bool, SlurmFailure>
   ) -> TagDecision {

@@ -42,6 +42,10 @@ enum ControllerQueries {
     configuration.libraryVersion = LibraryRelease.ofHeaders
     configuration.tracksWckeys = settings.tracks_wckeys
     configuration.minJobAge = Int(settings.min_job_age)
+    configuration.processTracking = slurmText(settings.process_tracking)
+    configuration.usageGatherer = slurmText(settings.usage_gatherer)
+    configuration.usageFrequency = slurmText(settings.usage_frequency)
+    configuration.accountingStorage = slurmText(settings.accounting_storage)
     configuration.controllerIsUp = true
     var answer = SlurmAnswer()
     answer.configuration = configuration

@@ -104,6 +104,18 @@ public struct RunSpool: Sendable {
     return places
   }
 
+  /// The spool that a run would use here, which is created if there is none, and why the places before it are not
+  /// suitable. Nil: no disk is.
+  ///
+  /// - Parameter chosen: the spool directory that the user chose; nil: the default places.
+  public static func find(
+    chosen: FilePath?, _ environment: [String: String]
+  ) -> (spool: Spool?, reasons: [(path: FilePath, reason: String)]) {
+    var reasons: [(path: FilePath, reason: String)] = []
+    let spool = Spool.find(in: places(chosen: chosen, environment)) { reasons.append(($0, $1)) }
+    return (spool, reasons)
+  }
+
   private static func folder(
     in places: [SpoolPlace], isChosen: Bool, runID: String, log: Logger
   ) -> SpoolFolder? {

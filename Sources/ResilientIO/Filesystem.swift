@@ -19,6 +19,10 @@ public enum Filesystem: String, Sendable, Equatable {
   /// accesses a remote one. So two spellings of one path are detected as equal.
   public static func resolved(_ path: FilePath) -> FilePath { FilePath(bytes: table.walk(path).path) }
 
+  /// The mount that the path leads to, or will lead to once it exists. Never accesses a remote one. Nil if the mount
+  /// table has none.
+  public static func mount(of path: FilePath) -> MountedFilesystem? { table.mount(of: path) }
+
   /// Read at the first use and then fixed: a run decides at its start.
   private static let table = MountTable()
 }
@@ -26,8 +30,9 @@ public enum Filesystem: String, Sendable, Equatable {
 /// The mounts of this process, from /proc/self/mountinfo (see proc(5)).
 struct MountTable {
   private struct Mount {
-    var point: [UInt8]
+    var info: MountInfo
     var isLocal: Bool
+    var point: [UInt8] { info.point }
   }
 
   private static let mostLinks = 40
@@ -41,7 +46,7 @@ struct MountTable {
   init(_ text: [UInt8]) {
     for mount in MountInfo.all(text) {
       let type = String(decoding: mount.type, as: UTF8.self)
-      mounts.append(Mount(point: mount.point, isLocal: Self.isOnThisHost(type)))
+      mounts.append(Mount(info: mount, isLocal: Self.isOnThisHost(type)))
     }
   }
 
@@ -60,6 +65,16 @@ struct MountTable {
   private func mount(on point: [UInt8]) -> Mount? { mounts.last { $0.point == point } }
 
   func kind(of path: FilePath) -> Filesystem { walk(path).kind }
+
+  func mount(of path: FilePath) -> MountedFilesystem? {
+    let (kind, resolved) = walk(path)
+    let slash = UInt8(ascii: "/")
+    func contains(_ point: [UInt8]) -> Bool {
+      point == [slash] || resolved == point || resolved.starts(with: point + [slash])
+    }
+    let longest = mounts.map(\.point).filter(contains).max { $0.count < $1.count }
+    return longest.flatMap { mount(on: $0) }.map { MountedFilesystem($0.info, kind) }
+  }
 
   /// Follows a path as far as it is local. Behind that, keeps the path as written.
   func walk(_ path: FilePath) -> (kind: Filesystem, path: [UInt8]) {

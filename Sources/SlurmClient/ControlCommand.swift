@@ -15,6 +15,10 @@ enum ControlCommand {
       case "TrackWCKey": configuration.tracksWckeys = ["Yes", "1"].contains(value)
       // `300 sec`.
       case "MinJobAge": configuration.minJobAge = CommandText.number(value).map { Int($0) }
+      case "ProctrackType": configuration.processTracking = CommandText.value(value)
+      case "JobAcctGatherType": configuration.usageGatherer = CommandText.value(value)
+      case "JobAcctGatherFrequency": configuration.usageFrequency = CommandText.value(value)
+      case "AccountingStorageType": configuration.accountingStorage = CommandText.value(value)
       default: break
       }
     }

@@ -85,6 +85,11 @@ public struct ClusterConfiguration: Record, Equatable {
   public var tracksWckeys: Bool?
   /// Seconds that slurmctld keeps a job that has ended.
   public var minJobAge: Int?
+  /// slurm.conf's ProctrackType, JobAcctGatherType, JobAcctGatherFrequency and AccountingStorageType.
+  public var processTracking: String?
+  public var usageGatherer: String?
+  public var usageFrequency: String?
+  public var accountingStorage: String?
   /// Whether slurmctld answered.
   public var controllerIsUp: Bool = false
 
@@ -96,6 +101,10 @@ public struct ClusterConfiguration: Record, Equatable {
     members("library_version", &libraryVersion)
     members("tracks_wckeys", &tracksWckeys)
     members("min_job_age", &minJobAge)
+    members("process_tracking", &processTracking)
+    members("usage_gatherer", &usageGatherer)
+    members("usage_frequency", &usageFrequency)
+    members("accounting_storage", &accountingStorage)
     members("controller_is_up", &controllerIsUp)
   }
 }

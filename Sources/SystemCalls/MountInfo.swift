@@ -4,8 +4,12 @@ public struct MountInfo: Sendable {
   public let root: ArraySlice<UInt8>
   /// The mount point.
   public let point: [UInt8]
+  /// The options of this mount alone, such as `ro`, separated by commas.
+  public let options: ArraySlice<UInt8>
   /// For example `ext4`, `nfs4`, `cgroup2`.
   public let type: ArraySlice<UInt8>
+  /// What is mounted, such as a device or `server:/export`.
+  public let source: ArraySlice<UInt8>
   /// The options of the file system, separated by commas. For cgroup version 1, they include the controllers.
   public let superOptions: ArraySlice<UInt8>
 
@@ -38,7 +42,9 @@ public struct MountInfo: Sendable {
     else { return nil }
     root = words[Field.root]
     point = Self.unescaped(words[Field.point])
+    options = words[Field.options]
     type = words[dash + 1]
+    source = dash + 2 < words.count ? words[dash + 2] : []
     superOptions = dash + 3 < words.count ? words[dash + 3] : []
   }
 
@@ -46,6 +52,7 @@ public struct MountInfo: Sendable {
   private enum Field {
     static let root = 3
     static let point = 4
+    static let options = 5
     static let firstOptional = 5
   }
 

@@ -1,3 +1,4 @@
+internal import CSystemCalls
 import Glibc
 
 /// A wall clock time in seconds since 1970-01-01 UTC, with its texts in local time.
@@ -23,6 +24,16 @@ public struct WallTime: Sendable, Equatable, Comparable {
     var buffer = [CChar](repeating: 0, count: 128)
     let length = strftime(&buffer, buffer.count, format, &parts)
     return String(decoding: buffer[..<length].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
+  /// Reads a local time at the beginning of a text.
+  ///
+  /// - Parameter format: of strptime(3).
+  /// - Returns: the time, and what follows it; nil if the text begins otherwise.
+  public static func parse(_ text: String, format: String) -> (time: WallTime, rest: String)? {
+    var seconds = time_t()
+    let length = duct_parse_local_time(text, format, &seconds)
+    return length < 0 ? nil : (WallTime(seconds: Double(seconds)), String(text.utf8.dropFirst(length)) ?? "")
   }
 
   /// The format of Python's `datetime.isoformat()`: `2026-11-24T16:56:00.123456+01:00`.

@@ -9,8 +9,7 @@ struct ConDuctCommand: ParsableCommand {
     version: "con-duct \(Versions.duct)",
     subcommands: [
       RunSubcommand.self, AttachSubcommand.self, ListSubcommand.self, JobsSubcommand.self,
-      ReportSubcommand.self,
-      RecoverSubcommand.self,
+      ReportSubcommand.self, RecoverSubcommand.self, DoctorSubcommand.self,
     ])
 }
 

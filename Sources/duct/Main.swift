@@ -1,4 +1,5 @@
 import ArgumentParser
+import DuctDoctor
 import DuctRecords
 import DuctRun
 import DuctSettings
@@ -23,6 +24,11 @@ enum Main {
         _exit(CarrierService.run(folder: rest[1], isSuccessor: rest[0] == "deliver-on"))
       }
       if rest.count == 2, let code = stepScript(rest) { _exit(code) }
+      // `con-duct doctor` starts this.
+      if rest.count == 2, rest[0] == DirectoryTester.word {
+        DirectoryTester.run(prefix: rest[1])
+        leave(0)
+      }
       let quick = rest.first == "run" ? QuickRunArguments.parse(Array(rest.dropFirst())) : nil
       run(ConDuctCommand.self, rest, quick: quick, name: "con-duct")
     } else {

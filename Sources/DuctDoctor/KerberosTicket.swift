@@ -1,0 +1,170 @@
+internal import RecordText
+internal import SystemCalls
+
+/// The Kerberos ticket of this user, from klist(1).
+struct KerberosTicket: Sendable, Equatable {
+  /// The name of the cache, such as `FILE:/tmp/krb5cc_1000`.
+  var cache: String
+  /// When it ends, in seconds since 1970.
+  var end: Double
+  /// Until when it can be renewed; nil: it cannot.
+  var renewUntil: Double?
+
+  /// How MIT's klist writes a time in the C locale, with a year of two or of four digits, and how Heimdal's does.
+  private static let formats = ["%m/%d/%y %H:%M:%S", "%m/%d/%Y %H:%M:%S", "%b %d %H:%M:%S %Y"]
+
+  init(cache: String, end: Double, renewUntil: Double? = nil) {
+    (self.cache, self.end, self.renewUntil) = (cache, end, renewUntil)
+  }
+
+  /// Reads what klist prints. Nil if there is no ticket-granting ticket in it.
+  init?(klist text: String) {
+    let lines = text.split(separator: "\n").map(String.init)
+    let marks = ["Ticket cache: ", "Credentials cache: "]
+    let cache = lines.lazy.compactMap { line in
+      marks.lazy.compactMap { line.firstRange(of: $0) }.first.map { String(line[$0.upperBound...]).trimmed }
+    }.first
+    guard let cache, let place = lines.firstIndex(where: { $0.contains(" krbtgt/") }),
+      let times = Self.times(lines[place]), times.count == 2
+    else { return nil }
+    let mark = "renew until "
+    let renewal = lines.dropFirst(place + 1).first.flatMap { line in
+      line.firstRange(of: mark).flatMap { Self.times(String(line[$0.upperBound...]))?.first }
+    }
+    self.init(cache: cache, end: times[1], renewUntil: renewal)
+  }
+
+  /// The times at the beginning of a line.
+  private static func times(_ line: String) -> [Double]? {
+    formats.lazy.map { times(line.trimmed, $0) }.first { !$0.isEmpty }
+  }
+
+  private static func times(_ line: String, _ format: String) -> [Double] {
+    var found: [Double] = []
+    var rest = line
+    while let (time, left) = WallTime.parse(rest, format: format) {
+      found.append(time.seconds)
+      rest = left.trimmed
+    }
+    return found
+  }
+
+  /// `FILE`, `DIR`, `KCM`, `KEYRING` or another word.
+  var cacheKind: String {
+    guard let colon = cache.firstIndex(of: ":") else { return "FILE" }
+    return String(cache[..<colon])
+  }
+}
+
+/// What is known of the ticket of this user for a log directory that needs one.
+struct TicketFacts: Sendable {
+  enum Found: Sendable, Equatable {
+    case ticket(KerberosTicket)
+    case noTicket(String)
+    case noProgram
+    case unknown(String)
+  }
+
+  var found: Found
+  /// The value of `sec=`, such as `krb5p`.
+  var security: String
+  /// Whether the check could write into the log directory.
+  var isWritable: Bool
+  /// Seconds since 1970.
+  var now: Double
+  /// When the run has to end; nil if that is not known.
+  var runEnd: Double?
+
+  init(
+    _ found: Found, security: String = "krb5", isWritable: Bool = true, now: Double, runEnd: Double? = nil
+  ) {
+    (self.found, self.security, self.isWritable, self.now) = (found, security, isWritable, now)
+    self.runEnd = runEnd
+  }
+
+  init(_ answer: ProgramAnswer, security: String, isWritable: Bool, now: Double, runEnd: Double?) {
+    let found: Found =
+      switch answer {
+      case .printed(let text):
+        KerberosTicket(klist: text).map { .ticket($0) } ?? .noTicket("klist shows none")
+      case .failed(let text): .noTicket(text)
+      case .isMissing: .noProgram
+      case .hangs(let seconds): .unknown("klist has not ended within \(fixed(seconds, decimals: 0)) s")
+      }
+    self.init(found, security: security, isWritable: isWritable, now: now, runEnd: runEnd)
+  }
+
+  var findings: [Finding] {
+    switch found {
+    case .ticket(let ticket): [life(ticket), cache(ticket)].compactMap { $0 }
+    case .noTicket(let reason): [missing("there is no ticket for \(security): \(reason)")]
+    case .noProgram:
+      [
+        finding(
+          "life", .warning, "the directory needs a ticket (\(security)), and there is no klist to see it",
+          "Run klist where it is installed, and compare the end of the ticket with that of the run")
+      ]
+    case .unknown(let reason):
+      [finding("life", .warning, reason, "Run klist to see whether the ticket lasts as long as the run")]
+    }
+  }
+
+  private func finding(_ check: String, _ level: Finding.Level, _ text: String, _ advice: String) -> Finding {
+    Finding(.ticket, check, level, text, advice: advice)
+  }
+
+  private func missing(_ text: String) -> Finding {
+    finding("life", isWritable ? .warning : .failure, text, "Get a ticket: kinit")
+  }
+
+  private func life(_ ticket: KerberosTicket) -> Finding {
+    let end = "the ticket ends at \(Self.text(ticket.end))"
+    if ticket.end <= now { return missing("the ticket has ended, at \(Self.text(ticket.end))") }
+    guard let runEnd else {
+      return finding(
+        "life", .note, "\(end), in \(shortDuration(Int(ticket.end - now)))",
+        "Give --hours with the length of the run, to know whether that is enough")
+    }
+    if ticket.end >= runEnd {
+      return Finding(.ticket, "life", ok: "\(end), and the run ends by \(Self.text(runEnd))")
+    }
+    let late =
+      "\(end), and the run by \(Self.text(runEnd)): until there is a new one, output waits in the spool"
+    guard let renewal = ticket.renewUntil, renewal > ticket.end else {
+      return finding(
+        "life", .warning, "\(late); it cannot be renewed",
+        "Have new ones made: k5start -f KEYTAB, or kinit in time")
+    }
+    if renewal >= runEnd {
+      return finding(
+        "life", .warning, late, "Have it renewed: krenew -K 60 -- duct …, or kinit -R before it ends")
+    }
+    return finding(
+      "life", .warning, "\(late); it can be renewed only until \(Self.text(renewal))",
+      "Renew it until then (krenew -K 60, kinit -R), and kinit anew; k5start -f KEYTAB makes new ones by itself"
+    )
+  }
+
+  private func cache(_ ticket: KerberosTicket) -> Finding? {
+    switch ticket.cacheKind {
+    case "FILE", "DIR": return Finding(.ticket, "cache", ok: "the cache is \(ticket.cache)")
+    case "KEYRING" where ticket.cache.hasPrefix("KEYRING:persistent:"), "KCM":
+      return finding(
+        "cache", .note, "the cache is \(ticket.cache), on this host alone",
+        "duct cannot see a renewal there, and tries again each minute; jobs on other hosts need a ticket of their own"
+      )
+    case "KEYRING":
+      return finding(
+        "cache", .warning, "the cache is \(ticket.cache), which may go with the session at logout",
+        "Set KRB5CCNAME=FILE:… and kinit again before a run that shall outlive the session")
+    default:
+      return finding(
+        "cache", .note, "the cache is \(ticket.cache)",
+        "duct cannot see a renewal there, and tries again each minute")
+    }
+  }
+
+  private static func text(_ time: Double) -> String {
+    WallTime(seconds: time).text(format: "%Y-%m-%d %H:%M:%S")
+  }
+}
