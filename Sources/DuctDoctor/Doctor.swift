@@ -104,7 +104,12 @@ public struct Doctor: Sendable {
     guard let mount else { return nil }
     let answer = ProgramAnswer.of(
       "quota", ["-v", "-w", "-p"], surroundings, within: Self.programPatience)
-    guard case .printed(let text) = answer else { return nil }
+    let text: String
+    switch answer {
+    // It ends with an error if a quota is exceeded.
+    case .printed(let output), .failed(_, let output): text = output
+    case .isMissing, .hangs: return nil
+    }
     return QuotaReport(text, of: mount.source)
   }
 

@@ -87,7 +87,7 @@ struct TicketFacts: Sendable {
       switch answer {
       case .printed(let text):
         KerberosTicket(klist: text).map { .ticket($0) } ?? .noTicket("klist shows none")
-      case .failed(let text): .noTicket(text)
+      case .failed(let text, _): .noTicket(text)
       case .isMissing: .noProgram
       case .hangs(let seconds): .unknown("klist has not ended within \(fixed(seconds, decimals: 0)) s")
       }

@@ -6,8 +6,8 @@ internal import SystemPackage
 /// What a program of this host printed, such as klist(1).
 enum ProgramAnswer: Sendable, Equatable {
   case printed(String)
-  /// It ended with an error: the last line that it printed.
-  case failed(String)
+  /// It ended with an error: the last line of its messages, and its output.
+  case failed(String, output: String)
   case isMissing
   /// It did not end within this many seconds.
   case hangs(Double)
@@ -33,11 +33,12 @@ enum ProgramAnswer: Sendable, Equatable {
     do throws(Errno) {
       let result = try runner.run(program, outputLimit: longestOutput, until: .now + limit)
       guard let exit = result.exit else { return .hangs(limit) }
-      if exit == .exited(0) { return .printed(String(escaping: result.output)) }
+      let output = String(escaping: result.output)
+      if exit == .exited(0) { return .printed(output) }
       let lines = String(escaping: result.diagnostics).split(separator: "\n")
-      return .failed(lines.last.map(String.init) ?? "\(name) ended with \(exit.words)")
+      return .failed(lines.last.map(String.init) ?? "\(name) ended with \(exit.words)", output: output)
     } catch {
-      return .failed("cannot start \(found): \(Problem(error))")
+      return .failed("cannot start \(found): \(Problem(error))", output: "")
     }
   }
 }

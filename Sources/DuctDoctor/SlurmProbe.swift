@@ -87,9 +87,13 @@ struct SlurmProbe: Sendable {
     }
   }
 
+  /// A second of 2001, before there was Slurm. sacct refuses times that are much earlier.
+  private static let longAgo = 1_000_000_000
+
   /// Asks for the jobs of a time at which there were none: a cheap question that needs slurmdbd and its database.
   private func askAccounting() -> SlurmFacts.Answer<Int> {
-    let request = SlurmRequest.accountingOfUser(uid: getuid(), since: 1, until: 2, tags: [])
+    let request = SlurmRequest.accountingOfUser(
+      uid: getuid(), since: Self.longAgo, until: Self.longAgo + 1, tags: [])
     switch ask(request, by: settings.slurmBy) {
     case .none: return .none
     case .value(let answer, let seconds): return .value(answer.jobs.count, seconds: seconds)

@@ -89,6 +89,7 @@ import Testing
     let text = "KillUserProcesses=no\nKillExcludeUsers=root\nEmpty=\nno property\n"
     let expected = ["KillUserProcesses": "no", "KillExcludeUsers": "root", "Empty": ""]
     #expect(LogoutFacts.properties(.printed(text)) == expected)
-    #expect(LogoutFacts.properties(.isMissing) == nil && LogoutFacts.properties(.failed("x")) == nil)
+    #expect(
+      LogoutFacts.properties(.isMissing) == nil && LogoutFacts.properties(.failed("x", output: "A=b")) == nil)
   }
 }

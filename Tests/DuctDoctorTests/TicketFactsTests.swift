@@ -75,7 +75,7 @@ import Testing
       TicketFacts(answer, security: "krb5p", isWritable: isWritable, now: Self.now, runEnd: nil).findings
         .first?.level
     }
-    let none = ProgramAnswer.failed("klist: No credentials cache found (filename: /tmp/krb5cc_0)")
+    let none = ProgramAnswer.failed("klist: No credentials cache found (filename: /tmp/krb5cc_0)", output: "")
     #expect(level(none) == .warning)
     #expect(level(none, isWritable: false) == .failure)
     #expect(level(.isMissing) == .warning)

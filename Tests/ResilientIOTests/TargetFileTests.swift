@@ -205,6 +205,21 @@ final class NotedTarget: TargetMemory {
   ])
   func byMount(_ path: String, _ kind: Filesystem) { #expect(table.kind(of: FilePath(path)) == kind) }
 
+  @Test func mounts() throws {
+    let home = try #require(table.mount(of: "/home/me/logs"))
+    #expect(
+      home
+        == MountedFilesystem(
+          kind: .remote, type: "nfs4", point: "/home", source: "server:/home", options: ["rw", "sec=krb5"]))
+    #expect(home.value(of: "sec") == "krb5" && home.value(of: "se") == nil && !home.isInMemory)
+    #expect(table.mount(of: "/homestead")?.point == "/")
+    #expect(table.mount(of: "/home/fast")?.type == "xfs")
+    #expect(table.mount(of: "/mnt/with space/x")?.point == "/mnt/with space")
+    #expect(table.mount(of: "/tmp/a")?.isInMemory == true)
+    #expect(table.mount(of: "/")?.options == ["rw", "relatime"])
+    #expect(MountTable([]).mount(of: "/tmp") == nil)
+  }
+
   @Test func linksAreFollowed() throws {
     let sandbox = try Sandbox()
     symlink("/home/me", sandbox["there"].string)
