@@ -1,6 +1,8 @@
 internal import DuctRun
 internal import DuctSettings
+internal import LogDelivery
 internal import RecordText
+internal import ResilientIO
 internal import SlurmClient
 internal import SlurmJobs
 internal import SystemCalls
@@ -27,6 +29,10 @@ struct SlurmProbe: Sendable {
     if facts.isOff { return facts }
     facts.isWanted = settings.slurm == .on
     let environment = surroundings.environment
+    if hangs(environment["SLURM_CONF"]) {
+      facts.hangs = true
+      return facts
+    }
     let reading = Aside("duct slurm.conf") { Self.configuration(environment) }
     guard let configuration = reading.value(within: settings.slurmTimeout) else {
       facts.hangs = true
@@ -40,6 +46,17 @@ struct SlurmProbe: Sendable {
     facts.accounting = accounting.value(within: settings.slurmTimeout + 2) ?? .none
     facts.tag = tag(configuration, facts.controller)
     return facts
+  }
+
+  /// Whether the file is on a remote file system that does not answer. Another process tries to read it: a thread that
+  /// hangs in FUSE would keep this one from ending.
+  private func hangs(_ name: String?) -> Bool {
+    guard let name, !name.isEmpty, case let path = FilePath(escaped: name),
+      Filesystem.kind(of: path) == .remote,
+      case .failure(.hangs) = AsideFile.readAside([path], limit: 1 << 20, patience: LogDirectory.patience)
+        .first
+    else { return false }
+    return true
   }
 
   private static func configuration(_ environment: [String: String]) -> Configuration {

@@ -49,6 +49,15 @@ extension OnFaults {
       }
     }
 
+    /// The configuration of Slurm is on a file system that hangs.
+    @Test func slurmsConfigurationHangs() async throws {
+      try fixture.remote.tell("hang any")
+      let result = try await run(
+        Programs.conDuct, ["doctor", "log_"], in: fixture.sandbox,
+        environment: ["SLURM_CONF": "\(fixture.remote.mount)/slurm.conf"], limit: 40)
+      #expect(result.code == 1 && result.stdout.contains("slurm.conf cannot be read in time"), "\(result)")
+    }
+
     @Test func anFsyncThatTakesLong() async throws {
       try fixture.remote.tell("slow fsync 1500")
       let result = try await doctor()
