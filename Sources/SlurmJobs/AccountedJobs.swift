@@ -137,9 +137,10 @@ extension JobConversion {
     return sums.max()
   }
 
-  /// Whether the step runs at `moment`. A step that ends in the second in which another starts does not overlap it.
+  /// Whether the step runs at `moment`. A step that ends in the second in which another starts does not overlap it. But
+  /// the script of a batch job still runs then: it has started the other.
   private static func isRunning(_ step: SlurmStepFields, at moment: Int, _ end: Int?) -> Bool {
     guard let stepEnd = step.endTime ?? end else { return true }
-    return stepEnd > moment || step.startTime == moment
+    return stepEnd > moment || step.startTime == moment || step.isBatch && stepEnd == moment
   }
 }

@@ -122,8 +122,10 @@ import Testing
     #expect(converted(fields(.cancelled, exit: 15)).signal == 15)
   }
 
-  private func step(_ start: Int?, _ end: Int?, max: Int64?, total: Int64?) -> SlurmStepFields {
-    var step = SlurmStepFields(isBatch: false, cpuSeconds: 1)
+  private func step(
+    _ start: Int?, _ end: Int?, max: Int64?, total: Int64?, isBatch: Bool = false
+  ) -> SlurmStepFields {
+    var step = SlurmStepFields(isBatch: isBatch, cpuSeconds: 1)
     (step.startTime, step.endTime, step.maxRSSBytes, step.totalRSSBytes) = (start, end, max, total)
     return step
   }
@@ -135,7 +137,9 @@ import Testing
 
   /// max_rss_all_tasks_bytes adds up the tasks of steps that ran at the same time.
   @Test func memoryIsTheSumOverTasksOfStepsThatRanTogether() {
-    let batch = step(110, 120, max: 5, total: 5)
+    let batch = step(110, 120, max: 5, total: 5, isBatch: true)
+    // All of the step is in the last second of its script.
+    #expect(used([batch, step(120, 120, max: 250, total: 1000)]).maxRSSAllTasksBytes == 1005)
     #expect(used([batch, step(111, 115, max: 250, total: 1000)]).maxRSSAllTasksBytes == 1005)
     #expect(used([batch, step(111, 115, max: 250, total: 1000)]).maxRSSBytes == 250)
     // One after the other: the second begins in the second in which the first ends.
