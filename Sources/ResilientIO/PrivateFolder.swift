@@ -175,6 +175,22 @@ public final class PrivateFolder: Sendable {
     }
   }
 
+  /// Creates a file with this content, in one step, unless there is one of that name.
+  public func offer(_ name: String, _ bytes: [UInt8]) throws(Refusal) {
+    let temporary = ".\(name).\(getpid()).tmp"
+    let file = try openNew(temporary)
+    defer {
+      file.closeQuietly()
+      remove(temporary)
+    }
+    do throws(Errno) {
+      try file.writeAll(bytes)
+      try valueOrErrno { linkat(descriptor.rawValue, temporary, descriptor.rawValue, name, 0) }
+    } catch {
+      if error != .fileExists { throw Refusal("link", error) }
+    }
+  }
+
   private func openNew(_ name: String) throws(Refusal) -> FileDescriptor {
     do throws(Refusal) { return try open(name, .writeOnly, options: [.create, .exclusiveCreate]) } catch {
       guard error.errno == .fileExists else { throw error }

@@ -278,6 +278,7 @@ extension OnSlurm {
       let id = try await submit(
         "touch began; until [ -e go ]; do sleep 0.1; done; echo went", in: "job")
       try await began("job")
+      try await eventually { sandbox.exists("job/log_info.json") }
       _ = try await fixture.tool("scontrol", "suspend", id)
       try await ended(id, "SUSPENDED")
       try await Task.sleep(for: .seconds(4))

@@ -148,6 +148,14 @@ extension OnSlurm {
       try await fixture.testbed.control("set", "TaskProlog=", in: sandbox)
     }
 
+    /// All commands in usage.jsonl.
+    private func commands() throws -> [String] {
+      try sandbox.usage().flatMap { line -> [String] in
+        guard case .object(let members)? = line["processes"] else { return [] }
+        return members.values.compactMap { $0["cmd"]?.string }
+      }
+    }
+
     /// `con-duct attach --job`: also steps that begin later, and not the tasks of other jobs.
     @Test(arguments: [nil, "1"] as [String?]) func aJobByItsId(_ step: String?) async throws {
       let sandbox = sandbox
@@ -168,11 +176,12 @@ extension OnSlurm {
         Programs.conDuct,
         ["attach", "-p", "log_", "--s-i", "0.1", "--r-i", "0.3", "--job", id]
           + (step.map { ["--step", $0] } ?? []),
-        in: sandbox, limit: 60
+        in: sandbox, limit: 150
       ) { _ in
         try await eventually(30) { sandbox.exists("log_usage.jsonl") }
         try sandbox.write("", to: "second")
-        try await eventually(30) { sandbox.exists("in") }
+        // srun can find the CPUs of the first step still busy, and tries again late.
+        try await eventually(100) { sandbox.exists("in") }
         try await Task.sleep(for: .seconds(0.5))
         try sandbox.write("", to: "go")
       }
@@ -182,11 +191,8 @@ extension OnSlurm {
       #expect(
         info["end_reason"] == "ended"
           && info["command"]?.string == (step.map { "step \(id).\($0)" } ?? "job \(id)"))
-      let commands = try sandbox.usage().flatMap { line -> [String] in
-        guard case .object(let members)? = line["processes"] else { return [] }
-        return members.values.compactMap { $0["cmd"]?.string }
-      }
-      #expect(commands.contains { $0.hasSuffix(": second") } && !commands.contains { $0.contains("617") })
+      let commands = try commands()
+      #expect(!commands.contains { $0.contains("617") } && commands.contains { $0.hasSuffix(": second") })
       #expect(commands.contains { $0.hasSuffix(": first") } == (step == nil), "\(commands)")
     }
   }

@@ -71,10 +71,18 @@ struct StepFolder: Sendable {
     return nil
   }
 
+  /// The run that was noted. A prolog that notes it gives the file a second name for a moment, in which it is not read.
   var watch: Watch? {
-    guard let bytes = try? folder.read(Self.runName, limit: 1 << 16) else { return nil }
-    return try? Watch(json: bytes)
+    for _ in 0..<40 {
+      if let bytes = try? folder.read(Self.runName, limit: 1 << 16) { return try? Watch(json: bytes) }
+      if !folder.has(Self.runName) { return nil }
+      usleep(500)
+    }
+    return nil
   }
+
+  /// Notes the run unless another prolog has done so first.
+  func offer(_ watch: Watch) throws(PrivateFolder.Refusal) { try folder.offer(Self.runName, watch.jsonLine) }
 
   func write(_ watch: Watch) throws(PrivateFolder.Refusal) {
     try folder.replace(Self.runName, with: watch.jsonLine)

@@ -32,11 +32,18 @@ public enum TaskScript {
       do throws(Problem) {
         let folder = try StepFolder(member.folderName, environment, spool: spool(surroundings))
         let line = StepFolder.Line(procID: member.procID, pid: Int(pid), start: WallTime.now.seconds)
-        do { try folder.announce(line) } catch { throw Problem("\(folder.folder.path): \(error)") }
-        if let lock = folder.takeLock() {
-          return exports(try start(folder, member, daemon, lock))
+        // Noted before one of the prologs gets the lock, so that each of them has an id to tell.
+        let watch = StepFolder.Watch(
+          runID: RunID.make(.now), job: Int(member.step.job), step: member.step.step ?? "", daemon: daemon,
+          pid: nil)
+        do {
+          try folder.offer(watch)
+          try folder.announce(line)
+        } catch {
+          throw Problem("\(folder.folder.path): \(error)")
         }
-        if folder.folder.isInPlace { return exports(runID(of: folder)) }
+        if let lock = folder.takeLock() { return exports(try start(folder, else: watch, lock)) }
+        if folder.folder.isInPlace { return exports(folder.watch?.runID) }
       } catch {
         complain("duct-task-prolog: \(error): task \(member.procID) of \(member.step) is not watched")
         return ""
@@ -89,17 +96,19 @@ public enum TaskScript {
 
   /// Starts the process that watches the step. It gets the lock, and outlives this process.
   ///
+  /// - Parameter other: the run if that of the folder had a watching process already, which was killed.
   /// - Returns: the id of its run.
   private static func start(
-    _ folder: StepFolder, _ member: StepMember, _ daemon: Int32, _ lock: FileDescriptor
+    _ folder: StepFolder, else other: StepFolder.Watch, _ lock: FileDescriptor
   ) throws(Problem) -> String {
     defer { lock.closeQuietly() }
-    let runID = RunID.make(.now)
-    let watch = StepFolder.Watch(
-      runID: runID, job: Int(member.step.job), step: member.step.step ?? "", daemon: daemon, pid: nil)
-    do { try folder.write(watch) } catch { throw Problem("\(folder.folder.path): \(error)") }
+    var watch = folder.watch ?? other
+    if watch.pid != nil {
+      watch = other
+      do { try folder.write(watch) } catch { throw Problem("\(folder.folder.path): \(error)") }
+    }
     try spawn(["watch-step", String(escaping: folder.folder.path.bytes)], holding: lock)
-    return runID
+    return watch.runID
   }
 
   /// Starts con-duct so that it outlives this process.
@@ -121,15 +130,6 @@ public enum TaskScript {
     } catch {
       throw Problem("cannot start con-duct \(words[0]): \(error.description) (\(error.name))")
     }
-  }
-
-  /// The run of the process that watches the step. Another prolog may be starting it in this moment.
-  private static func runID(of folder: StepFolder) -> String? {
-    for _ in 0..<5 {
-      if let runID = folder.watch?.runID { return runID }
-      usleep(1000)
-    }
-    return nil
   }
 
   /// A duct in the task is a run below that of the step.
