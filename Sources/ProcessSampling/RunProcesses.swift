@@ -272,8 +272,9 @@ struct RunProcesses {
       openFiles += 1
     }
     read(place)
-    // A process that is only in the session existed before the run, as do those that duct has not started.
-    if isFirstSample, !isDescendant || isAttached { all[place].account.dropTimeBeforeRun() }
+    // A process that is only in the session existed before the run, as do those that duct has not started. But a task
+    // prolog has duct watch its step from the start.
+    if isFirstSample, !isDescendant || isAttached && daemon == nil { all[place].account.dropTimeBeforeRun() }
     if isDescendant {
       // A command that ended before the first sample can have submitted nothing that a sample would see.
       if stat.pid != root || !stat.isZombie { changes.hasChanged = true }

@@ -56,6 +56,8 @@ public struct Spool: Sendable {
     for name in names.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
       if name.first != UInt8(ascii: ".") {
         found.append(base.appending(bytes: name))
+      } else if name.starts(with: SpoolFolder.sharedStart.utf8) {
+        SpoolFolder.removeLeft(shared: name, in: folder)
       } else {
         SpoolFolder.removeUnfinished(name, in: folder)
       }

@@ -43,6 +43,21 @@ public final class SpoolFolder: Sendable {
   /// Creating a folder takes milliseconds. A hidden folder of this age, in seconds, belongs to no live process.
   private static let secondsToMakeOne = 60
 
+  /// The names of folders that processes share begin so, see `PrivateFolder.init(shared:in:)`.
+  public static let sharedStart = ".step-"
+  /// The file in a shared folder whose lock the process holds that will remove the folder.
+  public static let sharedLock = "watch"
+
+  /// Removes a shared folder whose process was killed.
+  static func removeLeft(shared name: [UInt8], in base: PrivateFolder) {
+    guard let folder = try? PrivateFolder(name, in: base),
+      folder.modification < time(nil) - secondsToMakeOne
+    else { return }
+    guard let file = try? folder.open(sharedLock, .readWrite, options: [.create]) else { return }
+    defer { file.closeQuietly() }
+    if lockFile(file) { folder.remove { _ in true } }
+  }
+
   static func removeUnfinished(_ hidden: [UInt8], in base: PrivateFolder) {
     guard let folder = try? PrivateFolder(hidden, in: base),
       folder.modification < time(nil) - secondsToMakeOne, (try? lock(folder)) != nil

@@ -25,6 +25,21 @@ import Testing
     try await eventually { sandbox.spooledRunsAreOver() }
   }
 
+  /// The folder by which the tasks of a step found each other is removed if nobody watches the step any more.
+  @Test func foldersOfSteps() async throws {
+    let spool = try #require(sandbox.environment["DUCT_SPOOL_DIR"])
+    let made = try await sh(
+      """
+      cd "\(spool)"; mkdir -p -m 700 duct-$(id -u); cd duct-$(id -u)
+      for name in old held new; do mkdir -m 700 .step-1.0-$name; (umask 077; echo x >.step-1.0-$name/tasks; : >.step-1.0-$name/watch); done
+      touch -d '2 minutes ago' .step-1.0-old .step-1.0-held
+      exec 9>>.step-1.0-held/watch; flock 9
+      "$1" recover >&2
+      ls -A
+      """)
+    #expect(made.code == 0 && made.stdout == ".step-1.0-held\n.step-1.0-new\n", "\(made)")
+  }
+
   /// The kernel kills the relay together with duct. No run folder and no incomplete record is left.
   @Test(.needs(.root))
   func aContainerThatEndsWithDuctLeavesNothing() async throws {

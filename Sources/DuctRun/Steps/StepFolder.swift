@@ -13,7 +13,7 @@ internal import SystemPackage
 /// - `run`: the id of the run and, once it runs, the pid of the watching process.
 /// - `tasks`: a line for each prolog and each epilog. Each is appended by one write, so lines never mix.
 struct StepFolder: Sendable {
-  private static let (lockName, runName, tasksName) = ("watch", "run", "tasks")
+  private static let (lockName, runName, tasksName) = (SpoolFolder.sharedLock, "run", "tasks")
   /// Bytes: a line has about 100.
   private static let longestTasks = 64 << 20
 

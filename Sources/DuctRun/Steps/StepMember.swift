@@ -1,4 +1,5 @@
 internal import ProcessSampling
+internal import ResilientIO
 internal import SlurmJobs
 
 /// A task of a step on this node, or the script of a batch job, as its prolog and epilog know it. From the environment
@@ -34,7 +35,7 @@ struct StepMember: Sendable {
   /// The name of the folder in the spool by which the tasks of the step on this node find each other. Hidden, because
   /// it is no folder of a run.
   var folderName: String {
-    let name = ".step-\(step.job).\(step.step ?? "")-\(node)"
+    let name = "\(SpoolFolder.sharedStart)\(step.job).\(step.step ?? "")-\(node)"
     return restarts > 0 ? "\(name)-restart\(restarts)" : name
   }
 }
