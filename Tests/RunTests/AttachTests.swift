@@ -37,6 +37,11 @@ import Testing
     }
   }
 
+  /// All commands in usage.jsonl.
+  private func commands() throws -> [String] {
+    try sandbox.usage().flatMap { members($0["processes"]).compactMap { $1["cmd"]?.string } }
+  }
+
   private func summary(_ name: String) throws -> JSONValue? {
     try sandbox.info()["execution_summary"]?[name]
   }
@@ -44,10 +49,12 @@ import Testing
   @Test func aProcessAndItsDescendants() async throws {
     let sandbox = sandbox
     let result = try await attach(
-      to: "(until [ -e go ]; do sleep 0.05; done; exec sleep 0.3) & touch begun; wait; exit 7"
+      to: "(until [ -e go ]; do sleep 0.05; done; echo $BASHPID > later; exec sleep 611) & wait; exit 7"
     ) { script, _ in
       try await eventually { try sandbox.usage().count > 1 }
       try sandbox.write("", to: "go")
+      try await eventually { try self.commands().contains("sleep 611") }
+      kill(try #require(pid_t(try sandbox.text("later").dropLast())), SIGTERM)
       try await eventually { !Proc.isAlive(script) }
     }
     #expect(result.stdout == "attach ended with 0\n", "\(result)")
@@ -62,8 +69,8 @@ import Testing
     for name in ["peak_rss", "cpu_seconds", "end_time", "wall_clock_time"] {
       #expect(try #require(summary(name)?.double) > 0, "\(name)")
     }
-    let commands = try sandbox.usage().flatMap { members($0["processes"]).compactMap { $1["cmd"]?.string } }
-    #expect(commands.contains("sleep 0.3") && !commands.contains { $0.contains("attach") }, "\(commands)")
+    let commands = try self.commands()
+    #expect(commands.contains("sleep 611") && !commands.contains { $0.contains("attach") }, "\(commands)")
     #expect(!sandbox.names(".").contains("log_stdout"))
     for arguments in [["ls", "log_"], ["report", "--no-refresh", "log_"]] {
       #expect(try await run(Programs.conDuct, arguments, in: sandbox).code == 0)
@@ -150,7 +157,7 @@ import Testing
     }
     #expect(result.stdout == "attach ended with 0\n", "\(result)")
     #expect(try sandbox.info()["command"]?.string == "cgroup \(group)")
-    let commands = try sandbox.usage().flatMap { members($0["processes"]).compactMap { $1["cmd"]?.string } }
+    let commands = try self.commands()
     #expect(
       commands.contains { $0.hasPrefix("bash -c echo 0") } && !commands.contains { $0.contains("attach") })
   }

@@ -187,7 +187,7 @@ extension OnSlurm {
     @Test func aCommandThatOutlivesKillWait() async throws {
       let id = try await submit("trap '' TERM; touch began; for i in {1..600}; do sleep 0.1; done", in: "job")
       try await began("job")
-      try await Task.sleep(for: .seconds(9))
+      try await recordIsOf("job", 8)
       _ = try await fixture.tool("scancel", id)
       try await ended(id, "CANCELLED")
       try await nothingIsLeft()
@@ -199,12 +199,20 @@ extension OnSlurm {
     @Test func everythingIsKilledAtOnce() async throws {
       let id = try await submit(Self.sleeper, in: "job")
       try await began("job")
-      try await Task.sleep(for: .seconds(5))
+      try await recordIsOf("job", 4)
       let script = try #require(sandbox.processes().first { $0.name == "duct" })
       Proc.killTree(script.pid)
       try await ended(id, "FAILED")
       try await nothingIsLeft()
       try await recovers("job", maximumAge: 6)
+    }
+
+    /// Waits for the record that duct writes when the run is so many seconds old.
+    private func recordIsOf(_ folder: String, _ seconds: Double) async throws {
+      try await eventually(30) {
+        let info = try? sandbox.info("\(folder)/log_info.json")
+        return info?["execution_summary"]?["wall_clock_time"]?.double ?? 0 >= seconds
+      }
     }
 
     /// Completes the record of a run of which everything was killed.
@@ -233,8 +241,9 @@ extension OnSlurm {
       _ = try await fixture.tool("scontrol", "requeue", id)
       // Slurm starts a requeued job only after two minutes.
       try? await eventually(30) { try await self.state(id) == "PENDING" }
-      // Within the same second, slurmd refuses to start it again: "Job credential revoked".
-      try await Task.sleep(for: .seconds(2))
+      // Slurm counts in seconds. Within the same one, slurmd refuses to start it again: "Job credential revoked".
+      let second = WallTime.now.seconds.rounded(.up)
+      try await eventually { WallTime.now.seconds > second + 1 }
       _ = try await fixture.tool("scontrol", "update", "JobId=\(id)", "StartTime=now")
       try await ended(id, "COMPLETED", within: 60)
       try await nothingIsLeft()
@@ -279,17 +288,19 @@ extension OnSlurm {
         "touch began; until [ -e go ]; do sleep 0.1; done; echo went", in: "job")
       try await began("job")
       try await eventually { sandbox.exists("job/log_info.json") }
+      let suspension = MonotonicInstant.now
       _ = try await fixture.tool("scontrol", "suspend", id)
       try await ended(id, "SUSPENDED")
-      try await Task.sleep(for: .seconds(4))
+      try await eventually { sandbox.processes().contains { Proc.state($0.pid) == "T" } }
       try sandbox.write("", to: "job/go")
       #expect(try sandbox.info("job/log_info.json")["run_state"] == "running")
+      let suspended = MonotonicInstant.now.seconds(since: suspension)
       _ = try await fixture.tool("scontrol", "resume", id)
       try await ended(id, "COMPLETED")
       try await nothingIsLeft()
       let info = try record("job")
       #expect(info["end_reason"] == "exited" && info["execution_summary"]?["exit_code"] == 0)
-      #expect((info["execution_summary"]?["wall_clock_time"]?.double ?? 0) > 4)
+      #expect((info["execution_summary"]?["wall_clock_time"]?.double ?? 0) > suspended)
       #expect(try sandbox.text("job/log_stdout") == "went\n")
     }
 
