@@ -48,11 +48,11 @@ int duct_allocate(int fd, size_t size) { return posix_fallocate(fd, 0, (off_t)si
 
 int duct_lock(int fd) { return flock(fd, LOCK_EX | LOCK_NB); }
 
-int duct_rename_new(const char *from, const char *to) {
-  if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) return 0;
+int duct_rename_new(int directory, const char *from, const char *to) {
+  if (renameat2(directory, from, directory, to, RENAME_NOREPLACE) == 0) return 0;
   if (errno != EINVAL && errno != ENOSYS) return -1;
-  if (link(from, to) != 0) return -1;
-  if (unlink(from) == 0) return 0;
+  if (linkat(directory, from, directory, to, 0) != 0) return -1;
+  if (unlinkat(directory, from, 0) == 0) return 0;
   // The file has both names. After EEXIST, the caller checks `to` and finds its own file there.
   errno = EEXIST;
   return -1;

@@ -10,8 +10,6 @@ public struct StepTask: WrittenRecord, Equatable {
   public var startTime: Double
   /// When its epilog ran, in seconds since 1970. Nil before, and without an epilog.
   public var endTime: Double?
-  /// Its exit code, as a shell has it. Nil if the epilog was not told.
-  public var exitCode: Int?
   /// Bytes: the largest sum of resident memory of the task and its descendants in a sample. Nil if no sample saw it.
   public var peakRSS: Int?
   /// CPU time of the task and its descendants up to the last sample that saw it. Nil if none did.
@@ -28,7 +26,6 @@ public struct StepTask: WrittenRecord, Equatable {
     members("task_pid", &pid)
     members("task_start_time", &startTime)
     members("task_end_time", &endTime)
-    members("task_exit_code", &exitCode)
     members("task_peak_rss", &peakRSS)
     members("task_cpu_seconds", &cpuSeconds)
   }

@@ -185,6 +185,7 @@ private struct AttachLoop {
   private func checkTasks() {
     guard let step else { return }
     let isEmptied = watch.isEmptied
+    // Without this thread, a sample shows the end of the step.
     _ = try? OwnThread("duct tasks") {
       let tasks = step.tasks
       guard !tasks.isEmpty, tasks.allSatisfy({ $0.endTime != nil }) else { return }

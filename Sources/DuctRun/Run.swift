@@ -51,6 +51,7 @@ struct RunIdentity: Sendable {
   let isNameChosen: Bool
   private var attempt = 1
   private let environment: [String: String]
+  private let template: String
   private let node: String?
   /// Runs of several hosts can have the same process id and begin in the same second.
   private static let mostNames = 10_000
@@ -91,26 +92,30 @@ struct RunIdentity: Sendable {
     if let prefix = settings.outputPrefix, LogPrefix.isDeprecated(prefix) {
       log.warning("{datetime_filesafe} in --output-prefix is deprecated; use {datetime} instead")
     }
-    isNameChosen = settings.outputPrefix != nil
+    // A step has a record on each node, so the prefix of the user alone is no name for it.
+    isNameChosen = settings.outputPrefix != nil && node == nil
     self.environment = surroundings.environment
+    template =
+      isNameChosen
+      ? settings.outputPrefix ?? ""
+      : settings.outputPrefix.map { $0 + LogPrefix.ofStep } ?? LogPrefix.standard(environment)
     paths = LogPaths()
     paths =
-      if let prefix = settings.outputPrefix {
-        try LogPrefix.paths(template: prefix, start: start, host: fullHostName(), environment: environment)
-      } else {
-        try standardPaths(attempt: attempt)
-      }
+      isNameChosen
+      ? try LogPrefix.paths(template: template, start: start, host: fullHostName(), environment: environment)
+      : try namedPaths(attempt: attempt)
   }
 
-  private func standardPaths(attempt: Int) throws(UsageError) -> LogPaths {
+  /// The paths under a name that is the run's alone.
+  private func namedPaths(attempt: Int) throws(UsageError) -> LogPaths {
     try LogPrefix.paths(
-      template: LogPrefix.standard(environment), start: start, host: fullHostName(), environment: environment,
+      template: template, start: start, host: fullHostName(), environment: environment,
       pid: (node.map { $0 + "-" } ?? "") + LogPrefix.standardPid(runID: runID, attempt: attempt))
   }
 
   /// Takes another name for the records, because the one that they have is taken. False if the user chose the name.
   mutating func takeOtherName() -> Bool {
-    guard !isNameChosen, attempt < Self.mostNames, let other = try? standardPaths(attempt: attempt + 1)
+    guard !isNameChosen, attempt < Self.mostNames, let other = try? namedPaths(attempt: attempt + 1)
     else { return false }
     attempt += 1
     paths = other

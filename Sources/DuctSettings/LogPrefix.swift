@@ -15,6 +15,9 @@ public enum LogPrefix {
     "slurm_step_id", "slurm_procid", "slurm_restart_count",
   ]
 
+  /// What stands behind a prefix of the user in the names of a step's records.
+  public static let ofStep = "{slurm}-{pid}_"
+
   /// The default template: in a job, with the ids of job, step and task.
   public static func standard(_ environment: [String: String]) -> String {
     SlurmTaskName(environment) == nil

@@ -76,7 +76,7 @@ enum FileCalls {
   static func renameNew(_ from: FilePath, _ to: FilePath) throws(Errno) {
     try driven("rename", to) { () throws(Errno) in
       try valueOrErrno {
-        from.withPlatformString { from in to.withPlatformString { duct_rename_new(from, $0) } }
+        from.withPlatformString { from in to.withPlatformString { duct_rename_new(AT_FDCWD, from, $0) } }
       }
     }
   }

@@ -1,3 +1,4 @@
+internal import CSystemCalls
 import Glibc
 internal import SystemCalls
 public import SystemPackage
@@ -185,9 +186,9 @@ public final class PrivateFolder: Sendable {
     }
     do throws(Errno) {
       try file.writeAll(bytes)
-      try valueOrErrno { linkat(descriptor.rawValue, temporary, descriptor.rawValue, name, 0) }
+      try valueOrErrno { duct_rename_new(descriptor.rawValue, temporary, name) }
     } catch {
-      if error != .fileExists { throw Refusal("link", error) }
+      if error != .fileExists { throw Refusal("write", error) }
     }
   }
 

@@ -15,6 +15,7 @@ extension OnSlurm {
     /// Runs srun with duct's prolog and epilog.
     private func srun(
       _ options: [String], _ script: String, prolog: String? = "on", bin: String? = nil,
+      environment more: [String: String?] = [:],
       while body: @escaping @Sendable (pid_t) async throws -> Void = { _ in }
     ) async throws -> Finished {
       let environment: [String: String?] = [
@@ -26,8 +27,9 @@ extension OnSlurm {
         options + [
           "--task-prolog=\(Self.scripts.appending("duct-task-prolog"))",
           "--task-epilog=\(Self.scripts.appending("duct-task-epilog"))", "bash", "-c", script,
-        ], in: sandbox, environment: fixture.testbed.environment.merging(environment) { $1 }, limit: 120,
-        while: body)
+        ], in: sandbox,
+        environment: fixture.testbed.environment.merging(environment) { $1 }.merging(more) { $1 },
+        limit: 120, while: body)
     }
 
     private func records() throws -> [JSONValue] {
@@ -50,13 +52,26 @@ extension OnSlurm {
       return try records()
     }
 
+    /// Waits until a sample has seen each task with its memory.
+    private func haveBeenSeen(_ count: Int) async throws {
+      try await eventually(60) {
+        let tasks = try records().flatMap { $0["tasks"]?.array ?? [] }
+        return tasks.count { ($0["task_peak_rss"]?.double ?? 0) > 20 * 1_048_576 } == count
+      }
+    }
+
     @Test func oneRecordANode() async throws {
+      let sandbox = sandbox
       let result = try await srun(
         ["-N3", "-n12"],
         """
-        x=$(head -c $(((20 + 5 * SLURM_PROCID) << 20)) /dev/zero | tr '\\0' x); sleep 1
+        x=$(head -c $(((20 + 5 * SLURM_PROCID) << 20)) /dev/zero | tr '\\0' x); until [ -e go ]; do sleep 0.1; done
         echo $SLURM_PROCID $SLURMD_NODENAME $DUCT_PARENT_RUN $DUCT_CAMPAIGN
-        """)
+        """
+      ) { _ in
+        try await haveBeenSeen(12)
+        try sandbox.write("", to: "go")
+      }
       #expect(result.code == 0 && result.stderr == "", "\(result)")
       let records = try await finished(3)
       var ranks: [Int: JSONValue] = [:]
@@ -84,6 +99,17 @@ extension OnSlurm {
       #expect(Set(lines.map { $0[2] }).count == 3)
       #expect(sandbox.names(".duct/logs").count == 6)
       #expect(sandbox.spooledRuns().isEmpty)
+    }
+
+    /// The user's prefix is no name for the records of several nodes.
+    @Test func aPrefixOfTheUser() async throws {
+      let result = try await srun(
+        ["-N3", "-n3"], "until ls logs/x_*-$SLURMD_NODENAME-*_info.json; do sleep 0.1; done >/dev/null 2>&1",
+        environment: ["DUCT_OUTPUT_PREFIX": "logs/x_"])
+      #expect(result.code == 0, "\(result)")
+      try await eventually(30) { sandbox.processes().isEmpty }
+      let names = sandbox.names("logs").filter { $0.hasSuffix("_info.json") }
+      #expect(names.count == 3 && names.allSatisfy { $0.hasPrefix("x_") && $0.contains(".0-n") }, "\(names)")
     }
 
     @Test func offUnlessWanted() async throws {
@@ -127,7 +153,14 @@ extension OnSlurm {
       try await fixture.testbed.control("set", "TaskProlog=\(prolog)", in: sandbox)
       do {
         try sandbox.write(
-          "#!/bin/bash\nsrun -n2 bash -c 'sleep 0.5'; srun -n1 bash -c 'sleep 0.5'\n", to: "job")
+          """
+          #!/bin/bash
+          # Each step runs until its record is there.
+          for n in 2 1; do
+            srun -n$n bash -c 'until ls .duct/logs/*.$SLURM_STEP_ID-*_info.json; do sleep 0.1; done' >/dev/null 2>&1
+          done
+
+          """, to: "job")
         let result = try await run(
           "sbatch", ["-W", "-n3", sandbox["job"].string], in: sandbox,
           environment: fixture.testbed.environment.merging([
@@ -182,7 +215,7 @@ extension OnSlurm {
         try sandbox.write("", to: "second")
         // srun can find the CPUs of the first step still busy, and tries again late.
         try await eventually(100) { sandbox.exists("in") }
-        try await Task.sleep(for: .seconds(0.5))
+        try await eventually(30) { try self.commands().contains { $0.hasSuffix(": second") } }
         try sandbox.write("", to: "go")
       }
       #expect(result.code == 0, "\(result)")
@@ -191,7 +224,7 @@ extension OnSlurm {
       #expect(
         info["end_reason"] == "ended"
           && info["command"]?.string == (step.map { "step \(id).\($0)" } ?? "job \(id)"))
-      let commands = try commands()
+      let commands = try self.commands()
       #expect(!commands.contains { $0.contains("617") } && commands.contains { $0.hasSuffix(": second") })
       #expect(commands.contains { $0.hasSuffix(": first") } == (step == nil), "\(commands)")
     }

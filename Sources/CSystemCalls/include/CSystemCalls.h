@@ -79,7 +79,8 @@ int duct_allocate(int fd, size_t size);
 int duct_lock(int fd);              ///< flock(LOCK_EX | LOCK_NB)
 int duct_link(const char *from, const char *to);  ///< link(2)
 /// renameat2(RENAME_NOREPLACE). Falls back to link(2) and unlink(2) where the file system does not support it.
-int duct_rename_new(const char *from, const char *to);
+/// Relative paths begin at the open directory, or with AT_FDCWD at the working directory.
+int duct_rename_new(int directory, const char *from, const char *to);
 /// renameat2(RENAME_NOREPLACE). Falls back to rename(2) where the file system does not support it: always one step.
 int duct_move(const char *from, const char *to);
 /// The longest file handle of the kernel (MAX_HANDLE_SZ).

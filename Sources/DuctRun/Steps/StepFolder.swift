@@ -71,14 +71,9 @@ struct StepFolder: Sendable {
     return nil
   }
 
-  /// The run that was noted. A prolog that notes it gives the file a second name for a moment, in which it is not read.
+  /// The run that was noted.
   var watch: Watch? {
-    for _ in 0..<40 {
-      if let bytes = try? folder.read(Self.runName, limit: 1 << 16) { return try? Watch(json: bytes) }
-      if !folder.has(Self.runName) { return nil }
-      usleep(500)
-    }
-    return nil
+    (try? folder.read(Self.runName, limit: 1 << 16)).flatMap { try? Watch(json: $0) }
   }
 
   /// Notes the run unless another prolog has done so first.
@@ -99,14 +94,12 @@ struct StepFolder: Sendable {
     var pid: Int?
     var start: Double?
     var end: Double?
-    var exitCode: Int?
 
     mutating func list(_ members: inout RecordMembers) {
       members("procid", &procID)
       members("pid", &pid)
       members("start", &start)
       members("end", &end)
-      members("exit_code", &exitCode)
     }
   }
 
@@ -126,9 +119,8 @@ struct StepFolder: Sendable {
       guard let line = try? Line(json: Array(text)) else { continue }
       if let start = line.start, let pid = line.pid.flatMap({ Int32(exactly: $0) }) {
         tasks[line.procID] = StepTask(procID: line.procID, pid: pid, startTime: start)
-      } else if line.end != nil {
-        tasks[line.procID]?.endTime = line.end
-        tasks[line.procID]?.exitCode = line.exitCode
+      } else if let end = line.end {
+        tasks[line.procID]?.endTime = end
       }
     }
     return tasks.values.sorted { $0.procID < $1.procID }

@@ -10,18 +10,15 @@ struct StepMember: Sendable {
   let procID: Int
   /// The process of the task. Nil in the epilog.
   let pid: Int32?
-  /// Its exit code, as a shell has it. Nil in the prolog, and if Slurm does not tell.
-  let exitCode: Int?
 
   /// Nil if the environment is not of a task.
   init?(_ environment: [String: String]) {
     guard let job = environment["SLURM_JOB_ID"].flatMap({ UInt32($0) }) else { return nil }
-    let name = environment["SLURM_STEP_ID"].map(StepNumber.name)
-    if let name, name == nil { return nil }
-    step = StepName(job: job, step: (name ?? nil) ?? "batch")
+    // Not each release sets it for the script of a batch job.
+    guard let name = environment["SLURM_STEP_ID"].map(StepNumber.name) ?? "batch" else { return nil }
+    step = StepName(job: job, step: name)
     procID = environment["SLURM_PROCID"].flatMap { Int($0) } ?? 0
     pid = environment["SLURM_TASK_PID"].flatMap { Int32($0) }
-    exitCode = nil
     node = (environment["SLURMD_NODENAME"] ?? "").filter { $0.isASCII && $0 != "/" && $0 != "\0" }
     restarts = environment["SLURM_RESTART_COUNT"].flatMap { Int($0) } ?? 0
   }

@@ -58,8 +58,7 @@ public enum TaskScript {
     guard isWanted(environment), let member = StepMember(environment) else { return }
     do throws(Problem) {
       let folder = try StepFolder(member.folderName, environment, spool: spool(surroundings))
-      let line = StepFolder.Line(
-        procID: member.procID, end: WallTime.now.seconds, exitCode: member.exitCode)
+      let line = StepFolder.Line(procID: member.procID, end: WallTime.now.seconds)
       do { try folder.announce(line) } catch { throw Problem("\(folder.folder.path): \(error)") }
       if let lock = folder.takeLock() {
         // Nobody watches the step any more: a watching process that was killed has left the folder.
