@@ -1,4 +1,5 @@
 internal import DuctRecords
+internal import DuctSettings
 import Glibc
 internal import ProcessSampling
 internal import RecordText
@@ -99,12 +100,7 @@ public struct AttachTarget: Sendable {
     guard let bytes = try? readAll(FilePath("/proc/\(pid)/environ"), limit: 4 << 20), !bytes.isEmpty else {
       return nil
     }
-    var environment: [String: String] = [:]
-    for entry in bytes.split(separator: 0) {
-      guard let sign = entry.firstIndex(of: UInt8(ascii: "=")) else { continue }
-      environment[String(escaping: entry[..<sign])] = String(escaping: entry[(sign + 1)...])
-    }
-    return environment
+    return Surroundings.environment(of: bytes.split(separator: 0))
   }
 
   private static func workingDirectory(of pid: Int32) -> String? {

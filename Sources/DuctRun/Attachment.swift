@@ -33,18 +33,14 @@ public enum Attachment {
   static func execute(
     _ settings: RunSettings, _ target: AttachTarget, _ surroundings: Surroundings, step: Step?
   ) throws(UsageError) -> CInt {
-    let originalMask = SignalForwarding.blocked.block()
-    StandardStreams.fill()
-    let writer = StandardErrorWriter()
-    let log = Logger(level: settings.logLevel, writer: writer)
-    for note in surroundings.notes { log.log(level: note.level, "\(note.text)") }
-    defer { writer.flush(until: .now + Run.lastWords) }
-    let identity = try RunIdentity(
-      settings, surroundings, command: target.command, runID: step?.runID, node: step?.node, log: log)
-    let services = RunServices(log: log, writer: writer, originalMask: originalMask)
-    let start = AttachStart(
-      settings: settings, surroundings: surroundings, target: target, step: step, services: services)
-    return try start.run(identity)
+    try Run.withServices(settings, surroundings) { services throws(UsageError) in
+      let identity = try RunIdentity(
+        settings, surroundings, command: target.command, runID: step?.runID, node: step?.node,
+        log: services.log)
+      let start = AttachStart(
+        settings: settings, surroundings: surroundings, target: target, step: step, services: services)
+      return try start.run(identity)
+    }
   }
 }
 

@@ -21,22 +21,26 @@ public enum Run {
   public static func execute(
     _ settings: RunSettings, _ surroundings: Surroundings
   ) throws(UsageError) -> CInt {
+    try withServices(settings, surroundings) { services throws(UsageError) in
+      let identity = try RunIdentity(settings, surroundings, log: services.log)
+      var start = RunStart(settings, surroundings, identity, services)
+      return try start.run()
+    }
+  }
+
+  /// Prepares the process for a run, and calls `body`. Before it returns or throws, it writes what was logged.
+  static func withServices(
+    _ settings: RunSettings, _ surroundings: Surroundings,
+    _ body: (RunServices) throws(UsageError) -> CInt
+  ) throws(UsageError) -> CInt {
     let originalMask = SignalForwarding.blocked.block()
     StandardStreams.fill()
     let writer = StandardErrorWriter()
     let log = Logger(level: settings.logLevel, writer: writer)
     for note in surroundings.notes { log.log(level: note.level, "\(note.text)") }
+    // The caller shows the message of an error. It comes after all earlier ones.
     defer { writer.flush(until: .now + lastWords) }
-    do throws(UsageError) {
-      let identity = try RunIdentity(settings, surroundings, log: log)
-      let services = RunServices(log: log, writer: writer, originalMask: originalMask)
-      var start = RunStart(settings, surroundings, identity, services)
-      return try start.run()
-    } catch {
-      // Show the error's own message after all earlier ones.
-      writer.flush(until: .now + lastWords)
-      throw error
-    }
+    return try body(RunServices(log: log, writer: writer, originalMask: originalMask))
   }
 }
 

@@ -26,14 +26,20 @@ public struct Surroundings: Sendable {
 
   init(entries: [[UInt8]]) {
     self.entries = entries
+    environment = Self.environment(of: entries)
+    readFiles()
+  }
+
+  /// An environment by name, with invalid UTF-8 as escaped bytes. Of two entries with one name, the first counts, as for
+  /// getenv(3).
+  public static func environment(of entries: some Sequence<some Collection<UInt8>>) -> [String: String] {
     var environment: [String: String] = [:]
     for entry in entries {
       guard let mark = entry.firstIndex(of: UInt8(ascii: "=")) else { continue }
-      let name = String(escaping: entry[..<mark])
-      if environment[name] == nil { environment[name] = String(escaping: entry[(mark + 1)...]) }
+      let name = String(escaping: Array(entry[..<mark]))
+      if environment[name] == nil { environment[name] = String(escaping: Array(entry[mark...].dropFirst())) }
     }
-    self.environment = environment
-    readFiles()
+    return environment
   }
 
   /// The same without some variables of the environment.
