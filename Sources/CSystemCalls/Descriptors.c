@@ -1,4 +1,5 @@
 #define _GNU_SOURCE
+#include <syslog.h>
 #include "CSystemCalls.h"
 
 #include <errno.h>
@@ -128,4 +129,10 @@ int duct_set_nonblocking(int fd) {
 
 ssize_t duct_splice(int from_pipe, int to, size_t bytes) {
   return splice(from_pipe, NULL, to, NULL, bytes, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+}
+
+void duct_log_to_system(const char *text) {
+  openlog("duct", LOG_PID, LOG_USER);
+  syslog(LOG_WARNING, "%s", text);
+  closelog();
 }

@@ -70,7 +70,7 @@ public struct AttachTarget: Sendable {
     case .job(let job, let name):
       let step = StepName(job: job, step: name)
       if step.daemons(files).isEmpty {
-        throw Problem("\(step) has no slurmstepd on this host, so none of its processes is here")
+        throw Problem("\(step) has no slurmstepd on this host, so none of its processes is here (yet)")
       }
       return (.job(step), nil)
     }

@@ -118,6 +118,36 @@ extension OnSlurm {
       #expect(!sandbox.exists(".duct"))
     }
 
+    /// Nobody sees the standard error of a prolog, nor that of the watch. So what goes wrong is in the system's log.
+    @Test(.needs(.root)) func problemsAreInTheSystemLog() async throws {
+      let path = "/dev/log"
+      // A host with a log of its own keeps it.
+      guard access(path, F_OK) != 0 else { return }
+      let log = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
+      defer {
+        close(log)
+        unlink(path)
+      }
+      var address = sockaddr_un()
+      address.sun_family = sa_family_t(AF_UNIX)
+      withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+      let bound = withUnsafePointer(to: &address) {
+        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+          bind(log, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+        }
+      }
+      #expect(bound == 0)
+      let result = try await srun(["-n1"], "exit 6", environment: ["DUCT_SAMPLE_INTERVAL": "often"])
+      #expect(result.code == 6, "\(result)")
+      try await eventually(30) { sandbox.processes().isEmpty }
+      var buffer = [UInt8](repeating: 0, count: 4096)
+      let count = recv(log, &buffer, buffer.count, CInt(MSG_DONTWAIT))
+      let text = String(decoding: buffer.prefix(max(count, 0)), as: UTF8.self)
+      #expect(
+        text.contains("duct[") && text.contains("a step is not watched: ") && text.contains("often"),
+        "\(text)")
+    }
+
     /// Whatever happens to duct, the task runs and has its own exit code.
     @Test func aTaskNeverFailsForIt() async throws {
       let without = try await srun(["-n1"], "exit 7", bin: "/nowhere")
@@ -195,16 +225,18 @@ extension OnSlurm {
       try sandbox.write(
         """
         #!/bin/bash
+        touch begun
         srun --overlap -n1 bash -c 'until [ -e second ]; do sleep 0.1; done; : first'
         srun --overlap -n2 bash -c 'touch in; until [ -e go ]; do sleep 0.1; done; : second'
         """, to: "job")
       let id = try await fixture.tool("sbatch", "--parsable", "-n2", sandbox["job"].string).trimmed
       let other = try await fixture.tool("sbatch", "--parsable", "--wrap", "exec sleep 617").trimmed
       if step != nil { try sandbox.write("", to: "second") }
-      try await eventually(30) {
+      // squeue calls a job running before its slurmstepd is there.
+      try await eventually(60) {
         try await fixture.tool("squeue", "-h", "-t", "R", "-o", "%i").split(separator: "\n").count == 2
+          && sandbox.exists(step == nil ? "begun" : "in")
       }
-      if step != nil { try await eventually(30) { sandbox.exists("in") } }
       let result = try await run(
         Programs.conDuct,
         ["attach", "-p", "log_", "--s-i", "0.1", "--r-i", "0.3", "--job", id]

@@ -78,6 +78,8 @@ int duct_punch_hole(int fd, uint64_t offset, uint64_t length);
 int duct_allocate(int fd, size_t size);
 int duct_lock(int fd);              ///< flock(LOCK_EX | LOCK_NB)
 int duct_link(const char *from, const char *to);  ///< link(2)
+/// syslog(3): a warning of duct.
+void duct_log_to_system(const char *text);
 /// renameat2(RENAME_NOREPLACE). Falls back to link(2) and unlink(2) where the file system does not support it.
 /// Relative paths begin at the open directory, or with AT_FDCWD at the working directory.
 int duct_rename_new(int directory, const char *from, const char *to);

@@ -15,7 +15,9 @@ public enum StepWatch {
     do {
       let folder = try StepFolder(path)
       defer { folder.remove() }
-      guard var watch = folder.watch, let job = UInt32(exactly: watch.job) else { return 1 }
+      guard var watch = folder.watch, let job = UInt32(exactly: watch.job) else {
+        throw Problem("\(path) does not say which step it is of")
+      }
       watch.pid = Int(getpid())
       try folder.write(watch)
       // The record is of all tasks on this node.
@@ -29,7 +31,8 @@ public enum StepWatch {
       return try Attachment.execute(
         settings, target, own, step: Attachment.Step(folder: folder, runID: watch.runID, node: node))
     } catch {
-      // Nobody reads what this process says. Without a record of the step, its tasks still run.
+      // Without a record of the step, its tasks still run.
+      warnInSystemLog("a step is not watched: \(error)")
       return 1
     }
   }

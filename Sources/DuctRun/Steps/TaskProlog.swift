@@ -8,7 +8,8 @@ internal import SystemPackage
 
 /// The work of `duct-task-prolog` and `duct-task-epilog`, which Slurm runs for each task of a step.
 ///
-/// Nothing here may fail a task: a problem is one line on standard error, and the exit code is always 0.
+/// Nothing here may fail a task: a problem is one line on standard error and in the log of the system, and the exit code
+/// is always 0.
 public enum TaskScript {
   /// The variable that turns the watch of steps on.
   static let variable = "DUCT_PROLOG"
@@ -18,6 +19,11 @@ public enum TaskScript {
   /// Whether the user wants steps to be watched.
   static func isWanted(_ environment: [String: String]) -> Bool { environment[variable] == "on" }
 
+  private static func tell(_ line: String) {
+    complain(line)
+    warnInSystemLog(line)
+  }
+
   /// Announces the task, and starts the process that watches the step on this node unless it runs already.
   ///
   /// - Returns: lines for slurmstepd, which set variables of the task.
@@ -25,7 +31,7 @@ public enum TaskScript {
     let environment = surroundings.environment
     guard isWanted(environment), let member = StepMember(environment) else { return "" }
     guard let (pid, daemon) = task(of: member) else {
-      complain("duct-task-prolog: /proc does not show the task of \(member.step): it is not watched")
+      tell("duct-task-prolog: /proc does not show the task of \(member.step): it is not watched")
       return ""
     }
     for _ in 0..<mostTries {
@@ -45,7 +51,7 @@ public enum TaskScript {
         if let lock = folder.takeLock() { return exports(try start(folder, else: watch, lock)) }
         if folder.folder.isInPlace { return exports(folder.watch?.runID) }
       } catch {
-        complain("duct-task-prolog: \(error): task \(member.procID) of \(member.step) is not watched")
+        tell("duct-task-prolog: \(error): task \(member.procID) of \(member.step) is not watched")
         return ""
       }
     }
@@ -70,7 +76,7 @@ public enum TaskScript {
         kill(pid, SIGUSR1)
       }
     } catch {
-      complain(
+      tell(
         "duct-task-epilog: \(error): the end of task \(member.procID) of \(member.step) is not recorded")
     }
   }
