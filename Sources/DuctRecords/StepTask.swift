@@ -8,7 +8,7 @@ public struct StepTask: WrittenRecord, Equatable {
   public var pid: Int32
   /// When its prolog ran, in seconds since 1970.
   public var startTime: Double
-  /// When its epilog ran, in seconds since 1970. Nil before, and without an epilog.
+  /// When it ended, in seconds since 1970: from its pidfd, else when its epilog ran. Nil before, and if neither tells.
   public var endTime: Double?
   /// Bytes: the largest sum of resident memory of the task and its descendants in a sample. Nil if no sample saw it.
   public var peakRSS: Int?

@@ -28,6 +28,9 @@ public enum Attachment {
     let runID: String
     /// The node's name, for the names of the records.
     let node: String
+    let daemon: Int32
+    /// How many tasks the step has on this node. Nil if Slurm does not tell.
+    let taskCount: Int?
   }
 
   static func execute(
@@ -81,14 +84,28 @@ private struct AttachStart {
     let watch = RunWatch(
       settings, environment: target.environment ?? surroundings.environment, identity, services,
       command: .attached(target), setup: setup, capture: capture, slurm: nil, orphanTime: Monitor(0))
-    if let step { watch.records?.setTaskSource { step.folder.tasks(with: $0) } }
+    let tasks = step.flatMap { self.tasks(of: $0, isEmptied: watch.isEmptied) }
+    if let tasks { watch.records?.setTaskSource { tasks.tasks(with: $0) } }
     let end = RunFinalizer.Context(
       settings: settings, services: services, startInstant: identity.startInstant, paths: identity.paths,
       ownPeakResident: nil, reserve: reserve)
-    var loop = AttachLoop(watch, target, step?.folder, signals: signals, services) { ending in
+    var loop = AttachLoop(watch, target, tasks, signals: signals, services) { ending in
       RunFinalizer(watch, end, exit: nil, ending: ending)
     }
     return loop.run()
+  }
+
+  /// Nil if no thread can be started: then the record has no table of tasks, and the end of slurmstepd ends the watch.
+  private func tasks(of step: Attachment.Step, isEmptied: Monitor<Bool>) -> TaskEnds? {
+    do throws(Errno) {
+      return try TaskEnds(step.folder, daemon: step.daemon, expected: step.taskCount) {
+        isEmptied.update { $0 = true }
+        kill(getpid(), SIGCHLD)
+      }
+    } catch {
+      warnInSystemLog("the tasks of \(target.command) are not recorded: \(error.description)")
+      return nil
+    }
   }
 
   /// If duct is killed, the relay finishes the records. Nil if there is none.
@@ -113,7 +130,7 @@ private struct AttachLoop {
   private static let lastSampleLimit = 1.0
 
   private let watch: RunWatch
-  private let step: StepFolder?
+  private let tasks: TaskEnds?
   private let signals: SignalFile
   private let services: RunServices
   private let finalize: (CommandEnding) -> RunFinalizer
@@ -124,12 +141,12 @@ private struct AttachLoop {
   private var finalizer: RunFinalizer?
 
   init(
-    _ watch: RunWatch, _ target: AttachTarget, _ step: StepFolder?, signals: SignalFile,
+    _ watch: RunWatch, _ target: AttachTarget, _ tasks: TaskEnds?, signals: SignalFile,
     _ services: RunServices,
     finalize: @escaping (CommandEnding) -> RunFinalizer
   ) {
     self.watch = watch
-    self.step = step
+    self.tasks = tasks
     self.signals = signals
     self.services = services
     self.finalize = finalize
@@ -170,24 +187,10 @@ private struct AttachLoop {
         services.log.info("Received SIG\(signalName(signal.number)): the processes go on, and duct ends")
         end(.detached)
       }
-    case SIGUSR1: checkTasks()
+    case SIGUSR1: tasks?.check()
     default: break
     }
     return nil
-  }
-
-  /// An epilog has announced the end of a task. If it was the last one, the watch ends at once, and not at the next
-  /// sample: with proctrack/cgroup, slurmstepd would end duct with the step.
-  private func checkTasks() {
-    guard let step else { return }
-    let isEmptied = watch.isEmptied
-    // Without this thread, a sample shows the end of the step.
-    _ = try? OwnThread("duct tasks") {
-      let tasks = step.tasks
-      guard !tasks.isEmpty, tasks.allSatisfy({ $0.endTime != nil }) else { return }
-      isEmptied.update { $0 = true }
-      kill(getpid(), SIGCHLD)
-    }
   }
 
   private mutating func end(_ reason: EndReason) {

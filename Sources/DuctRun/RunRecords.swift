@@ -25,7 +25,8 @@ final class RunRecords: Sendable {
 
   init(
     _ facts: RunFacts, setup: LogSetup, paths: LogPaths, types: RecordTypes,
-    environment: [String: String], redaction: Redaction, log: Logger
+    environment: [String: String], redaction: Redaction, log: Logger,
+    noteEarlierRuns: @escaping @Sendable (Int) -> Void
   ) throws(Errno) {
     self.facts = Monitor(facts)
     self.environment = environment
@@ -37,11 +38,7 @@ final class RunRecords: Sendable {
       setup.spool.folder, journal: setup.journal, carrier: setup.carrier, log: log
     ) {
       let count = setup.spool.earlierRuns()
-      if count > 0 {
-        log.info(
-          "\(count) earlier \(count == 1 ? "run has" : "runs have") left something on this host that is not delivered yet: see con-duct recover --list"
-        )
-      }
+      if count > 0 { noteEarlierRuns(count) }
     }
   }
 

@@ -130,8 +130,20 @@ private struct WatchParts {
     return attempt("the records") { () throws(Errno) in
       try RunRecords(
         facts, setup: setup, paths: paths, types: settings.recordTypes, environment: environment,
-        redaction: settings.redaction, log: log)
+        redaction: settings.redaction, log: log, noteEarlierRuns: noteEarlierRuns)
     }
+  }
+
+  /// Runs that have left records in the spool of this host, or output. Somebody must deliver them: on the node of a step
+  /// there is no user, so duct does it.
+  private func noteEarlierRuns(_ count: Int) {
+    if command.isStep {
+      do throws(Problem) { try TaskScript.spawn(["recover"]) } catch { warnInSystemLog("\(error)") }
+      return
+    }
+    let what = "\(count) earlier \(count == 1 ? "run has" : "runs have")"
+    log.info(
+      "\(what) left something on this host that is not delivered yet: see con-duct recover --list")
   }
 
   /// The run below which this one was started.

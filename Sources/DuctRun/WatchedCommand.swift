@@ -18,6 +18,12 @@ enum WatchedCommand: Sendable {
 
   var isAttached: Bool { child == nil }
 
+  /// A step that a task prolog lets duct watch.
+  var isStep: Bool {
+    if case .attached(let target) = self, case .daemon = target.processes { return true }
+    return false
+  }
+
   var workingDirectory: String {
     if case .attached(let target) = self { return target.workingDirectory }
     return currentDirectory()

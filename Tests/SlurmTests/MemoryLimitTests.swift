@@ -1,4 +1,3 @@
-import Glibc
 import SlurmJobs
 import TestSupport
 import Testing
@@ -6,10 +5,7 @@ import Testing
 extension OnSlurm {
   /// Jobs that exceed the memory limit of their cgroup. They need a Slurm of their own, since its settings
   /// differ.
-  @Suite(
-    .enabled(
-      if: getuid() == 0 && access("/sys/fs/cgroup/memory", W_OK) == 0,
-      "it needs root and cgroups of version 1"))
+  @Suite(.enabled(if: SlurmFixture.hasControlGroups, "it needs root and cgroups of version 1"))
   struct MemoryLimitTests {
     private let fixture: SlurmFixture
     init() throws { fixture = try SlurmFixture() }
@@ -27,21 +23,8 @@ extension OnSlurm {
           "${DUCT%/*}/con-duct" report --slurm-by $way ${way}_ > $way.report
         done
         """
-      // Behind those of the testbed that is there: run-tests has looked that nobody listens on them.
-      let port = try #require(
-        Int(
-          try await fixture.tool("sed", "-n", "s/^SlurmctldPort=//p", fixture.testbed.configuration).trimmed))
-      let made = try await run(
-        fixture.testbed.script,
-        [
-          "run", "--dir", sandboxed("memory"), "--port", "\(port + 10)", "--nodes", "1", "--", "bash", "-c",
-          words,
-        ],
-        in: fixture.sandbox,
-        environment: [
-          "TESTBED_CGROUPS": "yes", "DUCT": Programs.duct, "SCRIPT": script, "EATS": eats,
-        ],
-        limit: 180)
+      let made = try await fixture.onControlGroups(
+        words, environment: ["DUCT": Programs.duct, "SCRIPT": script, "EATS": eats])
       #expect(made.code == 0, "\(made.stderr)")
       for way in bothWays {
         let jobs = try SlurmFixture.jobs(fixture.sandbox.info("\(way)_info.json"))
@@ -59,7 +42,5 @@ extension OnSlurm {
         #expect(try fixture.sandbox.text("\(way).report").contains("but a step was out of memory"))
       }
     }
-
-    private func sandboxed(_ name: String) -> String { fixture.sandbox[name].string }
   }
 }

@@ -125,16 +125,4 @@ struct StepFolder: Sendable {
     }
     return tasks.values.sorted { $0.procID < $1.procID }
   }
-
-  /// The tasks with what they have used.
-  func tasks(with counters: RunCounters?) -> [StepTask] {
-    tasks.map { task in
-      var task = task
-      if let use = counters?.tasks[task.pid] {
-        task.peakRSS = Int(clamping: use.peakResident)
-        task.cpuSeconds = Double(use.processorTime) / 1e9
-      }
-      return task
-    }
-  }
 }

@@ -20,8 +20,12 @@ struct StepMember: Sendable {
     procID = environment["SLURM_PROCID"].flatMap { Int($0) } ?? 0
     pid = environment["SLURM_TASK_PID"].flatMap { Int32($0) }
     node = (environment["SLURMD_NODENAME"] ?? "").filter { $0.isASCII && $0 != "/" && $0 != "\0" }
+    taskCount = Self.taskCount(environment, isScript: name == "batch")
     restarts = environment["SLURM_RESTART_COUNT"].flatMap { Int($0) } ?? 0
   }
+
+  /// How many tasks the step has on this node. Nil if Slurm does not tell.
+  let taskCount: Int?
 
   /// How often the job was requeued: its steps have the same numbers again.
   private let restarts: Int
@@ -34,5 +38,19 @@ struct StepMember: Sendable {
   var folderName: String {
     let name = "\(SpoolFolder.sharedStart)\(step.job).\(step.step ?? "")-\(node)"
     return restarts > 0 ? "\(name)-restart\(restarts)" : name
+  }
+
+  /// The number for this node in a list such as `2(x3),1`: three nodes with two tasks each and one with one.
+  private static func taskCount(_ environment: [String: String], isScript: Bool) -> Int? {
+    if isScript { return 1 }
+    guard var place = environment["SLURM_NODEID"].flatMap({ Int($0) }), place >= 0 else { return nil }
+    for part in (environment["SLURM_STEP_TASKS_PER_NODE"] ?? "").split(separator: ",") {
+      let words = part.split(separator: "(x")
+      guard let count = words.first.flatMap({ Int($0) }) else { return nil }
+      let nodes = words.count == 1 ? 1 : Int(words[1].dropLast()) ?? 0
+      if place < nodes { return count }
+      place -= nodes
+    }
+    return nil
   }
 }

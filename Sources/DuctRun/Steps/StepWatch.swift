@@ -12,6 +12,8 @@ public enum StepWatch {
   /// - Parameter path: the folder of the step in the spool.
   /// - Returns: an exit code. Nobody reads it.
   public static func execute(_ path: FilePath, _ surroundings: Surroundings) -> CInt {
+    // Whoever reads its pid sends it SIGUSR1.
+    _ = SignalSet([SIGUSR1]).block()
     do {
       let folder = try StepFolder(path)
       defer { folder.remove() }
@@ -20,6 +22,7 @@ public enum StepWatch {
       }
       watch.pid = Int(getpid())
       try folder.write(watch)
+      let member = StepMember(surroundings.environment)
       // The record is of all tasks on this node.
       let own = surroundings.without(["SLURM_PROCID", "SLURM_LOCALID", "SLURM_TASK_PID"])
       var options = RunOptions()
@@ -29,7 +32,9 @@ public enum StepWatch {
       let target = try AttachTarget(.daemon(watch.daemon, job: job, step: watch.step))
       let node = surroundings.environment["SLURMD_NODENAME"] ?? hostName()
       return try Attachment.execute(
-        settings, target, own, step: Attachment.Step(folder: folder, runID: watch.runID, node: node))
+        settings, target, own,
+        step: Attachment.Step(
+          folder: folder, runID: watch.runID, node: node, daemon: watch.daemon, taskCount: member?.taskCount))
     } catch {
       // Without a record of the step, its tasks still run.
       warnInSystemLog("a step is not watched: \(error)")

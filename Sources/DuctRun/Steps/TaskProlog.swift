@@ -16,6 +16,9 @@ public enum TaskScript {
   /// How often a prolog begins anew, because the process that watched an earlier part of the step ends just now.
   private static let mostTries = 3
 
+  /// Seconds.
+  private static let longestWait = 0.5
+
   /// Whether the user wants steps to be watched.
   static func isWanted(_ environment: [String: String]) -> Bool { environment[variable] == "on" }
 
@@ -49,7 +52,7 @@ public enum TaskScript {
           throw Problem("\(folder.folder.path): \(error)")
         }
         if let lock = folder.takeLock() { return exports(try start(folder, else: watch, lock)) }
-        if folder.folder.isInPlace { return exports(folder.watch?.runID) }
+        if folder.folder.isInPlace { return exports(wake(folder)?.runID) }
       } catch {
         tell("duct-task-prolog: \(error): task \(member.procID) of \(member.step) is not watched")
         return ""
@@ -71,14 +74,30 @@ public enum TaskScript {
         let left = folder.watch
         folder.remove()
         lock.closeQuietly()
-        if let left { try spawn(["recover", left.runID], holding: nil) }
-      } else if let pid = folder.watch?.pid.flatMap({ pid_t(exactly: $0) }), pid > 1 {
-        kill(pid, SIGUSR1)
+        if let left { try spawn(["recover", left.runID]) }
+      } else {
+        wake(folder)
+        if folder.tasks.allSatisfy({ $0.endTime != nil }) { waitForEnd(of: folder) }
       }
     } catch {
       tell(
         "duct-task-epilog: \(error): the end of task \(member.procID) of \(member.step) is not recorded")
     }
+  }
+
+  /// Makes the process that watches the step look for what was announced. It does so on its own when it starts.
+  @discardableResult
+  private static func wake(_ folder: StepFolder) -> StepFolder.Watch? {
+    let watch = folder.watch
+    if let pid = watch?.pid.flatMap({ pid_t(exactly: $0) }), pid > 1 { kill(pid, SIGUSR1) }
+    return watch
+  }
+
+  /// With proctrack/cgroup, slurmstepd kills the watching process as soon as the last epilog has ended. So that one lets
+  /// it finish the record, for a short time.
+  private static func waitForEnd(of folder: StepFolder) {
+    let deadline = MonotonicInstant.now + longestWait
+    while folder.folder.isInPlace, .now < deadline { usleep(2000) }
   }
 
   private static func spool(_ surroundings: Surroundings) -> FilePath? {
@@ -119,7 +138,7 @@ public enum TaskScript {
   /// Starts con-duct so that it outlives this process.
   ///
   /// - Parameter lock: becomes its descriptor 3.
-  private static func spawn(_ words: [String], holding lock: FileDescriptor?) throws(Problem) {
+  static func spawn(_ words: [String], holding lock: FileDescriptor? = nil) throws(Problem) {
     do throws(Errno) {
       let null = try FileDescriptor.opening("/dev/null", .readWrite)
       defer { null.closeQuietly() }

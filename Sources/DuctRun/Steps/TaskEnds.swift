@@ -1,0 +1,101 @@
+internal import DuctRecords
+internal import ProcessSampling
+internal import SystemCalls
+internal import SystemPackage
+
+/// Learns of the end of each task of a step on this node at once, by its pidfd, and not at the next sample.
+///
+/// With proctrack/cgroup, slurmstepd kills what is left of a step milliseconds after the last task. Before, the record
+/// must be finished.
+final class TaskEnds: Sendable {
+  private let folder: StepFolder
+  /// The slurmstepd of the step: the parent of each task.
+  private let daemon: Int32
+  /// How many tasks the step has on this node. Nil if Slurm does not tell.
+  private let expected: Int?
+  private let wake: FileDescriptor
+  /// When the tasks ended, in seconds since 1970, by their pids.
+  private let ends = Monitor([Int32: Double]())
+
+  /// Starts the thread.
+  ///
+  /// - Parameter done: called once, when the last task has ended.
+  init(
+    _ folder: StepFolder, daemon: Int32, expected: Int?, done: @escaping @Sendable () -> Void
+  ) throws(Errno) {
+    self.folder = folder
+    self.daemon = daemon
+    self.expected = expected
+    wake = try FileDescriptor.event()
+    _ = try OwnThread("duct tasks") { [self] in
+      run()
+      done()
+    }
+  }
+
+  /// Makes the thread look for what prologs and epilogs have announced.
+  func check() { wake.signalEvent() }
+
+  /// The tasks that were announced, with the ends that are known.
+  var tasks: [StepTask] {
+    let ends = ends.withLock { $0 }
+    return folder.tasks.map { task in
+      var task = task
+      task.endTime = ends[task.pid] ?? task.endTime
+      return task
+    }
+  }
+
+  /// The tasks with what they have used.
+  func tasks(with counters: RunCounters?) -> [StepTask] {
+    tasks.map { task in
+      var task = task
+      if let use = counters?.tasks[task.pid] {
+        task.peakRSS = Int(clamping: use.peakResident)
+        task.cpuSeconds = Double(use.processorTime) / 1e9
+      }
+      return task
+    }
+  }
+
+  /// Returns when the last task has ended.
+  private func run() {
+    var running: [(pid: Int32, file: FileDescriptor)] = []
+    var seen: Set<Int32> = []
+    while true {
+      for task in tasks where task.endTime == nil && seen.insert(task.pid).inserted {
+        if let file = open(task.pid) { running.append((task.pid, file)) }
+      }
+      let known = tasks
+      // Without their number, only the epilogs tell that there are no more of them.
+      if known.count >= expected ?? 1, known.allSatisfy({ $0.endTime != nil }) { return }
+      guard let ready = try? poll(reading: [wake] + running.map(\.file)) else { continue }
+      wake.clearEvent()
+      for (task, result) in zip(running, ready.dropFirst()) where result.isReadable {
+        task.file.closeQuietly()
+        noteEnd(of: task.pid)
+      }
+      running = zip(running, ready.dropFirst()).filter { !$1.isReadable }.map(\.0)
+    }
+  }
+
+  /// A pidfd of the task. Nil if the task has ended already, and where there is none (before Linux 5.3, or no descriptor
+  /// is left): then the end of slurmstepd ends the watch.
+  private func open(_ pid: Int32) -> FileDescriptor? {
+    do throws(Errno) {
+      let file = try openProcess(pid)
+      // If the task had ended before, another process can have its pid.
+      if ProcFiles().stat(own: pid)?.parent == daemon { return file }
+      file.closeQuietly()
+    } catch {
+      if error != .noSuchProcess { return nil }
+    }
+    noteEnd(of: pid)
+    return nil
+  }
+
+  private func noteEnd(of pid: Int32) {
+    // Without their number, a step that has just begun would seem to have ended.
+    if expected != nil { ends.update { $0[pid] = WallTime.now.seconds } }
+  }
+}

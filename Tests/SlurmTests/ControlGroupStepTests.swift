@@ -1,0 +1,80 @@
+import Glibc
+import RecordText
+import TestSupport
+import Testing
+
+extension SlurmFixture {
+  static var hasControlGroups: Bool {
+    getuid() == 0
+      && ["memory", "freezer"].allSatisfy { access("/sys/fs/cgroup/\($0)", W_OK) == 0 }
+  }
+
+  /// Runs a script of bash on a Slurm of its own with task/cgroup and proctrack/cgroup.
+  func onControlGroups(_ script: String, environment: [String: String?]) async throws -> Finished {
+    // Behind those of the testbed that is there: run-tests has looked that nobody listens on them.
+    let port = try #require(
+      Int(try await tool("sed", "-n", "s/^SlurmctldPort=//p", testbed.configuration).trimmed))
+    return try await TestSupport.run(
+      testbed.script,
+      [
+        "run", "--dir", sandbox["groups"].string, "--port", "\(port + 10)", "--nodes", "1", "--", "bash",
+        "-c",
+        script,
+      ],
+      in: sandbox, environment: environment.merging(["TESTBED_CGROUPS": "yes"]) { $1 }, limit: 180)
+  }
+}
+
+extension OnSlurm {
+  /// With proctrack/cgroup, slurmstepd kills the process that watches a step, as soon as the last task has ended.
+  @Suite(.enabled(if: SlurmFixture.hasControlGroups, "it needs root and cgroups of version 1"))
+  struct ControlGroupStepTests {
+    private let fixture: SlurmFixture
+    private var sandbox: Sandbox { fixture.sandbox }
+    init() throws { fixture = try SlurmFixture() }
+
+    /// Each step writes its records into a folder of its own. A task ends when the record has been written.
+    private static let script = #"""
+      export DUCT_PROLOG=on DUCT_SAMPLE_INTERVAL=0.1 SLURM_TASK_PROLOG="$SCRIPTS/duct-task-prolog"
+      step() { # FOLDER OPTION...: one step
+        local folder=$1; shift
+        DUCT_OUTPUT_PREFIX=$folder/ srun "$@" bash -c 'until ls '$folder'/*_info.json; do sleep 0.1; done' >/dev/null 2>&1
+      }
+      settled() { # until no duct of this test is left
+        until ! grep -qslz "DUCT_OUTPUT_PREFIX=$1/" /proc/[0-9]*/environ; do sleep 0.1; done
+      }
+      step several -n4; settled several
+      SLURM_TASK_EPILOG=$SCRIPTS/duct-task-epilog step epilog -n1; settled epilog
+      step alone -n1; settled alone
+      step next -n2; settled next
+      until ! grep -q '"running"' alone/*_info.json; do sleep 0.1; done
+      """#
+
+    @Test(.timeLimit(.minutes(4))) func recordsAreFinished() async throws {
+      let sandbox = sandbox
+      let result = try await fixture.onControlGroups(
+        Self.script,
+        environment: [
+          "SCRIPTS": Documentation.project.appending("contrib/slurm").string,
+          "DUCT_BIN": Programs.folder.string,
+        ])
+      #expect(result.code == 0, "\(result)")
+      func record(_ folder: String) throws -> JSONValue {
+        let name = try #require(sandbox.names(folder).first { $0.hasSuffix("_info.json") }, "\(folder)")
+        return try sandbox.info("\(folder)/\(name)")
+      }
+      // slurmstepd waits a tenth of a second if there are several tasks, and for an epilog.
+      for folder in ["several", "epilog", "next"] {
+        let info = try record(folder)
+        #expect(info["run_state"] == "finished" && info["end_reason"] == "ended", "\(folder)")
+        let tasks = info["tasks"]?.array ?? []
+        #expect(tasks.count == ["several": 4, "epilog": 1, "next": 2][folder], "\(folder)")
+        #expect(tasks.allSatisfy { $0["task_end_time"]?.double != nil }, "\(folder)")
+      }
+      // That of the only task is killed. The next step on the node has its record finished.
+      let state = try record("alone")["run_state"]
+      #expect(state == "interrupted" || state == "finished", "\(state ?? .null)")
+      #expect(sandbox.spooledRuns().isEmpty)
+    }
+  }
+}
