@@ -57,7 +57,11 @@ private final class ReplyChannel: Sendable {
 private final class Service: Sendable {
   /// Commands that duct sent before the log directory was checked.
   private struct Waiting: Sendable {
+    /// The log directory has answered.
+    var isChecked = false
     var isOpen = false
+    /// The end of the run, or that of duct: deliver without any wait.
+    var isHurried = false
     var commands: [(CarrierCommand, [UInt8])] = []
   }
 
@@ -144,15 +148,20 @@ private final class Service: Sendable {
   /// files, but would report no error. After an error here, the proven offset on the page goes back, and
   /// `recover` writes those bytes again.
   private func hearTheEnd() {
-    guard waiting.withLock({ $0.isOpen }) else { return }
+    guard waiting.withLock({ $0.isChecked }) else { return }
+    waitUntilOpen()
     _ = carrier.finish(until: nil)
   }
 
   /// Checks the log directory on a thread of its own, because the directory may take any time to answer.
-  /// Nothing is delivered before the check is done.
+  /// Nothing is delivered before the check is done, and before the turn of this task has come.
   private func open(_ check: @escaping @Sendable () -> Void) {
+    let turn = FirstDelivery { getenv($0).map { String(cString: $0) } }
+    let start = MonotonicInstant.now + (isSuccessor ? 0 : turn.delay)
     let body: @Sendable () -> Void = { [self] in
       check()
+      waiting.update { $0.isChecked = true }
+      _ = waiting.wait(until: start) { $0.isHurried ? true : nil }
       waiting.update { waiting in
         waiting.isOpen = true
         for (command, payload) in waiting.commands { deliverNow(command, payload) }
@@ -162,7 +171,10 @@ private final class Service: Sendable {
     if (try? OwnThread("duct open", body: body)) == nil { body() }
   }
 
-  private func waitUntilOpen() { _ = waiting.wait(until: nil) { $0.isOpen ? true : nil } }
+  private func waitUntilOpen() {
+    waiting.update { $0.isHurried = true }
+    _ = waiting.wait(until: nil) { $0.isOpen ? true : nil }
+  }
 
   private func deliver(_ command: CarrierCommand, _ payload: [UInt8]) {
     waiting.update { waiting in
