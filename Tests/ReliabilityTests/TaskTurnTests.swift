@@ -14,7 +14,8 @@ extension OnFaults {
       _ rank: Int, _ script: String, while body: @escaping @Sendable (pid_t) async throws -> Void = { _ in }
     ) async throws -> Finished {
       try await run(
-        Programs.duct, FaultFixture.quick + ["-q", "-p", "remote/\(rank)_", "bash", "-c", script], in: sandbox,
+        Programs.duct, FaultFixture.quick + ["-q", "-p", "remote/\(rank)_", "bash", "-c", script],
+        in: sandbox,
         environment: ["SLURM_PROCID": "\(rank)", "SLURM_STEP_NUM_TASKS": "10000"], while: body)
     }
 
