@@ -33,7 +33,7 @@ import Testing
     #expect(seconds(schedule) == 2.5, "not again within two seconds")
   }
 
-  @Test func pausesGrowToAMinuteWhileNothingChanges() {
+  @Test func pausesGrowWhileNothingChanges() {
     var schedule = PollSchedule()
     var time = now
     var pauses: [Double] = []
@@ -44,7 +44,7 @@ import Testing
       pauses.append(next.seconds(since: time).rounded())
       time = next
     }
-    #expect(pauses == [4, 8, 16, 32, 60, 60, 60, 60])
+    #expect(pauses == [4, 8, 16, 32, 64, 75, 75, 75])
     schedule.noteStart(time)
     schedule.notePoll(time, isAnswered: true, hasChanged: true, expectsMore: true, cost: 0.01)
     #expect(schedule.next?.seconds(since: time).rounded() == 5)
@@ -96,7 +96,7 @@ extension PollScheduleTests {
       pauses.append(next.seconds(since: time).rounded())
       time = next
     }
-    #expect(pauses == [8, 16, 32, 60, 60, 60])
+    #expect(pauses == [8, 16, 32, 66, 75, 75], "the first ones have used up what may be asked quickly")
   }
 
   /// `--wait-jobs` makes the next poll due immediately, even while another poll is in progress.
@@ -126,7 +126,7 @@ extension PollScheduleTests {
     schedule.notePoll(now + 82, isAnswered: true, hasChanged: true, expectsMore: false, cost: 5)
     #expect(schedule.next == nil)
     schedule.noteActivity(now + 90)
-    #expect(seconds(schedule) == 150, "never more than the longest pause")
+    #expect(seconds(schedule) == 165, "never more than the longest pause")
     schedule.hurry(now + 91, longestPause: 15)
     schedule.noteStart(now + 91)
     schedule.notePoll(now + 92, isAnswered: true, hasChanged: true, expectsMore: true, cost: 5)
@@ -134,5 +134,51 @@ extension PollScheduleTests {
     schedule.noteStart(now + 107)
     schedule.notePoll(now + 108, isAnswered: true, hasChanged: true, expectsMore: true, cost: 0.001)
     #expect(seconds(schedule) == 113)
+  }
+}
+
+extension PollScheduleTests {
+  /// The instants of all polls of a run of some seconds. `note` tells the schedule what happens before each.
+  private func polls(seconds: Double, _ note: (inout PollSchedule, MonotonicInstant) -> Void) -> [Double] {
+    var schedule = PollSchedule()
+    var times: [Double] = []
+    var time = now
+    note(&schedule, time)
+    while let next = schedule.next, next.seconds(since: now) < seconds {
+      time = next
+      schedule.noteStart(time)
+      schedule.notePoll(time, isAnswered: true, hasChanged: true, expectsMore: true, cost: 0.001)
+      note(&schedule, time)
+      times.append(time.seconds(since: now))
+    }
+    return times
+  }
+
+  /// A hundred orchestrators whose jobs change all the time cost slurmctld less than a squeue a minute each.
+  @Test func fewerThanOneAMinuteWhateverChanges() {
+    for submits in [false, true] {
+      let times = polls(seconds: 3600) { schedule, time in
+        if submits { schedule.noteSubmission(time) } else { schedule.noteActivity(time) }
+      }
+      #expect(times.count < 60 && times.count > 50, "\(times)")
+      #expect(times.filter { $0 < 60 }.count >= 9, "the first ones come soon: \(times)")
+      #expect(times.filter { $0 > 600 }.count < 50, "\(times)")
+    }
+  }
+
+  /// What a quiet hour has spared serves the next submissions.
+  @Test func aQuietTimeGivesQuickPollsAgain() {
+    var schedule = PollSchedule()
+    var time = now
+    for _ in 0..<40 {
+      schedule.noteStart(time)
+      time = time + 3
+    }
+    schedule.noteSubmission(time)
+    #expect(schedule.next.map { $0.seconds(since: time) > 50 } == true)
+    time = time + 3600
+    schedule.noteStart(time)
+    schedule.noteSubmission(time)
+    #expect(schedule.next?.seconds(since: time).rounded() == 2)
   }
 }
