@@ -228,6 +228,10 @@ public struct OwnJob: WrittenRecord, Equatable {
   var stepID: String?
   /// Rank of the task in the step. From `SLURM_PROCID`.
   var procID: String?
+  /// How often the job was requeued. From `SLURM_RESTART_COUNT`.
+  var restartCount: String?
+  /// The node, by Slurm's name. From `SLURMD_NODENAME`.
+  var node: String?
   /// From `SLURM_ARRAY_JOB_ID`.
   var arrayJobID: String?
   /// From `SLURM_ARRAY_TASK_ID`.
@@ -245,6 +249,8 @@ public struct OwnJob: WrittenRecord, Equatable {
     members("own_job_id", &jobID)
     members("own_step_id", &stepID)
     members("own_procid", &procID)
+    members("own_restart_count", &restartCount)
+    members("own_node", &node)
     members("own_array_job_id", &arrayJobID)
     members("own_array_task_id", &arrayTaskID)
     members("own_job_name", &jobName)
@@ -258,6 +264,8 @@ public struct OwnJob: WrittenRecord, Equatable {
     self.jobID = jobID
     stepID = environment["SLURM_STEP_ID"]
     procID = environment["SLURM_PROCID"]
+    restartCount = environment["SLURM_RESTART_COUNT"]
+    node = environment["SLURMD_NODENAME"]
     arrayJobID = environment["SLURM_ARRAY_JOB_ID"]
     arrayTaskID = environment["SLURM_ARRAY_TASK_ID"]
     jobName = environment["SLURM_JOB_NAME"]

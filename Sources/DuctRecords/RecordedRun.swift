@@ -187,7 +187,8 @@ public struct RecordedRun: Sendable {
     return find(name)
   }
 
-  func find(_ name: String) -> JSONValue? { Self.find(name, in: info) }
+  /// A member by its name, at any depth: the last one of that name.
+  public func find(_ name: String) -> JSONValue? { Self.find(name, in: info) }
 
   private static func find(_ name: String, in value: JSONValue) -> JSONValue? {
     guard case .object(let members) = value else { return nil }

@@ -34,11 +34,18 @@ public struct RunListing: Sendable {
     ]
 
   private var fields: [String]
-  private var runs: [RecordedRun]
+  private var rows: [ListedRun]
 
-  public init(_ runs: [RecordedRun], fields: [String], sortBy: [String], isReversed: Bool) {
+  /// The fields that a listing needs beside those that it shows.
+  public static let hiddenFields = ListedRun.fieldsOfStep
+
+  /// - Parameter foldsSteps: one row for all tasks of a step.
+  public init(
+    _ runs: [RecordedRun], fields: [String], sortBy: [String], isReversed: Bool, foldsSteps: Bool = false
+  ) {
     self.fields = ["prefix"] + fields.filter { $0 != "prefix" }
-    let keyed = SideBySide.map(runs) { run in
+    let rows = foldsSteps ? ListedRun.folded(runs) : runs.map { ListedRun(runs: [$0]) }
+    let keyed = SideBySide.map(rows) { run in
       (run: run, keys: (sortBy + ["prefix"]).map { SortKey(run.field($0)) })
     }
     let sorted = keyed.sorted { left, right in
@@ -51,7 +58,7 @@ public struct RunListing: Sendable {
       }
       return false
     }.map(\.run)
-    self.runs = isReversed ? sorted.reversed() : sorted
+    self.rows = isReversed ? sorted.reversed() : sorted
   }
 
   /// - Parameter width: columns of the terminal that a table must fit into; nil: any width.
@@ -60,7 +67,7 @@ public struct RunListing: Sendable {
     case .auto, .table, .pyout: return table(width: width)
     case .summaries: return summaries(colors: colors)
     case .json, .jsonPretty:
-      let rows = JSONValue.array(SideBySide.map(runs) { .object(row($0, isDisplayed: false)) })
+      let rows = JSONValue.array(SideBySide.map(rows) { .object(row($0, isDisplayed: false)) })
       let bytes = JSONWriter.bytes(of: rows, indent: format == .jsonPretty ? 2 : nil)
       return String(decoding: bytes, as: UTF8.self) + "\n"
     }
@@ -70,7 +77,7 @@ public struct RunListing: Sendable {
   ///
   /// - Parameter isDisplayed: the text is for a terminal, so nothing in a record may move the cursor.
   private func row(
-    _ run: RecordedRun, isDisplayed: Bool, colors: Bool = false
+    _ run: ListedRun, isDisplayed: Bool, colors: Bool = false
   ) -> OrderedDictionary<String, JSONValue> {
     var row = OrderedDictionary<String, JSONValue>()
     for field in fields {
@@ -89,7 +96,7 @@ public struct RunListing: Sendable {
   private func table(width: Int?) -> String {
     // No colors: their escape sequences would count as width.
     var table = TextTable(fields.map { ($0.uppercased(), .left) })
-    let rows = SideBySide.map(runs) { run in
+    let rows = SideBySide.map(rows) { run in
       let row = row(run, isDisplayed: true)
       return fields.map { row[$0]?.plainText ?? "" }
     }
@@ -98,7 +105,7 @@ public struct RunListing: Sendable {
   }
 
   private func summaries(colors: Bool) -> String {
-    runs.map { run in
+    rows.map { run in
       row(run, isDisplayed: true, colors: colors).map { field, value in
         let title = field.split(separator: "_").map { $0.prefix(1).uppercased() + $0.dropFirst() }
           .joined(separator: " ")
@@ -128,69 +135,5 @@ extension JSONValue {
     case .null: ""
     default: String(decoding: JSONWriter.bytes(of: self), as: UTF8.self)
     }
-  }
-}
-
-/// Sorts values of any kind: first numbers, then strings in natural order (run2 before run10), then all others.
-/// Missing values come last.
-private struct SortKey: Sendable {
-  enum Piece: Equatable, Sendable { case number(Int), text(Substring) }
-  var rank: Int
-  var number = 0.0
-  var pieces: [Piece] = []
-
-  init(_ value: JSONValue?) {
-    switch value {
-    case nil, .null?, .string("")?: rank = 3
-    case .bool(let flag)?:
-      rank = 0
-      number = flag ? 1 : 0
-    case .integer(let value)?:
-      rank = 0
-      number = Double(value)
-    case .number(let value)?:
-      // NaN compares as unequal to everything, even itself, so it counts as missing.
-      rank = value.isNaN ? 3 : 0
-      number = value.isNaN ? 0 : value
-    case .string(let text)?:
-      rank = 1
-      pieces = Self.pieces(text)
-    case let other?:
-      rank = 2
-      pieces = Self.pieces(other.plainText)
-    }
-  }
-
-  private static func pieces(_ text: String) -> [Piece] {
-    // On bytes for speed. All digits are ASCII, so a piece begins and ends between characters.
-    func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
-    var pieces: [Piece] = []
-    var rest = text.utf8[...]
-    while let first = rest.first {
-      let run = rest.prefix { isDigit($0) == isDigit(first) }
-      let piece = Substring(run)
-      if isDigit(first), let number = Int(piece) {
-        pieces.append(.number(number))
-      } else {
-        pieces.append(.text(piece))
-      }
-      rest = rest[run.endIndex...]
-    }
-    return pieces
-  }
-
-  /// Negative if `left` comes before `right`, positive if it comes after it, 0 if they are equal.
-  static func compare(_ left: SortKey, _ right: SortKey) -> Int {
-    if left.rank != right.rank { return left.rank - right.rank }
-    if left.number != right.number { return left.number < right.number ? -1 : 1 }
-    for (a, b) in zip(left.pieces, right.pieces) where a != b {
-      switch (a, b) {
-      case (.number(let a), .number(let b)): return a < b ? -1 : 1
-      case (.text(let a), .text(let b)): return a < b ? -1 : 1
-      case (.number, .text): return -1
-      case (.text, .number): return 1
-      }
-    }
-    return left.pieces.count - right.pieces.count
   }
 }

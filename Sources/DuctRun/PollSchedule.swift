@@ -10,7 +10,7 @@ struct PollSchedule: Sendable {
   /// Also the time in which one more poll is allowed: in the long run, less than one a minute, whatever changes.
   static let longestPauseOfRun = 75.0
   /// So many polls may come sooner, after a start or a quiet time.
-  static let quickPolls = 10.0
+  static let quickPolls = 6.0
   var longestPause = longestPauseOfRun
   /// The largest share of the time that duct spends on polls. With 10,000 jobs, the answer to one takes half a second
   /// of CPU time. `longestPause` comes first.

@@ -34,6 +34,9 @@ struct ListSubcommand: ParsableCommand {
   @Flag(help: "Use colors in summaries. (environment: DUCT_COLORS)")
   var colors = false
 
+  @Flag(help: "Show each task of a step in a row of its own, as json does.")
+  var tasks = false
+
   @Argument(help: ArgumentHelp(RecordArguments.help, valueName: "path"))
   var paths: [String] = []
 
@@ -49,8 +52,11 @@ struct ListSubcommand: ParsableCommand {
   func run() throws {
     let surroundings = Surroundings()
     let fields = fields.isEmpty ? RunListing.defaultFields : fields
-    let finder = RecordArguments.find(paths, surroundings, fields: Set(fields + sortBy))
-    let listing = RunListing(finder.runs, fields: fields, sortBy: sortBy, isReversed: reverse)
+    let finder = RecordArguments.find(
+      paths, surroundings, fields: Set(fields + sortBy + RunListing.hiddenFields))
+    let listing = RunListing(
+      finder.runs, fields: fields, sortBy: sortBy, isReversed: reverse,
+      foldsSteps: !tasks && ![.json, .jsonPretty].contains(format))
     let hasColors = try RunSettings.colors(colors, surroundings)
     try show(listing.text(format, colors: hasColors, width: terminalWidth))
     guard finder.runs.isEmpty else { return }

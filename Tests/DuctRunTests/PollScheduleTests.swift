@@ -77,7 +77,7 @@ extension PollScheduleTests {
     var schedule = PollSchedule()
     var time = now
     var pauses: [Double] = []
-    for _ in 0..<7 {
+    for _ in 0..<4 {
       schedule.noteStart(time)
       schedule.noteSubmission(time)
       schedule.noteActivity(time)
@@ -85,18 +85,17 @@ extension PollScheduleTests {
       guard let next = schedule.next else { break }
       pauses.append(next.seconds(since: time).rounded())
       time = next
-      if pauses.count == 1 { continue }
     }
-    #expect(pauses == [4, 4, 4, 4, 4, 4, 4], "each submission is a reason to ask soon, but not at once")
-    pauses = []
-    for _ in 0..<6 {
+    #expect(pauses == [4, 4, 4, 4], "each submission is a reason to ask soon, but not at once")
+    (schedule, pauses) = (PollSchedule(), [])
+    for _ in 0..<7 {
       schedule.noteStart(time)
       schedule.notePoll(time, isAnswered: false, hasChanged: false, expectsMore: false, cost: 0.01)
       guard let next = schedule.next else { break }
       pauses.append(next.seconds(since: time).rounded())
       time = next
     }
-    #expect(pauses == [8, 16, 32, 66, 75, 75], "the first ones have used up what may be asked quickly")
+    #expect(pauses == [4, 8, 16, 32, 64, 75, 75])
   }
 
   /// `--wait-jobs` makes the next poll due immediately, even while another poll is in progress.
@@ -160,8 +159,8 @@ extension PollScheduleTests {
       let times = polls(seconds: 3600) { schedule, time in
         if submits { schedule.noteSubmission(time) } else { schedule.noteActivity(time) }
       }
-      #expect(times.count < 60 && times.count > 50, "\(times)")
-      #expect(times.filter { $0 < 60 }.count >= 9, "the first ones come soon: \(times)")
+      #expect(times.count < 60 && times.count > 45, "\(times)")
+      #expect(times.filter { $0 < 60 }.count >= 6, "the first ones come soon: \(times)")
       #expect(times.filter { $0 > 600 }.count < 50, "\(times)")
     }
   }

@@ -98,6 +98,15 @@ extension OnSlurm {
         lines.allSatisfy { $0.count == 4 && runs.contains(String($0[2])) && $0[3] == "night" }, "\(lines)")
       #expect(Set(lines.map { $0[2] }).count == 3)
       #expect(sandbox.names(".duct/logs").count == 6)
+      try await peopleSeeOneRow()
+    }
+
+    private func peopleSeeOneRow() async throws {
+      let listed = try await run(Programs.conDuct, ["ls"], in: sandbox)
+      #expect(listed.stdout.contains("* (3 nodes)") && listed.stdout.split(separator: "\n").count == 2)
+      let report = try await run(Programs.conDuct, ["report", "--no-refresh", ".duct/logs"], in: sandbox)
+      let row = report.stdout.split(separator: "\n").first { $0.contains("n1, n2, n3") } ?? ""
+      #expect(row.contains(" 12 ") && row.contains("task 11 on "), "\(report)")
       #expect(sandbox.spooledRuns().isEmpty)
     }
 

@@ -14,6 +14,8 @@ public struct CampaignReport: Sendable {
   /// By name first, and then by the other kinds.
   let groups: [JobGroup]
   let advice: [ReportAdvice]
+  /// The steps that duct has watched, or in whose tasks it ran.
+  let steps: [ReportStep]
   /// Nil unless another campaign was named.
   private(set) var comparison: CampaignComparison?
   /// In the order of the runs, and of each run sorted by cluster, id and task.
@@ -55,7 +57,15 @@ public struct CampaignReport: Sendable {
     let grouped = JobGroups(jobs)
     groups = grouped.groups
     advice = AdviceRules(sources: sources, runs: runs, jobs: all, groups: grouped).advice
+    steps = ReportStep.steps(sources.compactMap(\.run))
     addOutputs(all, contents)
+  }
+
+  /// The runs that are no part of a step.
+  var runsOutsideOfSteps: [ReportRun] {
+    if steps.isEmpty { return head.runs }
+    let inside = steps.reduce(into: Set<String>()) { $0.formUnion($1.prefixes) }
+    return head.runs.filter { !inside.contains($0.prefix) }
   }
 
   /// Adds a comparison with another campaign.
@@ -91,13 +101,14 @@ extension CampaignReport: WrittenRecord {
   public mutating func list(_ members: inout RecordMembers) {
     var version = Self.schemaVersion
     members("schema_version", &version)
-    var (head, own, groups, advice, jobs) = (head, cancelledByRun, groups, advice, jobs)
+    var (head, own, groups, advice, steps, jobs) = (head, cancelledByRun, groups, advice, steps, jobs)
     head.list(&members)
     members("attention", &attention)
     members("cancelled_by_run", &own)
     members("groups", &groups)
     members("advice", &advice)
     members("comparison", &comparison)
+    members("steps", &steps)
     members("jobs", &jobs)
   }
 }

@@ -49,7 +49,7 @@ struct HTMLValues {
     let known = [
       ("attention", "What needs attention"), ("cancelled_by_run", "Cancelled by the run"),
       ("advice", "What to ask for next time"), ("pictures", "Pictures"), ("comparison", "Comparison"),
-      ("groups", "Groups"), ("runs", "Runs of duct"), ("jobs", "Jobs"),
+      ("groups", "Groups"), ("steps", "Steps"), ("runs", "Runs of duct"), ("jobs", "Jobs"),
     ]
     return .array(
       known.filter { values["has_" + $0.0] == true }.map { id, name in

@@ -10,7 +10,7 @@ struct HTMLTables {
 
   init(_ report: CampaignReport) { self.report = report }
 
-  var values: [(String, JSONValue)] { groups + runs + comparison }
+  var values: [(String, JSONValue)] { groups + HTMLSteps(report.steps).values + runs + comparison }
 
   // MARK: Groups
 
@@ -56,7 +56,7 @@ struct HTMLTables {
   // MARK: Runs
 
   private var runs: [(String, JSONValue)] {
-    let runs = report.head.runs
+    let runs = report.runsOutsideOfSteps
     let rest = runs.count - min(runs.count, Self.mostRuns)
     return [
       ("has_runs", .bool(!runs.isEmpty)),

@@ -12,7 +12,7 @@ struct ReportText {
 
   var text: String {
     let parts = [
-      title, attention, cancelledByRun, advice, runs, states, cost, pictures, groups, comparison, jobs,
+      title, attention, cancelledByRun, advice, runs, steps, states, cost, pictures, groups, comparison, jobs,
       doubts,
     ]
     return parts.flatMap { $0 }.filter { !$0.isEmpty }.joined(separator: "\n")
@@ -66,12 +66,13 @@ struct ReportText {
   // MARK: Tables
 
   private var runs: [String] {
-    if head.runs.isEmpty { return [] }
+    let runs = report.runsOutsideOfSteps
+    if runs.isEmpty { return [] }
     var table = TextTable([
       ("RUN", .left), ("COMMAND", .left), ("STATE", .left), ("EXIT", .right), ("WALL", .right),
       ("CPU", .right), ("PEAK MEM", .right), ("JOBS", .right),
     ])
-    for run in head.runs {
+    for run in runs {
       table.add([
         run.prefix, run.command.shortened(to: 40), run.shownState ?? "-",
         run.exitCode.map(String.init) ?? "-",
@@ -80,6 +81,15 @@ struct ReportText {
       ])
     }
     return [style.heading("Runs"), style.table(table)]
+  }
+
+  private var steps: [String] {
+    if report.steps.isEmpty { return [] }
+    let list = StepTable(report.steps)
+    return [
+      style.heading("Steps (median … largest of the tasks)"), style.table(list.table),
+      list.rest.map { style.list([$0]) } ?? "",
+    ]
   }
 
   private var states: [String] {

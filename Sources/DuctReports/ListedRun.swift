@@ -1,0 +1,95 @@
+internal import DuctRecords
+internal import RecordText
+
+/// A row of `con-duct ls`: a run, or the runs of all tasks of a step.
+struct ListedRun: Sendable {
+  /// The fields that tell which step a run is a task of.
+  static let fieldsOfStep = ["own_job_id", "own_step_id", "own_procid", "own_restart_count", "cluster_name"]
+  /// Of several tasks, the smallest value counts.
+  private static let earliest: Set = ["start_time"]
+  /// Of several tasks, the sum counts. Of other numbers it is the largest.
+  private static let sums: Set = ["cpu_seconds", "num_samples", "num_reports"]
+
+  /// In the order of the tasks' ranks. At least one.
+  let runs: [RecordedRun]
+
+  /// Rows with one for each step of which there are several runs.
+  static func folded(_ runs: [RecordedRun]) -> [ListedRun] {
+    var rows: [ListedRun] = []
+    var places: [StepKey: Int] = [:]
+    for run in runs {
+      guard let key = StepKey(run) else {
+        rows.append(ListedRun(runs: [run]))
+        continue
+      }
+      if let place = places[key] {
+        rows[place] = ListedRun(runs: rows[place].runs + [run])
+      } else {
+        places[key] = rows.count
+        rows.append(ListedRun(runs: [run]))
+      }
+    }
+    return rows.map { ListedRun(runs: $0.runs.sorted { rank($0) < rank($1) }) }
+  }
+
+  private static func rank(_ run: RecordedRun) -> Int { StepKey.rank(of: run) ?? .max }
+
+  /// The field of the run. Of several, the value that stands for all of them.
+  func field(_ name: String) -> JSONValue? {
+    guard runs.count > 1 else { return runs[0].field(name) }
+    if name == "prefix" { return .string(prefix) }
+    let values = runs.compactMap { $0.field(name) }
+    guard let first = values.first else { return nil }
+    if values.count == runs.count, values.allSatisfy({ $0 == first }) { return first }
+    let numbers = values.compactMap(\.double)
+    if !numbers.isEmpty, values.allSatisfy({ $0 == .null || $0.double != nil }) {
+      if Self.sums.contains(name) { return .number(numbers.reduce(0, +)) }
+      return (Self.earliest.contains(name) ? numbers.min() : numbers.max()).map { .number($0) }
+    }
+    return .string(words(values))
+  }
+
+  /// `finished, running (2 of 64)`: the values, the most frequent ones first.
+  private func words(_ values: [JSONValue]) -> String {
+    var counts: [String: Int] = [:]
+    for value in values { counts[value.plainText, default: 0] += 1 }
+    let sorted = counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+    let shown = sorted.prefix(3).enumerated().map { index, part in
+      index == 0 ? part.key : "\(part.key) (\(part.value) of \(runs.count))"
+    }
+    return shown.joined(separator: ", ") + (sorted.count > 3 ? ", …" : "")
+  }
+
+  /// What all prefixes begin with.
+  private var prefix: String {
+    var common = runs[0].prefix[...]
+    for run in runs.dropFirst() {
+      let length = zip(common, run.prefix).prefix { $0 == $1 }.count
+      common = common.prefix(length)
+    }
+    let isOfNodes = StepKey.rank(of: runs[0]) == nil
+    return "\(common)* (\(runs.count) \(isOfNodes ? "nodes" : "tasks"))"
+  }
+}
+
+/// Tells the steps of jobs apart.
+struct StepKey: Hashable, Sendable {
+  let cluster: String?
+  let job: String
+  let step: String
+  /// How often the job was requeued before: its steps have the same numbers again.
+  let restarts: String?
+
+  /// Nil if the run is not of a step that srun has started.
+  init?(_ run: RecordedRun) {
+    guard let job = run.find("own_job_id")?.string, let step = run.find("own_step_id")?.string,
+      Int(step).map({ $0 >= 0 && $0 < 0xFFFF_FFF0 }) == true
+    else { return nil }
+    cluster = run.find("cluster_name")?.string
+    (self.job, self.step) = (job, step)
+    restarts = run.find("own_restart_count")?.string
+  }
+
+  /// The rank of the task that the run is of; nil if it is of all tasks on a node.
+  static func rank(of run: RecordedRun) -> Int? { run.find("own_procid")?.string.flatMap { Int($0) } }
+}
