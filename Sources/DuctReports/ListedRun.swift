@@ -41,23 +41,38 @@ struct ListedRun: Sendable {
     let values = runs.compactMap { $0.field(name) }
     guard let first = values.first else { return nil }
     if values.count == runs.count, values.allSatisfy({ $0 == first }) { return first }
-    let numbers = values.compactMap(\.double)
-    if !numbers.isEmpty, values.allSatisfy({ $0 == .null || $0.double != nil }) {
-      if Self.sums.contains(name) { return .number(numbers.reduce(0, +)) }
-      return (Self.earliest.contains(name) ? numbers.min() : numbers.max()).map { .number($0) }
-    }
+    if let number = Self.number(name, values) { return number }
     return .string(words(values))
   }
 
-  /// `finished, running (2 of 64)`: the values, the most frequent ones first.
+  /// The number that stands for several. Nil if they are no numbers.
+  private static func number(_ name: String, _ values: [JSONValue]) -> JSONValue? {
+    let numbers = values.compactMap(\.double)
+    guard !numbers.isEmpty, values.allSatisfy({ $0 == .null || $0.double != nil }) else { return nil }
+    let value =
+      sums.contains(name)
+      ? numbers.reduce(0, +) : earliest.contains(name) ? numbers.min() ?? 0 : numbers.max() ?? 0
+    let areWhole = values.allSatisfy { value in
+      if case .number = value { false } else { true }
+    }
+    return areWhole ? Int64(exactly: value).map { .integer($0) } ?? .number(value) : .number(value)
+  }
+
+  /// Characters of words.
+  private static let longestWords = 60
+
+  /// `finished (62 of 64), running (2 of 64)`: the values, the most frequent ones first, as many as there is room for.
   private func words(_ values: [JSONValue]) -> String {
     var counts: [String: Int] = [:]
     for value in values { counts[value.plainText, default: 0] += 1 }
     let sorted = counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
-    let shown = sorted.prefix(3).enumerated().map { index, part in
-      index == 0 ? part.key : "\(part.key) (\(part.value) of \(runs.count))"
+      .map { "\($0.key) (\($0.value) of \(runs.count))" }
+    var text = sorted[0]
+    for part in sorted.dropFirst() {
+      guard text.count + part.count < Self.longestWords else { return text + ", …" }
+      text += ", " + part
     }
-    return shown.joined(separator: ", ") + (sorted.count > 3 ? ", …" : "")
+    return text
   }
 
   /// What all prefixes begin with.

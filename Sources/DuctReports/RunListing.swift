@@ -30,7 +30,7 @@ public struct RunListing: Sendable {
       "num_samples", "num_reports", "os_name", "os_release", "os_version", "prefix", "processor",
       "schema_version", "stderr", "stdout", "uid", "usage", "user", "working_directory",
       "run_state", "run_id", "campaign", "parent_run_id", "cluster_name", "cpu_seconds", "jobs",
-      "end_reason",
+      "end_reason", "own_job_id", "own_step_id", "own_procid", "own_array_task_id", "own_node",
     ]
 
   private var fields: [String]

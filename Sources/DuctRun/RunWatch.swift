@@ -250,19 +250,21 @@ private struct WatchParts {
     let layers = settings.slurmDetect.sorted()
     if let jobs, let slurm {
       records?.setSlurmSource { SlurmSection(jobs.snapshot, slurm, own, layers) }
-    } else if command.isAttached, let own {
-      records?.setSlurmSource { SlurmSection(ofAttachedIn: own) }
+    } else if let own {
+      let reason =
+        command.isAttached
+        ? "duct is attached to processes that it has not started" : "duct does not ask Slurm"
+      records?.setSlurmSource { SlurmSection(ofUnaskedIn: own, reason: reason) }
     }
   }
 }
 
 extension SlurmSection {
-  /// Of processes that duct is attached to in a job. duct does not look for jobs that they submit.
-  fileprivate init(ofAttachedIn own: OwnJob) {
+  /// Of a run in a job that looks for no jobs of its command: the environment tells which job it is in.
+  fileprivate init(ofUnaskedIn own: OwnJob, reason: String) {
     self.init(
-      tag: nil, tagReason: "duct is attached to processes that it has not started", detection: [],
-      ownJob: own,
-      problem: nil, submittedJobs: [], mentionedJobs: [], queries: [])
+      tag: nil, tagReason: reason, detection: [], ownJob: own, problem: nil, submittedJobs: [],
+      mentionedJobs: [], queries: [])
   }
 
   /// - Parameters:

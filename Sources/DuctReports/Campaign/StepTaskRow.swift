@@ -6,6 +6,8 @@ internal import RecordText
 struct StepTaskRow: WrittenRecord, Equatable {
   /// Below this share of one CPU, a task is idle.
   static let idleShare = 0.05
+  /// Seconds. Of a task that ran for less, no sample may tell what it used.
+  static let leastTime = 10.0
 
   /// Rank of the task in the step.
   var rank: Int
@@ -19,9 +21,9 @@ struct StepTaskRow: WrittenRecord, Equatable {
   /// The prefix of its own records. Nil for a task in the table of its node.
   var prefix: String?
 
-  /// It used less than `idleShare` of one CPU while it ran. Nil if that is not known.
+  /// It used less than `idleShare` of one CPU while it ran. Nil if that is not known, or if it ran for a short time.
   var isIdle: Bool? {
-    guard let cpuSeconds, let elapsedSeconds, elapsedSeconds > 0 else { return nil }
+    guard let cpuSeconds, let elapsedSeconds, elapsedSeconds >= Self.leastTime else { return nil }
     return cpuSeconds < elapsedSeconds * Self.idleShare
   }
 

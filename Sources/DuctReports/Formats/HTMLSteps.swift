@@ -27,7 +27,7 @@ struct HTMLSteps {
       (
         "idle_meaning",
         .shown(
-          "A task is idle if it used less than \(percent(StepTaskRow.idleShare)) of one CPU while it ran.")
+          "A task is idle if it used less than \(percent(StepTaskRow.idleShare)) of one CPU in 10 s or more.")
       ),
     ]
   }
