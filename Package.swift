@@ -67,9 +67,8 @@ let package = Package(
     .target(
       name: "DuctDoctor",
       dependencies: [
-        "DuctRun", "LogDelivery", "ProcessSampling", "DuctSettings", "DuctRecords", "ResilientIO",
-        "SlurmClient",
-        "SlurmJobs", "RecordText", "SystemCalls", system,
+        "DuctRun", "LogDelivery", "ProcessSampling", "HostPrograms", "DuctSettings", "DuctRecords",
+        "ResilientIO", "SlurmClient", "SlurmJobs", "RecordText", "SystemCalls", system,
       ],
       swiftSettings: strict),
 
@@ -77,9 +76,15 @@ let package = Package(
     .target(
       name: "DuctRun",
       dependencies: [
-        "LogDelivery", "ProcessSampling", "DuctSettings", "DuctRecords", "OutputRelay", "ResilientIO",
-        "SlurmClient", "SlurmJobs", "RecordText", "SystemCalls", collections, logging, system,
+        "LogDelivery", "ProcessSampling", "HostPrograms", "DuctSettings", "DuctRecords", "OutputRelay",
+        "ResilientIO", "SlurmClient", "SlurmJobs", "RecordText", "SystemCalls", collections, logging, system,
       ],
+      swiftSettings: strict),
+
+    // What other programs of this host know, such as klist.
+    .target(
+      name: "HostPrograms",
+      dependencies: ["DuctSettings", "RecordText", "SystemCalls", system],
       swiftSettings: strict),
 
     // Reads records back: ls, jobs, report.
@@ -232,12 +237,15 @@ let package = Package(
     .testTarget(
       name: "DuctRunTests",
       dependencies: [
-        "DuctRun", "ProcessSampling", "DuctRecords", "OutputRelay", "SlurmClient", "SlurmJobs", "RecordText",
-        "SystemCalls", "TestSupport", collections, logging,
+        "DuctRun", "HostPrograms", "ProcessSampling", "DuctRecords", "OutputRelay", "SlurmClient",
+        "SlurmJobs",
+        "RecordText", "SystemCalls", "TestSupport", collections, logging,
       ]),
     .testTarget(
       name: "DuctDoctorTests",
-      dependencies: ["DuctDoctor", "ResilientIO", "SlurmJobs", "RecordText", "SystemCalls", system]),
+      dependencies: [
+        "DuctDoctor", "HostPrograms", "ResilientIO", "SlurmJobs", "RecordText", "SystemCalls", system,
+      ]),
     .testTarget(
       name: "DuctReportsTests",
       dependencies: [

@@ -1,3 +1,4 @@
+internal import HostPrograms
 public import DuctRecords
 internal import DuctRun
 public import DuctSettings

@@ -182,7 +182,3 @@ extension LogDirectoryFacts {
     return hasLocks ? ok("locks", "file locks work") : nil
   }
 }
-
-extension MountedFilesystem {
-  var usesKerberos: Bool { value(of: "sec")?.hasPrefix("krb5") == true }
-}

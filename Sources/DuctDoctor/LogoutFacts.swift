@@ -1,3 +1,4 @@
+internal import HostPrograms
 internal import RecordText
 
 /// What would become of a run if its user logged out.

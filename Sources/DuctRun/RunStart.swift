@@ -50,6 +50,7 @@ struct RunStart {
         &plan, carrierProgram: helpers.duct, children: children, mask: services.originalMask, log: log)
     else { return replaceByCommand(nil, nil) }
     identity = plan.identity
+    TicketWarning.start(String(escaping: paths.directory.bytes), surroundings, services)
     var capture = makeCapture(setup)
     let slurm = SlurmSetup.find(
       search, settings, surroundings, runID: identity.runID, access: slurmAccess(), children: children,

@@ -44,6 +44,9 @@ public struct MountedFilesystem: Sendable, Equatable {
     options.last { $0.hasPrefix(option + "=") }.map { String($0.dropFirst(option.utf8.count + 1)) }
   }
 
+  /// Whether the server lets in only who has a Kerberos ticket.
+  public var usesKerberos: Bool { value(of: "sec")?.hasPrefix("krb5") == true }
+
   /// Whether its contents are in memory, so that they are lost when the host restarts.
   public var isInMemory: Bool { ["tmpfs", "ramfs", "rootfs"].contains(type) }
 }

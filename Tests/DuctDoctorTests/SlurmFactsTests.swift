@@ -85,8 +85,8 @@ import Testing
   }
 
   @Test(arguments: [
-    (0, true, Finding.Level.ok), (61, true, .ok), (60, true, .note), (2, true, .note), (60, false, .warning),
-    (61, false, .ok),
+    (0, true, Finding.Level.ok), (76, true, .ok), (75, true, .note), (2, true, .note), (75, false, .warning),
+    (76, false, .ok),
   ])
   func ageOfJobs(_ age: Int, _ isAccounted: Bool, _ level: Finding.Level) {
     let silent = self.silent

@@ -2,6 +2,7 @@ import SystemCalls
 import Testing
 
 @testable import DuctDoctor
+@testable import HostPrograms
 
 /// What the doctor says of a Kerberos ticket.
 @Suite struct TicketFactsTests {

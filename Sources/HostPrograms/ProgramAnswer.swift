@@ -1,10 +1,10 @@
-internal import DuctSettings
+public import DuctSettings
 internal import RecordText
-internal import SystemCalls
+public import SystemCalls
 internal import SystemPackage
 
 /// What a program of this host printed, such as klist(1).
-enum ProgramAnswer: Sendable, Equatable {
+public enum ProgramAnswer: Sendable, Equatable {
   case printed(String)
   /// It ended with an error: the last line of its messages, and its output.
   case failed(String, output: String)
@@ -16,9 +16,13 @@ enum ProgramAnswer: Sendable, Equatable {
 
   /// Runs a program that is found in PATH, with messages in English.
   ///
-  /// - Parameter limit: seconds.
-  static func of(
-    _ name: String, _ arguments: [String], _ surroundings: Surroundings, within limit: Double
+  /// - Parameters:
+  ///   - limit: seconds.
+  ///   - children: those of this process, if something else waits for them too.
+  ///   - mask: the signal mask of the program.
+  public static func of(
+    _ name: String, _ arguments: [String], _ surroundings: Surroundings, within limit: Double,
+    children: ChildProcesses = ChildProcesses(reaping: .byWaiters), mask: SignalSet? = nil
   ) -> ProgramAnswer {
     let path = surroundings.environment["PATH"]
     guard let found = file(named: Array(name.utf8), inSearchPath: path?.originalBytes) else {
@@ -29,7 +33,8 @@ enum ProgramAnswer: Sendable, Equatable {
     program.environment =
       surroundings.entries.filter { entry in !ignored.contains { entry.starts(with: $0) } }
       + [Array("LC_ALL=C".utf8)]
-    let runner = ProgramRunner(children: ChildProcesses(reaping: .byWaiters))
+    if let mask { program.signalMask = mask }
+    let runner = ProgramRunner(children: children)
     do throws(Errno) {
       let result = try runner.run(program, outputLimit: longestOutput, until: .now + limit)
       guard let exit = result.exit else { return .hangs(limit) }

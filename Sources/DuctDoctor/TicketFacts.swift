@@ -1,60 +1,6 @@
+internal import HostPrograms
 internal import RecordText
 internal import SystemCalls
-
-/// The Kerberos ticket of this user, from klist(1).
-struct KerberosTicket: Sendable, Equatable {
-  /// The name of the cache, such as `FILE:/tmp/krb5cc_1000`.
-  var cache: String
-  /// When it ends, in seconds since 1970.
-  var end: Double
-  /// Until when it can be renewed; nil: it cannot.
-  var renewUntil: Double?
-
-  /// How MIT's klist writes a time in the C locale, with a year of two or of four digits, and how Heimdal's does.
-  private static let formats = ["%m/%d/%y %H:%M:%S", "%m/%d/%Y %H:%M:%S", "%b %d %H:%M:%S %Y"]
-
-  init(cache: String, end: Double, renewUntil: Double? = nil) {
-    (self.cache, self.end, self.renewUntil) = (cache, end, renewUntil)
-  }
-
-  /// Reads what klist prints. Nil if there is no ticket-granting ticket in it.
-  init?(klist text: String) {
-    let lines = text.split(separator: "\n").map(String.init)
-    let marks = ["Ticket cache: ", "Credentials cache: "]
-    let cache = lines.lazy.compactMap { line in
-      marks.lazy.compactMap { line.firstRange(of: $0) }.first.map { String(line[$0.upperBound...]).trimmed }
-    }.first
-    guard let cache, let place = lines.firstIndex(where: { $0.contains(" krbtgt/") }),
-      let times = Self.times(lines[place]), times.count == 2
-    else { return nil }
-    let mark = "renew until "
-    let renewal = lines.dropFirst(place + 1).first.flatMap { line in
-      line.firstRange(of: mark).flatMap { Self.times(String(line[$0.upperBound...]))?.first }
-    }
-    self.init(cache: cache, end: times[1], renewUntil: renewal)
-  }
-
-  /// The times at the beginning of a line.
-  private static func times(_ line: String) -> [Double]? {
-    formats.lazy.map { times(line.trimmed, $0) }.first { !$0.isEmpty }
-  }
-
-  private static func times(_ line: String, _ format: String) -> [Double] {
-    var found: [Double] = []
-    var rest = line
-    while let (time, left) = WallTime.parse(rest, format: format) {
-      found.append(time.seconds)
-      rest = left.trimmed
-    }
-    return found
-  }
-
-  /// `FILE`, `DIR`, `KCM`, `KEYRING` or another word.
-  var cacheKind: String {
-    guard let colon = cache.firstIndex(of: ":") else { return "FILE" }
-    return String(cache[..<colon])
-  }
-}
 
 /// What is known of the ticket of this user for a log directory that needs one.
 struct TicketFacts: Sendable {
