@@ -50,7 +50,6 @@ struct RunStart {
         &plan, carrierProgram: helpers.duct, children: children, mask: services.originalMask, log: log)
     else { return replaceByCommand(nil, nil) }
     identity = plan.identity
-    TicketWarning.start(String(escaping: paths.directory.bytes), surroundings, services)
     var capture = makeCapture(setup)
     let slurm = SlurmSetup.find(
       search, settings, surroundings, runID: identity.runID, access: slurmAccess(), children: children,
@@ -89,6 +88,7 @@ struct RunStart {
   private func watch(
     _ pid: pid_t, _ setup: LogSetup, _ capture: OutputCapture?, _ slurm: SlurmSetup?, _ signals: SignalFile
   ) -> CInt {
+    TicketWarning.start(String(escaping: paths.directory.bytes), surroundings, services)
     capture?.closeWritingEnds()
     if let command = CommandIdentity(of: pid) { setup.spool.status.noteCommand(command) }
     log.info(
