@@ -39,7 +39,7 @@ extension OnSlurm {
       let result = try await run(
         "srun",
         [
-          "-N3", "-n48", "--overcommit", Programs.duct, "-q", "--fail-time", "0", "sh", "-c",
+          "-N3", "-n48", "--overcommit", "--mem=6000", Programs.duct, "-q", "--fail-time", "0", "sh", "-c",
           "exit $((SLURM_PROCID == 47 ? 3 : 0))",
         ],
         in: sandbox, environment: fixture.testbed.environment, limit: 120)
