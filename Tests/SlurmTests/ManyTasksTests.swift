@@ -15,6 +15,14 @@ extension OnSlurm {
       }
     }
 
+    /// A command that ends before the first sample has no usage.jsonl.
+    private func expectRecords(_ count: Int) {
+      let names = sandbox.names(".duct/logs")
+      for end in ["_info.json", "_stdout", "_stderr"] {
+        #expect(names.count { $0.hasSuffix(end) } == count, "\(end): \(names)")
+      }
+    }
+
     /// All tasks run, and each has records of its own.
     @Test func anArrayOfTwoHundred() async throws {
       let result = try await run(
@@ -25,8 +33,7 @@ extension OnSlurm {
         ], in: sandbox, environment: fixture.testbed.environment, limit: 300)
       #expect(result.code == 0, "\(result)")
       #expect(sandbox.names().count { $0.hasPrefix("ran-") } == 200)
-      let names = sandbox.names(".duct/logs")
-      #expect(names.count == 800, "\(names.count)")
+      expectRecords(200)
       let all = try records()
       let tasks = all.compactMap { $0["slurm"]?["own_job"]?["own_array_task_id"]?.string.flatMap { Int($0) } }
       #expect(tasks.sorted() == Array(1...200))
@@ -44,7 +51,7 @@ extension OnSlurm {
         ],
         in: sandbox, environment: fixture.testbed.environment, limit: 120)
       #expect(result.code == 3, "\(result)")
-      #expect(sandbox.names(".duct/logs").count == 48 * 4)
+      expectRecords(48)
       let table = try await run(Programs.conDuct, ["ls"], in: sandbox)
       let rows = table.stdout.split(separator: "\n")
       #expect(rows.count == 2 && rows[1].contains("* (48 tasks)"), "\(table)")
