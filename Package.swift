@@ -238,8 +238,7 @@ let package = Package(
       name: "DuctRunTests",
       dependencies: [
         "DuctRun", "HostPrograms", "ProcessSampling", "DuctRecords", "OutputRelay", "SlurmClient",
-        "SlurmJobs",
-        "RecordText", "SystemCalls", "TestSupport", collections, logging,
+        "SlurmJobs", "RecordText", "SystemCalls", "TestSupport", collections, logging,
       ]),
     .testTarget(
       name: "DuctDoctorTests",

@@ -1,5 +1,4 @@
 #define _GNU_SOURCE
-#include <syslog.h>
 #include "CSystemCalls.h"
 
 #include <errno.h>
@@ -12,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <syslog.h>
 #include <unistd.h>
 
 int duct_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }

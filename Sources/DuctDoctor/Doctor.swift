@@ -1,8 +1,8 @@
-internal import HostPrograms
 public import DuctRecords
 internal import DuctRun
 public import DuctSettings
 import Glibc
+internal import HostPrograms
 internal import LogDelivery
 internal import RecordText
 internal import ResilientIO

@@ -224,6 +224,8 @@ public struct MentionedJob: WrittenRecord, Equatable {
 public struct OwnJob: WrittenRecord, Equatable {
   /// From `SLURM_JOB_ID`.
   var jobID: String
+  /// The cluster of the job. From `SLURM_CLUSTER_NAME`.
+  var cluster: String?
   /// From `SLURM_STEP_ID`.
   var stepID: String?
   /// Rank of the task in the step. From `SLURM_PROCID`.
@@ -247,6 +249,7 @@ public struct OwnJob: WrittenRecord, Equatable {
 
   public mutating func list(_ members: inout RecordMembers) {
     members("own_job_id", &jobID)
+    members("own_cluster", &cluster)
     members("own_step_id", &stepID)
     members("own_procid", &procID)
     members("own_restart_count", &restartCount)
@@ -262,6 +265,7 @@ public struct OwnJob: WrittenRecord, Equatable {
   public init?(environment: [String: String]) {
     guard let jobID = environment["SLURM_JOB_ID"] else { return nil }
     self.jobID = jobID
+    cluster = environment["SLURM_CLUSTER_NAME"]
     stepID = environment["SLURM_STEP_ID"]
     procID = environment["SLURM_PROCID"]
     restartCount = environment["SLURM_RESTART_COUNT"]

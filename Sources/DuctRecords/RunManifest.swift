@@ -35,6 +35,8 @@ public struct RunManifest: Record, Equatable {
   public var redact: [String]?
   /// Whether secrets are left out of records. Nil in manifests of older releases; means true.
   public var redactSecrets: Bool?
+  /// Whether the run is of a step that a task prolog has let duct watch. Nil means false.
+  public var isOfStep: Bool?
 
   public init(
     runID: String, host: String, pid: Int32, bootID: String?, startTime: Double, command: String,
@@ -77,6 +79,7 @@ public struct RunManifest: Record, Equatable {
     members("is_direct", &isDirect)
     members("redact", &redact)
     members("redact_secrets", &redactSecrets)
+    members("is_of_step", &isOfStep)
   }
 
   /// Bytes. A manifest has a few KB; each path in it has at most 4 KB.

@@ -3,8 +3,6 @@ internal import RecordText
 
 /// A row of `con-duct ls`: a run, or the runs of all tasks of a step.
 struct ListedRun: Sendable {
-  /// The fields that tell which step a run is a task of.
-  static let fieldsOfStep = ["own_job_id", "own_step_id", "own_procid", "own_restart_count", "cluster_name"]
   /// Of several tasks, the smallest value counts.
   private static let earliest: Set = ["start_time"]
   /// Of several tasks, the sum counts. Of other numbers it is the largest.
@@ -13,26 +11,20 @@ struct ListedRun: Sendable {
   /// In the order of the tasks' ranks. At least one.
   let runs: [RecordedRun]
 
-  /// Rows with one for each step of which there are several runs.
+  /// Rows with one for all tasks of a step, and one for all its nodes. Each is where the first of its runs was.
   static func folded(_ runs: [RecordedRun]) -> [ListedRun] {
-    var rows: [ListedRun] = []
-    var places: [StepKey: Int] = [:]
-    for run in runs {
-      guard let key = StepKey(run) else {
-        rows.append(ListedRun(runs: [run]))
-        continue
-      }
-      if let place = places[key] {
-        rows[place] = ListedRun(runs: rows[place].runs + [run])
-      } else {
-        places[key] = rows.count
-        rows.append(ListedRun(runs: [run]))
+    var rows: [Int: ListedRun] = [:]
+    var isFolded = Set<Int>()
+    for step in StepRuns.of(runs) {
+      for places in [step.nodes, step.tasks] where places.count > 1 {
+        rows[places.min() ?? 0] = ListedRun(runs: places.map { runs[$0] })
+        isFolded.formUnion(places)
       }
     }
-    return rows.map { ListedRun(runs: $0.runs.sorted { rank($0) < rank($1) }) }
+    return runs.indices.compactMap { place in
+      rows[place] ?? (isFolded.contains(place) ? nil : ListedRun(runs: [runs[place]]))
+    }
   }
-
-  private static func rank(_ run: RecordedRun) -> Int { StepKey.rank(of: run) ?? .max }
 
   /// The field of the run. Of several, the value that stands for all of them.
   func field(_ name: String) -> JSONValue? {
@@ -85,26 +77,4 @@ struct ListedRun: Sendable {
     let isOfNodes = StepKey.rank(of: runs[0]) == nil
     return "\(common)* (\(runs.count) \(isOfNodes ? "nodes" : "tasks"))"
   }
-}
-
-/// Tells the steps of jobs apart.
-struct StepKey: Hashable, Sendable {
-  let cluster: String?
-  let job: String
-  let step: String
-  /// How often the job was requeued before: its steps have the same numbers again.
-  let restarts: String?
-
-  /// Nil if the run is not of a step that srun has started.
-  init?(_ run: RecordedRun) {
-    guard let job = run.find("own_job_id")?.string, let step = run.find("own_step_id")?.string,
-      Int(step).map({ $0 >= 0 && $0 < 0xFFFF_FFF0 }) == true
-    else { return nil }
-    cluster = run.find("cluster_name")?.string
-    (self.job, self.step) = (job, step)
-    restarts = run.find("own_restart_count")?.string
-  }
-
-  /// The rank of the task that the run is of; nil if it is of all tasks on a node.
-  static func rank(of run: RecordedRun) -> Int? { run.find("own_procid")?.string.flatMap { Int($0) } }
 }

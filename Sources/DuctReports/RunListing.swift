@@ -37,7 +37,7 @@ public struct RunListing: Sendable {
   private var rows: [ListedRun]
 
   /// The fields that a listing needs beside those that it shows.
-  public static let hiddenFields = ListedRun.fieldsOfStep
+  public static let hiddenFields = StepRuns.fields
 
   /// - Parameter foldsSteps: one row for all tasks of a step.
   public init(

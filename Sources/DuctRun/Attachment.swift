@@ -28,7 +28,6 @@ public enum Attachment {
     let runID: String
     /// The node's name, for the names of the records.
     let node: String
-    let daemon: Int32
     /// How many tasks the step has on this node. Nil if Slurm does not tell.
     let taskCount: Int?
   }
@@ -97,8 +96,9 @@ private struct AttachStart {
 
   /// Nil if no thread can be started: then the record has no table of tasks, and the end of slurmstepd ends the watch.
   private func tasks(of step: Attachment.Step, isEmptied: Monitor<Bool>) -> TaskEnds? {
+    guard case .daemon(let daemon) = target.processes else { return nil }
     do throws(Errno) {
-      return try TaskEnds(step.folder, daemon: step.daemon, expected: step.taskCount) {
+      return try TaskEnds(step.folder, daemon: daemon, expected: step.taskCount) {
         isEmptied.update { $0 = true }
         kill(getpid(), SIGCHLD)
       }

@@ -131,7 +131,7 @@ private struct LogSetupBuilder {
 
   private func writeManifest(isDirect: Bool) {
     guard let folder = spool.folder else { return }
-    let manifest = RunManifest(
+    var manifest = RunManifest(
       runID: plan.identity.runID, host: hostName(), pid: getpid(), bootID: HostConstants.bootID,
       startTime: plan.identity.start.seconds,
       command: plan.identity.command.bounded(to: RunManifest.longestCommand),
@@ -139,6 +139,7 @@ private struct LogSetupBuilder {
       paths: paths.absolute(in: currentDirectory()),
       captured: plan.captured, isDirect: isDirect, redact: plan.redaction.patterns,
       redactSecrets: plan.redaction.hidesSecrets)
+    if plan.identity.isOfStep { manifest.isOfStep = true }
     do throws(PrivateFolder.Refusal) { try manifest.write(to: folder) } catch {
       log.warning(
         "\(folder.file(RunManifest.fileName)): \(error): `con-duct recover` cannot deliver what this run leaves"

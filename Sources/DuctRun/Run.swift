@@ -57,6 +57,8 @@ struct RunIdentity: Sendable {
   private let environment: [String: String]
   private let template: String
   private let node: String?
+  /// Whether the run is of a step that a task prolog lets duct watch.
+  var isOfStep: Bool { node != nil }
   /// Runs of several hosts can have the same process id and begin in the same second.
   private static let mostNames = 10_000
   /// The `command` of con-duct's records: the arguments, separated by spaces, without what the redaction hides.

@@ -26,7 +26,7 @@ final class RunRecords: Sendable {
   init(
     _ facts: RunFacts, setup: LogSetup, paths: LogPaths, types: RecordTypes,
     environment: [String: String], redaction: Redaction, log: Logger,
-    noteEarlierRuns: @escaping @Sendable (Int) -> Void
+    noteEarlierRuns: @escaping @Sendable ([WaitingRun]) -> Void
   ) throws(Errno) {
     self.facts = Monitor(facts)
     self.environment = environment
@@ -37,8 +37,8 @@ final class RunRecords: Sendable {
     writer = try RecordWriter(
       setup.spool.folder, journal: setup.journal, carrier: setup.carrier, log: log
     ) {
-      let count = setup.spool.earlierRuns()
-      if count > 0 { noteEarlierRuns(count) }
+      let runs = setup.spool.earlierRuns()
+      if !runs.isEmpty { noteEarlierRuns(runs) }
     }
   }
 

@@ -130,18 +130,20 @@ private struct WatchParts {
     return attempt("the records") { () throws(Errno) in
       try RunRecords(
         facts, setup: setup, paths: paths, types: settings.recordTypes, environment: environment,
-        redaction: settings.redaction, log: log, noteEarlierRuns: noteEarlierRuns)
+        redaction: settings.redaction, log: log, noteEarlierRuns: note(earlier:))
     }
   }
 
-  /// Runs that have left records in the spool of this host, or output. Somebody must deliver them: on the node of a step
-  /// there is no user, so duct does it.
-  private func noteEarlierRuns(_ count: Int) {
+  /// Runs have left something in the spool of this host. A user can deliver it; on the node of a step there is none, so
+  /// duct delivers what the watches of other steps have left.
+  private func note(earlier runs: [WaitingRun]) {
     if command.isStep {
-      do throws(Problem) { try TaskScript.spawn(["recover"]) } catch { warnInSystemLog("\(error)") }
+      let steps = runs.filter(\.isOfStep).map(\.runID)
+      if steps.isEmpty { return }
+      do throws(Problem) { try TaskScript.spawn(["recover"] + steps) } catch { warnInSystemLog("\(error)") }
       return
     }
-    let what = "\(count) earlier \(count == 1 ? "run has" : "runs have")"
+    let what = "\(runs.count) earlier \(runs.count == 1 ? "run has" : "runs have")"
     log.info(
       "\(what) left something on this host that is not delivered yet: see con-duct recover --list")
   }

@@ -25,7 +25,11 @@ enum TicketWarning {
       _ = try OwnThread("duct ticket") {
         let answer = ProgramAnswer.of(
           "klist", [], surroundings, within: limit, children: services.children, mask: services.originalMask)
-        guard case .printed(let output) = answer, let ticket = KerberosTicket(klist: output) else { return }
+        guard case .printed(let output) = answer, let ticket = KerberosTicket(klist: output) else {
+          // If there is no ticket, the first write into the directory fails, and duct tells that.
+          services.log.debug("The end of the Kerberos ticket for \(directory) is not known: klist: \(answer)")
+          return
+        }
         let rest = patience - MonotonicInstant.now.seconds(since: start)
         if rest > 0 { usleep(UInt32(rest * 1e6)) }
         let jobEnd = surroundings.environment["SLURM_JOB_END_TIME"].flatMap(Double.init)

@@ -145,16 +145,16 @@ public struct RunSpool: Sendable {
 
   private static func memory(_ name: String) -> FileDescriptor? { try? FileDescriptor.memory("duct \(name)") }
 
-  /// The number of runs that are over and that `con-duct recover --list` shows.
+  /// The runs that are over and that `con-duct recover --list` shows.
   ///
   /// Does not look for a spool with a random name, unless this run uses one: that means to list a whole folder for
   /// temporary files. A run that finds another place does not tell of runs there; `con-duct recover` finds them.
-  public func earlierRuns() -> Int {
+  public func earlierRuns() -> [WaitingRun] {
     var spools = Spool.existing(in: places.filter(\.hasFixedName))
     if let base = folder?.path.parent, !spools.contains(where: { $0.base == base }) {
       spools.append(Spool(base: base))
     }
-    return WaitingRun.all(in: spools, but: folder?.path, countsRunning: false).count
+    return WaitingRun.all(in: spools, but: folder?.path, countsRunning: false)
   }
 
   /// Removes the delivered records from the run folder: only the relay may still have output, and what is in

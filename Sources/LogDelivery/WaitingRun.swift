@@ -33,6 +33,8 @@ public struct WaitingRun: WrittenRecord {
   public var spool: String
   /// What cannot be read, and why.
   public var problem: String?
+  /// It is of a step that a task prolog has let duct watch.
+  public private(set) var isOfStep = false
 
   public mutating func list(_ members: inout RecordMembers) {
     members("run_id", &runID)
@@ -53,6 +55,7 @@ public struct WaitingRun: WrittenRecord {
     startTime = manifest.startTime
     command = manifest.command
     prefix = manifest.paths.prefix
+    isOfStep = manifest.isOfStep == true
     self.bytes = bytes
     spool = String(escaping: path.bytes)
     self.problem = problem

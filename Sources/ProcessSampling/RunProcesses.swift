@@ -101,9 +101,7 @@ struct RunProcesses {
   private static let mostStatFiles = 16384
 
   private static var descriptorsToSpare: Int {
-    var limit = rlimit()
-    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 0 }
-    return max(0, min(Int(clamping: limit.rlim_cur) - reservedDescriptors, mostStatFiles))
+    max(0, min(openFileLimit - reservedDescriptors, mostStatFiles))
   }
 
   // MARK: A sample

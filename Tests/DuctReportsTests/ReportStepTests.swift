@@ -11,16 +11,19 @@ import Testing
   /// A record of a duct in front of the command of a task.
   private func wrapped(
     _ rank: Int, step: String = "0", restart: Int? = nil, wall: Double = 10, cpu: Double = 10,
-    rss: Int = 1 << 20, code: Int = 0
+    rss: Int = 1 << 20, code: Int = 0, name: String? = nil, parent: String? = nil, jobs: String = ""
   ) throws -> RecordedRun {
+    let name = name ?? "\(restart ?? 0)-\(step)-\(rank)"
+    let above = parent.map { #""parent_run_id":"\#($0)","# } ?? ""
     let restarts = restart.map { #""own_restart_count":"\#($0)","# } ?? ""
     let text = #"""
-      {"schema_version":"0.2.3","command":"solve","run_state":"finished","execution_summary":{"exit_code":\#(code),
+      {"schema_version":"0.2.3","command":"solve","run_id":"\#(name)",\#(above)"run_state":"finished","execution_summary":{"exit_code":\#(code),
       "wall_clock_time":\#(wall),"cpu_seconds":\#(cpu),"peak_rss":\#(rss),"start_time":\#(100 + rank)},
       "slurm":{"own_job":{"own_job_id":"118","own_step_id":"\#(step)",\#(restarts)"own_procid":"\#(rank)",
-      "own_node":"n\#(rank % 2 + 9)"}}}
+      "own_node":"n\#(rank % 2 + 9)"},"submitted_jobs":[\#(jobs)]}}
       """#
-    return try RecordedRun(Array(text.utf8), of: FilePath("logs/x-118.\(step).\(rank)_info.json"))
+    let path = parent == nil && jobs.isEmpty ? "logs/x-118.\(step).\(rank)_" : "logs/\(name)_"
+    return try RecordedRun(Array(text.utf8), of: FilePath("\(path)info.json"))
   }
 
   /// A record of a process that watches the tasks of a step on its node.
@@ -63,12 +66,13 @@ import Testing
   /// Steps, restarts and jobs are told apart, and a run outside of a step is none.
   @Test func stepsAreToldApart() throws {
     let runs = [
-      try wrapped(0, step: "10"), try wrapped(0), try wrapped(1), try wrapped(0, restart: 1),
-      try wrapped(0, step: "-5"),
+      try wrapped(0, step: "10"), try wrapped(1, step: "10"), try wrapped(0), try wrapped(1),
+      try wrapped(0, restart: 1), try wrapped(1, restart: 1), try wrapped(0, step: "-5"),
+      try wrapped(1, step: "-5"), try wrapped(0, step: "7"),
     ]
     let steps = ReportStep.steps(runs)
     #expect(steps.map(\.id) == ["118.0", "118.0 (restart 1)", "118.10"])
-    #expect(steps.map(\.tasks.count) == [2, 1, 1])
+    #expect(steps.map(\.tasks.count) == [2, 2, 2], "a single run is no step of its own")
     #expect(ReportStep.steps([]).isEmpty)
   }
 
@@ -114,9 +118,58 @@ import Testing
     #expect(!text.contains("logs/x-118.0.0_"), "\(text)")
     let json = try JSONParser.parse(JSONFormat().bytes(of: report, width: nil))
     let step = try #require(json["steps"]?.array?.first)
-    #expect(step["slowest_task"]?.double == 1 && step["tasks"]?.array?.count == 3)
+    #expect(
+      step["slowest_task"]?.double == 1 && step["failed_tasks"]?.double == 0
+        && step["tasks"]?.array?.count == 3)
     #expect(json["runs"]?.array?.count == 3)
     let page = HTMLSteps(report.steps).values
     #expect(page.first { $0.0 == "has_steps" }?.1 == true)
+  }
+
+  /// A shell that srun has started, with several ducts in it: none of them is the task.
+  @Test func severalRunsOfATaskStayApart() throws {
+    let runs = [try wrapped(0, name: "a"), try wrapped(0, name: "b"), try wrapped(1, name: "c")]
+    #expect(ReportStep.steps(runs).isEmpty)
+    #expect(ListedRun.folded(runs).map(\.runs.count) == [1, 1, 1])
+  }
+
+  /// A duct below that of the task is a run of its own, and the task counts once.
+  @Test func aRunBelowATask() throws {
+    let runs = [
+      try wrapped(0, name: "a"), try wrapped(0, name: "b", parent: "a"), try wrapped(1, name: "c"),
+    ]
+    #expect(ListedRun.folded(runs).map(\.runs.count) == [2, 1])
+    #expect(ReportStep.steps(runs).map(\.tasks.count) == [2])
+    let report = CampaignReport(runs.map { ReportSource($0, jobs: []) }, problem: nil, .init(lines: 0))
+    #expect(report.runsOutsideOfSteps.map(\.prefix) == ["logs/b_"])
+  }
+
+  /// A run that has submitted jobs stays in the table of runs.
+  @Test func anOrchestratorInAStep() throws {
+    let runs = [try wrapped(0, name: "a", jobs: #"{"job_id":7,"state":"COMPLETED"}"#), try wrapped(1)]
+    let report = CampaignReport(runs.map { ReportSource($0, jobs: $0.jobs) }, problem: nil, .init(lines: 0))
+    #expect(report.steps.count == 1 && report.runsOutsideOfSteps.map(\.prefix) == ["logs/a_"])
+    #expect(report.steps.first?.failedCount == 0)
+  }
+
+  /// Thousands of tasks are folded in one go.
+  @Test func manyTasks() throws {
+    let runs = try (0..<3000).map { try wrapped($0, code: $0 % 3) }
+    let rows = ListedRun.folded(runs.reversed())
+    #expect(rows.count == 1 && rows[0].runs.map(\.prefix) == runs.map(\.prefix))
+    #expect(ReportStep.steps(runs).first?.failedCount == 2000)
+  }
+
+  /// On a busy host Slurm answers some tasks of a step, and others not.
+  @Test func whatSlurmAnsweredDividesNoStep() throws {
+    func run(_ rank: Int, _ cluster: String) throws -> RecordedRun {
+      let text = #"""
+        {"schema_version":"0.2.3","execution_summary":{},"slurm":{"cluster_name":\#(cluster),"own_job":{"own_job_id":"118",
+        "own_cluster":"north","own_step_id":"0","own_procid":"\#(rank)"}}}
+        """#
+      return try RecordedRun(Array(text.utf8), of: FilePath("x\(rank)_info.json"))
+    }
+    let runs = [try run(0, "\"north\""), try run(1, "null")]
+    #expect(ListedRun.folded(runs).count == 1 && ReportStep.steps(runs).first?.cluster == "north")
   }
 }

@@ -61,11 +61,11 @@ public struct CampaignReport: Sendable {
     addOutputs(all, contents)
   }
 
-  /// The runs that are no part of a step.
+  /// The runs that are no part of a step, and those that have submitted jobs.
   var runsOutsideOfSteps: [ReportRun] {
     if steps.isEmpty { return head.runs }
     let inside = steps.reduce(into: Set<String>()) { $0.formUnion($1.prefixes) }
-    return head.runs.filter { !inside.contains($0.prefix) }
+    return head.runs.filter { $0.jobs > 0 || !inside.contains($0.prefix) }
   }
 
   /// Adds a comparison with another campaign.

@@ -1,5 +1,4 @@
 internal import DuctRecords
-internal import OrderedCollections
 internal import RecordText
 
 /// A step of a job, with its tasks and how they differ: from the records of its nodes, or of its tasks.
@@ -22,16 +21,16 @@ struct ReportStep: WrittenRecord {
   var fattest: Int?
   /// How many tasks were idle; nil if that is known of none.
   var idleCount: Int?
+  /// How many tasks ended with another exit code than 0; nil if that is known of none.
+  var failedCount: Int?
   /// The prefixes of the records that it is made of.
   private(set) var prefixes: Set<String>
 
-  /// The steps of these runs, in the order of jobs and steps.
+  /// The steps of these runs, in the order of jobs and steps. A single run in a step is no step of its own.
   static func steps(_ runs: [RecordedRun]) -> [ReportStep] {
-    var all: OrderedDictionary<StepKey, [RecordedRun]> = [:]
-    for run in runs {
-      if let key = StepKey(run) { all[key, default: []].append(run) }
-    }
-    return all.map { ReportStep($0, $1) }
+    StepRuns.of(runs)
+      .filter { !$0.nodes.isEmpty || $0.tasks.count > 1 }
+      .map { step in ReportStep(step.key, (step.nodes + step.tasks).map { runs[$0] }) }
       .filter { !$0.tasks.isEmpty }
       .sorted { $0.id.isBefore($1.id) }
   }
@@ -56,6 +55,8 @@ struct ReportStep: WrittenRecord {
     fattest = Self.largest(tasks, \.peakRSSBytes)
     let idle = tasks.compactMap(\.isIdle)
     idleCount = idle.isEmpty ? nil : idle.count { $0 }
+    let codes = tasks.compactMap(\.exitCode)
+    failedCount = codes.isEmpty ? nil : codes.count { $0 != 0 }
   }
 
   /// The first of the tasks with the largest value.
@@ -81,6 +82,7 @@ struct ReportStep: WrittenRecord {
     members("slowest_task", &slowest)
     members("fattest_task", &fattest)
     members("idle_tasks", &idleCount)
+    members("failed_tasks", &failedCount)
     members("tasks", &tasks)
   }
 }

@@ -40,7 +40,7 @@ struct HTMLSteps {
       "summary": .shown(
         "\(step.id): \(number(step.tasks.count, "task")) on \(words.nodes)"),
       "facts": .shown(
-        "ran \(words.elapsed), slowest \(words.slowest); CPU \(words.cpu); memory \(words.memory), fattest \(words.fattest); idle \(words.idle)"
+        "ran \(words.elapsed), slowest \(words.slowest); CPU \(words.cpu); memory \(words.memory), fattest \(words.fattest); idle \(words.idle); failed \(words.failed)"
       ),
       "tasks": .array(tasks.map(task)),
       "left_out": rest > 0 ? .shown("\(rest.grouped) more tasks: the form json has all of them.") : .null,

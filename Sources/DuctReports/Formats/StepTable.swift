@@ -12,13 +12,13 @@ struct StepTable {
   var table: TextTable {
     var table = TextTable([
       ("STEP", .left), ("NODES", .left), ("TASKS", .right), ("ELAPSED", .right), ("SLOWEST", .left),
-      ("CPU", .right), ("PEAK MEM", .right), ("FATTEST", .left), ("IDLE", .right),
+      ("CPU", .right), ("PEAK MEM", .right), ("FATTEST", .left), ("IDLE", .right), ("FAILED", .right),
     ])
     for step in steps.prefix(Self.most) {
       let words = StepWords(step)
       table.add([
         step.id, words.nodes, step.tasks.count.grouped, words.elapsed, words.slowest, words.cpu,
-        words.memory, words.fattest, words.idle,
+        words.memory, words.fattest, words.idle, words.failed,
       ])
     }
     return table
@@ -53,6 +53,7 @@ struct StepWords {
   var memory: String { range(step.peakRSSBytes) { DuctReports.memory($0) } }
   var slowest: String { task(step.slowest) }
   var fattest: String { task(step.fattest) }
+  var failed: String { step.failedCount.map(\.grouped) ?? "-" }
   var idle: String { step.idleCount.map(\.grouped) ?? "-" }
 
   private func range(_ quartiles: Quartiles?, _ text: (Double) -> String) -> String {

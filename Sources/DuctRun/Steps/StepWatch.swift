@@ -34,7 +34,7 @@ public enum StepWatch {
       return try Attachment.execute(
         settings, target, own,
         step: Attachment.Step(
-          folder: folder, runID: watch.runID, node: node, daemon: watch.daemon, taskCount: member?.taskCount))
+          folder: folder, runID: watch.runID, node: node, taskCount: member?.taskCount))
     } catch {
       // Without a record of the step, its tasks still run.
       warnInSystemLog("a step is not watched: \(error)")

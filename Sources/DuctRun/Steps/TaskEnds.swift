@@ -28,28 +28,25 @@ final class TaskEnds: Sendable {
     self.expected = expected
     wake = try FileDescriptor.event()
     _ = try OwnThread("duct tasks") { [self] in
-      run()
-      done()
+      do throws(Errno) {
+        try run()
+        done()
+      } catch {
+        // The end of slurmstepd ends the watch.
+        warnInSystemLog("the ends of tasks are not seen: poll: \(error.description)")
+      }
     }
   }
 
   /// Makes the thread look for what prologs and epilogs have announced.
   func check() { wake.signalEvent() }
 
-  /// The tasks that were announced, with the ends that are known.
-  var tasks: [StepTask] {
+  /// The tasks that were announced, with what they have used, and the ends that are known.
+  func tasks(with counters: RunCounters?) -> [StepTask] {
     let ends = ends.withLock { $0 }
     return folder.tasks.map { task in
       var task = task
       task.endTime = ends[task.pid] ?? task.endTime
-      return task
-    }
-  }
-
-  /// The tasks with what they have used.
-  func tasks(with counters: RunCounters?) -> [StepTask] {
-    tasks.map { task in
-      var task = task
       if let use = counters?.tasks[task.pid] {
         task.peakRSS = Int(clamping: use.peakResident)
         task.cpuSeconds = Double(use.processorTime) / 1e9
@@ -59,24 +56,36 @@ final class TaskEnds: Sendable {
   }
 
   /// Returns when the last task has ended.
-  private func run() {
+  private func run() throws(Errno) {
     var running: [(pid: Int32, file: FileDescriptor)] = []
     var seen: Set<Int32> = []
+    var announced = folder.tasks
+    // Everything else needs descriptors, too.
+    let most = openFileLimit / 2
     while true {
-      for task in tasks where task.endTime == nil && seen.insert(task.pid).inserted {
-        if let file = open(task.pid) { running.append((task.pid, file)) }
+      for task in announced where task.endTime == nil && running.count < most {
+        guard seen.insert(task.pid).inserted, let file = open(task.pid) else { continue }
+        running.append((task.pid, file))
       }
-      let known = tasks
-      // Without their number, only the epilogs tell that there are no more of them.
-      if known.count >= expected ?? 1, known.allSatisfy({ $0.endTime != nil }) { return }
-      guard let ready = try? poll(reading: [wake] + running.map(\.file)) else { continue }
-      wake.clearEvent()
+      if haveAllEnded(announced) { return }
+      let ready = try poll(reading: [wake] + running.map(\.file))
       for (task, result) in zip(running, ready.dropFirst()) where result.isReadable {
         task.file.closeQuietly()
         noteEnd(of: task.pid)
       }
       running = zip(running, ready.dropFirst()).filter { !$1.isReadable }.map(\.0)
+      if ready[0].isReadable {
+        wake.clearEvent()
+        announced = folder.tasks
+      }
     }
+  }
+
+  /// Without their number, only the epilogs tell that there are no more tasks.
+  private func haveAllEnded(_ announced: [StepTask]) -> Bool {
+    let ends = ends.withLock { $0 }
+    return announced.count >= expected ?? 1
+      && announced.allSatisfy { $0.endTime != nil || ends[$0.pid] != nil }
   }
 
   /// A pidfd of the task. Nil if the task has ended already, and where there is none (before Linux 5.3, or no descriptor

@@ -77,7 +77,9 @@ public enum TaskScript {
         if let left { try spawn(["recover", left.runID]) }
       } else {
         wake(folder)
-        if folder.tasks.allSatisfy({ $0.endTime != nil }) { waitForEnd(of: folder) }
+        let tasks = folder.tasks
+        let isLast = tasks.count == member.taskCount ?? tasks.count && tasks.allSatisfy { $0.endTime != nil }
+        if isLast { waitForEnd(of: folder) }
       }
     } catch {
       tell(
