@@ -28,7 +28,7 @@ extension OnSlurm {
       let result = try await run(
         "sbatch",
         [
-          "-W", "--array=1-200", "--mem=10M", "-o", "/dev/null", "--wrap",
+          "-W", "--array=1-200", "--mem=100M", "-o", "/dev/null", "--wrap",
           "\(Programs.duct) -q sh -c 'echo $SLURM_ARRAY_TASK_ID; : > ran-$SLURM_ARRAY_TASK_ID'",
         ], in: sandbox, environment: fixture.testbed.environment, limit: 300)
       #expect(result.code == 0, "\(result)")
