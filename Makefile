@@ -74,7 +74,7 @@ unit:
 	@contrib/run-tests 'unit-*'
 
 test: lint
-	@$(DEPENDENCIES) build slurm yardstick pages faults
+	@$(DEPENDENCIES) build slurm yardstick pages faults kerberos
 	$(WITH_SLURM) $(SWIFT) build --build-tests
 	@Tests/FaultFileSystem/build $(DEBUG)/fault-fs
 	@Tests/FaultFileSystem/check $(DEBUG)/fault-fs

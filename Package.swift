@@ -58,8 +58,8 @@ let package = Package(
     .executableTarget(
       name: "duct",
       dependencies: [
-        "DuctDoctor", "DuctRun", "DuctReports", "LogDelivery", "DuctSettings", "DuctRecords", "SlurmClient",
-        "SlurmJobs", "RecordText", "SystemCalls", argumentParser, system,
+        "DuctDoctor", "DuctRun", "DuctReports", "LogDelivery", "KerberosTickets", "DuctSettings",
+        "DuctRecords", "SlurmClient", "SlurmJobs", "RecordText", "SystemCalls", argumentParser, system,
       ],
       swiftSettings: [.enableUpcomingFeature("ExistentialAny")]),
 
@@ -67,7 +67,8 @@ let package = Package(
     .target(
       name: "DuctDoctor",
       dependencies: [
-        "DuctRun", "LogDelivery", "ProcessSampling", "HostPrograms", "DuctSettings", "DuctRecords",
+        "DuctRun", "LogDelivery", "KerberosTickets", "ProcessSampling", "HostPrograms", "DuctSettings",
+        "DuctRecords",
         "ResilientIO", "SlurmClient", "SlurmJobs", "RecordText", "SystemCalls", system,
       ],
       swiftSettings: strict),
@@ -76,12 +77,13 @@ let package = Package(
     .target(
       name: "DuctRun",
       dependencies: [
-        "LogDelivery", "ProcessSampling", "HostPrograms", "DuctSettings", "DuctRecords", "OutputRelay",
-        "ResilientIO", "SlurmClient", "SlurmJobs", "RecordText", "SystemCalls", collections, logging, system,
+        "LogDelivery", "KerberosTickets", "ProcessSampling", "HostPrograms", "DuctSettings", "DuctRecords",
+        "OutputRelay", "ResilientIO", "SlurmClient", "SlurmJobs", "RecordText", "SystemCalls", collections,
+        logging, system,
       ],
       swiftSettings: strict),
 
-    // What other programs of this host know, such as klist.
+    // The answers of other programs of this host, such as klist.
     .target(
       name: "HostPrograms",
       dependencies: ["DuctSettings", "RecordText", "SystemCalls", system],
@@ -115,9 +117,14 @@ let package = Package(
     .target(
       name: "LogDelivery",
       dependencies: [
-        "DuctRecords", "OutputRelay", "ResilientIO", "SlurmJobs", "RecordText", "SystemCalls", collections,
-        logging, system,
+        "DuctRecords", "KerberosTickets", "OutputRelay", "ResilientIO", "SlurmJobs", "RecordText",
+        "SystemCalls", collections, logging, system,
       ],
+      swiftSettings: strict),
+
+    // The user's Kerberos ticket: what is known of it, a run's own copy, when to renew it. Links no libkrb5.
+    .target(
+      name: "KerberosTickets", dependencies: ["RecordText", "SystemCalls", "CSystemCalls", system],
       swiftSettings: strict),
 
     // Options, environment, .env files, helper programs.
@@ -235,15 +242,18 @@ let package = Package(
         system,
       ]),
     .testTarget(
+      name: "KerberosTicketsTests", dependencies: ["KerberosTickets"]),
+    .testTarget(
       name: "DuctRunTests",
       dependencies: [
-        "DuctRun", "HostPrograms", "ProcessSampling", "DuctRecords", "OutputRelay", "SlurmClient",
+        "DuctRun", "KerberosTickets", "ProcessSampling", "DuctRecords", "OutputRelay", "SlurmClient",
         "SlurmJobs", "RecordText", "SystemCalls", "TestSupport", collections, logging,
       ]),
     .testTarget(
       name: "DuctDoctorTests",
       dependencies: [
-        "DuctDoctor", "HostPrograms", "ResilientIO", "SlurmJobs", "RecordText", "SystemCalls", system,
+        "DuctDoctor", "KerberosTickets", "HostPrograms", "ResilientIO", "SlurmJobs", "RecordText",
+        "SystemCalls", system,
       ]),
     .testTarget(
       name: "DuctReportsTests",

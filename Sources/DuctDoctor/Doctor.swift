@@ -3,6 +3,7 @@ internal import DuctRun
 public import DuctSettings
 import Glibc
 internal import HostPrograms
+internal import KerberosTickets
 internal import LogDelivery
 internal import RecordText
 internal import ResilientIO
@@ -82,14 +83,15 @@ public struct Doctor: Sendable {
   ) -> [Finding] {
     guard let mount, mount.usesKerberos, let security = mount.value(of: "sec") else { return [] }
     let facts = TicketFacts(
-      answer, security: security, isWritable: isWritable, now: WallTime.now.seconds, runEnd: runEnd)
+      answer, security: security, isWritable: isWritable, now: WallTime.now.seconds, runEnd: runEnd,
+      canRenew: KerberosLibrary.isInstalled)
     return facts.findings
   }
 
   /// When the run ends, in seconds since 1970: by `--hours`, or with the job. Nil if that is not known.
   private var runEnd: Double? {
     if let length { return WallTime.now.seconds + length }
-    return surroundings.environment["SLURM_JOB_END_TIME"].flatMap(Double.init)
+    return surroundings.jobEnd
   }
 
   // MARK: Parts

@@ -1,4 +1,5 @@
 internal import HostPrograms
+internal import KerberosTickets
 internal import RecordText
 internal import SystemCalls
 
@@ -20,6 +21,8 @@ struct TicketFacts: Sendable {
   var now: Double
   /// When the run has to end; nil if that is not known.
   var runEnd: Double?
+  /// Whether `--renew-ticket` finds the library that it needs.
+  var canRenew = true
 
   init(
     _ found: Found, security: String = "krb5", isWritable: Bool = true, now: Double, runEnd: Double? = nil
@@ -28,7 +31,9 @@ struct TicketFacts: Sendable {
     self.runEnd = runEnd
   }
 
-  init(_ answer: ProgramAnswer, security: String, isWritable: Bool, now: Double, runEnd: Double?) {
+  init(
+    _ answer: ProgramAnswer, security: String, isWritable: Bool, now: Double, runEnd: Double?, canRenew: Bool
+  ) {
     let found: Found =
       switch answer {
       case .printed(let text):
@@ -38,11 +43,12 @@ struct TicketFacts: Sendable {
       case .hangs(let seconds): .unknown("klist has not ended within \(fixed(seconds, decimals: 0)) s")
       }
     self.init(found, security: security, isWritable: isWritable, now: now, runEnd: runEnd)
+    self.canRenew = canRenew
   }
 
   var findings: [Finding] {
     switch found {
-    case .ticket(let ticket): [life(ticket), cache(ticket)].compactMap { $0 }
+    case .ticket(let ticket): [life(ticket), cache(ticket), renewal(ticket)].compactMap { $0 }
     case .noTicket(let reason): [missing("there is no ticket for \(security): \(reason)")]
     case .noProgram:
       [
@@ -64,31 +70,40 @@ struct TicketFacts: Sendable {
   }
 
   private func life(_ ticket: KerberosTicket) -> Finding {
-    let end = "the ticket ends at \(Self.text(ticket.end))"
-    if ticket.end <= now { return missing("the ticket has ended, at \(Self.text(ticket.end))") }
+    let end = "the ticket ends at \(KerberosTicket.text(ticket.end))"
+    if ticket.end <= now { return missing("the ticket has ended, at \(KerberosTicket.text(ticket.end))") }
     guard let runEnd else {
       return finding(
         "life", .note, "\(end), in \(shortDuration(Int(ticket.end - now)))",
         "Give --hours with the length of the run, to know whether that is enough")
     }
     if ticket.end >= runEnd {
-      return Finding(.ticket, "life", ok: "\(end), and the run ends by \(Self.text(runEnd))")
+      return Finding(.ticket, "life", ok: "\(end), and the run ends by \(KerberosTicket.text(runEnd))")
     }
     let late =
-      "\(end), and the run by \(Self.text(runEnd)): until there is a new one, output waits in the spool"
+      "\(end), and the run by \(KerberosTicket.text(runEnd)): until there is a new one, output waits in the spool"
     guard let renewal = ticket.renewUntil, renewal > ticket.end else {
       return finding(
         "life", .warning, "\(late); it cannot be renewed",
-        "Have new ones made: k5start -f KEYTAB, or kinit in time")
+        "Get a renewable one (kinit -r 7d) and give --renew-ticket, or have new ones made: k5start -f KEYTAB")
     }
     if renewal >= runEnd {
       return finding(
-        "life", .warning, late, "Have it renewed: krenew -K 60 -- duct …, or kinit -R before it ends")
+        "life", .warning, late,
+        "Have it renewed: duct --renew-ticket, krenew -K 60 -- duct …, or kinit -R before it ends")
     }
     return finding(
-      "life", .warning, "\(late); it can be renewed only until \(Self.text(renewal))",
-      "Renew it until then (krenew -K 60, kinit -R), and kinit anew; k5start -f KEYTAB makes new ones by itself"
+      "life", .warning, "\(late); it can be renewed only until \(KerberosTicket.text(renewal))",
+      "Renew it until then (duct --renew-ticket, krenew -K 60, kinit -R), and kinit anew; k5start -f KEYTAB makes new ones by itself"
     )
+  }
+
+  private func renewal(_ ticket: KerberosTicket) -> Finding? {
+    guard ticket.isRenewable, !canRenew else { return nil }
+    return finding(
+      "renewal", .note,
+      "--renew-ticket cannot renew the ticket here: there is no \(KerberosLibrary.fileName)",
+      "Use krenew -K 60 -- duct …, or have the library of MIT Kerberos installed")
   }
 
   private func cache(_ ticket: KerberosTicket) -> Finding? {
@@ -108,9 +123,5 @@ struct TicketFacts: Sendable {
         "cache", .note, "the cache is \(ticket.cache)",
         "duct cannot see a renewal there, and tries again each minute")
     }
-  }
-
-  private static func text(_ time: Double) -> String {
-    WallTime(seconds: time).text(format: "%Y-%m-%d %H:%M:%S")
   }
 }

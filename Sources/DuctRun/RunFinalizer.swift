@@ -26,10 +26,14 @@ final class RunFinalizer: Sendable {
     let reserve: DescriptorReserve
     /// Nil if duct runs in no job, if it shall not ask Slurm, and for processes that it is attached to.
     var ownJob: OwnJobQuestion?
+    /// Nil if duct keeps no ticket.
+    var ticket: TicketKeeper?
   }
 
   /// Seconds for each step whose limit no setting defines.
   private static let stepLimit = 5.0
+  /// Seconds for the end of the renewal of the ticket.
+  private static let ticketLimit = 1.0
   /// Seconds. A command that ran longer may have submitted jobs that no sample has shown.
   private static let shortCommand = 10.0
   /// Seconds for the states of the command's jobs if Slurm ends the job of duct itself. It kills duct after KillWait,
@@ -134,6 +138,7 @@ final class RunFinalizer: Sendable {
     if !removes { watch.records?.writeInfo() }
     watch.delivery?.finish(until: patience.deadline(settings.finalizeTimeout))
     let leftovers = deliver(removes: removes)
+    context.ticket?.finish(until: patience.deadline(Self.ticketLimit))
     waitForReaders()
     conclude(known, removed: removes)
     messages.warn(ofLeft: left ?? [])

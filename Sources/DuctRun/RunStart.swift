@@ -88,7 +88,6 @@ struct RunStart {
   private func watch(
     _ pid: pid_t, _ setup: LogSetup, _ capture: OutputCapture?, _ slurm: SlurmSetup?, _ signals: SignalFile
   ) -> CInt {
-    TicketWarning.start(String(escaping: paths.directory.bytes), surroundings, services)
     capture?.closeWritingEnds()
     if let command = CommandIdentity(of: pid) { setup.spool.status.noteCommand(command) }
     log.info(
@@ -106,7 +105,8 @@ struct RunStart {
       capture: capture, slurm: slurm, orphanTime: orphanTime)
     let end = RunFinalizer.Context(
       settings: settings, services: services, startInstant: identity.startInstant, paths: paths,
-      ownPeakResident: ownPeakResident, reserve: reserve, ownJob: slurm.flatMap(ownJobQuestion))
+      ownPeakResident: ownPeakResident, reserve: reserve, ownJob: slurm.flatMap(ownJobQuestion),
+      ticket: careForTicket())
     var loop = RunLoop(
       watch, command: pid, signals: signals, hasOwnGroup: settings.mode == .newSession, services,
       orphanTime: orphanTime
@@ -137,6 +137,21 @@ struct RunStart {
       removeLogFiles(setup)
       // The threads that write the records may need these descriptors.
       for stores in setup.stores { stores?.closeAll() }
+      return nil
+    }
+  }
+
+  /// Keeps the ticket alive, or warns if it may end before the run. Nil if duct does not keep it.
+  private func careForTicket() -> TicketKeeper? {
+    guard settings.renewTicket != .off else {
+      TicketWarning.start(paths.directory, surroundings, services)
+      return nil
+    }
+    do throws(Errno) {
+      return try TicketKeeper(
+        settings, surroundings, services, program: helpers.duct, runID: identity.runID)
+    } catch {
+      log.error("Cannot renew the ticket: \(error.description) (\(error.name)); the command runs on")
       return nil
     }
   }

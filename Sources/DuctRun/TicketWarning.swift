@@ -1,6 +1,7 @@
 internal import DuctSettings
 import Glibc
 internal import HostPrograms
+internal import KerberosTickets
 internal import Logging
 internal import RecordText
 internal import ResilientIO
@@ -17,23 +18,25 @@ enum TicketWarning {
   private static let limit = 5.0
 
   /// - Parameter directory: of the records.
-  static func start(_ directory: String, _ surroundings: Surroundings, _ services: RunServices) {
+  static func start(_ directory: FilePath, _ surroundings: Surroundings, _ services: RunServices) {
     // The mount table tells without a call to the file system, which may hang.
-    guard Filesystem.mount(of: FilePath(escaped: directory))?.usesKerberos == true else { return }
+    guard Filesystem.mount(of: directory)?.usesKerberos == true else { return }
+    let name = String(escaping: directory.bytes)
     let start = MonotonicInstant.now
     do throws(Errno) {
-      _ = try OwnThread("duct ticket") {
+      _ = try OwnThread("duct klist") {
         let answer = ProgramAnswer.of(
-          "klist", [], surroundings, within: limit, children: services.children, mask: services.originalMask)
+          "klist", [], surroundings, by: ProgramRunner(children: services.children),
+          mask: services.originalMask, within: limit)
         guard case .printed(let output) = answer, let ticket = KerberosTicket(klist: output) else {
           // If there is no ticket, the first write into the directory fails, and duct tells that.
-          services.log.debug("The end of the Kerberos ticket for \(directory) is not known: klist: \(answer)")
+          services.log.debug("The end of the Kerberos ticket for \(name) is not known: klist: \(answer)")
           return
         }
         let rest = patience - MonotonicInstant.now.seconds(since: start)
         if rest > 0 { usleep(UInt32(rest * 1e6)) }
-        let jobEnd = surroundings.environment["SLURM_JOB_END_TIME"].flatMap(Double.init)
-        if let line = text(of: ticket, directory, now: WallTime.now.seconds, runEnd: jobEnd) {
+        let now = WallTime.now.seconds
+        if let line = text(of: ticket, name, now: now, runEnd: surroundings.jobEnd) {
           services.log.warning("\(line)")
         }
       }
@@ -55,19 +58,17 @@ enum TicketWarning {
     let advice: String
     switch ticket.renewUntil {
     case let until? where until > ticket.end && until >= runEnd ?? 0:
-      advice = "It can be renewed until \(time(until)): krenew -K 60 -- duct …, or kinit -R before it ends"
+      advice =
+        "It can be renewed until \(KerberosTicket.text(until)): duct --renew-ticket does that, or krenew -K 60 -- duct …"
     case let until? where until > ticket.end:
       advice =
-        "It can be renewed only until \(time(until)) (kinit -R); k5start -f KEYTAB makes new ones by itself"
+        "It can be renewed only until \(KerberosTicket.text(until)) (duct --renew-ticket); k5start -f KEYTAB makes new ones by itself"
     default:
-      advice = "It cannot be renewed: kinit again before it ends, or k5start -f KEYTAB"
+      advice =
+        "It cannot be renewed: kinit again before it ends (with -r 7d, duct --renew-ticket can renew it), or k5start -f KEYTAB"
     }
     let limit = runEnd == nil ? "" : ", before the time limit of the job"
     return
-      "The Kerberos ticket for \(directory) ends at \(time(ticket.end)), in \(left)\(limit). From then on, output and records wait on this host until there is a new one. \(advice)"
-  }
-
-  private static func time(_ time: Double) -> String {
-    WallTime(seconds: time).text(format: "%Y-%m-%d %H:%M")
+      "The Kerberos ticket for \(directory) ends at \(KerberosTicket.text(ticket.end)), in \(left)\(limit). From then on, output and records wait on this host until there is a new one. \(advice)"
   }
 }

@@ -43,6 +43,15 @@ public enum SecretRedaction: String, Sendable, CaseIterable {
   case auto, off
 }
 
+/// Whether duct keeps a Kerberos ticket alive during the run.
+public enum TicketRenewal: String, Sendable, CaseIterable {
+  case off
+  /// A copy for the run.
+  case own
+  /// The user's own.
+  case shared
+}
+
 /// How much duct logs. The names are those of con-duct.
 public enum LogLevel: String, Sendable, CaseIterable {
   case none = "NONE"

@@ -35,6 +35,7 @@ public struct RunSettings: Sendable {
   public var jobsExitCode = false
   public var campaign: String?
   public var finalizeTimeout = 30.0
+  public var renewTicket = TicketRenewal.off
   public var localFirst = LocalFirst.auto
   /// Nil: the first usable one of the default places.
   public var spoolDirectory: FilePath?
@@ -59,6 +60,7 @@ public struct RunSettings: Sendable {
     captureOutputs = .none
     outputs = .none
     slurm = .off
+    renewTicket = .off
   }
 
   /// The settings of a run without options and variables, and without a command.

@@ -53,6 +53,10 @@ public struct Surroundings: Sendable {
   /// The value in the environment; if there is none, the value in the .env files.
   public subscript(name: String) -> String? { environment[name] ?? fromFiles[name] }
 
+  /// When the Slurm job ends that this process is in, in seconds since 1970. Nil outside of a job, and where Slurm does
+  /// not say it.
+  public var jobEnd: Double? { environment["SLURM_JOB_END_TIME"].flatMap(Double.init) }
+
   /// Messages about files, or parts of files, that duct cannot use.
   public var warnings: [String] { notes.filter { $0.level >= .warning }.map(\.text) }
 

@@ -17,24 +17,27 @@ public enum ProgramAnswer: Sendable, Equatable {
   /// Runs a program that is found in PATH, with messages in English.
   ///
   /// - Parameters:
-  ///   - limit: seconds.
-  ///   - children: those of this process, if something else waits for them too.
+  ///   - changes: variables of its environment that differ from those of this process.
+  ///   - runner: nil: one of its own, for a process in which no event loop reaps the children.
   ///   - mask: the signal mask of the program.
+  ///   - limit: seconds.
   public static func of(
-    _ name: String, _ arguments: [String], _ surroundings: Surroundings, within limit: Double,
-    children: ChildProcesses = ChildProcesses(reaping: .byWaiters), mask: SignalSet? = nil
+    _ name: String, _ arguments: [String], _ surroundings: Surroundings,
+    setting changes: [String: String] = [:], by runner: ProgramRunner? = nil,
+    mask: SignalSet = SignalSet(), within limit: Double
   ) -> ProgramAnswer {
     let path = surroundings.environment["PATH"]
     guard let found = file(named: Array(name.utf8), inSearchPath: path?.originalBytes) else {
       return .isMissing
     }
     var program = Program(path: found.bytes, arguments: ([name] + arguments).map(\.originalBytes))
-    let ignored = ["LC_", "LANG"].map { Array($0.utf8) }
+    let changes = changes.merging(["LC_ALL": "C"]) { $1 }
+    let ignored = (["LC_", "LANG"] + changes.keys.map { $0 + "=" }).map { Array($0.utf8) }
     program.environment =
       surroundings.entries.filter { entry in !ignored.contains { entry.starts(with: $0) } }
-      + [Array("LC_ALL=C".utf8)]
-    if let mask { program.signalMask = mask }
-    let runner = ProgramRunner(children: children)
+      + changes.map { "\($0)=\($1)".originalBytes }
+    program.signalMask = mask
+    let runner = runner ?? ProgramRunner(children: ChildProcesses(reaping: .byWaiters))
     do throws(Errno) {
       let result = try runner.run(program, outputLimit: longestOutput, until: .now + limit)
       guard let exit = result.exit else { return .hangs(limit) }

@@ -1,5 +1,6 @@
 internal import DuctRecords
 import Glibc
+internal import KerberosTickets
 internal import OutputRelay
 internal import RecordText
 internal import ResilientIO
@@ -142,6 +143,8 @@ public struct Recovery: Sendable {
   private func deliver(
     _ folder: SpoolFolder, to directory: FilePath?, logs: [FileDescriptor?], limit: Double
   ) -> Outcome {
+    // The folder has the id of the run as its name. Whoever holds its lock knows that its duct has ended.
+    OwnTicketCache(runID: String(escaping: folder.path.nameBytes)).remove()
     let run = SpooledRun(folder.contents)
     if let page = run.page, page.recordsWereRemoved, let manifest = run.manifest {
       // duct could not remove all records, or was killed before that.

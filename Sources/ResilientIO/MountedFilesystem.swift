@@ -44,7 +44,7 @@ public struct MountedFilesystem: Sendable, Equatable {
     options.last { $0.hasPrefix(option + "=") }.map { String($0.dropFirst(option.utf8.count + 1)) }
   }
 
-  /// Whether the server lets in only who has a Kerberos ticket.
+  /// Whether access needs a Kerberos ticket: `sec=krb5`, `krb5i` or `krb5p`.
   public var usesKerberos: Bool { value(of: "sec")?.hasPrefix("krb5") == true }
 
   /// Whether its contents are in memory, so that they are lost when the host restarts.

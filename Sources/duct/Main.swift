@@ -4,6 +4,7 @@ import DuctRecords
 import DuctRun
 import DuctSettings
 import Glibc
+import KerberosTickets
 import LogDelivery
 import RecordText
 import SystemCalls
@@ -28,6 +29,10 @@ enum Main {
       if rest.count == 2, rest[0] == DirectoryTester.word {
         DirectoryTester.run(prefix: rest[1])
         leave(0)
+      }
+      // A run with --renew-ticket starts this.
+      if rest.count == 3, rest[0] == TicketHelper.word {
+        leave(TicketHelper.run(task: rest[1], runID: rest[2]))
       }
       let quick = rest.first == "run" ? QuickRunArguments.parse(Array(rest.dropFirst())) : nil
       run(ConDuctCommand.self, rest, quick: quick, name: "con-duct")
@@ -70,7 +75,7 @@ enum Main {
       if let help = RunHelp(asked: words, of: name) { throw help }
       if let quick { try RunArguments.execute(quick) }
       if let problem = message.unknownSubcommand { throw UsageError(problem) }
-      var command = try type.parseAsRoot(words)
+      var command = try type.parseAsRoot(withValues(words, name))
       try command.run()
       leave(0)
     } catch let error as UsageError {
@@ -90,6 +95,12 @@ enum Main {
       complain("\(name): error: \(message.line(type.message(for: error)).bounded())")
       leave(2)
     }
+  }
+
+  /// The words with a value for each option of a run that may stand alone.
+  private static func withValues(_ words: [String], _ name: String) -> [String] {
+    if name == "duct" { return RunOption.withValues(words) }
+    return words.first == "run" ? ["run"] + RunOption.withValues(Array(words.dropFirst())) : words
   }
 
   /// Ends the process without the C library's cleanup, because a thread of duct may hang in a file system.

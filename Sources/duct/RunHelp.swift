@@ -71,7 +71,7 @@ struct RunHelp: Error {
 
   private static func synopsis(of option: RunOption) -> String {
     let names = [option.short, option.name, option.alias].compactMap { $0 }.joined(separator: ", ")
-    return option.isFlag ? names : "\(names) <\(option.valueName)>"
+    return names + option.valueSynopsis
   }
 
   private static func entry(_ label: String, _ text: String, _ width: Int) -> String {

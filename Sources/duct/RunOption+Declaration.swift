@@ -16,7 +16,8 @@ extension RunOption {
     let help = ArgumentHelp(helpText, valueName: valueName)
     let completion: CompletionKind? =
       switch value.form {
-      case .choice: .list(value.choices)
+      // A word behind an option that may stand alone is the command.
+      case .choice: value.alone == nil ? .list(value.choices) : nil
       case .directory: .directory
       default: nil
       }
@@ -36,6 +37,28 @@ extension RunOption {
       if let name { names.append(.customLong(String(name.dropFirst(2)))) }
     }
     return NameSpecification(names)
+  }
+}
+
+extension RunOption {
+  /// The words of a run with a value for each option that may stand alone: the argument parser knows no such options, and
+  /// would take the command for the value.
+  static func withValues(_ words: [String]) -> [String] {
+    var words = words
+    var place = 0
+    // Up to the command.
+    while place < words.count, words[place].utf8.first == UInt8(ascii: "-"),
+      !["-", "--"].contains(words[place])
+    {
+      let found = index(of: words[place]).map { all[$0] }
+      if let found, let alone = found.value.alone {
+        words[place] += "=\(alone)"
+      } else if let found, !found.isFlag {
+        place += 1
+      }
+      place += 1
+    }
+    return words
   }
 }
 

@@ -3,6 +3,7 @@ import Testing
 
 @testable import DuctDoctor
 @testable import HostPrograms
+@testable import KerberosTickets
 
 /// What the doctor says of a Kerberos ticket.
 @Suite struct TicketFactsTests {
@@ -47,6 +48,16 @@ import Testing
       .ticket(ticket), isWritable: isWritable, now: Self.now, runEnd: runEnd.map { Self.now + $0 })
   }
 
+  @Test func withoutTheLibrary() {
+    var renewable = facts(end: 3600, renewUntil: 7200, runEnd: nil)
+    #expect(!renewable.findings.contains { $0.check == "renewal" })
+    renewable.canRenew = false
+    #expect(renewable.findings.contains { $0.check == "renewal" && $0.text.contains("libkrb5.so.3") })
+    var other = facts(end: 3600, runEnd: nil)
+    other.canRenew = false
+    #expect(!other.findings.contains { $0.check == "renewal" })
+  }
+
   @Test func againstTheEndOfTheRun() {
     func life(_ facts: TicketFacts) -> Finding? { facts.findings.first { $0.check == "life" } }
     #expect(life(facts(end: 3600, runEnd: 3600))?.level == .ok)
@@ -73,7 +84,9 @@ import Testing
 
   @Test func withoutATicket() {
     func level(_ answer: ProgramAnswer, isWritable: Bool = true) -> Finding.Level? {
-      TicketFacts(answer, security: "krb5p", isWritable: isWritable, now: Self.now, runEnd: nil).findings
+      TicketFacts(
+        answer, security: "krb5p", isWritable: isWritable, now: Self.now, runEnd: nil, canRenew: true
+      ).findings
         .first?.level
     }
     let none = ProgramAnswer.failed("klist: No credentials cache found (filename: /tmp/krb5cc_0)", output: "")

@@ -1,4 +1,4 @@
-import HostPrograms
+import KerberosTickets
 import Testing
 
 @testable import DuctRun

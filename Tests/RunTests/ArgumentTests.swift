@@ -9,7 +9,9 @@ import Testing
 @Suite struct ArgumentTests {
   /// The options that the argument parser returns; nil if it refuses the words.
   private func parsed(_ words: [String]) -> RunOptions? {
-    guard let command = try? DuctCommand.parseAsRoot(words) as? DuctCommand else { return nil }
+    guard let command = try? DuctCommand.parseAsRoot(RunOption.withValues(words)) as? DuctCommand else {
+      return nil
+    }
     return try? command.arguments.given()
   }
 
@@ -58,12 +60,20 @@ import Testing
           #expect(parsed([name, "cmd"])?[option.name] == "", "\(name)")
           continue
         }
+        if let alone = option.value.alone {
+          let words = ["\(name)=\(value)", "cmd"]
+          #expect(QuickRunArguments.parse([name, "cmd"])?[option.name] == alone, "\(name)")
+          #expect(parsed([name, "cmd"])?[option.name] == alone, "\(name)")
+          #expect(QuickRunArguments.parse(words) == parsed(words) && parsed(words)?[name] == value, "\(name)")
+          continue
+        }
         let quick = try #require(QuickRunArguments.parse([name, value, "cmd"]))
         #expect(quick[option.name] == value, "\(name)")
         #expect(parsed([name, value, "cmd"]) == quick, "\(name)")
         let joined = name.hasPrefix("--") ? ["\(name)=\(value)"] : [name + value, "\(name)=\(value)"]
         for word in joined { #expect(parsed([word, "cmd"]) == quick, "\(word)") }
       }
+      if option.value.alone != nil { continue }
       // A missing value, and a value for a flag.
       let wrong = option.isFlag ? ["\(option.name)=1", "cmd"] : [option.name]
       #expect(QuickRunArguments.parse(wrong) == nil && parsed(wrong) == nil, "\(option.name)")
@@ -90,7 +100,7 @@ import Testing
       "-q", "--clobber", "-l", "INFO", "--log-level", "--log-level=none", "-p", "x_", "--output-prefix=y",
       "-c", "all", "stdout", "--", "-", "cmd", "--s-i", "0.5", "--fail-time", "-1", "--fail-time=-1", "-m",
       "a b", "--wait-jobs", "--colors", "--mode", "new-session", "--slurm", "auto", "=", "--=", "-x",
-      "--slurm-timeout", "1", "nan", "",
+      "--slurm-timeout", "1", "nan", "", "--renew-ticket", "--renew-ticket=shared",
     ]
     var accepted = 0
     for _ in 0..<800 {

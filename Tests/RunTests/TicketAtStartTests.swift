@@ -1,79 +1,62 @@
-import Glibc
+import SystemCalls
 import TestSupport
 import Testing
 
 /// The warning at the start of a run that the Kerberos ticket ends before the run may. The KDC and klist are real; a mount
 /// table in place of the process's own says that the log directory needs a ticket.
-@Suite(.needs(.root))
+@Suite(
+  .needs(.root), .needs(.programs("kinit", "klist")), .needs(.daemons("krb5kdc", "kdb5_util", "kadmin.local"))
+)
 struct TicketAtStartTests {
   private let sandbox: Sandbox
-  init() throws { sandbox = try Sandbox() }
+  private let center: KeyDistributionCenter
 
-  /// Brings up a KDC, gets a ticket of ten hours, and runs duct three times, in the mount namespace of this script.
-  private static let script = #"""
-    set -e
-    top=$PWD
-    port=$((20000 + $$ % 10000))
-    export KRB5_CONFIG=$top/krb5.conf KRB5_KDC_PROFILE=$top/kdc.conf KRB5CCNAME=FILE:$top/cache
-    cat > krb5.conf <<END
-    [libdefaults]
-     default_realm = EXAMPLE.ORG
-     dns_lookup_kdc = false
-     rdns = false
-    [realms]
-     EXAMPLE.ORG = {
-      kdc = 127.0.0.1:$port
-     }
-    END
-    cat > kdc.conf <<END
-    [kdcdefaults]
-     kdc_listen = 127.0.0.1:$port
-     kdc_tcp_listen = 127.0.0.1:$port
-    [realms]
-     EXAMPLE.ORG = {
-      database_name = $top/principal
-      key_stash_file = $top/stash
-      max_life = 1d
-      max_renewable_life = 7d
-     }
-    END
-    PATH=$PATH:/usr/sbin
-    {
-      kdb5_util create -s -P master
-      kadmin.local -q "addprinc -pw secret ada"
-      kadmin.local -q "modprinc -maxrenewlife 7d ada"
-      kadmin.local -q "modprinc -maxrenewlife 7d krbtgt/EXAMPLE.ORG"
-    } > kdc.log 2>&1
-    setpriv --pdeathsig KILL krb5kdc -n >> kdc.log 2>&1 &
-    trap "kill $!" EXIT
-    for try in $(seq 100); do
-      ! echo secret | kinit -l 10h -r 5d ada >> kdc.log 2>&1 || break
-      sleep 0.1
-    done
-    klist > klist.txt
-    mkdir logs
-    printf '24 1 0:30 / / rw - ext4 /dev/sda rw\n30 24 0:31 / %s/logs rw - nfs4 server:/home rw,sec=krb5p\n' "$top" > mounts
-    duct() { # PREFIX COMMAND...: duct sees the table `mounts`
-      sh -c 'mount --bind mounts /proc/$$/mountinfo && exec "$DUCT" --slurm off -p "$@"' - "$@"
-    }
-    duct logs/a_ sh -c 'sleep 6; exit 3' 2> outside.txt || echo $?
-    SLURM_JOB_END_TIME=$(($(date +%s) + 3600)) duct logs/b_ sleep 6 2> within.txt
-    duct logs/c_ true 2> short.txt
-    """#
+  init() async throws {
+    sandbox = try Sandbox()
+    center = try await KeyDistributionCenter(in: sandbox)
+    for name in ["bin", "logs"] { try sandbox.makeDirectory(name) }
+  }
+
+  /// Runs a command with its records in a directory that is on Kerberos NFS, as the mount table says.
+  private func warnings(
+    _ command: String, options: [String] = [], environment: [String: String] = [:]
+  ) async throws -> (code: Int32?, tickets: [String]) {
+    let script = """
+      { cat /proc/self/mountinfo; echo "99999 1 0:99 / $PWD/logs rw - nfs4 server:/home rw,sec=krb5p"; } > table
+      mount --bind table /proc/$$/mountinfo && exec "$@"
+      """
+    let result = try await run(
+      "unshare",
+      ["-m", "bash", "-c", script, "bash", Programs.duct, "-p", "logs/log_", "--clobber", "--slurm", "off"]
+        + options + ["sh", "-c", command],
+      in: sandbox, environment: center.environment.merging(environment) { $1 })
+    let lines = result.stderr.split(separator: "\n").map(String.init)
+    return (result.code, lines.filter { $0.contains("icket") && $0.contains("[WARNING") })
+  }
 
   @Test func aTicketThatEndsInTenHours() async throws {
-    let result = try await run(
-      "unshare", ["-m", "bash", "-c", Self.script], in: sandbox, environment: ["DUCT": Programs.duct],
-      limit: 60)
-    let log = try sandbox.text("kdc.log")
-    #expect(result.code == 0 && result.stdout == "3\n", "\(result) \(log)")
-    let outside = try sandbox.text("outside.txt")
-    #expect(outside.contains("[WARNING ] con-duct: The Kerberos ticket for logs ends at "), "\(outside)")
-    #expect(outside.contains("krenew") && outside.contains("in 09:59:"), "\(outside)")
-    for name in ["within.txt", "short.txt"] {
-      #expect(
-        !(try sandbox.text(name).contains("ticket")), "the job ends before the ticket, or the command at once"
-      )
-    }
+    try await center.kinit(life: 36_000, renewable: 7 * 86_400)
+    let outside = try await warnings("sleep 6; exit 3")
+    #expect(outside.code == 3 && outside.tickets.count == 1, "\(outside)")
+    let line = try #require(outside.tickets.first)
+    #expect(line.contains("con-duct: The Kerberos ticket for logs ends at ") && line.contains("in 09:59:"))
+    #expect(line.contains("duct --renew-ticket does that, or krenew"), "\(line)")
+    let jobEnd = "\(Int(WallTime.now.seconds) + 3600)"
+    let within = try await warnings("sleep 6", environment: ["SLURM_JOB_END_TIME": jobEnd])
+    #expect(within.code == 0 && within.tickets == [], "the job ends before the ticket")
+    let kept = try await warnings("sleep 6", options: ["--renew-ticket"])
+    #expect(kept.code == 0 && kept.tickets == [], "it is renewed")
+    let short = try await warnings("true")
+    #expect(short.code == 0 && short.tickets == [], "the command ends at once")
+  }
+
+  /// Neither the start of the command nor its end waits for klist.
+  @Test func aKlistThatHangs() async throws {
+    try sandbox.write("#!/bin/sh\nsleep 600\n", to: "bin/klist", executable: true)
+    let start = MonotonicInstant.now
+    let path = "\(sandbox["bin"]):\(KeyDistributionCenter.searchPath)"
+    let found = try await warnings("exit 4", environment: ["PATH": path])
+    #expect(found.code == 4 && found.tickets == [])
+    #expect(MonotonicInstant.now.seconds(since: start) < 60)
   }
 }

@@ -29,6 +29,15 @@
       }
     }
 
+    /// Programs in PATH, or where daemons are.
+    public static func daemons(_ names: String...) -> Requirement {
+      Requirement {
+        let path = Array(KeyDistributionCenter.searchPath.utf8)
+        let missing = names.first { file(named: Array($0.utf8), inSearchPath: path) == nil }
+        return missing.map { "it needs \($0): `make test` gets it" }
+      }
+    }
+
     private static func isInPath(_ name: String) -> Bool {
       let path = getenv("PATH").map { bytes(ofCString: $0) }
       return file(named: Array(name.utf8), inSearchPath: path) != nil

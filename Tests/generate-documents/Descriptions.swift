@@ -5,7 +5,8 @@ extension RunOption {
   /// The names and the value: `-l`, `--log-level` *level*.
   var term: String {
     let names = [short, name, alias].compactMap { $0 }.map { "`\($0)`" }.joined(separator: ", ")
-    return isFlag ? names : "\(names) *\(valueName)*"
+    if isFlag { return names }
+    return value.alone == nil ? "\(names) *\(valueName)*" : "\(names)[`=`*\(valueName)*]"
   }
 
   /// All that is known about the option, in sentences.

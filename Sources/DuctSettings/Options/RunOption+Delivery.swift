@@ -47,6 +47,19 @@ extension RunOption {
         .seconds(\.finalizeTimeout, Seconds.raised(to: shortestFinalizing)),
         variable: "DUCT_FINALIZE_TIMEOUT",
         help: "Seconds that writing the records may take at the end of the run; at least 0.2."),
+      RunOption(
+        "--renew-ticket", takes: "cache", .choice(\.renewTicket, alone: .own), variable: "DUCT_RENEW_TICKET",
+        help: """
+          Keep a Kerberos ticket alive while the command runs: a copy for the run (`own`, as with no value), which a \
+          logout does not destroy, or the user's own (`shared`).
+          """,
+        details: """
+          The ticket must be renewable (`kinit -r 7d`). duct renews it after half of its life. The copy is \
+          `/tmp/krb5cc_UID_duct-RUNID`, where rpc.gssd finds it for Kerberos NFS; it is removed at the end of the \
+          run. The command's environment does not change, so its own Kerberos programs use the user's cache. After \
+          a renewal, `aklog` gets AFS tokens, where it is installed. Needs libkrb5 of MIT on the host. A failure is \
+          told, and the run goes on.
+          """),
     ])
 
   /// Writing the records takes this long on any disk that does not hang, so less time would only lose them. Seconds.

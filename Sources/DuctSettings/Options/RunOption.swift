@@ -42,6 +42,12 @@ public struct RunOption: Sendable {
 
   public var isFlag: Bool { value.form == .flag }
 
+  /// What stands behind the name in help: ` <seconds>`, `[=<cache>]` or nothing.
+  public var valueSynopsis: String {
+    if isFlag { return "" }
+    return value.alone == nil ? " <\(valueName)>" : "[=<\(valueName)>]"
+  }
+
   /// What help, man page and docs/options.md say after the sentences: the default, the choices, the variable. Literal
   /// words are between backquotes.
   public var facts: [(name: String, text: String)] {

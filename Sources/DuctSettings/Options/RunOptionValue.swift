@@ -26,19 +26,23 @@ extension RunOption {
     public let mayStartWithDash: Bool
     /// The option can be given several times, and each adds a value.
     public let isList: Bool
+    /// What the option says if it stands alone. Nil: it needs a value. If not nil, a value must be behind a `=`, because
+    /// the next word may be the command.
+    public let alone: String?
     private let ignoresCase: Bool
     private let listChoices: @Sendable () -> [String]
     private let read: Reader
     private let show: @Sendable (RunSettings) -> String?
 
     init(
-      _ form: Form, mayStartWithDash: Bool = false, isList: Bool = false, ignoresCase: Bool = false,
-      choices: @escaping @Sendable () -> [String] = { [] },
+      _ form: Form, mayStartWithDash: Bool = false, isList: Bool = false, alone: String? = nil,
+      ignoresCase: Bool = false, choices: @escaping @Sendable () -> [String] = { [] },
       show: @escaping @Sendable (RunSettings) -> String? = { _ in nil }, read: @escaping Reader
     ) {
       self.form = form
       self.mayStartWithDash = mayStartWithDash
       self.isList = isList
+      self.alone = alone
       self.ignoresCase = ignoresCase
       listChoices = choices
       self.show = show
@@ -106,10 +110,10 @@ extension RunOption.Value {
   }
 
   static func choice<Choice: RawRepresentable<String> & CaseIterable & Sendable>(
-    _ member: @autoclosure @escaping Member<Choice>, ignoresCase: Bool = false
+    _ member: @autoclosure @escaping Member<Choice>, alone: Choice? = nil, ignoresCase: Bool = false
   ) -> Self where Choice.AllCases == [Choice] {
     Self(
-      .choice, ignoresCase: ignoresCase, choices: { Choice.allCases.map(\.rawValue) },
+      .choice, alone: alone?.rawValue, ignoresCase: ignoresCase, choices: { Choice.allCases.map(\.rawValue) },
       show: { $0[keyPath: member()].rawValue }
     ) { settings, text, _ throws(UsageError) in
       guard let choice = Choice(rawValue: ignoresCase ? text.uppercased() : text) else {

@@ -1,7 +1,7 @@
 internal import RecordText
 internal import SystemCalls
 
-/// The Kerberos ticket of this user, from klist(1).
+/// The ticket-granting ticket in a credential cache.
 public struct KerberosTicket: Sendable, Equatable {
   /// The name of the cache, such as `FILE:/tmp/krb5cc_1000`.
   public var cache: String
@@ -49,9 +49,20 @@ public struct KerberosTicket: Sendable, Equatable {
     return found
   }
 
+  /// When it ends if it is renewed as often as possible.
+  public var lastEnd: Double { max(end, renewUntil ?? end) }
+
+  /// Whether it can be renewed so that it ends later than now.
+  public var isRenewable: Bool { lastEnd > end + 1 }
+
   /// `FILE`, `DIR`, `KCM`, `KEYRING` or another word.
   public var cacheKind: String {
     guard let colon = cache.firstIndex(of: ":") else { return "FILE" }
     return String(cache[..<colon])
+  }
+
+  /// A time in messages about tickets.
+  public static func text(_ time: Double) -> String {
+    WallTime(seconds: time).text(format: "%Y-%m-%d %H:%M:%S")
   }
 }

@@ -1,0 +1,160 @@
+import Glibc
+import SystemCalls
+import TestSupport
+import Testing
+
+/// `--renew-ticket`, with a real KDC.
+@Suite(
+  .needs(.programs("kinit", "klist", "kdestroy")), .needs(.daemons("krb5kdc", "kdb5_util", "kadmin.local")))
+struct RenewTicketTests {
+  private let sandbox: Sandbox
+  private let center: KeyDistributionCenter
+
+  init() async throws {
+    sandbox = try Sandbox()
+    center = try await KeyDistributionCenter(in: sandbox)
+  }
+
+  /// The cache of the run in this sandbox, without its kind.
+  private func ownCache() throws -> String {
+    guard let run = sandbox.spooledRuns().first?.lastComponent?.string else {
+      throw Problem("there is no run folder yet")
+    }
+    return "/tmp/krb5cc_\(geteuid())_duct-\(run)"
+  }
+
+  private func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+  /// Runs a command that ends with code 7 once there is a file `done`.
+  private func run(
+    _ option: String, environment: [String: String?] = [:],
+    while body: @escaping @Sendable (pid_t) async throws -> Void
+  ) async throws -> (code: Int32?, warnings: [String], stderr: String) {
+    let script = "echo \"$KRB5CCNAME\"; until [ -e done ]; do sleep 0.05; done; exit 7"
+    let sandbox = self.sandbox
+    let result = try await duct(
+      [option, "--slurm", "off", "sh", "-c", script], in: sandbox,
+      environment: center.environment.mapValues { $0 }.merging(environment) { $1 }
+    ) { pid in
+      try await body(pid)
+      try sandbox.write("", to: "done")
+    }
+    let warnings = result.stderr.split(separator: "\n").map(String.init).filter { $0.contains("[WARNING") }
+    return (result.code, warnings, result.stderr)
+  }
+
+  /// Waits until this many seconds after `start`.
+  private func sleep(until seconds: Double, after start: MonotonicInstant) async throws {
+    let left = seconds - MonotonicInstant.now.seconds(since: start)
+    if left > 0 { try await Task.sleep(for: .seconds(left)) }
+  }
+
+  /// The user's ticket ends, and a logout destroys their cache: that of the run is good, until the run has ended.
+  @Test func theCopyOutlivesTheUsers() async throws {
+    try sandbox.makeDirectory("bin")
+    try sandbox.write("#!/bin/sh\necho \"$KRB5CCNAME\" >> aklogged\n", to: "bin/aklog", executable: true)
+    let start = MonotonicInstant.now
+    try await center.kinit(life: 8, renewable: 120)
+    let result = try await run(
+      "--renew-ticket", environment: ["PATH": "\(sandbox["bin"]):\(KeyDistributionCenter.searchPath)"]
+    ) { _ in
+      try await eventually { try await center.hasTicket(ownCache()) }
+      var information = stat()
+      #expect(stat(try ownCache(), &information) == 0 && information.st_mode & 0o777 == 0o600)
+      try await center.kdestroy()
+      try await sleep(until: 10, after: start)
+      #expect(try await center.hasTicket(ownCache()))
+      #expect(try sandbox.text("aklogged").hasPrefix("FILE:\(ownCache())\n"))
+      try sandbox.write(ownCache(), to: "name")
+    }
+    #expect(result.code == 7 && result.warnings == [], "\(result.stderr)")
+    #expect(result.stderr.contains("is renewed in time, until "))
+    // The command has the user's own.
+    #expect(try sandbox.text("log_stdout") == "FILE:\(sandbox["cache"])\n")
+    let name = try sandbox.text("name")
+    #expect(!exists(name))
+    #expect(!exists(name.replacing("krb5cc_\(geteuid())_duct", with: ".duct-ticket-\(geteuid())")))
+  }
+
+  @Test func theUsersOwn() async throws {
+    let start = MonotonicInstant.now
+    try await center.kinit(life: 8, renewable: 120)
+    let result = try await run("--renew-ticket=shared") { _ in
+      try await sleep(until: 10, after: start)
+      #expect(try await center.hasTicket())
+      #expect(!exists(try ownCache()))
+    }
+    #expect(result.code == 7 && result.warnings == [], "\(result.stderr)")
+    #expect(try await center.hasTicket(), "it stays the user's")
+  }
+
+  @Test func aKDCThatIsAwayForAWhile() async throws {
+    let start = MonotonicInstant.now
+    try await center.kinit(life: 12, renewable: 60)
+    let result = try await run("--renew-ticket") { _ in
+      try await eventually { try await center.hasTicket(ownCache()) }
+      center.stop()
+      try await sleep(until: 7.5, after: start)
+      try await center.start()
+      try await sleep(until: 13.5, after: start)
+      #expect(try await center.hasTicket(ownCache()))
+    }
+    #expect(result.code == 7 && result.warnings.count == 1, "\(result.stderr)")
+    #expect(result.warnings.first?.contains("cannot be renewed: Cannot contact any KDC") == true)
+    #expect(result.stderr.contains("is good again"))
+  }
+
+  @Test func aDeadKDCIsNotFatal() async throws {
+    try await center.kinit(life: 3, renewable: 60)
+    let result = try await run("--renew-ticket") { _ in
+      try await eventually { try await center.hasTicket(ownCache()) }
+      center.stop()
+      try await eventually { try await !center.hasTicket(ownCache()) }
+      try await Task.sleep(for: .seconds(1))
+    }
+    #expect(result.code == 7, "\(result.stderr)")
+    #expect(result.warnings.contains { $0.contains("cannot be renewed: ") })
+    #expect(result.warnings.contains { $0.contains("has ended, at ") && $0.contains("kinit") })
+  }
+
+  /// A ticket that cannot be renewed is told. duct takes the next one of the user.
+  @Test func oneThatCannotBeRenewed() async throws {
+    let start = MonotonicInstant.now
+    try await center.kinit(life: 10)
+    let result = try await run("--renew-ticket") { _ in
+      try await eventually { try await center.hasTicket(ownCache()) }
+      try await center.kinit(life: 600, renewable: 6000)
+      try await sleep(until: 11, after: start)
+      #expect(try await center.hasTicket(ownCache()))
+    }
+    #expect(result.code == 7 && result.warnings.count == 1, "\(result.stderr)")
+    #expect(result.warnings.first?.contains("cannot be renewed. Get one that can be") == true)
+    #expect(result.stderr.contains("is good again"))
+  }
+
+  @Test func noTicketAtAll() async throws {
+    let result = try await run("--renew-ticket") { _ in try await Task.sleep(for: .seconds(0.5)) }
+    #expect(result.code == 7 && result.warnings.count == 1, "\(result.stderr)")
+    #expect(result.warnings.first?.contains("There is no ticket to keep alive: No credentials cache") == true)
+  }
+
+  /// duct is killed: the relay becomes `recover`, which removes the cache.
+  @Test func aKilledDuct() async throws {
+    try await center.kinit(life: 600, renewable: 6000)
+    _ = try? await run("--renew-ticket") { duct in
+      try await eventually { try await center.hasTicket(ownCache()) }
+      let name = try ownCache()
+      kill(duct, SIGKILL)
+      try sandbox.write("", to: "done")
+      try await eventually { !exists(name) }
+    }
+    try await eventually { sandbox.spooledRuns().isEmpty }
+  }
+
+  @Test func aWordThatIsNoCache() async throws {
+    let result = try await duct(["--renew-ticket=mine", "true"], in: sandbox)
+    #expect(result.code == 2 && result.stderr.contains("--renew-ticket: 'mine' is none of off, own, shared"))
+    let variable = try await duct(["true"], in: sandbox, environment: ["DUCT_RENEW_TICKET": "mine"])
+    #expect(variable.code == 2 && variable.stderr.contains("DUCT_RENEW_TICKET: 'mine'"))
+  }
+}
