@@ -70,6 +70,8 @@ public struct InfoDocument: WrittenRecord {
   public var cgroups: [ControlGroup]?
   /// The tasks of the step on this node. Nil unless a task prolog has started the watch.
   public var tasks: [StepTask]?
+  /// The step that srun has started. Nil unless srun's prolog has started the watch.
+  public var step: StepDescription?
   /// Nil if duct did not ask Slurm.
   public var slurm: SlurmSection?
 
@@ -111,6 +113,7 @@ public struct InfoDocument: WrittenRecord {
     members("processes_left", &processesLeft)
     members("cgroups", &cgroups)
     members("tasks", &tasks)
+    members("step", &step)
     members("slurm", &slurm)
   }
 }

@@ -10,15 +10,20 @@ struct ListedRun: Sendable {
 
   /// In the order of the tasks' ranks. At least one.
   let runs: [RecordedRun]
+  /// The record of the step itself, if srun's prolog has let duct note it.
+  var step: RecordedRun?
 
   /// Rows with one for all tasks of a step, and one for all its nodes. Each is where the first of its runs was.
   static func folded(_ runs: [RecordedRun]) -> [ListedRun] {
     var rows: [Int: ListedRun] = [:]
     var isFolded = Set<Int>()
     for step in StepRuns.of(runs) {
-      for places in [step.nodes, step.tasks] where places.count > 1 {
-        rows[places.min() ?? 0] = ListedRun(runs: places.map { runs[$0] })
-        isFolded.formUnion(places)
+      var own = step.own
+      for places in [step.nodes, step.tasks] where places.count > 1 || (own != nil && !places.isEmpty) {
+        let all = own.map { places + [$0] } ?? places
+        rows[all.min() ?? 0] = ListedRun(runs: places.map { runs[$0] }, step: own.map { runs[$0] })
+        isFolded.formUnion(all)
+        own = nil
       }
     }
     return runs.indices.compactMap { place in
@@ -28,6 +33,8 @@ struct ListedRun: Sendable {
 
   /// The field of the run. Of several, the value that stands for all of them.
   func field(_ name: String) -> JSONValue? {
+    // The record of a node does not know what its tasks execute.
+    if name == "command", let step, let command = step.field(name) { return command }
     guard runs.count > 1 else { return runs[0].field(name) }
     if name == "prefix" { return .string(prefix) }
     let values = runs.compactMap { $0.field(name) }

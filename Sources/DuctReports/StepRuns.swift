@@ -6,9 +6,12 @@ struct StepRuns {
   /// The members of a record that tell which step and task a run is of.
   static let fields = [
     "own_job_id", "own_step_id", "own_procid", "own_restart_count", "own_cluster", "run_id", "parent_run_id",
+    "step_task_count",
   ]
 
   let key: StepKey
+  /// The record of the step itself, which srun's prolog has started.
+  private(set) var own: Int?
   /// Runs that have watched all tasks of the step on a node.
   private(set) var nodes: [Int] = []
   /// Runs in front of the command of a task, by the rank of the task. Empty if a task has several of them, as in a shell
@@ -28,7 +31,13 @@ struct StepRuns {
     self.key = key
     var ranks: [(place: Int, rank: Int)] = []
     for place in places {
-      if let rank = StepKey.rank(of: runs[place]) { ranks.append((place, rank)) } else { nodes.append(place) }
+      if let rank = StepKey.rank(of: runs[place]) {
+        ranks.append((place, rank))
+      } else if StepKey.isOfStep(runs[place]) {
+        own = place
+      } else {
+        nodes.append(place)
+      }
     }
     // A duct below that of the task is a part of the task.
     let ids = Set(ranks.compactMap { runs[$0.place].find("run_id")?.string })
@@ -59,6 +68,9 @@ struct StepKey: Hashable, Sendable {
     restarts = run.find("own_restart_count")?.string
   }
 
-  /// The rank of the task that the run is of; nil if it is of all tasks on a node.
+  /// Whether the record is of the step itself, and not of its tasks. Its figures are those of srun.
+  static func isOfStep(_ run: RecordedRun) -> Bool { run.find("step_task_count") != nil }
+
+  /// The rank of the task that the run is of; nil if it is of all tasks on a node, or of the step.
   static func rank(of run: RecordedRun) -> Int? { run.find("own_procid")?.string.flatMap { Int($0) } }
 }

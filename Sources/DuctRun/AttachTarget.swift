@@ -28,6 +28,8 @@ public struct AttachTarget: Sendable {
     case job(UInt32, step: String?)
     /// What this slurmstepd runs.
     case daemon(Int32, job: UInt32, step: String)
+    /// The srun of a step. info.json has this command, and the environment of duct: srun's own has no step in it.
+    case launcher(Int32, command: String)
   }
 
   /// - Throws: a line about why there is nothing to watch.
@@ -57,6 +59,11 @@ public struct AttachTarget: Sendable {
         throw Problem("there is no process \(pid)")
       }
       return (.process(pid), pid)
+    case .launcher(let pid, _):
+      guard let stat = files.stat(own: pid), !stat.isZombie else {
+        throw Problem("the srun \(pid) has ended")
+      }
+      return (.process(pid), nil)
     case .session(let session):
       guard files.hasSession(session) else {
         throw Problem("no process of session \(session) is visible on this host")
@@ -84,6 +91,7 @@ public struct AttachTarget: Sendable {
     case .controlGroup(let folder): "cgroup \(folder)"
     case .daemon(_, let job, let step): "\(StepName(job: job, step: step))"
     case .job(let job, let step): "\(StepName(job: job, step: step))"
+    case .launcher(_, let command): command
     }
   }
 

@@ -26,10 +26,12 @@ public enum Attachment {
     let folder: StepFolder
     /// The prologs have told it to the tasks already.
     let runID: String
-    /// The node's name, for the names of the records.
+    /// The node's name, or `srun`: for the names of the records.
     let node: String
     /// How many tasks the step has on this node. Nil if Slurm does not tell.
-    let taskCount: Int?
+    var taskCount: Int?
+    /// Of the step itself. Nil: the record is of the step's tasks on a node.
+    var description: StepDescription?
   }
 
   static func execute(
@@ -85,10 +87,13 @@ private struct AttachStart {
       command: .attached(target), setup: setup, capture: capture, slurm: nil, orphanTime: Monitor(0))
     let tasks = step.flatMap { self.tasks(of: $0, isEmptied: watch.isEmptied) }
     if let tasks { watch.records?.setTaskSource { tasks.tasks(with: $0) } }
+    if let description = step?.description { watch.records?.facts.update { $0.step = description } }
     let end = RunFinalizer.Context(
       settings: settings, services: services, startInstant: identity.startInstant, paths: identity.paths,
       ownPeakResident: nil, reserve: reserve)
-    var loop = AttachLoop(watch, target, tasks, signals: signals, services) { ending in
+    var loop = AttachLoop(
+      watch, target, tasks, isOfSrun: step?.description != nil, signals: signals, services
+    ) { ending in
       RunFinalizer(watch, end, exit: nil, ending: ending)
     }
     return loop.run()
@@ -131,6 +136,7 @@ private struct AttachLoop {
 
   private let watch: RunWatch
   private let tasks: TaskEnds?
+  private let isOfSrun: Bool
   private let signals: SignalFile
   private let services: RunServices
   private let finalize: (CommandEnding) -> RunFinalizer
@@ -141,12 +147,13 @@ private struct AttachLoop {
   private var finalizer: RunFinalizer?
 
   init(
-    _ watch: RunWatch, _ target: AttachTarget, _ tasks: TaskEnds?, signals: SignalFile,
+    _ watch: RunWatch, _ target: AttachTarget, _ tasks: TaskEnds?, isOfSrun: Bool, signals: SignalFile,
     _ services: RunServices,
     finalize: @escaping (CommandEnding) -> RunFinalizer
   ) {
     self.watch = watch
     self.tasks = tasks
+    self.isOfSrun = isOfSrun
     self.signals = signals
     self.services = services
     self.finalize = finalize
@@ -187,7 +194,13 @@ private struct AttachLoop {
         services.log.info("Received SIG\(signalName(signal.number)): the processes go on, and duct ends")
         end(.detached)
       }
-    case SIGUSR1: tasks?.check()
+    case SIGUSR1:
+      if let tasks {
+        tasks.check()
+      } else if isOfSrun, ending == nil {
+        // srun's epilog says that all tasks have ended. srun itself ends a moment later.
+        end(.ended)
+      }
     default: break
     }
     return nil

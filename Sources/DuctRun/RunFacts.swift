@@ -29,6 +29,8 @@ struct RunFacts: Sendable {
   var gpus: [GPUInfo]?
   var cgroups: [ControlGroup]?
   var left: [LeftProcessRecord]?
+  /// Nil unless srun's prolog has started duct.
+  var step: StepDescription?
 
   /// Changes `signaled` to `out_of_memory` if SIGKILL ended the command, and the kernel has killed processes of its
   /// control group for lack of memory. Nobody tells duct more.

@@ -121,6 +121,7 @@ final class RunRecords: Sendable {
     info.processesLeft = facts.left
     info.cgroups = facts.cgroups
     info.tasks = tasks.withLock { $0 }?(facts.usage.counters)
+    info.step = facts.step
     info.slurm = slurm
     return info
   }

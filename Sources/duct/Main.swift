@@ -24,7 +24,7 @@ enum Main {
         useOneHeap()
         _exit(CarrierService.run(folder: rest[1], isSuccessor: rest[0] == "deliver-on"))
       }
-      if rest.count == 2, let code = stepScript(rest) { _exit(code) }
+      if rest.count >= 2, let code = stepScript(rest) { _exit(code) }
       // `con-duct doctor` starts this.
       if rest.count == 2, rest[0] == DirectoryTester.word {
         DirectoryTester.run(prefix: rest[1])
@@ -44,7 +44,14 @@ enum Main {
   /// What Slurm's prologs and epilogs call, and the process that they start. Before the argument parser, which takes
   /// milliseconds. Nil for other words.
   private static func stepScript(_ words: [String]) -> CInt? {
+    let command = Array(words.dropFirst(2))
     switch (words[0], words[1]) {
+    case ("prolog", "srun"): SrunScript.prolog(Surroundings(), command: command)
+    case ("epilog", "srun"): SrunScript.epilog(Surroundings())
+    case ("watch-srun", let folder):
+      useOneHeap()
+      return StepWatch.executeSrun(FilePath(escaped: folder), command: command, Surroundings())
+    case _ where words.count > 2: return nil
     case ("prolog", "task"): print(TaskScript.prolog(Surroundings()), terminator: "")
     case ("epilog", "task"): TaskScript.epilog(Surroundings())
     case ("watch-step", let folder):

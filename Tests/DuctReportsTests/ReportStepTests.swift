@@ -36,6 +36,42 @@ import Testing
     return try RecordedRun(Array(text.utf8), of: FilePath("logs/x-118.0-\(node)_info.json"))
   }
 
+  /// The record of the step itself.
+  private func noted(_ nodes: String = "\"n[1-3]\"", state: String = "finished") throws -> RecordedRun {
+    let text = #"""
+      {"schema_version":"0.2.3","command":"solve hard","run_state":"\#(state)","mode":"attached",
+      "execution_summary":{"exit_code":null,"peak_rss":99},"tasks":null,
+      "step":{"step_node_list":\#(nodes),"step_node_count":3,"step_task_count":5},
+      "slurm":{"own_job":{"own_job_id":"118","own_step_id":"0","own_procid":null}}}
+      """#
+    return try RecordedRun(Array(text.utf8), of: FilePath("logs/x-118.0-srun-7_info.json"))
+  }
+
+  /// With the record of the step itself, it is known what is missing.
+  @Test func recordsThatAreLost() throws {
+    let some = [
+      try noted(), try watched("n1", Self.task(0, from: 0, to: 9, cpu: 9, rss: 4)),
+      try watched("n2", Self.task(1, from: 0, to: 9, cpu: 9, rss: 4)),
+    ]
+    let step = try #require(ReportStep.steps(some).first)
+    #expect(step.command == "solve hard" && step.state == "finished" && step.missingNodes == ["n3"])
+    #expect(step.peakRSSBytes?.largest == 4, "the figures are those of the tasks")
+    #expect(StepWords(step).tasks == "2 of 5")
+    #expect(StepWords(step).missing == "3 nodes, records of 2: none of n3")
+    let rows = ListedRun.folded(some)
+    #expect(rows.count == 1 && rows[0].field("command") == "solve hard" && rows[0].runs.count == 2)
+    #expect(ListedRun.folded([some[0], some[1]]).map { $0.field("peak_rss") } == [nil])
+
+    let alone = try #require(ReportStep.steps([try noted("null", state: "running")]).first)
+    #expect(alone.tasks.isEmpty && alone.missingNodes == nil && alone.nodeCount == 3)
+    #expect(StepWords(alone).missing == "there is no record of its tasks")
+    #expect(ListedRun.folded([try noted()]).map { $0.field("command") } == ["solve hard"])
+    let report = CampaignReport(some.map { ReportSource($0, jobs: []) }, problem: nil, .init(lines: 0))
+    let text = String(decoding: TextFormat().bytes(of: report, width: nil), as: UTF8.self)
+    #expect(text.contains("step 118.0: 3 nodes, records of 2: none of n3\n"), "\(text)")
+    #expect(!text.contains("whether"), "the exit code of a watch leaves no doubt: \(text)")
+  }
+
   private static func task(_ rank: Int, from start: Double, to end: Double?, cpu: Double, rss: Int) -> String
   {
     #"{"task_procid":\#(rank),"task_pid":9,"task_start_time":\#(start),"task_end_time":\#(end.map { "\($0)" } ?? "null"),"#
@@ -114,7 +150,7 @@ import Testing
     let report = CampaignReport(
       runs.map { ReportSource($0, jobs: []) }, problem: nil, .init(lines: 0))
     let text = String(decoding: TextFormat().bytes(of: report, width: nil), as: UTF8.self)
-    #expect(text.contains("118.0  n9, n10      3  00:10 … 05:00  task 1 on n10"), "\(text)")
+    #expect(text.contains("118.0  finished  n9, n10      3  00:10 … 05:00  task 1 on n10"), "\(text)")
     #expect(!text.contains("logs/x-118.0.0_"), "\(text)")
     let json = try JSONParser.parse(JSONFormat().bytes(of: report, width: nil))
     let step = try #require(json["steps"]?.array?.first)

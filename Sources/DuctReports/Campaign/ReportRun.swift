@@ -24,6 +24,8 @@ struct ReportRun: WrittenRecord {
   var peakRSSBytes: Int64?
   /// Its jobs and array tasks.
   var jobs: Int
+  /// It has watched a step, or a step's tasks on a node: Slurm knows how they ended, and the record does not.
+  let isStepWatch: Bool
 
   init(_ run: RecordedRun, jobs: Int) {
     let summary = run.summary
@@ -41,6 +43,7 @@ struct ReportRun: WrittenRecord {
     cpuSeconds = summary?["cpu_seconds"]?.double.flatMap { $0.isFinite ? $0 : nil }
     peakRSSBytes = summary?["peak_rss"]?.double.flatMap { Int64(exactly: $0.rounded()) }
     self.jobs = jobs
+    isStepWatch = run.find("mode")?.string == "attached" && StepKey(run) != nil
   }
 
   /// Seconds since 1970; nil if the start or the length is not known.

@@ -7,9 +7,19 @@ struct ReportStep: WrittenRecord {
   var cluster: String?
   /// `118.0`, and after a requeue `118.0 (restart 1)`.
   var id: String
-  /// By name.
+  /// What its tasks execute. Nil if that is not known of the step as a whole.
+  var command: String?
+  /// The states of its records: `finished`, or `2 finished, 1 running`.
+  var state: String
+  /// Those of which there are records, by name.
   var nodes: [String]
-  /// By rank.
+  /// How many nodes the step has. Nil if no record tells.
+  var nodeCount: Int?
+  /// The nodes of which there are no records. Nil if no record tells all nodes.
+  var missingNodes: [String]?
+  /// How many tasks the step has. Nil if no record tells.
+  var taskCount: Int?
+  /// Those of which there are records, by rank.
   var tasks: [StepTaskRow]
   /// Over the tasks of which the value is known.
   var elapsedSeconds: Quartiles?
@@ -29,17 +39,28 @@ struct ReportStep: WrittenRecord {
   /// The steps of these runs, in the order of jobs and steps. A single run in a step is no step of its own.
   static func steps(_ runs: [RecordedRun]) -> [ReportStep] {
     StepRuns.of(runs)
-      .filter { !$0.nodes.isEmpty || $0.tasks.count > 1 }
-      .map { step in ReportStep(step.key, (step.nodes + step.tasks).map { runs[$0] }) }
-      .filter { !$0.tasks.isEmpty }
+      .filter { !$0.nodes.isEmpty || $0.tasks.count > 1 || $0.own != nil }
+      .map { step in
+        ReportStep(step.key, (step.nodes + step.tasks).map { runs[$0] }, own: step.own.map { runs[$0] })
+      }
+      .filter { !$0.tasks.isEmpty || $0.isNoted }
       .sorted { $0.id.isBefore($1.id) }
   }
 
-  private init(_ key: StepKey, _ records: [RecordedRun]) {
+  /// Whether srun's prolog has let duct note it, so that it is known also if no task is.
+  private let isNoted: Bool
+
+  /// - Parameter own: the record of the step itself.
+  private init(_ key: StepKey, _ records: [RecordedRun], own: RecordedRun?) {
+    let all = (own.map { [$0] } ?? []) + records
+    isNoted = own != nil
     cluster = key.cluster
     let restarts = key.restarts.flatMap { Int($0) } ?? 0
     id = "\(key.job).\(key.step)" + (restarts > 0 ? " (restart \(restarts))" : "")
-    prefixes = Set(records.map(\.prefix))
+    prefixes = Set(all.map(\.prefix))
+    let commands = own.map { [$0.command] } ?? Set(records.map(\.command)).sorted()
+    command = commands.count == 1 && !commands[0].hasPrefix("step ") ? commands[0] : nil
+    state = Self.states(all)
     // A duct can stand in front of a task that is in the table of its node, too. Its own record knows more.
     var byRank: [Int: StepTaskRow] = [:]
     for task in records.flatMap(StepTaskRow.rows) where byRank[task.rank]?.prefix == nil {
@@ -47,7 +68,14 @@ struct ReportStep: WrittenRecord {
     }
     let tasks = byRank.values.sorted { $0.rank < $1.rank }
     self.tasks = tasks
-    nodes = Set(tasks.compactMap(\.node)).sorted { $0.isBefore($1) }
+    let nodes = Set(tasks.compactMap(\.node)).sorted { $0.isBefore($1) }
+    self.nodes = nodes
+    func first<Value>(_ value: (RecordedRun) -> Value?) -> Value? { all.lazy.compactMap(value).first }
+    taskCount = first { $0.count("step_task_count") ?? $0.count("SLURM_STEP_NUM_TASKS") }
+    let list = first { ($0.find("step_node_list") ?? $0.find("SLURM_STEP_NODELIST"))?.string }
+    let names = list.flatMap(NodeNames.unfold)
+    nodeCount = first { $0.count("step_node_count") ?? $0.count("SLURM_STEP_NUM_NODES") } ?? names?.count
+    missingNodes = names?.filter { !nodes.contains($0) }
     elapsedSeconds = Quartiles(tasks.compactMap(\.elapsedSeconds))
     cpuSeconds = Quartiles(tasks.compactMap(\.cpuSeconds))
     peakRSSBytes = Quartiles(tasks.compactMap(\.peakRSSBytes))
@@ -57,6 +85,14 @@ struct ReportStep: WrittenRecord {
     idleCount = idle.isEmpty ? nil : idle.count { $0 }
     let codes = tasks.compactMap(\.exitCode)
     failedCount = codes.isEmpty ? nil : codes.count { $0 != 0 }
+  }
+
+  private static func states(_ records: [RecordedRun]) -> String {
+    var counts: [String: Int] = [:]
+    for record in records { counts[record.presentState ?? "not known", default: 0] += 1 }
+    if counts.count == 1 { return counts.keys.first ?? "" }
+    return counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+      .map { "\($0.value.grouped) \($0.key)" }.joined(separator: ", ")
   }
 
   /// The first of the tasks with the largest value.
@@ -71,11 +107,16 @@ struct ReportStep: WrittenRecord {
   func task(_ rank: Int?) -> StepTaskRow? { tasks.first { $0.rank == rank } }
 
   mutating func list(_ members: inout RecordMembers) {
-    var count = tasks.count
+    var recorded = tasks.count
     members("cluster", &cluster)
     members("step", &id)
+    members("command", &command)
+    members("state", &state)
     members("nodes", &nodes)
-    members("task_count", &count)
+    members("node_count", &nodeCount)
+    members("missing_nodes", &missingNodes)
+    members("task_count", &taskCount)
+    members("recorded_tasks", &recorded)
     members("elapsed_seconds", &elapsedSeconds)
     members("cpu_seconds", &cpuSeconds)
     members("peak_rss_bytes", &peakRSSBytes)
@@ -84,5 +125,13 @@ struct ReportStep: WrittenRecord {
     members("idle_tasks", &idleCount)
     members("failed_tasks", &failedCount)
     members("tasks", &tasks)
+  }
+}
+
+extension RecordedRun {
+  /// A member that is a number of something: an integer, or its digits in a variable.
+  fileprivate func count(_ name: String) -> Int? {
+    guard let value = find(name) else { return nil }
+    return value.string.map { Int($0) } ?? value.double.flatMap { Int(exactly: $0) }
   }
 }

@@ -129,7 +129,7 @@ private struct Evidence {
   }
 
   private var unknownEnds: String? {
-    let count = runs.count { !$0.goesOn && $0.exitCode == nil }
+    let count = runs.count { !$0.goesOn && $0.exitCode == nil && !$0.isStepWatch }
     if count == 0 { return nil }
     let commands =
       runs.count == 1

@@ -38,9 +38,11 @@ struct HTMLSteps {
     return [
       "step": .shown(step.id),
       "summary": .shown(
-        "\(step.id): \(number(step.tasks.count, "task")) on \(words.nodes)"),
+        "\(step.id): \(words.tasks) \(step.taskCount ?? step.tasks.count == 1 ? "task" : "tasks") on \(words.nodes), \(step.state)"
+      ),
       "facts": .shown(
         "ran \(words.elapsed), slowest \(words.slowest); CPU \(words.cpu); memory \(words.memory), fattest \(words.fattest); idle \(words.idle); failed \(words.failed)"
+          + (words.missing.map { "; \($0)" } ?? "")
       ),
       "tasks": .array(tasks.map(task)),
       "left_out": rest > 0 ? .shown("\(rest.grouped) more tasks: the form json has all of them.") : .null,

@@ -88,7 +88,7 @@ struct ReportText {
     let list = StepTable(report.steps)
     return [
       style.heading("Steps (median … largest of the tasks)"), style.table(list.table),
-      list.rest.map { style.list([$0]) } ?? "",
+      list.remarks.isEmpty ? "" : style.list(list.remarks),
     ]
   }
 

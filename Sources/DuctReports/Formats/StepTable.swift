@@ -11,23 +11,27 @@ struct StepTable {
 
   var table: TextTable {
     var table = TextTable([
-      ("STEP", .left), ("NODES", .left), ("TASKS", .right), ("ELAPSED", .right), ("SLOWEST", .left),
+      ("STEP", .left), ("STATE", .left), ("NODES", .left), ("TASKS", .right), ("ELAPSED", .right),
+      ("SLOWEST", .left),
       ("CPU", .right), ("PEAK MEM", .right), ("FATTEST", .left), ("IDLE", .right), ("FAILED", .right),
     ])
     for step in steps.prefix(Self.most) {
       let words = StepWords(step)
       table.add([
-        step.id, words.nodes, step.tasks.count.grouped, words.elapsed, words.slowest, words.cpu,
+        step.id, step.state, words.nodes, words.tasks, words.elapsed, words.slowest, words.cpu,
         words.memory, words.fattest, words.idle, words.failed,
       ])
     }
     return table
   }
 
-  /// What the table leaves out.
-  var rest: String? {
+  /// What the table leaves out, and what is missing in its rows.
+  var remarks: [String] {
     let rest = steps.count - Self.most
-    return rest > 0 ? "\(rest.grouped) more steps: the form json has all." : nil
+    return (rest > 0 ? ["\(rest.grouped) more steps: the form json has all."] : [])
+      + steps.prefix(Self.most).compactMap { step in
+        StepWords(step).missing.map { "step \(step.id): \($0)" }
+      }
   }
 }
 
@@ -41,11 +45,30 @@ struct StepWords {
   init(_ step: ReportStep) { self.step = step }
 
   /// `n1, n2`, or `n1, n2, n3 and 97 more`.
-  var nodes: String {
-    if step.nodes.isEmpty { return "-" }
-    let rest = step.nodes.count - Self.mostNodes
-    let names = step.nodes.prefix(Self.mostNodes).joined(separator: ", ")
-    return rest > 0 ? "\(names) and \(rest.grouped) more" : names
+  var nodes: String { step.nodes.isEmpty ? "-" : Self.list(step.nodes) }
+
+  private static func list(_ names: [String]) -> String {
+    let rest = names.count - mostNodes
+    return names.prefix(mostNodes).joined(separator: ", ") + (rest > 0 ? " and \(rest.grouped) more" : "")
+  }
+
+  /// `64`, or `62 of 64` if there are records of some only.
+  var tasks: String {
+    let count = step.tasks.count.grouped
+    guard let all = step.taskCount, all != step.tasks.count else { return count }
+    return "\(count) of \(all.grouped)"
+  }
+
+  /// Of which nodes and tasks there are no records. Nil if none is missing.
+  var missing: String? {
+    if step.tasks.isEmpty { return "there is no record of its tasks" }
+    if let all = step.nodeCount, step.nodes.count < all {
+      let missing = step.missingNodes ?? []
+      let names = missing.isEmpty ? "" : ": none of \(Self.list(missing))"
+      return "\(number(all, "node")), records of \(step.nodes.count.grouped)\(names)"
+    }
+    guard let all = step.taskCount, step.tasks.count < all else { return nil }
+    return "\(number(all, "task")), records of \(step.tasks.count.grouped)"
   }
 
   var elapsed: String { range(step.elapsedSeconds, shortDuration) }

@@ -41,4 +41,36 @@ public enum StepWatch {
       return 1
     }
   }
+
+  /// Watches the srun of a step until its epilog, or until srun has ended.
+  ///
+  /// - Parameters:
+  ///   - path: the folder in the spool by which srun's prolog and epilog find this process.
+  ///   - command: what the tasks of the step execute.
+  /// - Returns: an exit code. Nobody reads it.
+  public static func executeSrun(_ path: FilePath, command: [String], _ surroundings: Surroundings) -> CInt {
+    // The epilog sends it SIGUSR1.
+    _ = SignalSet([SIGUSR1]).block()
+    do {
+      let folder = try StepFolder(path)
+      defer { folder.remove() }
+      guard var watch = folder.watch, let srun = SrunStep(surroundings.environment) else {
+        throw Problem("\(path) does not say which step it is of")
+      }
+      watch.pid = Int(getpid())
+      try folder.write(watch)
+      let own = srun.own(surroundings)
+      let settings = try SrunScript.settings(own)
+      let words = settings.redaction.applied(to: command)
+      let target = try AttachTarget(.launcher(watch.daemon, command: words))
+      return try Attachment.execute(
+        settings, target, own,
+        step: Attachment.Step(
+          folder: folder, runID: watch.runID, node: "srun", description: srun.description))
+    } catch {
+      // Without a record of the step, its tasks still run.
+      warnInSystemLog("a step is not noted: \(error)")
+      return 1
+    }
+  }
 }

@@ -22,7 +22,7 @@ public enum TaskScript {
   /// Whether the user wants steps to be watched.
   static func isWanted(_ environment: [String: String]) -> Bool { environment[variable] == "on" }
 
-  private static func tell(_ line: String) {
+  static func tell(_ line: String) {
     complain(line)
     warnInSystemLog(line)
   }
@@ -69,30 +69,38 @@ public enum TaskScript {
       let folder = try StepFolder(member.folderName, environment, spool: spool(surroundings))
       let line = StepFolder.Line(procID: member.procID, end: WallTime.now.seconds)
       do { try folder.announce(line) } catch { throw Problem("\(folder.folder.path): \(error)") }
-      if let lock = folder.takeLock() {
-        // Nobody watches the step any more: a watching process that was killed has left the folder.
-        let left = folder.watch
-        folder.remove()
-        lock.closeQuietly()
-        if let left { try spawn(["recover", left.runID]) }
-      } else {
-        wake(folder)
-        let tasks = folder.tasks
-        let isLast = tasks.count == member.taskCount ?? tasks.count && tasks.allSatisfy { $0.endTime != nil }
-        if isLast { waitForEnd(of: folder) }
-      }
+      guard try wakeOrFinish(folder) else { return }
+      let tasks = folder.tasks
+      let isLast = tasks.count == member.taskCount ?? tasks.count && tasks.allSatisfy { $0.endTime != nil }
+      if isLast { waitForEnd(of: folder) }
     } catch {
       tell(
         "duct-task-epilog: \(error): the end of task \(member.procID) of \(member.step) is not recorded")
     }
   }
 
-  /// Makes the process that watches the step look for what was announced. It does so on its own when it starts.
+  /// Makes the watching process look for what was announced. It does so on its own when it starts.
   @discardableResult
-  private static func wake(_ folder: StepFolder) -> StepFolder.Watch? {
+  static func wake(_ folder: StepFolder) -> StepFolder.Watch? {
     let watch = folder.watch
     if let pid = watch?.pid.flatMap({ pid_t(exactly: $0) }), pid > 1 { kill(pid, SIGUSR1) }
     return watch
+  }
+
+  /// Makes the watching process look for what an epilog has announced. If it was killed, lets `recover` finish its record.
+  ///
+  /// - Returns: whether it runs.
+  static func wakeOrFinish(_ folder: StepFolder) throws(Problem) -> Bool {
+    guard let lock = folder.takeLock() else {
+      wake(folder)
+      return true
+    }
+    // A watching process that was killed has left the folder.
+    let left = folder.watch
+    folder.remove()
+    lock.closeQuietly()
+    if let left { try spawn(["recover", left.runID]) }
+    return false
   }
 
   /// With proctrack/cgroup, slurmstepd kills the watching process as soon as the last epilog has ended. So that one lets
@@ -102,7 +110,7 @@ public enum TaskScript {
     while folder.folder.isInPlace, .now < deadline { usleep(2000) }
   }
 
-  private static func spool(_ surroundings: Surroundings) -> FilePath? {
+  static func spool(_ surroundings: Surroundings) -> FilePath? {
     surroundings["DUCT_SPOOL_DIR"].flatMap {
       $0.isEmpty ? nil : FilePath(escaped: surroundings.expandHome($0))
     }
