@@ -208,8 +208,9 @@ struct FileRemoval: Sendable {
   /// file there; that one gets its name back.
   private mutating func removeLink(of note: TargetNote) -> Action {
     guard let link = note.link, let linked else { return next() }
-    if linked.isSameFile(as: note.identity) { return go(.removingLink, .remove(.temporary(link))) }
-    if noted.contains(where: { linked.isFile(noted: $0) }) { return next() }
+    if linked.isSameFile(as: note.identity) || noted.contains(where: { linked.isFile(noted: $0) }) {
+      return go(.removingLink, .remove(.temporary(link)))
+    }
     foreign = .temporary(link)
     return putBack(linked, note.name)
   }
@@ -233,8 +234,8 @@ struct FileRemoval: Sendable {
     let (owner, links) = (owner, links)
     return clean(
       leftNames.step(answer) { number, found in
-        // The names contain the run id.
-        found.kind == .regular && found.links == 1 && found.owner == owner && !links.contains(number)
+        // The names contain the run id. A file with another name, which somebody gave it, keeps that.
+        found.kind == .regular && found.owner == owner && !links.contains(number)
       })
   }
 

@@ -43,7 +43,10 @@
 
     private func verifyRemoval() throws {
       guard isCertain, !known.wasAwayAtRemoval, fileSystem.traits.tellsBirth || !hasRivals else { return }
-      for spelled in Self.names.flatMap({ [$0, $0 + ".run"] })
+      let temporary = ((0..<8) + [99]).map { TargetName.temporary($0) }
+      for spelled in Self.names.flatMap({ name in
+        [name, name + ".run"] + temporary.map { SimulatedDeliverer.spelled(name, $0) }
+      })
       where fileSystem.inode(spelled)?.owner == .run {
         throw Violation(description: "\(spelled) is there, though the records were removed")
       }

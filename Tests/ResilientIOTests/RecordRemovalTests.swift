@@ -47,6 +47,27 @@ import Testing
     #expect(throws: IOFailure.self) { try remove(note) }
   }
 
+  /// A delivery exchanged the new file for the old one, and failed before it could look at what came out. So the old one,
+  /// which is noted too, has the second name.
+  @Test func theOldFileUnderTheSecondNameIsRemoved() throws {
+    try sandbox.write("new", to: "logs/file")
+    try sandbox.write("old", to: "logs/.file.run.0.tmp")
+    var new = try note()
+    new.link = 0
+    let old = try note("logs/.file.run.0.tmp")
+    try RecordFile.remove(sandbox["logs/file"], [new, old], runID: "run")
+    #expect(sandbox.names("logs") == [])
+  }
+
+  /// A rename by link(2) and unlink(2) has failed in between, and the user has moved the file. Its second name goes.
+  @Test func aMovedFileLosesItsSecondName() throws {
+    try sandbox.write("ours", to: "logs/mine")
+    let note = try note("logs/mine")
+    link(sandbox["logs/mine"].string, sandbox["logs/.file.run.0.tmp"].string)
+    try remove(note)
+    #expect(sandbox.names("logs") == ["mine"])
+  }
+
   /// Where link(2) and unlink(2) replace a rename, a process may be killed between them. Then the file has both
   /// names.
   @Test func aFileWithBothNamesIsRemoved() throws {
