@@ -27,6 +27,12 @@ struct DeliveryAttempts: Sendable {
     return failures >= Self.most || error.failureKind == .permanent ? .giveUp : .tryAgain
   }
 
+  /// The directory cannot be made: some never can, as below /proc. Returns what to do.
+  mutating func failedToMakeDirectory(_ error: Errno) -> Next {
+    mayMakeDirectory = false
+    return failed(error)
+  }
+
   /// The directory exists. The failed try does not count, because it could not succeed without the directory.
   mutating func madeDirectory() {
     mayMakeDirectory = false

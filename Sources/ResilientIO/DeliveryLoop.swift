@@ -134,7 +134,7 @@ struct DeliveryLoop {
           madeDirectories.insert(path.parent)
           attempts.madeDirectory()
         } catch {
-          if attempts.failed(error.errno) == .giveUp {
+          if attempts.failedToMakeDirectory(error.errno) == .giveUp {
             return giveUp(work, path, error, attempts.failures, isLast)
           }
         }

@@ -31,4 +31,23 @@ import Testing
     #expect(try sandbox.info("gone/\(prefix)info.json")["execution_summary"]?["exit_code"] == 3)
     #expect(access("/\(prefix)stdout", F_OK) != 0)
   }
+
+  /// Below /proc nothing can be made. duct tells that once, and neither its end nor `recover` waits for it.
+  @Test(arguments: ["never", "always"]) func aDirectoryThatCanNeverBeMade(_ mode: String) async throws {
+    let result = try await run(
+      Programs.duct,
+      [
+        "--slurm", "off", "--fail-time", "0", "--local-first", mode, "-p", "/proc/no/where/log_",
+        "sh", "-c", "echo out; sleep 1; exit 3",
+      ], in: sandbox)
+    #expect(result.code == 3 && result.stdout.contains("out\n"), "\(result)")
+    let warnings = result.stderr.split(separator: "\n").filter { $0.contains("[WARNING") }
+    #expect(warnings.count == 1 && warnings[0].contains("(ENOENT)"), "\(result.stderr)")
+    #expect(!result.stderr.contains("does not answer"), "\(result.stderr)")
+    let folder = try #require(sandbox.spooledRuns().first)
+    try await eventually { sandbox.isOver(folder) }
+    let recovered = try await run(Programs.conDuct, ["recover", "\(folder)"], in: sandbox)
+    #expect(recovered.code == 1 && recovered.stderr.contains("(ENOENT)"), "\(recovered)")
+    #expect(!recovered.stderr.contains("answer"), "\(recovered)")
+  }
 }

@@ -15,6 +15,14 @@ import Testing
     #expect(attempts.failed(.readOnlyFileSystem) == .giveUp)
   }
 
+  /// Below /proc, also mkdir fails with ENOENT.
+  @Test func aDirectoryThatCannotBeMadeIsNotTriedForever() {
+    var attempts = DeliveryAttempts(mayMakeDirectory: true)
+    #expect(attempts.failed(.noSuchFileOrDirectory) == .makeDirectory)
+    #expect(attempts.failedToMakeDirectory(.noSuchFileOrDirectory) == .tryAgain)
+    #expect(attempts.failed(.noSuchFileOrDirectory) == .giveUp)
+  }
+
   /// Fault 11: the directory is missing at the third attempt.
   @Test func aDirectoryThatIsMadeIsFollowedByATry() {
     var attempts = DeliveryAttempts(mayMakeDirectory: true)
