@@ -5,6 +5,7 @@ internal import LogDelivery
 internal import Logging
 internal import OutputRelay
 internal import ResilientIO
+internal import SlurmClient
 internal import SystemCalls
 internal import SystemPackage
 
@@ -90,13 +91,20 @@ private struct AttachStart {
     if let description = step?.description { watch.records?.facts.update { $0.step = description } }
     let end = RunFinalizer.Context(
       settings: settings, services: services, startInstant: identity.startInstant, paths: identity.paths,
-      ownPeakResident: nil, reserve: reserve)
+      ownPeakResident: nil, reserve: reserve, attachedJob: attachedJob(helpers))
     var loop = AttachLoop(
       watch, target, tasks, isOfSrun: step?.description != nil, signals: signals, services
     ) { ending in
       RunFinalizer(watch, end, exit: nil, ending: ending)
     }
     return loop.run()
+  }
+
+  /// Nil if the processes are of no job, or if duct shall not ask Slurm.
+  private func attachedJob(_ helpers: HelperPrograms) -> AttachedJob? {
+    SlurmSetup.search(settings, surroundings).flatMap { search in
+      AttachedJob(target, search, access: SlurmAccess(settings, surroundings, services, helpers), log: log)
+    }
   }
 
   /// Nil if no thread can be started: then the record has no table of tasks, and the end of slurmstepd ends the watch.

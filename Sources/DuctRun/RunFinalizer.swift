@@ -26,6 +26,8 @@ final class RunFinalizer: Sendable {
     let reserve: DescriptorReserve
     /// Nil if duct runs in no job, if it shall not ask Slurm, and for processes that it is attached to.
     var ownJob: OwnJobQuestion?
+    /// Nil unless duct is attached to a job.
+    var attachedJob: AttachedJob?
     /// Nil if duct keeps no ticket.
     var ticket: TicketKeeper?
   }
@@ -123,6 +125,7 @@ final class RunFinalizer: Sendable {
     }
     for scanner in watch.scanners { scanner.wait(until: patience.deadline(Self.stepLimit)) }
     watch.finishDescription(until: patience.deadline(Self.stepLimit))
+    noteAttachedJob()
     finishJobs(isKilledSoon: noteOwnJob())
 
     let known = watch.jobs?.snapshot
@@ -193,6 +196,20 @@ final class RunFinalizer: Sendable {
     case .ends(let reason):
       watch.records?.facts.update { $0.endReason = reason }
       return true
+    }
+  }
+
+  /// Records how the job ended that duct was attached to.
+  private func noteAttachedJob() {
+    guard let job = context.attachedJob, watch.records?.facts.withLock({ $0.endReason }) == .ended else {
+      return
+    }
+    // slurmctld may take its time: keep now what is known.
+    watch.records?.writeInfo()
+    let ending = job.ending(patience)
+    watch.records?.facts.update { facts in
+      facts.exitCode = ending.exitCode
+      if let reason = ending.reason { facts.endReason = reason }
     }
   }
 

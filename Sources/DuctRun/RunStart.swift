@@ -156,14 +156,7 @@ struct RunStart {
     }
   }
 
-  private func slurmAccess() -> SlurmAccess {
-    SlurmAccess(
-      by: settings.slurmBy,
-      helper: SlurmHelper(program: helpers.slurm, children: children, signalMask: services.originalMask),
-      commands: SlurmCommands(
-        environment: surroundings.entries, children: children, signalMask: services.originalMask),
-      configuration: nil, note: { [log] in log.debug("\($0)") })
-  }
+  private func slurmAccess() -> SlurmAccess { SlurmAccess(settings, surroundings, services, helpers) }
 
   /// With an access of its own: a signal at the end cancels the other requests, and Slurm sends such a signal.
   private func ownJobQuestion(_ slurm: SlurmSetup) -> OwnJobQuestion? {
@@ -239,5 +232,19 @@ struct RunStart {
     let failure = LaunchFailure(Errno(rawValue: errno), settings.command.first ?? [])
     log.error("\(failure.message)")
     return failure.exitCode
+  }
+}
+
+extension SlurmAccess {
+  /// For a process whose main loop reaps the children.
+  init(
+    _ settings: RunSettings, _ surroundings: Surroundings, _ services: RunServices, _ helpers: HelperPrograms
+  ) {
+    let (children, mask, log) = (services.children, services.originalMask, services.log)
+    self.init(
+      by: settings.slurmBy,
+      helper: SlurmHelper(program: helpers.slurm, children: children, signalMask: mask),
+      commands: SlurmCommands(environment: surroundings.entries, children: children, signalMask: mask),
+      configuration: nil, note: { log.debug("\($0)") })
   }
 }

@@ -40,6 +40,9 @@ struct SlurmSetup: Sendable {
 
     /// Nil if reading the files takes too long.
     fileprivate var result: Host? { found.wait(until: deadline) { $0 } }
+
+    /// The path of slurm.conf. Nil if there is none, or if reading the files takes too long.
+    var configuration: FilePath? { result?.file?.path }
   }
 
   /// Begins to search for a Slurm. Nil if duct shall not use one: `--slurm off`.

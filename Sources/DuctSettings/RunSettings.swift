@@ -59,7 +59,8 @@ public struct RunSettings: Sendable {
   public mutating func watchOnly() {
     captureOutputs = .none
     outputs = .none
-    slurm = .off
+    // How the job of these processes ended is still asked, unless the user turned that off.
+    if slurm == .on { slurm = .auto }
     renewTicket = .off
   }
 

@@ -13,8 +13,8 @@ struct AttachSubcommand: ParsableCommand {
     abstract: "Watch and record processes that run already.",
     discussion: """
       Writes usage.jsonl and info.json as duct does, and no output. Ends when the last of the processes has ended. \
-      SIGTERM, SIGINT and SIGHUP end duct; the processes go on. Their exit codes are not known. Only processes that \
-      you may see are watched.
+      SIGTERM, SIGINT and SIGHUP end duct; the processes go on. Of their exit codes only that of a job is known, from \
+      Slurm. Only processes that you may see are watched.
       """)
 
   @Option(help: ArgumentHelp("Watch this session, and the descendants of its processes.", valueName: "sid"))

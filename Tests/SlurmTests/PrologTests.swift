@@ -230,16 +230,18 @@ extension OnSlurm {
       }
     }
 
+    private static let twoSteps = """
+      #!/bin/bash
+      touch begun
+      srun --overlap -n1 bash -c 'until [ -e second ]; do sleep 0.1; done; : first'
+      srun --overlap -n2 bash -c 'touch in; until [ -e go ]; do sleep 0.1; done; : second'
+      exit 7
+      """
+
     /// `con-duct attach --job`: also steps that begin later, and not the tasks of other jobs.
     @Test(arguments: [nil, "1"] as [String?]) func aJobByItsId(_ step: String?) async throws {
       let sandbox = sandbox
-      try sandbox.write(
-        """
-        #!/bin/bash
-        touch begun
-        srun --overlap -n1 bash -c 'until [ -e second ]; do sleep 0.1; done; : first'
-        srun --overlap -n2 bash -c 'touch in; until [ -e go ]; do sleep 0.1; done; : second'
-        """, to: "job")
+      try sandbox.write(Self.twoSteps, to: "job")
       let id = try await fixture.tool("sbatch", "--parsable", "-n2", sandbox["job"].string).trimmed
       let other = try await fixture.tool("sbatch", "--parsable", "--wrap", "exec sleep 617").trimmed
       if step != nil { try sandbox.write("", to: "second") }
@@ -267,9 +269,27 @@ extension OnSlurm {
       #expect(
         info["end_reason"] == "ended"
           && info["command"]?.string == (step.map { "step \(id).\($0)" } ?? "job \(id)"))
+      // Slurm tells that of the job's script, and none of a single step.
+      #expect(info["execution_summary"]?["exit_code"] == (step == nil ? 7 : .null), "\(info)")
       let commands = try self.commands()
       #expect(!commands.contains { $0.contains("617") } && commands.contains { $0.hasSuffix(": second") })
       #expect(commands.contains { $0.hasSuffix(": first") } == (step == nil), "\(commands)")
+    }
+
+    /// duct is attached to a job, and Slurm knows why that ends.
+    @Test func aJobThatIsCancelled() async throws {
+      let sandbox = sandbox
+      let id = try await fixture.tool("sbatch", "--parsable", "--wrap", "touch begun; exec sleep 618").trimmed
+      try await eventually(60) { sandbox.exists("begun") }
+      let result = try await run(
+        Programs.conDuct, ["attach", "-p", "log_", "--job", id, "--step", "batch"], in: sandbox, limit: 90
+      ) { _ in
+        try await eventually(30) { sandbox.exists("log_info.json") }
+        _ = try await fixture.tool("scancel", id)
+      }
+      let info = try sandbox.info()
+      #expect(result.code == 0 && info["end_reason"] == "cancelled", "\(result) \(info)")
+      #expect(info["execution_summary"]?["exit_code"] == 143, "\(info)")
     }
   }
 }

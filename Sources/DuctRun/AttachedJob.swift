@@ -1,0 +1,73 @@
+internal import DuctRecords
+import Glibc
+internal import Logging
+internal import SlurmClient
+internal import SlurmJobs
+internal import SystemCalls
+
+/// A question to Slurm for how a job ended whose processes duct has watched (`con-duct attach --job`). They are no
+/// children of duct, so the kernel does not tell.
+struct AttachedJob: Sendable {
+  /// Seconds. The processes have ended, and slurmctld knows soon how.
+  private static let limit = 10.0
+  /// Seconds between two questions.
+  private static let pause = 0.5
+
+  /// How the job ended.
+  struct Ending: Sendable, Equatable {
+    /// As a shell has it. Nil if the job goes on elsewhere, or if duct watched a step: of steps, Slurm's answer has
+    /// the highest code only.
+    var exitCode: Int?
+    /// Nil if the processes just ended.
+    var reason: EndReason?
+  }
+
+  private let id: UInt32
+  /// Whether what ran is the whole job on this host, or its script.
+  private let isWhole: Bool
+  private let restarts: Int
+  private let search: SlurmSetup.Search
+  private let access: SlurmAccess
+  private let log: Logger
+
+  /// Nil if the target is not of a job.
+  init?(_ target: AttachTarget, _ search: SlurmSetup.Search, access: SlurmAccess, log: Logger) {
+    guard case .job(let step) = target.processes else { return nil }
+    id = step.job
+    isWhole = step.step == nil || step.step == "batch"
+    restarts = target.environment?["SLURM_RESTART_COUNT"].flatMap { Int($0) } ?? 0
+    self.search = search
+    self.access = access
+    self.log = log
+  }
+
+  /// Waits until Slurm knows the end, or until the limit.
+  func ending(_ patience: FinalPatience) -> Ending {
+    let deadline = patience.deadline(Self.limit)
+    let access = access.with(configuration: search.configuration)
+    do throws(SlurmFailure) {
+      while true {
+        let answer = try access.ask(.jobs(ids: [id]), until: deadline)
+        guard let job = answer.jobs.last(where: { $0.record.jobID == id })?.record else { break }
+        let reason = EndReason(job, restarts: restarts)
+        let isOver = !job.state.isActive || reason == .requeued || reason == .preempted
+        if isOver || !isWhole { return Ending(exitCode: isWhole ? job.shellCode : nil, reason: reason) }
+        // Its other nodes may be busy for long.
+        if deadline <= .now + Self.pause || patience.isHurried { break }
+        usleep(UInt32(Self.pause * 1e6))
+      }
+      log.debug("Slurm does not say how job \(id) ended")
+    } catch {
+      log.debug("Slurm does not say how job \(id) ended: \(error)")
+    }
+    return Ending()
+  }
+}
+
+extension JobRecord {
+  /// The exit code of the job's script as a shell has it; nil while the job goes on.
+  fileprivate var shellCode: Int? {
+    guard !state.isActive else { return nil }
+    return signal.flatMap { $0 > 0 ? 128 + $0 : nil } ?? exitCode
+  }
+}
