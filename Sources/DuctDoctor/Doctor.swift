@@ -57,14 +57,16 @@ public struct Doctor: Sendable {
     var directory = probe.value(within: .infinity) ?? LogDirectoryFacts(directory: forecast.paths.prefix)
     directory.quota = quota.value(within: Self.programPatience + 2) ?? nil
     findings += directory.findings
+    // Asking can take its limit for the controller, the same again for the helper, for the accounting, and for the job.
+    let slurmFacts = slurm.value(within: 4 * settings.slurmTimeout + 5)
     if let answer = ticket.value(within: Self.programPatience + 2) ?? .hangs(Self.programPatience) {
-      findings += findingsOfTicket(answer, mount, isWritable: directory.isWritable)
+      findings += findingsOfTicket(
+        answer, mount, isWritable: directory.isWritable, runEnd: runEnd ?? slurmFacts?.jobEnd)
     }
     findings += Self.findings(.spool, spool.value(within: Self.localPatience)?.findings)
     findings += Self.findings(
       .logout, (logout.value(within: 2 * Self.programPatience + 2)?.finding).map { [$0] })
-    // Asking can take its limit for the controller, the same again for the helper, and for the accounting.
-    findings += Self.findings(.slurm, slurm.value(within: 3 * settings.slurmTimeout + 5)?.findings)
+    findings += Self.findings(.slurm, slurmFacts?.findings)
     findings += Self.findings(.kernel, kernel.value(within: Self.localPatience)?.findings)
     return Diagnosis(host: fullHostName(), prefix: forecast.paths.prefix, findings: findings)
   }
@@ -79,7 +81,7 @@ public struct Doctor: Sendable {
   }
 
   private func findingsOfTicket(
-    _ answer: ProgramAnswer, _ mount: MountedFilesystem?, isWritable: Bool
+    _ answer: ProgramAnswer, _ mount: MountedFilesystem?, isWritable: Bool, runEnd: Double?
   ) -> [Finding] {
     guard let mount, mount.usesKerberos, let security = mount.value(of: "sec") else { return [] }
     let facts = TicketFacts(
@@ -88,7 +90,7 @@ public struct Doctor: Sendable {
     return facts.findings
   }
 
-  /// When the run ends, in seconds since 1970: by `--hours`, or with the job. Nil if that is not known.
+  /// When the run ends, in seconds since 1970: by `--hours`, or with the job. Nil if that is not known here.
   private var runEnd: Double? {
     if let length { return WallTime.now.seconds + length }
     return surroundings.jobEnd

@@ -30,6 +30,9 @@ struct SlurmFacts: Sendable {
   /// Why the helper could not be used, although commands could.
   var helperFailure: SlurmFailure?
   var accounting = Answer<Int>.none
+  /// When the job ends that this process is in, in seconds since 1970. Nil if it is in none, or if the environment
+  /// tells it already.
+  var jobEnd: Double?
 
   var findings: [Finding] {
     if isOff {

@@ -45,6 +45,11 @@ struct SlurmProbe: Sendable {
     askController(&facts)
     facts.accounting = accounting.value(within: settings.slurmTimeout + 2) ?? .none
     facts.tag = tag(configuration, facts.controller)
+    if surroundings.jobEnd == nil {
+      facts.jobEnd = OwnJobEnd(environment)?.seconds { request throws(SlurmFailure) in
+        try inquiry(settings.slurmBy).ask(request)
+      }
+    }
     return facts
   }
 

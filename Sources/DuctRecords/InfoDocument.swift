@@ -249,6 +249,14 @@ public struct OwnJob: WrittenRecord, Equatable {
   var nodeList: String?
   /// From `SLURM_SUBMIT_HOST`.
   var submitHost: String?
+  /// Seconds between start and latest end of the job. From `SLURM_JOB_START_TIME` and `SLURM_JOB_END_TIME`. Slurm 22.05
+  /// does not set them.
+  var timeLimit: Int?
+  /// CPUs of the job or step on this node. From `SLURM_CPUS_ON_NODE`.
+  var cpusOnNode: Int?
+  /// Bytes that the job or step may use on this node. From `SLURM_MEM_PER_NODE`, or from `SLURM_MEM_PER_CPU` and the
+  /// CPUs. Nil if the job did not ask for memory.
+  var memoryLimit: Int?
 
   public mutating func list(_ members: inout RecordMembers) {
     members("own_job_id", &jobID)
@@ -263,6 +271,9 @@ public struct OwnJob: WrittenRecord, Equatable {
     members("own_partition", &partition)
     members("own_node_list", &nodeList)
     members("own_submit_host", &submitHost)
+    members("own_time_limit", &timeLimit)
+    members("own_cpus_on_node", &cpusOnNode)
+    members("own_memory_limit", &memoryLimit)
   }
 
   public init?(environment: [String: String]) {
@@ -279,6 +290,20 @@ public struct OwnJob: WrittenRecord, Equatable {
     partition = environment["SLURM_JOB_PARTITION"]
     nodeList = environment["SLURM_JOB_NODELIST"]
     submitHost = environment["SLURM_SUBMIT_HOST"]
+    func number(_ name: String) -> Int? {
+      environment[name].flatMap { Int($0) }.flatMap { $0 > 0 ? $0 : nil }
+    }
+    if let start = number("SLURM_JOB_START_TIME"), let end = number("SLURM_JOB_END_TIME"), end > start {
+      timeLimit = end - start
+    }
+    cpusOnNode = number("SLURM_CPUS_ON_NODE")
+    let perCPU = number("SLURM_MEM_PER_CPU").flatMap { one in cpusOnNode.flatMap { Self.product(one, $0) } }
+    memoryLimit = (number("SLURM_MEM_PER_NODE") ?? perCPU).flatMap { Self.product($0, 1 << 20) }
+  }
+
+  private static func product(_ one: Int, _ other: Int) -> Int? {
+    let (product, isTooLarge) = one.multipliedReportingOverflow(by: other)
+    return isTooLarge ? nil : product
   }
 }
 

@@ -106,7 +106,7 @@ struct RunStart {
     let end = RunFinalizer.Context(
       settings: settings, services: services, startInstant: identity.startInstant, paths: paths,
       ownPeakResident: ownPeakResident, reserve: reserve, ownJob: slurm.flatMap(ownJobQuestion),
-      ticket: careForTicket())
+      ticket: careForTicket(slurm?.access))
     var loop = RunLoop(
       watch, command: pid, signals: signals, hasOwnGroup: settings.mode == .newSession, services,
       orphanTime: orphanTime
@@ -142,9 +142,9 @@ struct RunStart {
   }
 
   /// Keeps the ticket alive, or warns if it may end before the run. Nil if duct does not keep it.
-  private func careForTicket() -> TicketKeeper? {
+  private func careForTicket(_ slurm: SlurmAccess?) -> TicketKeeper? {
     guard settings.renewTicket != .off else {
-      TicketWarning.start(paths.directory, surroundings, services)
+      TicketWarning.start(paths.directory, surroundings, slurm, services)
       return nil
     }
     do throws(Errno) {

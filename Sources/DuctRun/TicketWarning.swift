@@ -5,6 +5,8 @@ internal import KerberosTickets
 internal import Logging
 internal import RecordText
 internal import ResilientIO
+internal import SlurmClient
+internal import SlurmJobs
 internal import SystemCalls
 internal import SystemPackage
 
@@ -14,11 +16,15 @@ internal import SystemPackage
 enum TicketWarning {
   /// Seconds. A command that ends before needs no warning.
   private static let patience = 5.0
-  /// Seconds that klist may take.
+  /// Seconds that klist may take, and Slurm.
   private static let limit = 5.0
 
-  /// - Parameter directory: of the records.
-  static func start(_ directory: FilePath, _ surroundings: Surroundings, _ services: RunServices) {
+  /// - Parameters:
+  ///   - directory: of the records.
+  ///   - slurm: nil if Slurm is not asked.
+  static func start(
+    _ directory: FilePath, _ surroundings: Surroundings, _ slurm: SlurmAccess?, _ services: RunServices
+  ) {
     // The mount table tells without a call to the file system, which may hang.
     guard Filesystem.mount(of: directory)?.usesKerberos == true else { return }
     let name = String(escaping: directory.bytes)
@@ -35,8 +41,14 @@ enum TicketWarning {
         }
         let rest = patience - MonotonicInstant.now.seconds(since: start)
         if rest > 0 { usleep(UInt32(rest * 1e6)) }
-        let now = WallTime.now.seconds
-        if let line = text(of: ticket, name, now: now, runEnd: surroundings.jobEnd) {
+        let jobEnd =
+          surroundings.jobEnd
+          ?? slurm.flatMap { slurm in
+            OwnJobEnd(surroundings.environment)?.seconds { request throws(SlurmFailure) in
+              try slurm.ask(request, until: .now + limit)
+            }
+          }
+        if let line = text(of: ticket, name, now: WallTime.now.seconds, runEnd: jobEnd) {
           services.log.warning("\(line)")
         }
       }

@@ -187,6 +187,13 @@ extension JobRecord {
     return isBeyond ? nil : max(0, wait)
   }
 
+  /// When the time limit of a running job ends it, in seconds since 1970. Nil if it does not run, or has no limit.
+  public var latestEnd: Int? {
+    guard state == .running, let startTime, let timeLimitSeconds else { return nil }
+    let (end, isBeyond) = startTime.addingReportingOverflow(timeLimitSeconds)
+    return isBeyond ? nil : end
+  }
+
   /// How many jobs or array tasks this record stands for.
   public var taskCount: Int { arrayTasks.flatMap(ArrayTasks.count) ?? 1 }
 

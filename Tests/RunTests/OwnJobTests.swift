@@ -21,4 +21,33 @@ import Testing
     #expect(own["own_cluster"] == "north")
     #expect(slurm["tag"] == JSONValue.null && slurm["submitted_jobs"]?.array?.isEmpty == true)
   }
+
+  /// The limits of the job, as the variables of Slurm tell them.
+  @Test(
+    arguments: [
+      (["SLURM_MEM_PER_NODE": "100", "SLURM_CPUS_ON_NODE": "4"], [nil, 4, 104_857_600]),
+      (
+        [
+          "SLURM_MEM_PER_CPU": "50", "SLURM_CPUS_ON_NODE": "4", "SLURM_JOB_START_TIME": "1000",
+          "SLURM_JOB_END_TIME": "4600",
+        ], [3600, 4, 209_715_200]
+      ),
+      (["SLURM_MEM_PER_CPU": "50"], [nil, nil, nil]),
+      (
+        [
+          "SLURM_MEM_PER_NODE": "9223372036854775807", "SLURM_CPUS_ON_NODE": "-4", "SLURM_JOB_END_TIME": "x",
+          "SLURM_JOB_START_TIME": "",
+        ], [nil, nil, nil]
+      ),
+    ] as [([String: String], [Int?])])
+  func limits(_ variables: [String: String], _ expected: [Int?]) async throws {
+    let sandbox = try Sandbox()
+    let result = try await run(
+      Programs.duct, ["-q", "--slurm", "off", "-p", "log_", "true"], in: sandbox,
+      environment: variables.merging(["SLURM_JOB_ID": "118"]) { $1 })
+    #expect(result.code == 0, "\(result)")
+    let own = try #require(try sandbox.info("log_info.json")["slurm"]?["own_job"])
+    let found = ["own_time_limit", "own_cpus_on_node", "own_memory_limit"].map { own[$0]?.double }
+    #expect(found == expected.map { $0.map(Double.init) }, "\(own)")
+  }
 }

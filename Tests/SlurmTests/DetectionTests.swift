@@ -179,7 +179,7 @@ extension OnSlurm {
 
     @Test func aNestedRunHasATagOfItsOwnAndKnowsItsParent() async throws {
       let inner = "\(Programs.duct) -q -p inner_ --wait-jobs bash -c \"sbatch -J leaf --wrap true\""
-      let run = try await fixture.run("sbatch -J job --wrap '\(inner)'")
+      let run = try await fixture.run("sbatch -J job --mem=100M --wrap '\(inner)'")
       #expect(run.jobs.map(\.name) == ["job"], "the leaf is the inner run's")
       let info = try fixture.sandbox.info("inner_info.json")
       #expect(info["parent_run_id"] == run.info["run_id"])
@@ -187,6 +187,7 @@ extension OnSlurm {
       let own = info["slurm"]?["own_job"]
       #expect(own?["own_job_id"]?.string == run.jobs[0].jobID.map { "\($0)" })
       #expect(own?["own_job_name"] == "job")
+      #expect(own?["own_cpus_on_node"] == 1 && own?["own_memory_limit"] == 104_857_600)
     }
 
     /// The output prefix can name the Slurm job, the array task and the process.

@@ -49,5 +49,31 @@ extension OnSlurm {
       #expect(
         found.levels[daemon == "slurmctld" ? "controller" : "accounting"] == "warning", "\(found.levels)")
     }
+
+    /// A ticket that needs to last as long as the job. The KDC and klist are real; a mount table in place of the
+    /// process's own says that the log directory needs one.
+    @Test(.needs(.root), .needs(.daemons("krb5kdc", "kdb5_util", "kadmin.local")))
+    func aTicketAndTheLimitOfTheJob() async throws {
+      let sandbox = fixture.sandbox
+      let center = try await KeyDistributionCenter(in: sandbox)
+      try await center.kinit(life: 36_000)
+      try sandbox.makeDirectory("logs")
+      try sandbox.write(
+        """
+        #!/bin/bash
+        { cat /proc/self/mountinfo; echo "99999 1 0:99 / $PWD/logs rw - nfs4 server:/home rw,sec=krb5p"; } > table
+        mount --bind table /proc/$$/mountinfo && exec "$0" doctor --format json "$PWD/logs/log_"
+        """, to: "doctor", executable: true)
+      for (minutes, level) in [("60", "ok"), ("700", "warning")] {
+        let result = try await run(
+          "srun", ["-n1", "-t", minutes, "unshare", "-m", "bash", "-c", ". ./doctor", Programs.conDuct],
+          in: sandbox,
+          environment: fixture.testbed.environment.merging(center.environment.mapValues { $0 }) { $1 },
+          limit: 90)
+        let findings = try #require(try JSONParser.parse(result.stdoutBytes)["findings"]?.array, "\(result)")
+        let life = try #require(findings.first { $0["area"] == "ticket" && $0["check"] == "life" })
+        #expect(life["level"]?.string == level, "\(minutes): \(life)")
+      }
+    }
   }
 }
