@@ -83,7 +83,8 @@ public struct Doctor: Sendable {
   private func findingsOfTicket(
     _ answer: ProgramAnswer, _ mount: MountedFilesystem?, isWritable: Bool, runEnd: Double?
   ) -> [Finding] {
-    guard let mount, mount.usesKerberos, let security = mount.value(of: "sec") else { return [] }
+    // Otherwise the user wants to keep a ticket for other things, such as AFS.
+    let security = mount?.usesKerberos == true ? mount?.value(of: "sec") ?? "krb5" : "--renew-ticket"
     let facts = TicketFacts(
       answer, security: security, isWritable: isWritable, now: WallTime.now.seconds, runEnd: runEnd,
       canRenew: KerberosLibrary.isInstalled)
@@ -120,7 +121,7 @@ public struct Doctor: Sendable {
 
   /// Nil: no ticket is needed.
   private func ticket(_ mount: MountedFilesystem?) -> ProgramAnswer? {
-    guard mount?.usesKerberos == true else { return nil }
+    guard mount?.usesKerberos == true || settings.renewTicket != .off else { return nil }
     return ProgramAnswer.of("klist", [], surroundings, within: Self.programPatience)
   }
 

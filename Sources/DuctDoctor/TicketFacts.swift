@@ -13,7 +13,7 @@ struct TicketFacts: Sendable {
   }
 
   var found: Found
-  /// The value of `sec=`, such as `krb5p`.
+  /// What needs the ticket: the value of `sec=`, such as `krb5p`, or `--renew-ticket`.
   var security: String
   /// Whether the check could write into the log directory.
   var isWritable: Bool
@@ -53,7 +53,7 @@ struct TicketFacts: Sendable {
     case .noProgram:
       [
         finding(
-          "life", .warning, "the directory needs a ticket (\(security)), and there is no klist to see it",
+          "life", .warning, "a ticket is needed (\(security)), and there is no klist to see it",
           "Run klist where it is installed, and compare the end of the ticket with that of the run")
       ]
     case .unknown(let reason):

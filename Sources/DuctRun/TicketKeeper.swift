@@ -68,7 +68,7 @@ final class TicketKeeper: Sendable {
       let event = perform(current)
       // Whatever the task answered, it was ended.
       if isEnding.withLock({ $0 }) { return }
-      if case .answered(let ticket) = event { tokens.note(ticket) }
+      if case .answered(let ticket) = event { tokens.note(ticket, isEnding: isEnding) }
       task = nil
       for action in keeping.step(event, now: WallTime.now.seconds) {
         switch action {
@@ -105,17 +105,18 @@ final class TicketKeeper: Sendable {
       let result = try programs.run(
         start, outputLimit: Self.longestAnswer, until: .now + Self.taskLimit)
       guard let exit = result.exit else {
-        return .failed("no answer within \(fixed(Self.taskLimit, decimals: 0)) s")
+        return .broken("no answer within \(fixed(Self.taskLimit, decimals: 0)) s")
       }
       guard exit == .exited(0), let answer = try? TicketAnswer(json: result.output) else {
-        return .failed("the process that asks libkrb5 ended with \(exit.words)")
+        return .broken("the process that asks libkrb5 ended with \(exit.words), and without an answer")
       }
       log.debug("Ticket: \(task.rawValue): \(String(escaping: answer.jsonLine).trimmed)")
       if let ticket = answer.ticket { return .answered(ticket) }
       let problem = answer.problem ?? "no answer"
-      return answer.isFinal ? .impossible(problem) : .failed(problem)
+      if answer.isFinal { return .impossible(problem) }
+      return answer.isCopyProblem ? .broken(problem) : .failed(problem)
     } catch {
-      return .failed("cannot start \(program): \(error.description) (\(error.name))")
+      return .broken("cannot start \(program): \(error.description) (\(error.name))")
     }
   }
 }
@@ -135,12 +136,15 @@ private struct TokenRenewal {
   }
 
   /// The first ticket is that of the login, which has tokens already.
-  mutating func note(_ ticket: KerberosTicket) {
+  ///
+  /// - Parameter isEnding: the run ends, so aklog was ended, too.
+  mutating func note(_ ticket: KerberosTicket, isEnding: Monitor<Bool>) {
     defer { end = ticket.end }
     guard let end, ticket.end > end, isInPath("aklog", path: surroundings.environment["PATH"]) else { return }
     let answer = ProgramAnswer.of(
       "aklog", [], surroundings, setting: ["KRB5CCNAME": ticket.cache], by: programs,
       mask: services.originalMask, within: limit)
+    if isEnding.withLock({ $0 }) { return }
     switch answer {
     case .printed: hasFailed = false
     case .isMissing: break

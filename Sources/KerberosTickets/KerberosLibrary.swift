@@ -30,6 +30,7 @@ public struct KerberosLibrary {
   /// times of 32 bits (authtime, starttime, endtime, renew_till); is_skey; the flags; addresses and tickets.
   private enum Credential {
     static let server = 16
+    static let start = 52
     static let end = 56
     static let renewUntil = 60
     static let flags = 68
@@ -115,7 +116,17 @@ public struct KerberosLibrary {
   }
 
   /// The ticket-granting ticket of a cache.
-  func ticket(in cache: Cache) throws(Problem) -> KerberosTicket {
+  func ticket(in cache: Cache) throws(Problem) -> KerberosTicket { try life(in: cache).ticket }
+
+  /// The ticket-granting ticket of a cache, and when it began.
+  struct Life {
+    var ticket: KerberosTicket
+    /// In seconds since 1970.
+    var start: Double
+    var seconds: Double { ticket.end - start }
+  }
+
+  func life(in cache: Cache) throws(Problem) -> Life {
     let client = try name(ofPrincipal: principal(cache))
     let realm = client.split(separator: "@").last ?? ""
     let wanted = "krbtgt/\(realm)@\(realm)"
@@ -130,9 +141,10 @@ public struct KerberosLibrary {
         Double(credential.load(fromByteOffset: offset, as: UInt32.self))
       }
       let flags = credential.load(fromByteOffset: Credential.flags, as: UInt32.self)
-      return KerberosTicket(
+      let ticket = KerberosTicket(
         cache: try text(function("krb5_cc_get_full_name", Name.self), cache), end: time(Credential.end),
         renewUntil: flags & Credential.renewable == 0 ? nil : time(Credential.renewUntil))
+      return Life(ticket: ticket, start: time(Credential.start))
     }
     throw Problem("the cache of \(client) has no ticket for \(realm)")
   }

@@ -12,7 +12,8 @@ internal import SystemPackage
 public struct OwnTicketCache: Sendable {
   private let file: String
   /// A folder beside it, in which libkrb5 writes. libkrb5 removes a file and makes it again: in /tmp itself, another
-  /// user could make it in between. And rpc.gssd would see it half written.
+  /// user could make it in between. And rpc.gssd would see it half written. It stays until the end of the run:
+  /// otherwise another user, who knows its name by then, could make it.
   private let folder: String
 
   public init(runID: String) {
@@ -46,16 +47,11 @@ public struct OwnTicketCache: Sendable {
         try valueOrErrno { rename(preparedFile, file) }
       }
     } catch { throw failure("make", file, error) }
-    removeFolder()
   }
 
   /// Removes everything of it. What is not there, or another user's, is no error.
   public func remove() {
     if isOwn(file, S_IFREG) { unlink(file) }
-    removeFolder()
-  }
-
-  func removeFolder() {
     guard isOwn(folder, S_IFDIR) else { return }
     unlink(preparedFile)
     rmdir(folder)

@@ -6,6 +6,8 @@ public struct TicketKeeping: Sendable {
     case answered(KerberosTicket)
     /// The last task failed, and may succeed later.
     case failed(String)
+    /// The last task failed for a reason that is not the ticket, and may succeed later.
+    case broken(String)
     /// No task can succeed on this host.
     case impossible(String)
   }
@@ -44,7 +46,10 @@ public struct TicketKeeping: Sendable {
   public mutating func step(_ event: Event, now: Double) -> [Action] {
     switch event {
     case .impossible(let reason): return [.tell(.impossible(reason))]
-    case .failed(let reason): return failed(reason, now)
+    case .failed(let reason):
+      return failed(.fails(reason, ticket, isShared: isShared), now)
+    case .broken(let reason):
+      return failed(ticket == nil ? .cannotKeep(reason) : .fails(reason, ticket, isShared: isShared), now)
     case .answered(let ticket): return answered(ticket, now)
     }
   }
@@ -66,12 +71,13 @@ public struct TicketKeeping: Sendable {
       actions.append(.tell(.worksAgain(new)))
     }
     isFailing = false
+    if new.end > now { hasToldEnd = false }
     guard new.isRenewable, new.end > now else {
       // The first message says it already if it never was renewable.
       if old == nil, new.end > now { hasToldLimit = true }
       return actions + waitForNewTicket(now)
     }
-    (hasToldLimit, hasToldEnd) = (false, false)
+    hasToldLimit = false
     let half = (new.end - now) / 2
     return actions + [.next(renewal, at: now + max(half, Self.shortestPause))]
   }
@@ -80,14 +86,19 @@ public struct TicketKeeping: Sendable {
   private mutating func waitForNewTicket(_ now: Double) -> [Action] {
     guard let ticket else { return [] }
     var actions: [Action] = []
+    var wait = pauseBefore(ticket.end, now, atMost: Self.longestPause)
     if ticket.end <= now {
-      if !hasToldEnd { actions.append(.tell(.hasEnded(ticket))) }
+      if !hasToldEnd {
+        actions.append(.tell(.hasEnded(ticket)))
+        // The user may have a new one already.
+        wait = Self.shortestPause
+      }
       (hasToldEnd, hasToldLimit) = (true, true)
     } else if !hasToldLimit {
       actions.append(.tell(.limitReached(ticket)))
       hasToldLimit = true
     }
-    return actions + [.next(search, at: now + pauseBefore(ticket.end, now, atMost: Self.longestPause))]
+    return actions + [.next(search, at: now + wait)]
   }
 
   /// Seconds to wait, so that several tries are left before the ticket ends.
@@ -98,9 +109,9 @@ public struct TicketKeeping: Sendable {
 
   // MARK: After a failure
 
-  private mutating func failed(_ reason: String, _ now: Double) -> [Action] {
+  private mutating func failed(_ news: TicketNews, _ now: Double) -> [Action] {
     var actions: [Action] = []
-    if !isFailing { actions.append(.tell(.fails(reason, ticket, isShared: isShared))) }
+    if !isFailing { actions.append(.tell(news)) }
     isFailing = true
     let wait = pause
     pause = min(pause * 2, Self.longestPause)

@@ -4,6 +4,8 @@ public enum TicketNews: Sendable, Equatable {
   case kept(KerberosTicket, isShared: Bool, runEnd: Double?)
   /// The ticket is nil if there never was one.
   case fails(String, KerberosTicket?, isShared: Bool)
+  /// There is a ticket, or it is not known whether there is one.
+  case cannotKeep(String)
   case worksAgain(KerberosTicket)
   case limitReached(KerberosTicket)
   case hasEnded(KerberosTicket)
@@ -13,7 +15,7 @@ public enum TicketNews: Sendable, Equatable {
     switch self {
     case .kept(let ticket, _, let runEnd): !ticket.isRenewable || ticket.lastEnd < runEnd ?? 0
     case .worksAgain: false
-    case .fails, .limitReached, .hasEnded, .impossible: true
+    case .fails, .cannotKeep, .limitReached, .hasEnded, .impossible: true
     }
   }
 
@@ -28,6 +30,9 @@ public enum TicketNews: Sendable, Equatable {
       let cache = isShared ? "" : " in \(ticket.cache)"
       return
         "The Kerberos ticket\(cache) cannot be renewed: \(reason). It ends at \(time(ticket.end)); duct goes on trying"
+    case .cannotKeep(let reason):
+      return
+        "The Kerberos ticket cannot be copied for this run, and so not kept alive: \(reason). duct goes on trying; --renew-ticket=shared needs no copy"
     case .worksAgain(let ticket):
       return "The Kerberos ticket is good again: it ends at \(time(ticket.end))"
         + (ticket.isRenewable ? " and is renewed in time, until \(time(ticket.lastEnd))" : "")

@@ -105,9 +105,9 @@ enum Main {
   }
 
   /// The words with a value for each option of a run that may stand alone.
-  private static func withValues(_ words: [String], _ name: String) -> [String] {
-    if name == "duct" { return RunOption.withValues(words) }
-    return words.first == "run" ? ["run"] + RunOption.withValues(Array(words.dropFirst())) : words
+  private static func withValues(_ words: [String], _ name: String) throws(UsageError) -> [String] {
+    if name == "duct" { return try RunOption.withValues(words) }
+    return words.first == "run" ? ["run"] + (try RunOption.withValues(Array(words.dropFirst()))) : words
   }
 
   /// Ends the process without the C library's cleanup, because a thread of duct may hang in a file system.

@@ -42,7 +42,11 @@ enum QuickRunArguments {
       options.add("", to: index)
       return true
     }
-    if value == nil { value = option.value.alone }
+    if value == nil, let alone = option.value.alone {
+      // A value that stands apart is refused there.
+      if let next = rest.first, option.value.choices.contains(next) { return false }
+      value = alone
+    }
     if value == nil {
       // A word that looks like an option may stand where the user forgot a value: the argument parser decides.
       guard let next = rest.first, !startsWithDash(next) else { return false }

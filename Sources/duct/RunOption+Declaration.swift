@@ -1,4 +1,5 @@
 import ArgumentParser
+import DuctRecords
 import DuctSettings
 
 /// A key of the argument parser's values: the name of an option or an argument.
@@ -43,7 +44,9 @@ extension RunOption {
 extension RunOption {
   /// The words of a run with a value for each option that may stand alone: the argument parser knows no such options, and
   /// would take the command for the value.
-  static func withValues(_ words: [String]) -> [String] {
+  ///
+  /// - Throws: `UsageError` if one of its values stands apart, where the command should be.
+  static func withValues(_ words: [String]) throws(UsageError) -> [String] {
     var words = words
     var place = 0
     // Up to the command.
@@ -52,6 +55,12 @@ extension RunOption {
     {
       let found = index(of: words[place]).map { all[$0] }
       if let found, let alone = found.value.alone {
+        if place + 1 < words.count, found.value.choices.contains(words[place + 1]) {
+          let (name, value) = (words[place], words[place + 1])
+          throw UsageError(
+            "'\(value)' stands where the command should be: write \(name)=\(value), or -- in front of a command of that name"
+          )
+        }
         words[place] += "=\(alone)"
       } else if let found, !found.isFlag {
         place += 1

@@ -72,7 +72,7 @@ import Testing
     _ = step(&keeping, .answered(old), at: 0)
     _ = step(&keeping, .failed("x"), at: 999)
     let ended = step(&keeping, .failed("x"), at: 1001)
-    #expect(ended.news == [.hasEnded(old)] && ended.task == .adopt && ended.wait == 60)
+    #expect(ended.news == [.hasEnded(old)] && ended.task == .adopt && ended.wait == 1)
     // The copy is still the old one.
     let waiting = step(&keeping, .answered(old), at: 1061)
     #expect(waiting.news == [] && waiting.task == .adopt && waiting.wait == 60)
@@ -117,6 +117,28 @@ import Testing
     #expect(first.task == .copy && first.wait == 1)
     let ended = step(&keeping, .answered(ticket(-5, 100)), at: 1)
     #expect(ended.news == [.hasEnded(ticket(-5, 100))] && ended.task == .adopt)
+  }
+
+  /// The user has a ticket, and duct cannot copy it: another kinit would not help.
+  @Test func aCopyThatFails() {
+    var keeping = TicketKeeping(isShared: false, runEnd: nil)
+    let first = step(&keeping, .broken("no room"), at: 0)
+    #expect(first.news == [.cannotKeep("no room")] && first.task == .copy && first.wait == 1)
+    #expect(!first.news[0].text.contains("kinit") && first.news[0].text.contains("--renew-ticket=shared"))
+    _ = step(&keeping, .answered(ticket(1000, 9000)), at: 1)
+    #expect(
+      step(&keeping, .broken("no room"), at: 500).news
+        == [.fails("no room", ticket(1000, 9000), isShared: false)])
+  }
+
+  /// A ticket that cannot be renewed takes the place of one that has ended.
+  @Test func aNewTicketThatCannotBeRenewed() {
+    var keeping = TicketKeeping(isShared: false, runEnd: nil)
+    _ = step(&keeping, .answered(ticket(1000, 9000)), at: 0)
+    _ = step(&keeping, .failed("x"), at: 1001)
+    let new = step(&keeping, .answered(ticket(3000)), at: 1061)
+    #expect(new.news == [.worksAgain(ticket(3000))] && new.task == .adopt)
+    #expect(step(&keeping, .answered(ticket(3000)), at: 3001).news == [.hasEnded(ticket(3000))])
   }
 
   @Test func whereThereIsNoLibrary() {

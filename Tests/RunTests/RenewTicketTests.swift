@@ -1,4 +1,5 @@
 import Glibc
+import RecordText
 import SystemCalls
 import TestSupport
 import Testing
@@ -21,6 +22,13 @@ struct RenewTicketTests {
       throw Problem("there is no run folder yet")
     }
     return "/tmp/krb5cc_\(geteuid())_duct-\(run)"
+  }
+
+  /// The folder in which the cache of the run is prepared.
+  private func ownFolder() throws -> String { folder(ofCache: try ownCache()) }
+
+  private func folder(ofCache name: String) -> String {
+    name.replacing("krb5cc_\(geteuid())_duct", with: ".duct-ticket-\(geteuid())")
   }
 
   private func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
@@ -61,6 +69,8 @@ struct RenewTicketTests {
       try await eventually { try await center.hasTicket(ownCache()) }
       var information = stat()
       #expect(stat(try ownCache(), &information) == 0 && information.st_mode & 0o777 == 0o600)
+      // Nobody else can make the folder in which renewals are prepared.
+      #expect(stat(try ownFolder(), &information) == 0 && information.st_mode & 0o777 == 0o700)
       try await center.kdestroy()
       try await sleep(until: 10, after: start)
       #expect(try await center.hasTicket(ownCache()))
@@ -73,13 +83,14 @@ struct RenewTicketTests {
     #expect(try sandbox.text("log_stdout") == "FILE:\(sandbox["cache"])\n")
     let name = try sandbox.text("name")
     #expect(!exists(name))
-    #expect(!exists(name.replacing("krb5cc_\(geteuid())_duct", with: ".duct-ticket-\(geteuid())")))
+    #expect(!exists(folder(ofCache: name)))
   }
 
   @Test func theUsersOwn() async throws {
     let start = MonotonicInstant.now
     try await center.kinit(life: 8, renewable: 120)
-    let result = try await run("--renew-ticket=shared") { _ in
+    // libkrb5 traces to the stream that duct's helper would answer on.
+    let result = try await run("--renew-ticket=shared", environment: ["KRB5_TRACE": "/dev/stdout"]) { _ in
       try await sleep(until: 10, after: start)
       #expect(try await center.hasTicket())
       #expect(!exists(try ownCache()))
@@ -132,6 +143,37 @@ struct RenewTicketTests {
     #expect(result.stderr.contains("is good again"))
   }
 
+  /// The process that asks libkrb5, on its own. Returns the end of the run's ticket, in seconds from now.
+  private func keep(_ task: String, _ run: String) async throws -> Double {
+    let result = try await TestSupport.run(
+      Programs.conDuct, ["keep-ticket", task, run], in: sandbox, environment: center.environment)
+    let end = try #require(try JSONParser.parse(result.stdoutBytes)["end"]?.double, "\(result)")
+    return end - WallTime.now.seconds
+  }
+
+  /// The ticket of the run could be renewed for long, but it has ended. The user gets one that cannot be renewed.
+  @Test func afterTheEndEachTicketOfTheUserIsGood() async throws {
+    let run = "test-\(getpid())-after"
+    defer { for path in ["/tmp/krb5cc_\(geteuid())_duct-\(run)"] { unlink(path) } }
+    try await center.kinit(life: 2, renewable: 600)
+    #expect(try await keep("copy", run) <= 2)
+    try await center.kinit(life: 200)
+    #expect(try await keep("adopt", run) > 100)
+    rmdir("/tmp/.duct-ticket-\(geteuid())-\(run)")
+  }
+
+  /// The KDC was away when the ticket ended. It still renews it for some minutes.
+  @Test func aTicketThatHasJustEndedIsRenewed() async throws {
+    let run = "test-\(getpid())-late"
+    defer { unlink("/tmp/krb5cc_\(geteuid())_duct-\(run)") }
+    try await center.kinit(life: 2, renewable: 600)
+    _ = try await keep("copy", run)
+    try await center.kdestroy()
+    try await eventually { try await !center.hasTicket("/tmp/krb5cc_\(geteuid())_duct-\(run)") }
+    #expect(try await keep("adopt", run) > 0)
+    rmdir("/tmp/.duct-ticket-\(geteuid())-\(run)")
+  }
+
   @Test func noTicketAtAll() async throws {
     let result = try await run("--renew-ticket") { _ in try await Task.sleep(for: .seconds(0.5)) }
     #expect(result.code == 7 && result.warnings.count == 1, "\(result.stderr)")
@@ -156,5 +198,11 @@ struct RenewTicketTests {
     #expect(result.code == 2 && result.stderr.contains("--renew-ticket: 'mine' is none of off, own, shared"))
     let variable = try await duct(["true"], in: sandbox, environment: ["DUCT_RENEW_TICKET": "mine"])
     #expect(variable.code == 2 && variable.stderr.contains("DUCT_RENEW_TICKET: 'mine'"))
+    // A value that stands apart would be the command.
+    let apart = try await duct(["--renew-ticket", "shared", "true"], in: sandbox)
+    #expect(
+      apart.code == 2 && apart.stderr.contains("write --renew-ticket=shared, or -- in front"), "\(apart)")
+    let command = try await duct(["--renew-ticket=off", "--", "shared"], in: sandbox)
+    #expect(command.code == 127)
   }
 }
