@@ -17,6 +17,8 @@ struct StepRuns {
   /// Runs in front of the command of a task, by the rank of the task. Empty if a task has several of them, as in a shell
   /// that srun has started: then none of them is the task.
   private(set) var tasks: [Int] = []
+  /// A task has several runs, so that they stay runs of their own.
+  private(set) var isDivided = false
 
   /// The steps, in the order of their first runs.
   static func of(_ runs: [RecordedRun]) -> [StepRuns] {
@@ -44,7 +46,8 @@ struct StepRuns {
     let outermost = ranks.filter { ranked in
       runs[ranked.place].find("parent_run_id")?.string.map { !ids.contains($0) } ?? true
     }
-    guard Set(outermost.map(\.rank)).count == outermost.count else { return }
+    isDivided = Set(outermost.map(\.rank)).count < outermost.count
+    if isDivided { return }
     tasks = outermost.sorted { $0.rank < $1.rank }.map(\.place)
   }
 }

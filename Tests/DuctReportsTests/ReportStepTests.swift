@@ -64,7 +64,17 @@ import Testing
 
     let alone = try #require(ReportStep.steps([try noted("null", state: "running")]).first)
     #expect(alone.tasks.isEmpty && alone.missingNodes == nil && alone.nodeCount == 3)
-    #expect(StepWords(alone).missing == "there is no record of its tasks")
+    #expect(StepWords(alone).missing == "no records of its tasks" && StepWords(alone).tasks == "5")
+    #expect(
+      StepTable([alone]).remarks.count == 1
+        && StepTable([alone, alone]).remarks == [
+          "2 steps: no records of tasks, which the task prolog makes, or duct in front of their command"
+        ])
+    let several = [
+      try noted(), try wrapped(0, name: "a"), try wrapped(0, name: "b"), try wrapped(1, name: "c"),
+    ]
+    let divided = try #require(ReportStep.steps(several).first)
+    #expect(StepWords(divided).missing?.contains("one by one") == true, "their records are there")
     #expect(ListedRun.folded([try noted()]).map { $0.field("command") } == ["solve hard"])
     let report = CampaignReport(some.map { ReportSource($0, jobs: []) }, problem: nil, .init(lines: 0))
     let text = String(decoding: TextFormat().bytes(of: report, width: nil), as: UTF8.self)

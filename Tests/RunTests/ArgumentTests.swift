@@ -9,7 +9,8 @@ import Testing
 @Suite struct ArgumentTests {
   /// The options that the argument parser returns; nil if it refuses the words.
   private func parsed(_ words: [String]) -> RunOptions? {
-    guard let command = try? DuctCommand.parseAsRoot((try? RunOption.withValues(words)) ?? []) as? DuctCommand else {
+    guard let command = try? DuctCommand.parseAsRoot((try? RunOption.withValues(words)) ?? []) as? DuctCommand
+    else {
       return nil
     }
     return try? command.arguments.given()

@@ -98,7 +98,7 @@ extension OnSlurm {
         _ = sandbox[".duct/logs/\(node)"].withPlatformString { unlink($0) }
       }
       let none = try await conDuct("report", "--no-refresh").stdout
-      #expect(none.contains(".0: there is no record of its tasks\n"), "\(none)")
+      #expect(none.contains(".0: no records of tasks, which"), "\(none)")
     }
 
     @Test func offUnlessWanted() async throws {
@@ -124,8 +124,9 @@ extension OnSlurm {
     }
 
     /// The user sees what the prolog of srun prints, unlike that of a task prolog.
-    @Test func aBadSettingIsTold() async throws {
-      let result = try await srun(["-n1"], "exit 6", environment(["DUCT_SAMPLE_INTERVAL": "often"]))
+    @Test(arguments: [("DUCT_SAMPLE_INTERVAL", "often"), ("DUCT_OUTPUT_PREFIX", "x{often}_")])
+    func aBadSettingIsTold(_ name: String, _ value: String) async throws {
+      let result = try await srun(["-n1"], "exit 6", environment([name: value]))
       #expect(result.code == 6, "\(result)")
       let lines = result.stderr.split(separator: "\n").filter { $0.contains("duct-srun-prolog") }
       #expect(
@@ -154,7 +155,7 @@ extension OnSlurm {
       let record = try #require(try await finished(1, "interrupted").values.first)
       #expect(record["step"]?["step_task_count"] == 2)
       let text = try await conDuct("report", "--no-refresh").stdout
-      #expect(text.contains(".0: there is no record of its tasks\n"), "\(text)")
+      #expect(text.contains(".0: no records of tasks, which"), "\(text)")
       #expect(sandbox.spooledRuns().isEmpty)
     }
 

@@ -21,6 +21,8 @@ struct ReportStep: WrittenRecord {
   var taskCount: Int?
   /// Those of which there are records, by rank.
   var tasks: [StepTaskRow]
+  /// How long the step ran, in seconds, from its own record. Nil if it has none, or goes on.
+  var wallSeconds: Double?
   /// Over the tasks of which the value is known.
   var elapsedSeconds: Quartiles?
   var cpuSeconds: Quartiles?
@@ -41,7 +43,9 @@ struct ReportStep: WrittenRecord {
     StepRuns.of(runs)
       .filter { !$0.nodes.isEmpty || $0.tasks.count > 1 || $0.own != nil }
       .map { step in
-        ReportStep(step.key, (step.nodes + step.tasks).map { runs[$0] }, own: step.own.map { runs[$0] })
+        ReportStep(
+          step.key, (step.nodes + step.tasks).map { runs[$0] }, own: step.own.map { runs[$0] },
+          isDivided: step.isDivided)
       }
       .filter { !$0.tasks.isEmpty || $0.isNoted }
       .sorted { $0.id.isBefore($1.id) }
@@ -50,8 +54,13 @@ struct ReportStep: WrittenRecord {
   /// Whether srun's prolog has let duct note it, so that it is known also if no task is.
   private let isNoted: Bool
 
+  /// A task has several runs. They are rows of the table of runs.
+  let isDivided: Bool
+
   /// - Parameter own: the record of the step itself.
-  private init(_ key: StepKey, _ records: [RecordedRun], own: RecordedRun?) {
+  private init(_ key: StepKey, _ records: [RecordedRun], own: RecordedRun?, isDivided: Bool) {
+    self.isDivided = isDivided
+    wallSeconds = own?.summary?["wall_clock_time"]?.double.flatMap { $0.isFinite ? $0 : nil }
     let all = (own.map { [$0] } ?? []) + records
     isNoted = own != nil
     cluster = key.cluster
@@ -117,6 +126,7 @@ struct ReportStep: WrittenRecord {
     members("missing_nodes", &missingNodes)
     members("task_count", &taskCount)
     members("recorded_tasks", &recorded)
+    members("step_seconds", &wallSeconds)
     members("elapsed_seconds", &elapsedSeconds)
     members("cpu_seconds", &cpuSeconds)
     members("peak_rss_bytes", &peakRSSBytes)

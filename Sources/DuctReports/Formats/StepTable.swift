@@ -11,15 +11,15 @@ struct StepTable {
 
   var table: TextTable {
     var table = TextTable([
-      ("STEP", .left), ("STATE", .left), ("NODES", .left), ("TASKS", .right), ("ELAPSED", .right),
-      ("SLOWEST", .left),
-      ("CPU", .right), ("PEAK MEM", .right), ("FATTEST", .left), ("IDLE", .right), ("FAILED", .right),
+      ("STEP", .left), ("RECORD", .left), ("NODES", .left), ("TASKS", .right), ("ELAPSED", .right),
+      ("SLOWEST", .left), ("CPU", .right), ("PEAK MEM", .right), ("FATTEST", .left), ("IDLE", .right),
+      ("FAILED", .right), ("COMMAND", .left),
     ])
     for step in steps.prefix(Self.most) {
       let words = StepWords(step)
       table.add([
         step.id, step.state, words.nodes, words.tasks, words.elapsed, words.slowest, words.cpu,
-        words.memory, words.fattest, words.idle, words.failed,
+        words.memory, words.fattest, words.idle, words.failed, words.command,
       ])
     }
     return table
@@ -28,10 +28,16 @@ struct StepTable {
   /// What the table leaves out, and what is missing in its rows.
   var remarks: [String] {
     let rest = steps.count - Self.most
-    return (rest > 0 ? ["\(rest.grouped) more steps: the form json has all."] : [])
-      + steps.prefix(Self.most).compactMap { step in
-        StepWords(step).missing.map { "step \(step.id): \($0)" }
-      }
+    var lines = rest > 0 ? ["\(rest.grouped) more steps: the form json has all."] : []
+    // Only srun's prolog was on, and there can be hundreds of them.
+    let bare = steps.filter { $0.tasks.isEmpty && !$0.isDivided }
+    if !bare.isEmpty {
+      let which = bare.count == 1 ? "step \(bare[0].id)" : number(bare.count, "step")
+      lines.append(
+        "\(which): no records of tasks, which the task prolog makes, or duct in front of their command")
+    }
+    let others = steps.prefix(Self.most).filter { !$0.tasks.isEmpty || $0.isDivided }
+    return lines + others.compactMap { step in StepWords(step).missing.map { "step \(step.id): \($0)" } }
   }
 }
 
@@ -45,23 +51,29 @@ struct StepWords {
   init(_ step: ReportStep) { self.step = step }
 
   /// `n1, n2`, or `n1, n2, n3 and 97 more`.
-  var nodes: String { step.nodes.isEmpty ? "-" : Self.list(step.nodes) }
+  var nodes: String {
+    let names = step.nodes.isEmpty ? step.missingNodes ?? [] : step.nodes
+    return names.isEmpty ? "-" : Self.list(names)
+  }
 
   private static func list(_ names: [String]) -> String {
     let rest = names.count - mostNodes
     return names.prefix(mostNodes).joined(separator: ", ") + (rest > 0 ? " and \(rest.grouped) more" : "")
   }
 
-  /// `64`, or `62 of 64` if there are records of some only.
+  /// `64`, or `62 of 64` if there are records of some only; a dash if nothing is known of them.
   var tasks: String {
-    let count = step.tasks.count.grouped
-    guard let all = step.taskCount, all != step.tasks.count else { return count }
-    return "\(count) of \(all.grouped)"
+    let count = step.tasks.count
+    guard let all = step.taskCount, all != count else { return count == 0 ? "-" : count.grouped }
+    return count == 0 ? all.grouped : "\(count.grouped) of \(all.grouped)"
   }
+
+  var command: String { step.command?.shortened(to: 40) ?? "-" }
 
   /// Of which nodes and tasks there are no records. Nil if none is missing.
   var missing: String? {
-    if step.tasks.isEmpty { return "there is no record of its tasks" }
+    if step.isDivided { return "its tasks have several runs each, which are listed one by one" }
+    if step.tasks.isEmpty { return "no records of its tasks" }
     if let all = step.nodeCount, step.nodes.count < all {
       let missing = step.missingNodes ?? []
       let names = missing.isEmpty ? "" : ": none of \(Self.list(missing))"
@@ -71,7 +83,10 @@ struct StepWords {
     return "\(number(all, "task")), records of \(step.tasks.count.grouped)"
   }
 
-  var elapsed: String { range(step.elapsedSeconds, shortDuration) }
+  var elapsed: String {
+    if step.elapsedSeconds == nil, let seconds = step.wallSeconds { return shortDuration(seconds) }
+    return range(step.elapsedSeconds, shortDuration)
+  }
   var cpu: String { range(step.cpuSeconds, shortDuration) }
   var memory: String { range(step.peakRSSBytes) { DuctReports.memory($0) } }
   var slowest: String { task(step.slowest) }

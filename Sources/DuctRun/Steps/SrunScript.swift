@@ -16,7 +16,8 @@ public enum SrunScript {
     let environment = surroundings.environment
     guard TaskScript.isWanted(environment), let step = SrunStep(environment) else { return }
     do throws(Problem) {
-      do { _ = try settings(step.own(surroundings)) } catch { throw Problem("\(error)") }
+      let own = step.own(surroundings)
+      do { _ = try RunForecast(settings(own), own) } catch { throw Problem("\(error)") }
       guard let srun = srun() else { throw Problem("/proc does not show the srun that runs this") }
       let folder = try StepFolder(step.folderName, environment, spool: TaskScript.spool(surroundings))
       guard let lock = folder.takeLock() else { throw Problem("another process notes it already") }
