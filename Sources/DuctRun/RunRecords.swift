@@ -18,8 +18,8 @@ final class RunRecords: Sendable {
   private let types: RecordTypes
   private let writer: RecordWriter
   private let setup: LogSetup
-  private let slurm: Monitor<(@Sendable () -> SlurmSection)?> = Monitor(nil)
-  private let tasks = Monitor<(@Sendable (RunCounters?) -> [StepTask])?>(nil)
+  private let slurm = LateFunction<Void, SlurmSection>()
+  private let tasks = LateFunction<RunCounters?, [StepTask]>()
   private let environment: [String: String]
   private let redaction: Redaction
 
@@ -44,12 +44,12 @@ final class RunRecords: Sendable {
 
   /// Sets the source of the section on Slurm.
   func setSlurmSource(_ source: @escaping @Sendable () -> SlurmSection) {
-    slurm.update { $0 = source }
+    slurm.set(source)
   }
 
   /// Sets the source of the tasks of a step. It is called on the thread that writes the record.
   func setTaskSource(_ source: @escaping @Sendable (RunCounters?) -> [StepTask]) {
-    tasks.update { $0 = source }
+    tasks.set(source)
   }
 
   /// Requests a new info.json. It will contain what is known when it is written.
@@ -102,7 +102,7 @@ final class RunRecords: Sendable {
       facts.process = process
       return facts
     }
-    var slurm = slurm.withLock { $0 }?()
+    var slurm = slurm()
     if let jobs = slurm?.submittedJobs { slurm?.submittedJobs = jobs.redacted(redaction) }
     var info = InfoDocument(
       command: facts.command, executionSummary: facts.summary(paths), outputPaths: paths,
@@ -120,7 +120,7 @@ final class RunRecords: Sendable {
     info.processesEscaped = facts.usage.counters?.escapedCount
     info.processesLeft = facts.left
     info.cgroups = facts.cgroups
-    info.tasks = tasks.withLock { $0 }?(facts.usage.counters)
+    info.tasks = tasks(facts.usage.counters)
     info.step = facts.step
     info.slurm = slurm
     return info

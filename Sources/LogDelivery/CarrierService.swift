@@ -95,7 +95,7 @@ private final class Service: Sendable {
     let usage = WrittenUsage(
       disk: placed[CarrierPlacement.usage[0]], memory: placed[CarrierPlacement.usage[1]],
       isComplete: { [isFinishing] in isFinishing.withLock { $0 } })
-    let events = Monitor<(@Sendable () -> [IOEvent])?>(nil)
+    let events = LateFunction<Void, [IOEvent]>()
     let carrier = try ThreadCarrier(
       DeliverySources(streams: streams, usage: usage), to: manifest.paths, runID: manifest.runID,
       status: status,
@@ -103,10 +103,10 @@ private final class Service: Sendable {
     ) { notice in
       replies.send(
         CarrierReply(
-          notice: CarrierNotice(notice).map(NoticeMessage.init), events: events.withLock { $0 }?()))
+          notice: CarrierNotice(notice).map(NoticeMessage.init), events: events()))
     }
     self.carrier = carrier
-    events.update { $0 = { carrier.events } }
+    events.set { carrier.events }
     guard isSuccessor else { return }
     for (index, stream) in streams.enumerated() {
       guard let stream else { continue }
