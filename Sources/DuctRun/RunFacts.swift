@@ -33,9 +33,13 @@ struct RunFacts: Sendable {
   var step: StepDescription?
 
   /// Changes `signaled` to `out_of_memory` if SIGKILL ended the command, and the kernel has killed processes of its
-  /// control group for lack of memory. Nobody tells duct more.
+  /// control group for lack of memory. Nobody tells duct more. Also `exited`, if the command is a shell whose last child
+  /// was killed: it exits with 137.
   mutating func noteOutOfMemory(_ exit: ChildExit?) {
-    guard endReason == .signaled, case .killed(SIGKILL, _)? = exit?.cause else { return }
+    switch (endReason, exit?.cause) {
+    case (.signaled, .killed(SIGKILL, _)), (.exited, .exited(128 + SIGKILL)): break
+    default: return
+    }
     if cgroups?.contains(where: { ($0.oomKills ?? 0) > 0 }) == true { endReason = .outOfMemory }
   }
 

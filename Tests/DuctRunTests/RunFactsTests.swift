@@ -35,6 +35,9 @@ import Testing
     #expect(reason(.killed(signal: SIGKILL, coreDumped: false), kills: nil) == .signaled)
     #expect(reason(.killed(signal: SIGTERM, coreDumped: false), kills: 1) == .signaled)
     #expect(reason(.exited(1), kills: 1) == .exited)
+    // A shell tells so that SIGKILL ended its last child.
+    #expect(reason(.exited(137), kills: 1) == .outOfMemory)
+    #expect(reason(.exited(137), kills: 0) == .exited)
   }
 
   /// The CPU time of the other processes is the total minus the command's own time. It must be right although ticks
