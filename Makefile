@@ -133,6 +133,8 @@ format:
 
 lint:
 	$(SWIFT) format lint --strict --recursive Sources Tests Package.swift
+	@! grep -rnE 'Monitor(<\(|<@Sendable|\(.* as )[^=]*->' Sources || \
+	  { echo "lint: a Monitor must not hold a function: use LateFunction (SystemCalls/LateFunction.swift)" >&2; exit 1; }
 
 clean:
 	rm -rf .build .build-simulate .build-releases dist
