@@ -1,6 +1,7 @@
 internal import DuctRecords
 import Glibc
 internal import Logging
+internal import ProcessSampling
 internal import SlurmClient
 internal import SlurmJobs
 internal import SystemCalls
@@ -30,12 +31,15 @@ struct AttachedJob: Sendable {
   private let access: SlurmAccess
   private let log: Logger
 
-  /// Nil if the target is not of a job.
-  init?(_ target: AttachTarget, _ search: SlurmSetup.Search, access: SlurmAccess, log: Logger) {
-    guard case .job(let step) = target.processes else { return nil }
+  /// - Parameters:
+  ///   - step: what duct watches of the job.
+  ///   - restarts: how many times the job had been requeued when duct began.
+  init(
+    _ step: StepName, restarts: Int, _ search: SlurmSetup.Search, access: SlurmAccess, log: Logger
+  ) {
     id = step.job
     isWhole = step.step == nil || step.step == "batch"
-    restarts = target.environment?["SLURM_RESTART_COUNT"].flatMap { Int($0) } ?? 0
+    self.restarts = restarts
     self.search = search
     self.access = access
     self.log = log
@@ -50,10 +54,13 @@ struct AttachedJob: Sendable {
         let answer = try access.ask(.jobs(ids: [id]), until: deadline)
         guard let job = answer.jobs.last(where: { $0.record.jobID == id })?.record else { break }
         let reason = EndReason(job, restarts: restarts)
-        let isOver = !job.state.isActive || reason == .requeued || reason == .preempted
-        if isOver || !isWhole { return Ending(exitCode: isWhole ? job.shellCode : nil, reason: reason) }
-        // Its other nodes may be busy for long.
-        if deadline <= .now + Self.pause || patience.isHurried { break }
+        // While it is COMPLETING, slurmctld may not know the end of the script yet. And its other nodes may be busy for
+        // long.
+        let isOver = job.hasEnded || reason == .requeued || reason == .preempted
+        let isLate = deadline <= .now + Self.pause || patience.isHurried
+        if isOver || isLate || !isWhole {
+          return Ending(exitCode: isWhole ? job.shellCode : nil, reason: reason)
+        }
         usleep(UInt32(Self.pause * 1e6))
       }
       log.debug("Slurm does not say how job \(id) ended")

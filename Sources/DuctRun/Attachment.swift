@@ -102,9 +102,13 @@ private struct AttachStart {
 
   /// Nil if the processes are of no job, or if duct shall not ask Slurm.
   private func attachedJob(_ helpers: HelperPrograms) -> AttachedJob? {
-    SlurmSetup.search(settings, surroundings).flatMap { search in
-      AttachedJob(target, search, access: SlurmAccess(settings, surroundings, services, helpers), log: log)
+    guard case .job(let step) = target.processes, let search = SlurmSetup.search(settings, surroundings)
+    else {
+      return nil
     }
+    return AttachedJob(
+      step, restarts: target.environment?["SLURM_RESTART_COUNT"].flatMap { Int($0) } ?? 0, search,
+      access: SlurmAccess(settings, surroundings, services, helpers), log: log)
   }
 
   /// Nil if no thread can be started: then the record has no table of tasks, and the end of slurmstepd ends the watch.

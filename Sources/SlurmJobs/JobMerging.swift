@@ -55,6 +55,13 @@ extension JobRecord {
   var lacksAccounting: Bool {
     guard hasEnded, jobID != nil else { return false }
     return cpuSeconds == nil && startTime != nil || submitLine == nil || tresRequested == nil
+      || lacksEndOfScript
+  }
+
+  /// At a time limit, the nodes can tell slurmctld that they are done before the script's end has reached it. Then the
+  /// script seems to have ended with 0, until slurmdbd has its step.
+  private var lacksEndOfScript: Bool {
+    state == .timeout && startTime != nil && signal == nil && (exitCode ?? 0) == 0
   }
 
   /// Takes over the earlier runs of `other` if it has more of them.

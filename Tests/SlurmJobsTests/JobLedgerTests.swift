@@ -172,6 +172,23 @@ import Testing
     #expect(ledger.idsToLookUp(notIn: nil, cluster: "one", withUsage: true) == [])
   }
 
+  /// slurmctld can report the end of a job at its time limit before it knows how the script ended.
+  @Test mutating func theEndOfAScriptAtTheTimeLimitIsAskedFor() {
+    let known: (inout JobRecord) -> Void = {
+      $0.startTime = 100
+      $0.endTime = 160
+      $0.exitCode = 0
+      $0.cpuSeconds = 1
+      $0.submitLine = "sbatch x"
+      $0.tresRequested = TresText.parse("cpu=1")
+    }
+    apply([job(1, .timeout) { known(&$0) }, job(2, .completed) { known(&$0) }])
+    #expect(ledger.idsToLookUp(notIn: nil, cluster: "one", withUsage: true) == [1])
+    #expect(ledger.lacksAccounting(ofJobsEndedSince: 150))
+    apply([job(1, .timeout) { $0.signal = 15 }], .slurmdbd)
+    #expect(ledger.jobs[0].signal == 15 && !ledger.lacksAccounting(ofJobsEndedSince: 150))
+  }
+
   /// A job that slurmctld has forgotten gets its state from slurmdbd.
   @Test mutating func accountingTellsTheStateOfWhatTheControllerForgot() {
     apply([job(1, .running) { $0.startTime = 100 }, job(2, .running)])
