@@ -63,10 +63,28 @@ public final class PrivateFolder: Sendable {
   /// A folder in a spool that several processes use. Creates it if it is missing.
   public convenience init(shared name: String, in spool: Spool) throws(Refusal) {
     let base = try PrivateFolder(spool.base)
-    do throws(Errno) { try base.makeFolder(name) } catch {
-      if error != .fileExists { throw Refusal("mkdir", error) }
+    try self.init(
+      base.path.appending(bytes: Array(name.utf8)), open: base.openShared(name), owner: base.owner)
+  }
+
+  /// How often a folder is made anew that its last user removes just then.
+  private static let mostTries = 100
+
+  private func openShared(_ name: String) throws(Refusal) -> FileDescriptor {
+    for _ in 1..<Self.mostTries {
+      do throws(Errno) { try makeFolder(name) } catch {
+        if error != .fileExists { throw Refusal("mkdir", error) }
+      }
+      do throws(Errno) {
+        return FileDescriptor(
+          rawValue: try valueOrErrno {
+            FilePath(name).withPlatformString { openat(descriptor.rawValue, $0, folderFlags) }
+          })
+      } catch {
+        if error != .noSuchFileOrDirectory { throw Refusal("open", error) }
+      }
     }
-    try self.init(Array(name.utf8), in: base)
+    throw Refusal("open", .noSuchFileOrDirectory)
   }
 
   private convenience init(

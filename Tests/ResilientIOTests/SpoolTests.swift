@@ -52,6 +52,25 @@ import Testing
     #expect(spool?.base == sandbox["good/\(base)"])
   }
 
+  /// One process removes a folder that several use, while others open it.
+  @Test func aSharedFolderThatIsRemovedJustThen() throws {
+    let spool = try #require(Spool.find(in: [.named(sandbox.path)]))
+    let left = Monitor(4)
+    let problems = Monitor<[String]>([])
+    for _ in 0..<4 {
+      _ = try OwnThread("opener") {
+        for _ in 0..<2000 {
+          do { try PrivateFolder(shared: "shared", in: spool).remove { _ in true } } catch {
+            problems.update { $0.append("\(error)") }
+          }
+        }
+        left.update { $0 -= 1 }
+      }
+    }
+    #expect(left.wait(until: .now + 60) { $0 == 0 ? true : nil } == true)
+    #expect(problems.withLock { $0 } == [])
+  }
+
   /// While a process holds the lock of a run folder, no other process can open it.
   @Test func aFolderIsOnesOwnWhileItIsHeld() throws {
     let spool = try #require(Spool.find(in: [.named(sandbox.path)]))

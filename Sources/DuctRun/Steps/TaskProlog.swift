@@ -49,6 +49,8 @@ public enum TaskScript {
           try folder.offer(watch)
           try folder.announce(line)
         } catch {
+          // The watch of an earlier part of the step has removed it just now.
+          if !folder.folder.isInPlace { continue }
           throw Problem("\(folder.folder.path): \(error)")
         }
         if let lock = folder.takeLock() { return exports(try start(folder, else: watch, lock)) }
@@ -68,7 +70,11 @@ public enum TaskScript {
     do throws(Problem) {
       let folder = try StepFolder(member.folderName, environment, spool: spool(surroundings))
       let line = StepFolder.Line(procID: member.procID, end: WallTime.now.seconds)
-      do { try folder.announce(line) } catch { throw Problem("\(folder.folder.path): \(error)") }
+      do { try folder.announce(line) } catch {
+        // The watch has seen the end of the last task itself, and has removed the folder just now.
+        if !folder.folder.isInPlace { return }
+        throw Problem("\(folder.folder.path): \(error)")
+      }
       guard try wakeOrFinish(folder) else { return }
       let tasks = folder.tasks
       let isLast = tasks.count == member.taskCount ?? tasks.count && tasks.allSatisfy { $0.endTime != nil }
