@@ -52,7 +52,7 @@ struct AttachedJob: Sendable {
     do throws(SlurmFailure) {
       while true {
         let answer = try access.ask(.jobs(ids: [id]), until: deadline)
-        guard let job = answer.jobs.last(where: { $0.record.jobID == id })?.record else { break }
+        guard let job = answer.record(ofJob: id) else { break }
         let reason = EndReason(job, restarts: restarts)
         // While it is COMPLETING, slurmctld may not know the end of the script yet. And its other nodes may be busy for
         // long.

@@ -13,6 +13,6 @@ public struct OwnJobEnd: Sendable {
   /// In seconds since 1970. Nil if there is no limit, or if Slurm does not answer.
   public func seconds(_ ask: (SlurmRequest) throws(SlurmFailure) -> SlurmAnswer) -> Double? {
     let answer = try? ask(.jobs(ids: [id]))
-    return answer?.jobs.last { $0.record.jobID == id }?.record.latestEnd.map(Double.init)
+    return answer?.record(ofJob: id)?.latestEnd.map(Double.init)
   }
 }

@@ -73,9 +73,8 @@ extension OwnJobQuestion {
   private func record(
     _ request: SlurmRequest, until deadline: MonotonicInstant
   ) throws(SlurmFailure) -> JobRecord? {
-    // For the first task of an array, and the first component of a heterogeneous job, Slurm sends the others, too.
     let answer = try access.ask(request, until: deadline)
-    guard let job = answer.jobs.last(where: { $0.record.jobID == id })?.record else { return nil }
+    guard let job = answer.record(ofJob: id) else { return nil }
     let state = ([job.state.rawValue] + job.stateFlags).joined(separator: "+")
     log.debug("Slurm says of job \(id), which duct runs in: \(state)")
     return job

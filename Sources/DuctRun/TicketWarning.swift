@@ -50,6 +50,8 @@ enum TicketWarning {
           }
         if let line = text(of: ticket, name, now: WallTime.now.seconds, runEnd: jobEnd) {
           services.log.warning("\(line)")
+        } else {
+          services.log.debug("The Kerberos ticket for \(name) lasts as long as the run, or has ended")
         }
       }
     } catch {

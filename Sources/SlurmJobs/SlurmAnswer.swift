@@ -23,6 +23,10 @@ public struct SlurmAnswer: Record, Equatable {
 
   public init() {}
 
+  /// The job with this id. For the first task of an array, and the first component of a heterogeneous job, Slurm sends the
+  /// others, too.
+  public func record(ofJob id: UInt32) -> JobRecord? { jobs.last { $0.record.jobID == id }?.record }
+
   public init(failure: SlurmFailure) { self.failure = failure }
 
   public mutating func list(_ members: inout RecordMembers) {

@@ -40,28 +40,44 @@ struct RenewTicketTests {
   ) async throws -> (code: Int32?, warnings: [String], stderr: String) {
     let script = "echo \"$KRB5CCNAME\"; until [ -e done ]; do sleep 0.05; done; exit 7"
     let sandbox = self.sandbox
-    let result = try await duct(
-      [option, "--slurm", "off", "sh", "-c", script], in: sandbox,
-      environment: center.environment.mapValues { $0 }.merging(environment) { $1 }
+    // The messages are in a file, so that the body can wait for one.
+    let result = try await TestSupport.run(
+      "sh",
+      ["-c", "exec \"$@\" 2> messages", "sh", Programs.duct, option, "--slurm", "off", "-p", "log_"]
+        + ["sh", "-c", script],
+      in: sandbox, environment: center.environment.mapValues { $0 }.merging(environment) { $1 }
     ) { pid in
       try await body(pid)
       try sandbox.write("", to: "done")
     }
-    let warnings = result.stderr.split(separator: "\n").map(String.init).filter { $0.contains("[WARNING") }
-    return (result.code, warnings, result.stderr)
+    let messages = try sandbox.text("messages")
+    let warnings = messages.split(separator: "\n").map(String.init).filter { $0.contains("[WARNING") }
+    return (result.code, warnings, messages)
   }
 
-  /// Waits until this many seconds after `start`.
-  private func sleep(until seconds: Double, after start: MonotonicInstant) async throws {
-    let left = seconds - MonotonicInstant.now.seconds(since: start)
-    if left > 0 { try await Task.sleep(for: .seconds(left)) }
+  /// Waits until duct has told something.
+  private func told(_ words: String) async throws {
+    try await eventually(60) { try sandbox.text("messages").contains(words) }
+  }
+
+  /// Waits until the ticket in a cache ends later than before: it was renewed.
+  private func renewed(_ cache: String) async throws {
+    let first = try await end(ofCache: cache)
+    try await eventually(60) { try await end(ofCache: cache) > first + 1 }
+  }
+
+  /// In seconds since 1970; 0 while there is no ticket.
+  private func end(ofCache cache: String) async throws -> Double {
+    let result = try await TestSupport.run(
+      Programs.conDuct, ["keep-ticket", "look", "test"], in: sandbox,
+      environment: center.environment.merging(["KRB5CCNAME": "FILE:\(cache)"]) { $1 })
+    return try JSONParser.parse(result.stdoutBytes)["end"]?.double ?? 0
   }
 
   /// The user's ticket ends, and a logout destroys their cache: that of the run is good, until the run has ended.
   @Test func theCopyOutlivesTheUsers() async throws {
     try sandbox.makeDirectory("bin")
     try sandbox.write("#!/bin/sh\necho \"$KRB5CCNAME\" >> aklogged\n", to: "bin/aklog", executable: true)
-    let start = MonotonicInstant.now
     try await center.kinit(life: 8, renewable: 120)
     let result = try await run(
       "--renew-ticket", environment: ["PATH": "\(sandbox["bin"]):\(KeyDistributionCenter.searchPath)"]
@@ -72,7 +88,8 @@ struct RenewTicketTests {
       // Nobody else can make the folder in which renewals are prepared.
       #expect(stat(try ownFolder(), &information) == 0 && information.st_mode & 0o777 == 0o700)
       try await center.kdestroy()
-      try await sleep(until: 10, after: start)
+      try await renewed(ownCache())
+      try await eventually(60) { sandbox.exists("aklogged") }
       #expect(try await center.hasTicket(ownCache()))
       #expect(try sandbox.text("aklogged").hasPrefix("FILE:\(ownCache())\n"))
       try sandbox.write(ownCache(), to: "name")
@@ -87,11 +104,10 @@ struct RenewTicketTests {
   }
 
   @Test func theUsersOwn() async throws {
-    let start = MonotonicInstant.now
     try await center.kinit(life: 8, renewable: 120)
     // libkrb5 traces to the stream that duct's helper would answer on.
     let result = try await run("--renew-ticket=shared", environment: ["KRB5_TRACE": "/dev/stdout"]) { _ in
-      try await sleep(until: 10, after: start)
+      try await renewed(sandbox["cache"].string)
       #expect(try await center.hasTicket())
       #expect(!exists(try ownCache()))
     }
@@ -100,14 +116,13 @@ struct RenewTicketTests {
   }
 
   @Test func aKDCThatIsAwayForAWhile() async throws {
-    let start = MonotonicInstant.now
     try await center.kinit(life: 12, renewable: 60)
     let result = try await run("--renew-ticket") { _ in
       try await eventually { try await center.hasTicket(ownCache()) }
       center.stop()
-      try await sleep(until: 7.5, after: start)
+      try await told("cannot be renewed: ")
       try await center.start()
-      try await sleep(until: 13.5, after: start)
+      try await told("is good again")
       #expect(try await center.hasTicket(ownCache()))
     }
     #expect(result.code == 7 && result.warnings.count == 1, "\(result.stderr)")
@@ -120,8 +135,8 @@ struct RenewTicketTests {
     let result = try await run("--renew-ticket") { _ in
       try await eventually { try await center.hasTicket(ownCache()) }
       center.stop()
-      try await eventually { try await !center.hasTicket(ownCache()) }
-      try await Task.sleep(for: .seconds(1))
+      try await told("has ended, at ")
+      #expect(try await !center.hasTicket(ownCache()))
     }
     #expect(result.code == 7, "\(result.stderr)")
     #expect(result.warnings.contains { $0.contains("cannot be renewed: ") })
@@ -130,12 +145,11 @@ struct RenewTicketTests {
 
   /// A ticket that cannot be renewed is told. duct takes the next one of the user.
   @Test func oneThatCannotBeRenewed() async throws {
-    let start = MonotonicInstant.now
     try await center.kinit(life: 10)
     let result = try await run("--renew-ticket") { _ in
       try await eventually { try await center.hasTicket(ownCache()) }
       try await center.kinit(life: 600, renewable: 6000)
-      try await sleep(until: 11, after: start)
+      try await told("is good again")
       #expect(try await center.hasTicket(ownCache()))
     }
     #expect(result.code == 7 && result.warnings.count == 1, "\(result.stderr)")
@@ -175,7 +189,9 @@ struct RenewTicketTests {
   }
 
   @Test func noTicketAtAll() async throws {
-    let result = try await run("--renew-ticket") { _ in try await Task.sleep(for: .seconds(0.5)) }
+    let result = try await run("--renew-ticket") { _ in
+      try await told("There is no ticket to keep alive")
+    }
     #expect(result.code == 7 && result.warnings.count == 1, "\(result.stderr)")
     #expect(result.warnings.first?.contains("There is no ticket to keep alive: No credentials cache") == true)
   }

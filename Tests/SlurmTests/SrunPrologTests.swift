@@ -1,5 +1,6 @@
 import Glibc
 import RecordText
+import SystemCalls
 import TestSupport
 import Testing
 
@@ -136,10 +137,18 @@ extension OnSlurm {
 
     /// Without an epilog, the end of srun ends the record.
     @Test func withoutAnEpilog() async throws {
-      let result = try await srun(["-n1"], "sleep 1", environment(["SLURM_EPILOG": nil]))
+      let (sandbox, went) = (sandbox, Monitor(0.0))
+      let result = try await srun(
+        ["-n1"], "until [ -e go ]; do sleep 0.1; done", environment(["SLURM_EPILOG": nil])
+      ) { _ in
+        try await eventually(30) { try records().count == 1 }
+        went.update { $0 = WallTime.now.seconds }
+        try sandbox.write("", to: "go")
+      }
       #expect(result.code == 0, "\(result)")
       let record = try #require(try await finished(1).values.first)
-      #expect(record["execution_summary"]?["wall_clock_time"]?.double ?? 0 >= 1)
+      let end = try #require(record["execution_summary"]?["end_time"]?.double)
+      #expect(end >= went.withLock { $0 }, "\(record)")
     }
 
     /// The watch is killed. The epilog makes `recover` finish its record, and the report still has the step.
@@ -161,7 +170,8 @@ extension OnSlurm {
 
     /// srun tells the nodes of the job. How many are the step's is known, but not which.
     @Test func aStepOnAPartOfItsJob() async throws {
-      try sandbox.write("#!/bin/bash\nsrun -N1 -n2 sleep 1\n", to: "job")
+      let step = "until ls .duct/logs/*_info.json; do sleep 0.1; done"
+      try sandbox.write("#!/bin/bash\nsrun -N1 -n2 bash -c '\(step)'\n", to: "job")
       let result = try await run(
         "sbatch", ["-W", "-N3", "-n4", sandbox["job"].string], in: sandbox, environment: environment(),
         limit: 120)

@@ -17,7 +17,7 @@ public enum SrunScript {
     guard TaskScript.isWanted(environment), let step = SrunStep(environment) else { return }
     do throws(Problem) {
       let own = step.own(surroundings)
-      do { _ = try RunForecast(settings(own), own) } catch { throw Problem("\(error)") }
+      do { _ = try RunForecast(StepWatch.settings(own), own) } catch { throw Problem("\(error)") }
       guard let srun = srun() else { throw Problem("/proc does not show the srun that runs this") }
       let folder = try StepFolder(step.folderName, environment, spool: TaskScript.spool(surroundings))
       guard let lock = folder.takeLock() else { throw Problem("another process notes it already") }
@@ -43,15 +43,6 @@ public enum SrunScript {
     } catch {
       TaskScript.tell("duct-srun-epilog: \(error): the end of step \(step.job).\(step.step) is not noted")
     }
-  }
-
-  /// - Throws: a line about a variable that makes no sense.
-  static func settings(_ surroundings: Surroundings) throws -> RunSettings {
-    var options = RunOptions()
-    options.command = [Array("step".utf8)]
-    var settings = try RunSettings(options, surroundings)
-    settings.watchOnly()
-    return settings
   }
 
   /// The srun whose script started this process.

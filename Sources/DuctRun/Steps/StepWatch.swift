@@ -25,10 +25,7 @@ public enum StepWatch {
       let member = StepMember(surroundings.environment)
       // The record is of all tasks on this node.
       let own = surroundings.without(["SLURM_PROCID", "SLURM_LOCALID", "SLURM_TASK_PID"])
-      var options = RunOptions()
-      options.command = [Array("step".utf8)]
-      var settings = try RunSettings(options, own)
-      settings.watchOnly()
+      let settings = try Self.settings(own)
       let target = try AttachTarget(.daemon(watch.daemon, job: job, step: watch.step))
       let node = surroundings.environment["SLURMD_NODENAME"] ?? hostName()
       return try Attachment.execute(
@@ -60,7 +57,7 @@ public enum StepWatch {
       watch.pid = Int(getpid())
       try folder.write(watch)
       let own = srun.own(surroundings)
-      let settings = try SrunScript.settings(own)
+      let settings = try Self.settings(own)
       let words = settings.redaction.applied(to: command)
       let target = try AttachTarget(.launcher(watch.daemon, command: words))
       return try Attachment.execute(
@@ -72,5 +69,14 @@ public enum StepWatch {
       warnInSystemLog("a step is not noted: \(error)")
       return 1
     }
+  }
+
+  /// - Throws: a line about a variable that makes no sense.
+  static func settings(_ surroundings: Surroundings) throws -> RunSettings {
+    var options = RunOptions()
+    options.command = [Array("step".utf8)]
+    var settings = try RunSettings(options, surroundings)
+    settings.watchOnly()
+    return settings
   }
 }
