@@ -169,15 +169,13 @@ public struct SlurmFailure: Error, Record, Equatable, CustomStringConvertible {
   /// may answer.
   public var isOfLibrary: Bool { kind == .noHelper || kind == .wrongLibrary || kind == .otherRelease }
 
-  /// Whether the server closed the connection, as it does when it restarts or does not understand the request. A
-  /// second try may bring an answer or a clear error.
-  public var isOfConnection: Bool {
-    kind == .slurm && said("Connection reset by peer") || kind == .otherRelease && !isCertain
-  }
+  /// Whether the server closed the connection, as it does when it restarts or does not understand the request.
+  /// Another try may bring an answer or a clear error.
+  public var isOfConnection: Bool { kind == .otherRelease && !isCertain }
 
   /// Whether Slurm's words clearly name the release as the cause. slurmctld can also close a connection for another
   /// reason.
-  private var isCertain: Bool { Self.disagreements.contains { $0 != Self.silence && said($0) } }
+  private var isCertain: Bool { Self.disagreements.contains(where: said) }
 
   /// The failure in plain words, if Slurm's message means that releases are too far apart. Otherwise unchanged.
   ///
@@ -196,7 +194,9 @@ public struct SlurmFailure: Error, Record, Equatable, CustomStringConvertible {
   }
 
   /// Whether Slurm's message means that releases are too far apart.
-  public var tellsOfReleases: Bool { kind == .slurm && Self.disagreements.contains(where: said) }
+  public var tellsOfReleases: Bool {
+    kind == .slurm && (Self.disagreements + Self.closedConnections).contains(where: said)
+  }
 
   /// The server's release. Up to 24.11, a server answers so that an older library can name its release.
   private var serverRelease: SlurmRelease? {
@@ -211,9 +211,12 @@ public struct SlurmFailure: Error, Record, Equatable, CustomStringConvertible {
 
   /// Messages of clients about a server whose release is too far from theirs (seen between 22.05, 24.11 and 26.05).
   private static let disagreements = [
-    "Insane message length", silence,
-    "Incompatible versions of client and server code", "Protocol version has changed",
-    "Failed to unpack SLURM_PERSIST_INIT message",
+    "Insane message length", "Incompatible versions of client and server code",
+    "Protocol version has changed", "Failed to unpack SLURM_PERSIST_INIT message",
   ]
-  private static let silence = "Zero Bytes were transmitted or received"
+  /// Messages of clients whose connection such a server closed before it answered (seen between 22.05 and 26.05). The
+  /// server can also have closed the connection for another reason.
+  private static let closedConnections = [
+    "Zero Bytes were transmitted or received", "Connection reset by peer", "Broken pipe",
+  ]
 }

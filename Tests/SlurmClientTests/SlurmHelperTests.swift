@@ -76,6 +76,7 @@ import Testing
     )
     let perhaps = try slurmSays("slurm_ping: Zero Bytes were transmitted or received")
     #expect(perhaps?.kind == .otherRelease && perhaps?.message.contains("may be too far apart") == true)
+    #expect(try slurmSays("slurm_ping: Connection reset by peer")?.kind == .otherRelease)
     #expect(try slurmSays("slurm_ping: Connection refused")?.kind == .slurm)
   }
 
