@@ -77,11 +77,15 @@ public final class Deliverer: Sendable {
     /// The whole content, made right before it is written, so that it is the latest.
     case replacement(@Sendable () -> [UInt8])
     case growth(any GrowingSource)
+    /// Nothing more is written: remove what earlier processes have left beside the file.
+    case cleaning
 
     var bytesWaiting: Int {
       if case .growth(let source) = self { return source.readableLength }
       return 0
     }
+
+    var isCleaning: Bool { if case .cleaning = self { true } else { false } }
   }
 
   private let state: Monitor<State>
@@ -169,6 +173,11 @@ public final class Deliverer: Sendable {
       state.isFinishing = true
       // Each source once more, also if everything is written: a server reports some errors only at close.
       for (path, source) in state.sources where state.work[path] == nil { state.work[path] = .growth(source) }
+      // An earlier process may have begun a file to which this one delivers nothing.
+      for (path, knowledge) in state.known
+      where knowledge.isSuccessor && state.work[path] == nil && state.contents[path] == nil {
+        state.work[path] = .cleaning
+      }
     }
     return state.wait(until: deadline) { $0.leftovers }
       ?? state.withLock { state in

@@ -114,12 +114,13 @@ struct DeliveryLoop {
   private mutating func deliver(_ work: Deliverer.Work, at path: FilePath, isLast: Bool) {
     defer { endTaking(path) }
     var attempts = DeliveryAttempts(
-      mayMakeDirectory: makesDirectories && !madeDirectories.contains(path.parent))
+      mayMakeDirectory: makesDirectories && !work.isCleaning && !madeDirectories.contains(path.parent))
     while true {
       let failure: IOFailure
       do throws(IOFailure) {
         let hasMore = try attemptOnce(work, path, isLast)
-        madeDirectories.insert(path.parent)
+        // Cleaning also succeeds where there is no directory.
+        if !work.isCleaning { madeDirectories.insert(path.parent) }
         pauses[path] = nil
         noteSuccess(path, isLast: isLast)
         if hasMore { requeue(work, path) }
@@ -218,6 +219,9 @@ struct DeliveryLoop {
         }
       }
       return hasMore
+    case .cleaning:
+      try RecordFile.clean(path, known.memory?.notes ?? [], runID: runID)
+      return false
     }
   }
 

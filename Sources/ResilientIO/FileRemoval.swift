@@ -10,6 +10,9 @@ internal import SystemPackage
 /// A file that is not found counts as removed, unless its directory is unreachable (moved, or not mounted). Then
 /// the removal fails and is repeated later.
 ///
+/// It also serves for a file that stays and that nobody delivers any more: then it removes only what killed processes
+/// have left under the temporary names.
+///
 /// Example. "A" is our file, "X" belongs to another run, 99 is the number of the name for removal:
 ///
 ///     ordinary                                   X replaced A after the check
@@ -90,12 +93,15 @@ struct FileRemoval: Sendable {
   /// Second names. After an interrupted exchange, one of them may have another's file.
   private let links: Set<Int>
   private let noted: [FileIdentity]
+  private let keepsFile: Bool
 
   /// - Parameters:
   ///   - notes: the noted identities of the file.
+  ///   - keepsFile: remove only what failed calls have left beside the file.
   ///   - owner: the user id of this process.
-  init(_ notes: [TargetNote], owner: UInt32) {
-    self.notes = notes[...]
+  init(_ notes: [TargetNote], keepsFile: Bool = false, owner: UInt32) {
+    self.notes = keepsFile ? [] : notes[...]
+    self.keepsFile = keepsFile
     self.owner = owner
     links = Set(notes.compactMap(\.link))
     noted = notes.map(\.identity)
@@ -231,11 +237,14 @@ struct FileRemoval: Sendable {
       case .absent: .absent
       case .failed(let error): .failed(error)
       }
-    let (owner, links) = (owner, links)
+    let (owner, links, noted, keepsFile) = (owner, links, noted, keepsFile)
     return clean(
       leftNames.step(answer) { number, found in
         // The names contain the run id. A file with another name, which somebody gave it, keeps that.
-        found.kind == .regular && found.owner == owner && !links.contains(number)
+        guard found.kind == .regular, found.owner == owner else { return false }
+        if !links.contains(number) { return true }
+        // A second name, without which nothing is lost.
+        return keepsFile && (found.links > 1 || found.size == 0) && noted.contains(where: found.isSameFile)
       })
   }
 
@@ -244,9 +253,10 @@ struct FileRemoval: Sendable {
     case .call(.look(let name)): go(.cleaning, .look(name))
     case .call(.remove(let name)): go(.cleaning, .remove(name))
     case .failed(let operation, let error, _): .failed(operation, error)
-    // Without a note, the run created nothing there.
+    // Without a note, the run created nothing there. A file that stays may be in a directory that is not there.
     case .done:
-      hasSeenDirectory || device == nil ? .finished : go(.lookingAtDirectory, .lookAtDirectory)
+      hasSeenDirectory || device == nil || keepsFile
+        ? .finished : go(.lookingAtDirectory, .lookAtDirectory)
     }
   }
 

@@ -43,22 +43,32 @@ public enum RecordFile {
   ///   - path: the file's own path. A noted file may be beside it.
   ///   - runID: the run that created the files.
   public static func remove(_ path: FilePath, _ notes: [TargetNote], runID: String) throws(IOFailure) {
-    let names = TargetNames(path: path, runID: runID)
     var attempts = DeliveryAttempts(mayMakeDirectory: false)
-    while let failure = removalFailure(notes, names) {
-      if attempts.failed(failure.errno) == .giveUp { throw failure }
+    while true {
+      do throws(IOFailure) {
+        return try removeOnce(path, notes, keepsFile: false, runID: runID)
+      } catch {
+        if attempts.failed(error.errno) == .giveUp { throw error }
+      }
     }
   }
 
-  /// Tries once. Nil: the file is removed, or is not ours.
-  private static func removalFailure(_ notes: [TargetNote], _ names: TargetNames) -> IOFailure? {
-    var removal = FileRemoval(notes, owner: geteuid())
+  /// Removes only what failed calls have left beside the file. Tries once.
+  static func clean(_ path: FilePath, _ notes: [TargetNote], runID: String) throws(IOFailure) {
+    try removeOnce(path, notes, keepsFile: true, runID: runID)
+  }
+
+  private static func removeOnce(
+    _ path: FilePath, _ notes: [TargetNote], keepsFile: Bool, runID: String
+  ) throws(IOFailure) {
+    let names = TargetNames(path: path, runID: runID)
+    var removal = FileRemoval(notes, keepsFile: keepsFile, owner: geteuid())
     var action = removal.begin()
     while true {
       switch action {
-      case .finished: return nil
+      case .finished: return
       case .failed(let operation, let error):
-        return IOFailure(operation, names.path(.place(0)), error)
+        throw IOFailure(operation, names.path(.place(0)), error)
       default: action = removal.step(perform(action, names))
       }
     }

@@ -23,6 +23,9 @@
         try verifyName(name, place)
       }
       if infoNumber > 0 { try verifyInfo(final) }
+      if final != nil, isCertain, fileSystem.traits.tellsBirth || !hasRivals {
+        try verifyAbsence(of: temporaryNames)
+      }
       if !hasRivals, !known.wasKilled, fileSystem.traits.givesNewNames, isCertain {
         let others = fileSystem.names.keys.filter { !Self.names.contains($0) }
         if !others.isEmpty { throw Violation(description: "left beside the records: \(others.sorted())") }
@@ -43,12 +46,18 @@
 
     private func verifyRemoval() throws {
       guard isCertain, !known.wasAwayAtRemoval, fileSystem.traits.tellsBirth || !hasRivals else { return }
-      let temporary = ((0..<8) + [99]).map { TargetName.temporary($0) }
-      for spelled in Self.names.flatMap({ name in
-        [name, name + ".run"] + temporary.map { SimulatedDeliverer.spelled(name, $0) }
-      })
-      where fileSystem.inode(spelled)?.owner == .run {
-        throw Violation(description: "\(spelled) is there, though the records were removed")
+      try verifyAbsence(of: Self.names.flatMap { [$0, $0 + ".run"] } + temporaryNames)
+    }
+
+    private var temporaryNames: [String] {
+      Self.names.flatMap { name in
+        ((0..<8) + [99]).map { SimulatedDeliverer.spelled(name, .temporary($0)) }
+      }
+    }
+
+    private func verifyAbsence(of names: [String]) throws {
+      for name in names where fileSystem.inode(name)?.owner == .run {
+        throw Violation(description: "\(name) of the run is there")
       }
     }
 

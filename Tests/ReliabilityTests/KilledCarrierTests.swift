@@ -53,5 +53,27 @@ extension OnFaults {
       #expect(try fixture.logText("log_stdout") == (1...100).map { "\($0)\n" }.joined())
       #expect(!sandbox.names("remote-backing").contains { $0.hasPrefix(".") })
     }
+
+    /// A run with --clobber creates usage.jsonl when it begins. Here all its processes are killed before that file has
+    /// its name, and before there is a line for it.
+    @Test func aFileThatWasOnlyBegunIsRemoved() async throws {
+      let (fixture, sandbox) = (self.fixture, self.fixture.sandbox)
+      func begun() -> [String] {
+        sandbox.names("remote-backing").filter { $0.hasPrefix(".log_usage.jsonl.") }
+      }
+      try fixture.remote.tell("hang rename,link killable path log_usage.jsonl")
+      _ = try await fixture.run("sleep 60", ["--clobber", "--r-i", "600"]) { _ in
+        try await eventually { try fixture.remote.tell("count").contains("hung=1") }
+        sandbox.killProcesses()
+      }
+      #expect(begun().count == 1)
+      try fixture.remote.tell("clear")
+      let folder = try #require(sandbox.spooledRuns().first)
+      try await eventually { sandbox.isOver(folder) }
+      let recovered = try await fixture.recover("\(folder)")
+      #expect(recovered.code == 0, "\(recovered)")
+      #expect(begun() == [])
+      #expect(try fixture.info()["run_state"] == "interrupted")
+    }
   }
 }

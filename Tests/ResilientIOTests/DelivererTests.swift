@@ -72,6 +72,31 @@ final class MemorySource: GrowingSource {
 
   private var told: [String] { notices.withLock { $0 } }
 
+  /// An earlier process was killed after it had begun a file to which this one has nothing to deliver.
+  @Test func whatAnEarlierProcessHasOnlyBegunIsRemoved() throws {
+    let ours = [".file.run.0.tmp", ".file.run.7.tmp", ".record.run.1.tmp"]
+    let others = ["file", ".file.other.0.tmp", ".file.run.0.tmp.txt"]
+    try sandbox.makeDirectory("logs")
+    for name in ours + others { try sandbox.write("", to: "logs/\(name)") }
+    let deliverer = try deliverer(makesDirectories: true)
+    for name in ["logs/file", "logs/record", "absent/file"] {
+      deliverer.know(sandbox[name], by: NotedTarget(), isSuccessor: true)
+    }
+    #expect(deliverer.finish(until: .now + 20) == [])
+    #expect(sandbox.names("logs").sorted() == others.sorted())
+    #expect(!sandbox.exists("absent"))
+  }
+
+  /// A directory that does not answer may have such a file.
+  @Test func aDirectoryThatCannotBeCleanedIsTold() throws {
+    let deliverer = try deliverer()
+    try sandbox.write("", to: "plain")
+    deliverer.know(sandbox["plain/file"], by: NotedTarget(), isSuccessor: true)
+    let leftovers = deliverer.finish(until: .now + 20)
+    #expect(leftovers.map(\.path) == [sandbox["plain/file"]])
+    #expect(leftovers.first?.failure?.contains("ENOTDIR") == true, "\(leftovers)")
+  }
+
   /// The files of a run that is removed are not created once more, not even for a moment.
   @Test func whatWaitsIsDroppedWhenItIsAbandoned() async throws {
     let deliverer = try deliverer()
