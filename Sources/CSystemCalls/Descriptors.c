@@ -49,6 +49,8 @@ int duct_allocate(int fd, size_t size) { return posix_fallocate(fd, 0, (off_t)si
 
 int duct_lock(int fd) { return flock(fd, LOCK_EX | LOCK_NB); }
 
+int duct_lock_shared(int fd) { return flock(fd, LOCK_SH | LOCK_NB); }
+
 int duct_rename_new(int directory, const char *from, const char *to) {
   if (renameat2(directory, from, directory, to, RENAME_NOREPLACE) == 0) return 0;
   if (errno != EINVAL && errno != ENOSYS) return -1;

@@ -92,20 +92,20 @@ extension WaitingRun {
     }
   }
 
-  /// Seconds that another process which lists runs may have a folder locked.
-  private static let longestListing = 0.2
+  /// Seconds that another process may need to find out that a folder is damaged.
+  private static let longestLook = 0.2
 
   /// Reads a run folder. Removes it if its run is over and has left nothing to deliver.
   ///
-  /// Another process that lists runs locks a folder for a moment, too. If a locked folder has no manifest, its run is
-  /// being set up, or the folder is damaged and such a process has it: then it is read again until that has finished.
+  /// If a locked folder has no manifest, its run is being set up, or the folder is damaged and a process that tries to
+  /// recover it has it: then it is read again until that has finished.
   ///
   /// - Returns: nil if there is nothing, or if the folder was removed.
   static func read(_ path: FilePath, countsRunning: Bool = true) -> WaitingRun? {
-    let deadline = MonotonicInstant.now + longestListing
+    let deadline = MonotonicInstant.now + longestLook
     while true {
       do throws(PrivateFolder.Refusal) {
-        if let folder = try SpoolFolder.open(path) { return read(folder) }
+        if let folder = try SpoolFolder.open(path, sharing: true) { return read(folder) }
       } catch {
         // A run has a folder, so a file here belongs to no run. A link is reported, because it may lead to a run
         // folder.
@@ -123,7 +123,8 @@ extension WaitingRun {
   private static func read(_ folder: SpoolFolder) -> WaitingRun? {
     let run = SpooledRun(folder.contents)
     if run.hasNothing {
-      folder.removeRun()
+      // While another process looks into the folder, too, that one or a later one removes it.
+      if folder.lockAlone() { folder.removeRun() }
       return nil
     }
     return run.described(as: nil)

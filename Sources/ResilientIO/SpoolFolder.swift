@@ -68,10 +68,14 @@ public final class SpoolFolder: Sendable {
 
   /// Opens an existing folder. Nil while another process holds its lock.
   ///
+  /// - Parameter sharing: only look into it. Several processes can do so at the same time, but none that holds the lock
+  ///   alone.
   /// - Throws: `Refusal`, with errno ENOENT if the folder was removed in the meantime.
-  public static func open(_ path: FilePath) throws(PrivateFolder.Refusal) -> SpoolFolder? {
+  public static func open(
+    _ path: FilePath, sharing: Bool = false
+  ) throws(PrivateFolder.Refusal) -> SpoolFolder? {
     let folder = try PrivateFolder(path)
-    do throws(Errno) { try lock(folder) } catch {
+    do throws(Errno) { try lock(folder, sharing: sharing) } catch {
       if error == .wouldBlock { return nil }
       throw PrivateFolder.Refusal("lock", error)
     }
@@ -81,9 +85,15 @@ public final class SpoolFolder: Sendable {
     return SpoolFolder(folder)
   }
 
-  private static func lock(_ folder: PrivateFolder) throws(Errno) {
-    _ = try valueOrErrno { duct_lock(folder.descriptor.rawValue) }
+  private static func lock(_ folder: PrivateFolder, sharing: Bool = false) throws(Errno) {
+    let file = folder.descriptor.rawValue
+    _ = try valueOrErrno { sharing ? duct_lock_shared(file) : duct_lock(file) }
   }
+
+  /// Takes the lock of a folder that was opened to look into it.
+  ///
+  /// - Returns: false if another process uses the folder, or has removed it.
+  public func lockAlone() -> Bool { (try? Self.lock(contents)) != nil && contents.isInPlace }
 
   /// Takes over a folder whose lock this process has inherited.
   public convenience init(

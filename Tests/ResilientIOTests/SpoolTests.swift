@@ -85,6 +85,27 @@ import Testing
     #expect(spool.folders() == [])
   }
 
+  /// Processes that only look into a folder do not take each other for the run.
+  @Test func severalProcessesLookIntoAFolder() throws {
+    let spool = try #require(Spool.find(in: [.named(sandbox.path)]))
+    var run: SpoolFolder? = try SpoolFolder.create(spool, name: "run")
+    let path = try #require(run?.path)
+    #expect(try SpoolFolder.open(path, sharing: true) == nil)
+    run = nil
+    let one = try #require(try SpoolFolder.open(path, sharing: true))
+    var other = try SpoolFolder.open(path, sharing: true)
+    #expect(other != nil)
+    #expect(try SpoolFolder.open(path) == nil)
+    #expect(!one.lockAlone())
+    // A failed try may lose the lock, but here `other` still has its own.
+    #expect(try SpoolFolder.open(path) == nil)
+    other = nil
+    #expect(one.lockAlone())
+    #expect(try SpoolFolder.open(path, sharing: true) == nil)
+    one.remove { _ in true }
+    #expect(!one.lockAlone())
+  }
+
   /// Unfinished run folders of a killed duct are removed if they are old, empty and not locked.
   @Test func whatAKilledDuctHadBegunToMakeIsRemoved() async throws {
     chmod(sandbox.path.string, 0o700)

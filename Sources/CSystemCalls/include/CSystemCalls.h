@@ -77,6 +77,7 @@ int duct_punch_hole(int fd, uint64_t offset, uint64_t length);
 /// posix_fallocate: 0, or the errno.
 int duct_allocate(int fd, size_t size);
 int duct_lock(int fd);              ///< flock(LOCK_EX | LOCK_NB)
+int duct_lock_shared(int fd);       ///< flock(LOCK_SH | LOCK_NB)
 int duct_link(const char *from, const char *to);  ///< link(2)
 /// syslog(3): a warning of duct.
 void duct_log_to_system(const char *text);
