@@ -41,7 +41,7 @@ public final class Deliverer: Sendable {
     var work: OrderedDictionary<FilePath, Work> = [:]
     /// When to begin with a file; without an entry, immediately.
     var starts: [FilePath: MonotonicInstant] = [:]
-    var events: [IOEvent] = []
+    var events = IOEventList()
     /// Grows with each change of `events`.
     var eventCount = 0
     /// The latest content of each replaced file, and the value of `eventCount` when it was made.
@@ -151,7 +151,7 @@ public final class Deliverer: Sendable {
   public func take(_ path: FilePath) { state.update { $0.taken.insert(path) } }
 
   /// All episodes so far.
-  public var events: [IOEvent] { state.withLock { $0.events } }
+  public var events: [IOEvent] { state.withLock { $0.events.events } }
 
   /// Where the file of that path is: beside it, if another file has its name.
   public func place(of path: FilePath) -> FilePath { state.withLock { $0.places[path] ?? path } }

@@ -1,5 +1,4 @@
 internal import OrderedCollections
-internal import RecordText
 internal import SystemCalls
 internal import SystemPackage
 
@@ -257,53 +256,24 @@ extension Deliverer.State {
   fileprivate mutating func note(_ failure: IOFailure, _ path: FilePath, bytes: Int, tries: Int, isLast: Bool)
   {
     if isLast { failed.append(.init(path: path, bytes: bytes, failure: failure.description)) }
-    let now = WallTime.now.seconds
-    let known = openEvent(of: path)
-    var event =
-      known.map { events[$0] }
-      ?? IOEvent(
-        path: String(escaping: path.bytes), operation: "", errnoName: "", firstTime: now, lastTime: now,
-        tries: 0,
-        bytesWaiting: 0, outcome: .waiting)
-    event.operation = failure.operation
-    event.errnoName = failure.errno.name
-    event.lastTime = now
-    event.tries += tries
-    event.bytesWaiting = bytes
-    event.outcome = isLast ? .undelivered : .waiting
-    if let known { events[known] = event } else { events.append(event) }
-    // A failure to write a record itself does not change `eventCount`: the record cannot report that it was not
-    // written.
-    if contents[path] == nil { eventCount += 1 }
+    events.note(failure, path, bytes: bytes, tries: tries, isLast: isLast)
+    countEvent(path)
   }
 
-  /// Records what others did to a file. It is repaired as far as possible.
   fileprivate mutating func note(
     _ path: FilePath, _ operation: String, _ error: Errno, missing: Int, place: FilePath? = nil
   ) {
-    let now = WallTime.now.seconds
-    let event = IOEvent(
-      path: String(escaping: path.bytes), place: place.map { String(escaping: $0.bytes) },
-      operation: operation, errnoName: error.name, firstTime: now,
-      lastTime: now, tries: 1, bytesWaiting: missing, outcome: missing == 0 ? .delivered : .lost)
-    // Insert it before an event that still waits: a success ends the last event of the path, which must be that
-    // one.
-    events.insert(event, at: openEvent(of: path) ?? events.endIndex)
-    if contents[path] == nil { eventCount += 1 }
+    events.note(path, operation, error, missing: missing, place: place)
+    countEvent(path)
   }
 
   /// Records a success. True if it ends an episode.
   fileprivate mutating func noteSuccess(_ path: FilePath) -> Bool {
-    guard let known = openEvent(of: path) else { return false }
-    events[known].outcome = .delivered
-    events[known].bytesWaiting = 0
-    events[known].lastTime = WallTime.now.seconds
-    if contents[path] == nil { eventCount += 1 }
+    guard events.noteSuccess(path) else { return false }
+    countEvent(path)
     return true
   }
 
-  private func openEvent(of path: FilePath) -> Int? {
-    let text = String(escaping: path.bytes)
-    return events.lastIndex { $0.path == text && [.waiting, .undelivered].contains($0.outcome) }
-  }
+  /// A failure to write a record itself does not change `eventCount`: the record cannot report that it was not written.
+  private mutating func countEvent(_ path: FilePath) { if contents[path] == nil { eventCount += 1 } }
 }

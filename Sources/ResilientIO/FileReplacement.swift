@@ -97,7 +97,7 @@ struct FileReplacement: Sendable {
   var leftNames: LeftNames
   /// Only one file is noted, and it is the one that has the name.
   var isSettled: Bool
-  /// Every temporary file that this process has created.
+  /// Temporary files that this process has created, and that may still have a name.
   var made: [FileIdentity] = []
   /// A temporary name that has another's file, which could not be put back yet.
   var stray: Int?
@@ -226,6 +226,8 @@ struct FileReplacement: Sendable {
         return start()
       }
       if isLast, stray != nil { return fail("stat", .ioError) }
+      // A run may write its record for months.
+      if isSettled, stray == nil, leftNames.areClean { made = ours }
       step = .idle
       return .finished
     }

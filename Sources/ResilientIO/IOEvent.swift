@@ -1,6 +1,7 @@
 public import RecordText
 
-/// An episode of failures on one path, from the first failure to the success that ends it.
+/// An episode of failures on one path, from the first failure to the success that ends it. Or many such episodes of the
+/// same error: see `IOEventList`.
 public struct IOEvent: Record, Equatable {
   public enum Outcome: String, Sendable {
     /// The data waits and is retried.
@@ -24,6 +25,8 @@ public struct IOEvent: Record, Equatable {
   public var lastTime: Double
   /// Number of failed tries.
   public var tries: Int
+  /// Number of episodes.
+  public var episodes = 1
   /// Bytes that are not written yet.
   public var bytesWaiting: Int
   public var outcome: Outcome
@@ -57,6 +60,7 @@ public struct IOEvent: Record, Equatable {
     members("first_time", &firstTime)
     members("last_time", &lastTime)
     members("tries", &tries)
+    members("episodes", &episodes)
     members("bytes_waiting", &bytesWaiting)
     members("outcome", &outcome)
   }

@@ -61,6 +61,8 @@ struct LeftNames: Sendable {
   init(isSuccessor: Bool) { suspects = isSuccessor ? Set(Self.first) : [] }
 
   var isEmpty: Bool { names.isEmpty }
+  /// No file can be under any of the names.
+  var areClean: Bool { names.isEmpty && suspects.isEmpty }
   mutating func insert(_ number: Int) { names.insert(number) }
   mutating func remove(_ number: Int) { names.remove(number) }
   /// A file may be under this name, although it was not found. Checks it again later.

@@ -4,7 +4,7 @@ internal import SystemPackage
 
 /// A file of the log directory that is replaced as a whole: carries out what `FileReplacement` decides.
 struct ReplacedFile {
-  private var replacement: FileReplacement
+  private(set) var replacement: FileReplacement
   private let names: TargetNames
   private let memory: (any TargetMemory)?
   private var temporary: FileDescriptor?

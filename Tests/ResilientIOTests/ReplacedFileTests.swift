@@ -29,6 +29,20 @@ import Testing
     #expect(sandbox.names() == ["file"])
   }
 
+  /// Also after failures, what is known of earlier versions does not grow with their number.
+  @Test func manyVersionsTakeNoMoreMemoryThanOne() throws {
+    var file = self.file()
+    for number in 0..<100 {
+      let failing = number % 7 == 3 ? ["stat", "rename", "fsync", "unlink", "write"][number / 7 % 5] : ""
+      CallDriver.withMocking({ $0.name == failing ? .fails(.ioError) : nil }) { _ in
+        _ = try? file.replace(with: Array("\(number)".utf8))
+      }
+    }
+    try file.replace(with: [1])
+    #expect(file.replacement.made.count <= 2)
+    #expect(sandbox.names() == ["file"])
+  }
+
   @Test func aFailureNamesCallAndPathAndKeepsTheOldFile() throws {
     var file = file()
     try file.replace(with: [1])
