@@ -24,22 +24,27 @@ extension FileDelivery {
       proven = min(proven, firstReadable)
       return go(.ending(.provingLess(error)), .prove(proven))
     case (.provingLess(let error), .proven): return fail("close", error)
-    case (.cleaning, .found(let found)): return clean(leftNames.step(.found(found), isOurs: isOurs))
-    case (.cleaning, .absent): return clean(leftNames.step(.absent, isOurs: isOurs))
-    case (.cleaning, .done): return clean(leftNames.step(.done, isOurs: isOurs))
-    case (.cleaning, .failed(let error)): return clean(leftNames.step(.failed(error), isOurs: isOurs))
+    case (.cleaning, .found(let found)):
+      return clean(leftNames.step(.found(found), isOurs: isOurs(needsLinks: !turn.isComplete)))
+    case (.cleaning, .absent):
+      return clean(leftNames.step(.absent, isOurs: isOurs(needsLinks: !turn.isComplete)))
+    case (.cleaning, .done): return clean(leftNames.step(.done, isOurs: isOurs(needsLinks: !turn.isComplete)))
+    case (.cleaning, .failed(let error)):
+      return clean(leftNames.step(.failed(error), isOurs: isOurs(needsLinks: !turn.isComplete)))
     default: return fail("close", .ioError)
     }
   }
 
-  /// Whether a file under a temporary name is ours. The name contains the run id. An empty file of this user
-  /// without another name was created by this run. A file that is also known under another name of ours is ours
-  /// too.
-  private var isOurs: (Int, FileIdentity) -> Bool {
+  /// Whether a file under a temporary name is ours and not needed. The name contains the run id, so a file of this user
+  /// was created by the run. Nothing is lost if it is empty, or has a name that somebody else gave it.
+  ///
+  /// - Parameter needsLinks: the file still needs its second name.
+  func isOurs(needsLinks: Bool) -> (Int, FileIdentity) -> Bool {
     let (owner, links, known) = (owner, links, life.identity)
     return { number, found in
-      let isEmpty = found.kind == .regular && found.size == 0 && found.links == 1 && found.owner == owner
-      return isEmpty || [known, links[number]].contains { $0.map(found.isSameFile) == true }
+      if needsLinks, links[number] != nil { return false }
+      let isNoLoss = found.kind == .regular && found.owner == owner && (found.size == 0 || found.links > 1)
+      return isNoLoss || [known, links[number]].contains { $0.map(found.isSameFile) == true }
     }
   }
 

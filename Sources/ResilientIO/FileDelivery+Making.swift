@@ -5,6 +5,11 @@ internal import SystemPackage
 /// from another file.
 extension FileDelivery {
   enum Making: Sendable, Equatable {
+    /// The candidate of an earlier turn, which did not get its name.
+    case lookingForCandidate
+    case openingCandidate
+    /// Removes temporary files, because there are many.
+    case cleaning
     case creating
     /// Checks whether an earlier file of this process has the name. A call may have given it the name although an
     /// error was reported, or although the directory was unreachable.
@@ -27,16 +32,29 @@ extension FileDelivery {
   }
 
   mutating func create() -> Action {
-    if let candidate {
+    if let candidate, !isMadeInPlace {
+      // A directory may take new files and refuse to rename them: then each turn would leave one more.
+      if !hasTriedCandidate {
+        hasTriedCandidate = true
+        return go(.making(.lookingForCandidate), .look(.temporary(candidate.number)))
+      }
       leftNames.insert(candidate.number)
-      // A call may have given it its name even if that call reported an error.
-      abandoned.append(candidate)
     }
+    // A call may have given it its name even if that call reported an error.
+    if let candidate, abandoned.last != candidate { abandoned.append(candidate) }
+    if leftNames.names.count >= LeftNames.most, !hasCleaned {
+      hasCleaned = true
+      return clean(leftNames.begin(.first, place))
+    }
+    // Successors look only under the first numbers.
+    temporary = (0...).first { !leftNames.names.contains($0) && links[$0] == nil } ?? 0
     return go(.making(.creating), .create(isMadeInPlace ? place : .temporary(temporary)))
   }
 
   mutating func step(_ step: Making, _ event: Event) -> Action {
     switch step {
+    case .lookingForCandidate, .openingCandidate: return stepCandidate(step, event)
+    case .cleaning: return stepCleaning(event)
     case .creating: return stepCreating(event)
     case .lookingForEarlier, .lookingForOwn: return stepEarlier(step, event)
     case .rememberingCandidate: return isMadeInPlace ? named() : giveName()
@@ -54,12 +72,10 @@ extension FileDelivery {
     switch event {
     case .opened(let made):
       candidate = Candidate(identity: made, number: temporary)
-      if isMadeInPlace || abandoned.isEmpty && !missedNote { return rememberCandidate() }
-      return go(.making(.lookingForEarlier), .look(place))
+      return hasCandidate()
     case .failed(.fileExists):
       if isMadeInPlace { return go(.making(.lookingWhoHasName), .look(place)) }
       leftNames.insert(temporary)
-      temporary += 1
       namesTried += 1
       if namesTried > Self.mostNames { return fail("create", .fileExists, at: .temporary(temporary)) }
       return create()
@@ -68,6 +84,50 @@ extension FileDelivery {
       if !isMadeInPlace { leftNames.insert(temporary) }
       return fail("create", error)
     default: return fail("create", .ioError)
+    }
+  }
+
+  /// The candidate is open.
+  private mutating func hasCandidate() -> Action {
+    if isMadeInPlace || abandoned.isEmpty && !missedNote { return rememberCandidate() }
+    return go(.making(.lookingForEarlier), .look(place))
+  }
+
+  /// Only an empty file is used once more: a candidate gets data after it has got its name.
+  private mutating func stepCandidate(_ step: Making, _ event: Event) -> Action {
+    guard let candidate else { return create() }
+    func isIt(_ found: FileIdentity) -> Bool {
+      found.isSameFile(as: candidate.identity) && found.kind == .regular && found.size == 0
+        && found.links == 1
+    }
+    switch (step, event) {
+    case (.lookingForCandidate, .found(let found)) where isIt(found):
+      return go(.making(.openingCandidate), .open(.temporary(candidate.number)))
+    case (.lookingForCandidate, .found), (.lookingForCandidate, .absent): return create()
+    case (.openingCandidate, .opened(let found)) where isIt(found): return hasCandidate()
+    case (.openingCandidate, .opened): return go(.finding(.droppingAnothers(.make)), .dropOpened)
+    case (.openingCandidate, .failed(let error)): return fail("open", error)
+    case (_, .failed(let error)): return fail("stat", error)
+    default: return fail("stat", .ioError)
+    }
+  }
+
+  private mutating func stepCleaning(_ event: Event) -> Action {
+    switch event {
+    case .found(let found): return clean(leftNames.step(.found(found), isOurs: isOurs(needsLinks: true)))
+    case .absent: return clean(leftNames.step(.absent, isOurs: isOurs(needsLinks: true)))
+    case .done: return clean(leftNames.step(.done, isOurs: isOurs(needsLinks: true)))
+    case .failed(let error): return clean(leftNames.step(.failed(error), isOurs: isOurs(needsLinks: true)))
+    default: return fail("unlink", .ioError)
+    }
+  }
+
+  private mutating func clean(_ next: LeftNames.Next) -> Action {
+    switch next {
+    case .call(.look(let name)): return go(.making(.cleaning), .look(name))
+    case .call(.remove(let name)): return go(.making(.cleaning), .remove(name))
+    case .failed(let operation, let error, let name): return fail(operation, error, at: name)
+    case .done: return create()
     }
   }
 
@@ -181,7 +241,6 @@ extension FileDelivery {
   mutating func abandonCandidate() {
     if let candidate { leftNames.insert(candidate.number) }
     candidate = nil
-    temporary += 1
     cause = nil
   }
 
@@ -196,7 +255,6 @@ extension FileDelivery {
     if keepsLink(made) { links[made.number] = made.identity }
     if !isMadeInPlace {
       if mayHaveTemporary { leftNames.insert(made.number) } else { leftNames.remove(made.number) }
-      temporary += 1
     }
     (candidate, abandoned, notesCandidate, namesToTake) = (nil, [], false, 0)
     life = .open(made.identity)

@@ -130,8 +130,11 @@ struct FileDelivery: Sendable {
   var cause: Cause?
   /// The length up to which a new or truncated file must be restored.
   var restoreTo: Int
-  /// The number of the next temporary name.
+  /// The number of the temporary name of the latest file.
   var temporary = 0
+  /// What was done in this turn.
+  var hasTriedCandidate = false
+  var hasCleaned = false
   var leftNames: LeftNames
   /// The file system has no hard links, so the file is created directly under its own name.
   var isMadeInPlace = false
@@ -172,7 +175,7 @@ struct FileDelivery: Sendable {
   mutating func begin(_ turn: Turn) -> Action {
     self.turn = turn
     discoveries = []
-    (missedNote, hasLookedAgain) = (false, false)
+    (missedNote, hasLookedAgain, hasTriedCandidate, hasCleaned) = (false, false, false, false)
     namesTried = 0
     switch life {
     case .closed: return .finished(hasMore: false)

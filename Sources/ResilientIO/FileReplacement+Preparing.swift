@@ -36,7 +36,8 @@ extension FileReplacement {
     case (.creating, .failed(_, .fileExists)):
       leftNames.insert(temporary)
       namesTried += 1
-      return namesTried > Self.mostNames ? fail("create", .fileExists) : create()
+      if namesTried > Self.mostNames { return fail("create", .fileExists) }
+      return leftNames.names.count < LeftNames.most ? create() : cleanFirst()
     case (.creating, .failed(let operation, let error)):
       // The file may have been created even if the call reported an error.
       leftNames.insert(temporary)

@@ -77,10 +77,6 @@ struct FileReplacement: Sendable {
 
   /// The most names that a turn tries before it fails.
   static let mostNames = 16
-  /// If failed calls have left this many temporary names, remove them first, because a successor checks only the
-  /// first few numbers.
-  private static let mostLeft = 6
-
   /// The number of the name that the file has.
   var name: Int
   /// Another file had the name since the last turn that succeeded before this one.
@@ -148,9 +144,8 @@ struct FileReplacement: Sendable {
     hasFailed = false
     namesTried = 0
     mayHaveBothNames = false
-    new = nil
-    cleansFirst = leftNames.names.count >= Self.mostLeft
-    return cleansFirst ? clean(leftNames.begin(.first, place)) : start()
+    (new, cleansFirst) = (nil, false)
+    return leftNames.names.count < LeftNames.most ? start() : cleanFirst()
   }
 
   private mutating func start() -> Action { stray.map { returnStray($0) } ?? create() }
@@ -192,6 +187,12 @@ struct FileReplacement: Sendable {
   func isNew(_ found: FileIdentity) -> Bool { new.map { found.isFile(noted: $0) } ?? false }
 
   // MARK: Temporary files of failed calls
+
+  /// Removes temporary files before another one is created, because a successor looks only under the first numbers.
+  mutating func cleanFirst() -> Action {
+    cleansFirst = true
+    return clean(leftNames.begin(.first, place))
+  }
 
   /// The new file has the name; removes temporary files.
   mutating func cleanAfterSuccess() -> Action {

@@ -42,6 +42,8 @@ struct LeftNames: Sendable {
 
   /// The numbers that a successor checks.
   private static let first = 0..<8
+  /// If failed calls have left this many names, they are cleaned before another file is created.
+  static let most = 6
 
   /// Names under which a file may be.
   private(set) var names: Set<Int> = []

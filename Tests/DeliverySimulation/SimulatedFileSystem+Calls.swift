@@ -61,6 +61,7 @@
 
     func giveName(_ from: String, _ to: String, _ chance: inout SimulatedChance) throws(Errno) {
       try check(&chance) { () throws(Errno) in
+        if refusal != .nothing { throw .permissionDenied }
         if !traits.givesNewNames { throw .notPermitted }
         guard let inode = names[from] else { throw .noSuchFileOrDirectory }
         if names[to] != nil { throw .fileExists }
@@ -83,6 +84,7 @@
     /// Does what duct_move does.
     func move(_ from: String, _ to: String, _ chance: inout SimulatedChance) throws(Errno) {
       try check(&chance) { () throws(Errno) in
+        if refusal != .nothing { throw .permissionDenied }
         guard let inode = names[from] else { throw .noSuchFileOrDirectory }
         if traits.hasExchange, names[to] != nil { throw .fileExists }
         note(names[to], "rename over \(to)")
@@ -93,6 +95,7 @@
 
     func link(_ from: String, _ to: String, _ chance: inout SimulatedChance) throws(Errno) {
       try check(&chance) { () throws(Errno) in
+        if refusal != .nothing { throw .permissionDenied }
         if !traits.givesNewNames { throw .notPermitted }
         guard let inode = names[from] else { throw .noSuchFileOrDirectory }
         if names[to] != nil { throw .fileExists }
@@ -103,6 +106,7 @@
     func exchange(_ one: String, _ other: String, _ chance: inout SimulatedChance) throws(Errno) {
       if !traits.hasExchange { throw .invalidArgument }
       try check(&chance) { () throws(Errno) in
+        if refusal != .nothing { throw .permissionDenied }
         guard let first = names[one], let second = names[other] else { throw .noSuchFileOrDirectory }
         names[one] = second
         names[other] = first
@@ -111,6 +115,7 @@
 
     func rename(_ from: String, _ to: String, _ chance: inout SimulatedChance) throws(Errno) {
       try check(&chance) { () throws(Errno) in
+        if refusal != .nothing { throw .permissionDenied }
         guard let inode = names[from] else { throw .noSuchFileOrDirectory }
         note(names[to], "rename over \(to)")
         set(to, inode)
@@ -120,6 +125,7 @@
 
     func remove(_ name: String, _ chance: inout SimulatedChance) throws(Errno) {
       try check(&chance) { () throws(Errno) in
+        if refusal == .renamesAndRemovals { throw .permissionDenied }
         guard let inode = names[name] else { throw .noSuchFileOrDirectory }
         noteUnlink(name, inode)
         set(name, nil)

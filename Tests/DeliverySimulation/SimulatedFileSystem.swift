@@ -72,6 +72,16 @@
     var isMissing = false
     /// If set, every call fails with it.
     var outage: Errno?
+    /// What the directory refuses, although files can be created in it.
+    var refusal = Refusal.nothing
+
+    enum Refusal: CaseIterable {
+      case nothing
+      case renames
+      /// Like a directory with `chattr +a`.
+      case renamesAndRemovals
+    }
+
     /// Calls in a thousand that fail at random.
     var failures = 0
     /// The server reported at the close of a killed process that it lost data, after it had confirmed an fsync.

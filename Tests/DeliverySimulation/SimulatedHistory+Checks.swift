@@ -1,5 +1,6 @@
 #if DEBUG || DUCT_SIMULATION
   @testable import OutputRelay
+  @testable import ResilientIO
 
   /// Checks that must hold after each step.
   extension SimulatedHistory {
@@ -8,6 +9,18 @@
       if let fault = known.fault { throw Violation(description: fault) }
       known.collect(from: status)
       try checkInfo()
+      try checkTemporaryNames()
+    }
+
+    /// A successor looks for temporary files under the first numbers only.
+    func checkTemporaryNames() throws {
+      for name in Self.unseenNames where fileSystem.names[name] != nil {
+        throw Violation(description: "\(name) has a number under which no successor looks")
+      }
+    }
+
+    private static let unseenNames: [String] = names.flatMap { name in
+      (8..<20).map { SimulatedDeliverer.spelled(name, .temporary($0)) }
     }
 
     /// At any moment, the file under info.json's name is a whole document.

@@ -43,11 +43,23 @@
           }
         }
       case 6:
-        if chance.happens(100) { for store in stores { store.stores[1]?.takesNothing = true } }
+        refuse()
       default:
         fileSystem.outage = nil
+        fileSystem.refusal = .nothing
         if steps >= awayUntil { fileSystem.isAway = false }
       }
+    }
+
+    /// The spool takes nothing more, or the directory refuses some calls.
+    private func refuse() {
+      if chance.happens(100) {
+        for store in stores { store.stores[1]?.takesNothing = true }
+        return
+      }
+      fileSystem.refusal =
+        fileSystem.refusal == .nothing ? chance.one(of: [.renames, .renamesAndRemovals]) : .nothing
+      note("the directory refuses \(fileSystem.refusal)")
     }
 
     func kill() {

@@ -31,6 +31,7 @@
 
     private func endFaults() {
       fileSystem.outage = nil
+      fileSystem.refusal = .nothing
       fileSystem.isAway = false
       fileSystem.failures = 0
     }

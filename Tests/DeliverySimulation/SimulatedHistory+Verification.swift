@@ -24,7 +24,8 @@
       }
       if infoNumber > 0 { try verifyInfo(final) }
       if final != nil, isCertain, fileSystem.traits.tellsBirth || !hasRivals {
-        try verifyAbsence(of: temporaryNames)
+        // If a rival has removed a file of ours that also has a temporary name, that one keeps the data.
+        try verifyAbsence(of: temporaryNames) { !hasRivals || $0.data.isEmpty || $0.links > 1 }
       }
       if !hasRivals, !known.wasKilled, fileSystem.traits.givesNewNames, isCertain {
         let others = fileSystem.names.keys.filter { !Self.names.contains($0) }
@@ -55,8 +56,11 @@
       }
     }
 
-    private func verifyAbsence(of names: [String]) throws {
-      for name in names where fileSystem.inode(name)?.owner == .run {
+    private func verifyAbsence(
+      of names: [String], if isWanted: (SimulatedFileSystem.Inode) -> Bool = { _ in true }
+    ) throws {
+      for name in names {
+        guard let inode = fileSystem.inode(name), inode.owner == .run, isWanted(inode) else { continue }
         throw Violation(description: "\(name) of the run is there")
       }
     }

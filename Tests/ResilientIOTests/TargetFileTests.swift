@@ -68,6 +68,43 @@ import Testing
     #expect(try sandbox.text("log") == source.text)
   }
 
+  /// A directory takes new files and refuses to rename them, for hours.
+  @Test(arguments: [["rename"], ["rename", "unlink"]])
+  func aDirectoryThatRefusesNames(_ refused: [String]) throws {
+    var file = target()
+    source.add("text\n")
+    for turn in 0..<50 {
+      CallDriver.withMocking({ refused.contains($0.name) ? .fails(.permissionDenied) : nil }) { _ in
+        let failure = #expect(throws: IOFailure.self) { try file.deliver(source) }
+        #expect(failure?.operation == "rename", "turn \(turn)")
+      }
+      #expect(sandbox.names() == [".log.run.0.tmp"])
+    }
+    try grow(&file, "more\n")
+    source.complete()
+    _ = try file.deliver(source, isLast: true)
+    #expect(sandbox.names() == ["log"])
+    #expect(try sandbox.text("log") == source.text)
+  }
+
+  /// A server makes the file, reports an error, and goes on so for hours.
+  @Test func aServerThatMakesFilesAndReportsAnError() throws {
+    var file = target()
+    source.add("text\n")
+    for _ in 0..<50 {
+      // Only an open file is asked for its status without a path.
+      CallDriver.withMocking({ $0.name == "stat" && $0.path == nil ? .fails(.ioError) : nil }) { _ in
+        _ = #expect(throws: IOFailure.self) { try file.deliver(source) }
+      }
+      #expect(sandbox.names().count <= 8, "a successor looks for no more")
+    }
+    try grow(&file, "more\n")
+    source.complete()
+    _ = try file.deliver(source, isLast: true)
+    #expect(sandbox.names() == ["log"])
+    #expect(try sandbox.text("log") == source.text)
+  }
+
   /// The log directory is moved away and comes back. The same file continues to grow.
   @Test func aDirectoryThatComesBack() throws {
     try sandbox.makeDirectory("dir")
