@@ -24,25 +24,32 @@ extension FileDelivery {
       proven = min(proven, firstReadable)
       return go(.ending(.provingLess(error)), .prove(proven))
     case (.provingLess(let error), .proven): return fail("close", error)
-    case (.cleaning, .found(let found)):
-      return clean(leftNames.step(.found(found), isOurs: isOurs(needsLinks: !turn.isComplete)))
-    case (.cleaning, .absent):
-      return clean(leftNames.step(.absent, isOurs: isOurs(needsLinks: !turn.isComplete)))
-    case (.cleaning, .done): return clean(leftNames.step(.done, isOurs: isOurs(needsLinks: !turn.isComplete)))
-    case (.cleaning, .failed(let error)):
-      return clean(leftNames.step(.failed(error), isOurs: isOurs(needsLinks: !turn.isComplete)))
+    case (.cleaning, _): return clean(goOnCleaning(event, needsLinks: !turn.isComplete))
     default: return fail("close", .ioError)
     }
   }
 
-  /// Whether a file under a temporary name is ours and not needed. The name contains the run id, so a file of this user
-  /// was created by the run. Nothing is lost if it is empty, or has a name that somebody else gave it.
+  /// Hands the result of a call to the cleaning that is under way.
   ///
   /// - Parameter needsLinks: the file still needs its second name.
-  func isOurs(needsLinks: Bool) -> (Int, FileIdentity) -> Bool {
+  mutating func goOnCleaning(_ event: Event, needsLinks: Bool) -> LeftNames.Next {
+    let answer: LeftNames.Answer =
+      switch event {
+      case .found(let found): .found(found)
+      case .absent: .absent
+      case .done: .done
+      case .failed(let error): .failed(error)
+      default: .failed(.ioError)
+      }
+    return leftNames.step(answer, isOurs: isOurs(needsLinks: needsLinks))
+  }
+
+  /// Whether a file under a temporary name is ours and not needed. The name contains the run id, so a file of this user
+  /// was created by the run. Nothing is lost if it is empty, or has a name that somebody else gave it.
+  private func isOurs(needsLinks: Bool) -> (Int, FileIdentity) -> Bool {
     let (owner, links, known) = (owner, links, life.identity)
     return { number, found in
-      if needsLinks, links[number] != nil { return false }
+      if needsLinks, let link = links[number], known.map(link.isSameFile) ?? true { return false }
       let isNoLoss = found.kind == .regular && found.owner == owner && (found.size == 0 || found.links > 1)
       return isNoLoss || [known, links[number]].contains { $0.map(found.isSameFile) == true }
     }

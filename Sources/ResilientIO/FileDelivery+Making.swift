@@ -54,7 +54,7 @@ extension FileDelivery {
   mutating func step(_ step: Making, _ event: Event) -> Action {
     switch step {
     case .lookingForCandidate, .openingCandidate: return stepCandidate(step, event)
-    case .cleaning: return stepCleaning(event)
+    case .cleaning: return clean(goOnCleaning(event, needsLinks: true))
     case .creating: return stepCreating(event)
     case .lookingForEarlier, .lookingForOwn: return stepEarlier(step, event)
     case .rememberingCandidate: return isMadeInPlace ? named() : giveName()
@@ -109,16 +109,6 @@ extension FileDelivery {
     case (.openingCandidate, .failed(let error)): return fail("open", error)
     case (_, .failed(let error)): return fail("stat", error)
     default: return fail("stat", .ioError)
-    }
-  }
-
-  private mutating func stepCleaning(_ event: Event) -> Action {
-    switch event {
-    case .found(let found): return clean(leftNames.step(.found(found), isOurs: isOurs(needsLinks: true)))
-    case .absent: return clean(leftNames.step(.absent, isOurs: isOurs(needsLinks: true)))
-    case .done: return clean(leftNames.step(.done, isOurs: isOurs(needsLinks: true)))
-    case .failed(let error): return clean(leftNames.step(.failed(error), isOurs: isOurs(needsLinks: true)))
-    default: return fail("unlink", .ioError)
     }
   }
 

@@ -13,6 +13,8 @@ extension FileDelivery {
     case cutting
     case droppingOld
     case provingAfterDrop
+    /// Removes the second names of files that this one has taken the place of.
+    case cleaning
   }
 
   /// The part of the file that is written again.
@@ -84,9 +86,34 @@ extension FileDelivery {
       // As after the last close: only bytes that the source cannot give any more stay proven.
       proven = firstReadable
       return go(.restoring(.provingAfterDrop), .prove(proven))
-    case (.droppingOld, .done), (.droppingOld, .closeFailed): return write(at: proven)
+    case (.droppingOld, .done), (.droppingOld, .closeFailed): return removeOldLinks()
+    case (.cleaning, _): return clean(goOnCleaning(event, needsLinks: true))
     case (.provingAfterDrop, .proven): return go(.restoring(.cutting), .truncate(proven))
     default: return fail("write", .ioError)
+    }
+  }
+
+  /// The new file has everything. Somebody may have removed the old one to free its space.
+  private mutating func removeOldLinks() -> Action {
+    let old = oldLinks.filter { !stuckLinks.contains($0) }
+    return old.isEmpty ? write(at: proven) : clean(leftNames.begin(.afterSuccess, place, other: old))
+  }
+
+  private var oldLinks: [Int] {
+    guard let known = life.identity else { return [] }
+    return links.filter { !known.isSameFile(as: $0.value) }.map(\.key)
+  }
+
+  private mutating func clean(_ next: LeftNames.Next) -> Action {
+    switch next {
+    case .call(.look(let name)): return go(.restoring(.cleaning), .look(name))
+    case .call(.remove(let name)): return go(.restoring(.cleaning), .remove(name))
+    case .failed(let operation, let error, let name): return fail(operation, error, at: name)
+    case .done:
+      for number in oldLinks {
+        if leftNames.names.contains(number) { stuckLinks.insert(number) } else { links[number] = nil }
+      }
+      return write(at: proven)
     }
   }
 

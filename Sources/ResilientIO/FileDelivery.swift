@@ -140,6 +140,8 @@ struct FileDelivery: Sendable {
   var isMadeInPlace = false
   /// Temporary names that files of ours also have: see `TargetNote.link`.
   var links: [Int: FileIdentity] = [:]
+  /// Second names of earlier files that could not be removed. The last turn tries them again.
+  var stuckLinks: Set<Int> = []
   /// The last note of the file, if its identity is not certain.
   var lastNote: TargetNote?
   var namesTried = 0

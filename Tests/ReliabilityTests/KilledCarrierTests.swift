@@ -54,6 +54,29 @@ extension OnFaults {
       #expect(!sandbox.names("remote-backing").contains { $0.hasPrefix(".") })
     }
 
+    /// Somebody removes a log file again and again, perhaps to free its space. Its second name goes, too, while the run
+    /// goes on.
+    @Test func aRemovedFileTakesNoSpace() async throws {
+      let (fixture, sandbox) = (self.fixture, self.fixture.sandbox)
+      @Sendable func secondNames() -> [String] {
+        sandbox.names("remote-backing").filter { $0.hasPrefix(".log_stdout.") }
+      }
+      let result = try await fixture.run(
+        "for i in {1..10}; do echo line $i; until [ -e go$i ]; do sleep 0.02; done; done"
+      ) { _ in
+        for number in 1...10 {
+          let text = (1...number).map { "line \($0)\n" }.joined()
+          try await eventually { try fixture.logText("log_stdout") == text }
+          try await eventually { secondNames().count == 1 }
+          unlink(sandbox["remote-backing/log_stdout"].string)
+          try sandbox.write("", to: "go\(number)")
+        }
+      }
+      #expect(result.code == 0)
+      #expect(try fixture.logText("log_stdout") == (1...10).map { "line \($0)\n" }.joined())
+      #expect(secondNames() == [])
+    }
+
     /// A run with --clobber creates usage.jsonl when it begins. Here all its processes are killed before that file has
     /// its name, and before there is a line for it.
     @Test func aFileThatWasOnlyBegunIsRemoved() async throws {
