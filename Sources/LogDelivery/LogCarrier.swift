@@ -82,10 +82,13 @@ public final class ThreadCarrier: LogCarrier {
     }
   }
 
-  public func adoptStream(_ index: Int, proven: Int) {
+  public func adoptStream(_ index: Int, proven: Int) { adoptStream(index, proven: proven, old: nil) }
+
+  /// - Parameter old: the file that has the proven bytes, if it is not at its path.
+  func adoptStream(_ index: Int, proven: Int, old: FileDescriptor?) {
     deliverer.know(
       path(paths.stream(index)), by: PageMemory(status: status, target: .stream(index)), proven: proven,
-      isSuccessor: true)
+      isSuccessor: true, old: old)
   }
 
   public func deliverStream(_ index: Int) {

@@ -20,8 +20,8 @@ struct RecoveredRun {
   private let folder: PrivateFolder
   private let manifest: RunManifest
   private let credentials: [UInt8]?
-  /// The log directory has moved, so info.json must name the new paths.
-  private let hasMoved: Bool
+  /// Where the records were before, if they are delivered elsewhere. Then info.json must name the new paths.
+  private let former: FormerRecords?
   /// Nil if the page is missing or damaged. Then it is not known which bytes of the streams wait.
   private let page: SpooledPage?
   private let pageProblem: String?
@@ -37,10 +37,10 @@ struct RecoveredRun {
 
   init(
     _ folder: SpoolFolder, _ manifest: RunManifest, _ run: SpooledRun, _ credentials: [UInt8]?,
-    _ logs: [FileDescriptor?], hasMoved: Bool
+    _ logs: [FileDescriptor?], former: LogPaths?
   ) {
     self.logs = logs
-    self.hasMoved = hasMoved
+    self.former = former.map { FormerRecords(paths: $0, status: run.page?.status, runID: manifest.runID) }
     self.folder = folder.contents
     self.manifest = manifest
     self.credentials = credentials
@@ -69,19 +69,21 @@ struct RecoveredRun {
       DeliverySources(
         streams: streams, usage: usage ?? WrittenUsage(disk: nil, memory: nil, isComplete: { true })),
       to: manifest.paths, runID: manifest.runID, status: known, isSuccessor: true, credentials: credentials
-    ) { notice in
-      if let text = CarrierNotice(notice)?.textForRecovery { notices.update { $0.append(text) } }
+    ) { [former] notice in
+      if let text = CarrierNotice(notice)?.textForRecovery(former) { notices.update { $0.append(text) } }
     }
     for (index, stream) in streams.enumerated() {
       guard let stream, let status else { continue }
       let known = max(
         status.proven(stream: index), manifest.isDirect ? status.deliveryStart(stream: index) ?? 0 : 0)
-      carrier.adoptStream(index, proven: stream.position(of: known))
+      carrier.adoptStream(
+        index, proven: stream.position(of: known), old: manifest.isDirect ? nil : former?.open(index))
       carrier.deliverStream(index)
     }
-    if let usage, usage.readableLength > 0 { carrier.deliverUsage() }
+    // Also without a line, since info.json names the file, and another run's may have its name.
+    if usage != nil { carrier.deliverUsage() }
     var info = RecoveredInfo(
-      folder: folder, manifest: manifest, status: status, usage: usage, hasMoved: hasMoved)
+      folder: folder, manifest: manifest, status: status, usage: usage, hasMoved: former != nil)
     if let bytes = info.finished(jobs) { carrier.replaceInfo(bytes) }
     let leftovers = carrier.finish(until: deadline)
     return Result(
@@ -104,9 +106,9 @@ struct RecoveredRun {
       problems.append("\(Name.status): what it says of \(name) cannot be true: \(problem)")
       return nil
     }
-    // If someone has removed the log file, only the inherited descriptor can still read it. The carrier then
-    // creates the log file again.
-    if page.isInLog(index, manifest), removedLog(index) != nil {
+    // If someone has removed the log file, only the inherited descriptor can still read it. If it is to be delivered
+    // elsewhere, only its former place has it. The carrier then creates the log file again.
+    if page.isInLog(index, manifest), logElsewhere(index) != nil {
       page.status.leaveLogAfterEnd(for: OutputStores.Kind.spool.rawValue, stream: index)
     }
     if page.isInLog(index, manifest) {
@@ -137,7 +139,8 @@ struct RecoveredRun {
   /// Reports that the log file of a stream is missing or replaced, if all of the stream was in it. How much
   /// that was is not known without the file.
   private mutating func noteAbsentLog(_ index: Int) {
-    if hasMoved { return }
+    // Without a note, the run was killed before it had a log file.
+    if former != nil || status?.notes(of: .stream(index)).isEmpty == true { return }
     let path = FilePath(escaped: manifest.paths.stream(index))
     do throws(Errno) {
       if isNoted(try FileIdentity.asked(at: path, followingLinks: false), index) { return }
@@ -153,8 +156,12 @@ struct RecoveredRun {
       "\(path) was removed or replaced: what this run had printed into it, if anything, is kept nowhere else")
   }
 
-  private func removedLog(_ index: Int) -> FileDescriptor? {
-    logs[index].flatMap { LogDirectory.isRemoved($0) ? $0 : nil }
+  /// The log file that the relay has written, if it is not under its name in the log directory.
+  private func logElsewhere(_ index: Int) -> FileDescriptor? {
+    if let log = logs[index], LogDirectory.isRemoved(log) { return log }
+    let path = FilePath(escaped: manifest.paths.stream(index))
+    guard let former, (try? FileIdentity.asked(at: path, followingLinks: false)) == nil else { return nil }
+    return former.open(index)
   }
 
   private func isNoted(_ found: FileIdentity, _ index: Int) -> Bool {
@@ -166,14 +173,14 @@ struct RecoveredRun {
   /// place.
   private mutating func beginning(_ index: Int) -> FileDescriptor? {
     guard manifest.isDirect else { return nil }
-    if let log = removedLog(index) { return log }
+    if let log = logElsewhere(index) { return log }
     do throws(PrivateFolder.Refusal) { return try folder.open(Name.head(index), .readOnly) } catch {
       if error.errno != .noSuchFileOrDirectory { problems.append("\(Name.head(index)): \(error)") }
     }
     // A file that cannot be opened or is not ours counts as missing. The carrier reports that.
     guard let file = try? openRegularFile(FilePath(escaped: manifest.paths.stream(index))) else { return nil }
     // A moved directory may be a copy, whose files have other identities.
-    if hasMoved || FileIdentity(of: file).map({ isNoted($0, index) }) ?? false { return file }
+    if former != nil || FileIdentity(of: file).map({ isNoted($0, index) }) ?? false { return file }
     file.closeQuietly()
     return nil
   }
@@ -189,14 +196,55 @@ struct RecoveredRun {
   }
 }
 
+/// The log files of a run at the place where they were delivered before `recover --to`.
+private struct FormerRecords: Sendable {
+  /// Seconds that a file system may take to open one.
+  private static let patience = 5.0
+
+  let paths: LogPaths
+  /// Nil if the page cannot be read. Then no file there is known to be the run's.
+  let status: RelayStatus?
+  let runID: String
+
+  /// Opens the log file of a stream for reading. Nil if it is not there any more or is not the run's, or if the file
+  /// system does not answer in time.
+  func open(_ index: Int) -> FileDescriptor? {
+    let opening = Monitor<FileDescriptor??>(nil)
+    let body: @Sendable () -> Void = { [self] in
+      let file = openNow(index)
+      opening.update { $0 = .some(file) }
+    }
+    guard (try? OwnThread("duct former", body: body)) != nil else { return openNow(index) }
+    return opening.wait(until: .now + Self.patience) { $0 } ?? nil
+  }
+
+  private func openNow(_ index: Int) -> FileDescriptor? {
+    let path = FilePath(escaped: paths.stream(index))
+    for note in status?.notes(of: .stream(index)) ?? [] {
+      let place =
+        note.name == 0
+        ? path : path.parent.appending(bytes: nameBeside(path.nameBytes, runID: runID, number: note.name))
+      guard let file = try? openRegularFile(place) else { continue }
+      if FileIdentity(of: file)?.isFile(noted: note.identity) == true { return file }
+      file.closeQuietly()
+    }
+    return nil
+  }
+}
+
 extension CarrierNotice {
   /// What to report about a delivered file to the user of `con-duct recover`. Nil if there is nothing to
   /// report.
-  fileprivate var textForRecovery: String? {
+  ///
+  /// - Parameter former: where the records were delivered before.
+  fileprivate func textForRecovery(_ former: FormerRecords?) -> String? {
     switch self {
     case .displaced(let path, let place): "\(path) is another's: the file of this run is \(place)"
     case .restored(let path, let missing) where missing > 0:
-      "\(missing) bytes of \(path) are missing: it was removed or shortened, and they were kept nowhere else"
+      former.map {
+        "\(missing) bytes of \(path) are missing: they had been delivered to \($0.paths.prefix)…, and cannot be read there"
+      }
+        ?? "\(missing) bytes of \(path) are missing: it was removed or shortened, and they were kept nowhere else"
     case .lost(let path, let bytes):
       "\(bytes) bytes of \(path) are missing: they could not be read back from the spool"
     case .began, .ended, .restored: nil

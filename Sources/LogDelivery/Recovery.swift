@@ -158,9 +158,10 @@ public struct Recovery: Sendable {
       return .empty
     }
     guard var manifest = run.manifest else { return .unusable(run.problem ?? "it has no manifest") }
+    let former = directory.map { _ in manifest.paths }
     if let directory { manifest.paths = manifest.paths.moved(to: directory) }
     do throws(Errno) {
-      var recovery = RecoveredRun(folder, manifest, run, credentials, logs, hasMoved: directory != nil)
+      var recovery = RecoveredRun(folder, manifest, run, credentials, logs, former: former)
       let recovered = try recovery.deliver(jobs: jobs, limit: limit)
       if recovered.leftovers.isEmpty {
         folder.removeRun()

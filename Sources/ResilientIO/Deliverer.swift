@@ -71,6 +71,7 @@ public final class Deliverer: Sendable {
     var memory: (any TargetMemory)?
     var proven = 0
     var isSuccessor = false
+    var old: FileDescriptor?
   }
 
   enum Work: Sendable {
@@ -141,9 +142,14 @@ public final class Deliverer: Sendable {
   /// - Parameters:
   ///   - proven: bytes of it that earlier processes have proven.
   ///   - isSuccessor: earlier processes may have left temporary files.
-  public func know(_ path: FilePath, by memory: any TargetMemory, proven: Int = 0, isSuccessor: Bool = false)
-  {
-    state.update { $0.known[path] = Knowledge(memory: memory, proven: proven, isSuccessor: isSuccessor) }
+  ///   - old: the file that has these bytes, if it is not at `path`. The deliverer closes it.
+  public func know(
+    _ path: FilePath, by memory: any TargetMemory, proven: Int = 0, isSuccessor: Bool = false,
+    old: FileDescriptor? = nil
+  ) {
+    state.update {
+      $0.known[path] = Knowledge(memory: memory, proven: proven, isSuccessor: isSuccessor, old: old)
+    }
   }
 
   /// Makes the name `path` ours, even if another run has put its file there; that run continues beside it. Valid

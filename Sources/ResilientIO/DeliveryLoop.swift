@@ -207,7 +207,7 @@ struct DeliveryLoop {
         files[path]
         ?? TargetFile(
           path, runID: runID, notes: known.memory?.notes ?? [], proven: known.proven,
-          isSuccessor: known.isSuccessor, takesName: takesName, memory: known.memory)
+          isSuccessor: known.isSuccessor, takesName: takesName, old: known.old, memory: known.memory)
       defer { files[path] = file }
       let hasMore = try file.deliver(source, isLast: isLast)
       for discovery in file.discoveries {

@@ -17,12 +17,14 @@ struct TargetFile {
   ///   - runID: used for names beside `path`, if another file has it.
   ///   - notes: the files that earlier processes have noted as ours; `proven` bytes are in them.
   ///   - takesName: a file that has the name loses it.
+  ///   - old: the file that has the proven bytes, if it is elsewhere.
   init(
     _ path: FilePath, runID: String, notes: [TargetNote] = [], proven: Int = 0, isSuccessor: Bool = false,
-    takesName: Bool = false, memory: (any TargetMemory)? = nil
+    takesName: Bool = false, old: FileDescriptor? = nil, memory: (any TargetMemory)? = nil
   ) {
     names = TargetNames(path: path, runID: runID)
     self.memory = memory
+    self.old = old
     delivery = FileDelivery(
       notes: notes, proven: proven, isSuccessor: isSuccessor, takesName: takesName, owner: geteuid())
   }

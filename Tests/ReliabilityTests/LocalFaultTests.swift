@@ -152,6 +152,39 @@ extension OnFaults {
       #expect(sandbox.spooledRuns().isEmpty)
     }
 
+    /// What had been delivered to the full disk is delivered to the other directory, too.
+    @Test(arguments: ["never", "always"])
+    func deliveredElsewhere(_ localFirst: String) async throws {
+      let disk = try SmallDisk(sandbox, "logs", bytes: 256 << 10)
+      let result = try await run(
+        "echo err >&2; seq 100000", prefix: "logs/x_",
+        ["--finalize-timeout", "1", "--local-first", localFirst])
+      #expect(result.stdout == lines(1...100_000))
+      #expect(try sandbox.bytes("logs/x_stdout").count > 100_000)
+      let recovered = try await TestSupport.run(
+        Programs.conDuct, ["recover", "logs/x_", "--to", "other"], in: sandbox)
+      #expect(recovered.code == 0 && recovered.stderr == "", "\(recovered.stderr)")
+      #expect(try sandbox.text("other/x_stdout") == result.stdout)
+      #expect(try sandbox.text("other/x_stderr") == "err\n")
+      #expect(sandbox.names("other") == ["x_info.json", "x_stderr", "x_stdout", "x_usage.jsonl"])
+      _ = consume disk
+    }
+
+    /// If the former directory is gone, the message names it.
+    @Test func deliveredElsewhereWithoutWhatWasThere() async throws {
+      let disk = try SmallDisk(sandbox, "logs", bytes: 256 << 10)
+      _ = try await run("seq 100000", prefix: "logs/x_", ["--finalize-timeout", "1"])
+      let length = try sandbox.bytes("logs/x_stdout").count
+      _ = consume disk
+      let recovered = try await TestSupport.run(
+        Programs.conDuct, ["recover", "logs/x_", "--to", "other"], in: sandbox)
+      #expect(
+        recovered.stderr.contains(
+          "\(length) bytes of other/x_stdout are missing: they had been delivered to \(sandbox["logs/x_"])…, and cannot be read there"
+        ), "\(recovered.stderr)")
+      #expect(try sandbox.text("other/x_stdout").hasSuffix("\n99999\n100000\n"))
+    }
+
     @Test func deliveredToADirectoryThatHasMoved() async throws {
       let sandbox = self.sandbox
       try sandbox.makeDirectory("logs")
