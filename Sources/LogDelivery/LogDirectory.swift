@@ -76,7 +76,9 @@ public enum LogDirectory {
 
   /// Removes old records to make room for new ones. A run that still writes into an old one continues in a file
   /// beside the new one.
+  ///
+  /// Removes info.json first: if this process is killed meanwhile, no record names files that are gone.
   public static func remove(_ paths: [String]) {
-    for path in paths { FilePath(escaped: path).withPlatformString { _ = unlink($0) } }
+    for path in paths.reversed() { FilePath(escaped: path).withPlatformString { _ = unlink($0) } }
   }
 }

@@ -12,6 +12,8 @@ public enum RecordFile {
   public static func create(
     _ path: FilePath, taking: Bool
   ) throws(Errno) -> (FileDescriptor, FileIdentity) {
+    // The directory tells the same as a file in it. A file that was made only to find out may be impossible to remove.
+    guard try FileCalls.directoryStatus(of: path).isCertain else { throw .notSupported }
     let file = try newFile(path, taking: taking)
     do throws(Errno) {
       let identity = try FileCalls.status(file)

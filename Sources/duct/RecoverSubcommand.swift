@@ -65,7 +65,7 @@ struct RecoverSubcommand: ParsableCommand {
   func validate() throws {
     if list, to != nil { throw ValidationError("--to delivers; it does not go with --list") }
     if json, !list { throw ValidationError("--json goes with --list") }
-    if timeout <= 0 { throw ValidationError("--timeout must be above 0") }
+    if !(timeout > 0 && timeout.isFinite) { throw ValidationError("--timeout must be above 0") }
   }
 
   func run() throws {

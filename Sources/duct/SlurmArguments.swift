@@ -15,7 +15,9 @@ struct SlurmArguments: ParsableArguments {
   var slurmTimeout = RunSettings.Defaults.slurmTimeout
 
   func validate() throws {
-    if slurmTimeout <= 0 { throw ValidationError("--slurm-timeout must be above 0") }
+    guard slurmTimeout > 0, slurmTimeout.isFinite else {
+      throw ValidationError("--slurm-timeout must be above 0")
+    }
   }
 
   /// - Throws: `UsageError` if the variable has no known value.

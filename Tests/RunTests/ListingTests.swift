@@ -125,6 +125,8 @@ import Testing
     let messages = [
       (["recover", "--list", "--to", "x"], "--to delivers; it does not go with --list"),
       (["recover", "--json"], "--json goes with --list"),
+      (["recover", "--timeout", "nan"], "--timeout must be above 0"),
+      (["jobs", "--slurm-timeout", "inf"], "--slurm-timeout must be above 0"),
     ]
     for (arguments, message) in messages {
       let result = try await run(Programs.conDuct, arguments, in: sandbox)
