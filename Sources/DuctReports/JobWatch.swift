@@ -22,6 +22,8 @@ public struct JobWatch {
   private static let share = 0.01
   /// Seconds between two looks at what the asking thread has found.
   private static let look = 0.5
+  /// Seconds to wait for the first answer before what the records say is shown.
+  private static let longestFirst = 2.0
 
   private struct State: Sendable {
     var polls: JobPolls
@@ -74,8 +76,11 @@ public struct JobWatch {
   public mutating func run(
     _ signals: SignalFile, ask: @escaping @Sendable (inout JobPolls) -> Void
   ) throws -> End {
+    let first = state.withLock { $0.version }
     try start(ask)
     defer { state.update { $0.isStopped = true } }
+    // What the record says may be hours old: then it is no news.
+    _ = state.wait(until: .now + Self.longestFirst) { $0.version != first ? true : nil }
     while true {
       let now = state.withLock { $0 }
       try show(now)

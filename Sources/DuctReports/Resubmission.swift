@@ -6,7 +6,7 @@ internal import SystemPackage
 
 /// A job, or the tasks of an array, to submit again as it was submitted.
 public struct Resubmission: Sendable {
-  /// `job 118 (train)`, `3 tasks of 200 (prep)`.
+  /// `job 118 (train)`, `3 tasks of array 200 (prep)`.
   public let title: String
   /// The directory to submit from.
   public let directory: String
@@ -63,16 +63,13 @@ public struct Resubmission: Sendable {
     let count = JobSummary.count(jobs)
     let name = job.name.map { " (\($0))" } ?? ""
     let title =
-      jobs.count == 1 ? "job \(job.displayID)\(name)" : "\(count) tasks of \(job.arrayJobID ?? 0)\(name)"
+      jobs.count == 1 ? "job \(job.displayID)\(name)" : "\(count) tasks of array \(job.arrayJobID ?? 0)\(name)"
     self.title = title
     self.campaign = campaign
     func refusal(_ reason: String) -> Refusal { Refusal(line: "\(title) is not submitted again: \(reason)") }
     if jobs.contains(where: { !$0.hasEnded }) { throw refusal("it has not ended") }
     if job.hetJobID != nil { throw refusal("it is a part of a heterogeneous job") }
-    guard let text = job.submitLine, !text.isEmpty else { throw refusal("its submit line is not known") }
-    guard let directory = job.workingDir, directory.hasPrefix("/") else {
-      throw refusal("its working directory is not known")
-    }
+    let (text, directory) = try Self.origin(of: jobs, refusal)
     self.directory = directory
     let line: SubmitLine
     do throws(SubmitLine.Refusal) { line = try SubmitLine(text) } catch {
@@ -97,6 +94,20 @@ public struct Resubmission: Sendable {
       throw refusal("with #SBATCH --chdir=\(other), the directory in which it was submitted is not known")
     }
     words = line.words(array: try Self.array(jobs, line, script, refusal))
+  }
+
+  /// The submit line, and the directory from which the job was submitted. Slurm has neither for the tasks of an array
+  /// that never started, but has them for the others.
+  private static func origin(
+    of jobs: [JobRecord], _ refusal: (String) -> Refusal
+  ) throws(Refusal) -> (line: String, directory: String) {
+    guard let text = jobs.lazy.compactMap(\.submitLine).first(where: { !$0.isEmpty }) else {
+      throw refusal("its submit line is not known")
+    }
+    guard let directory = jobs.lazy.compactMap(\.workingDir).first(where: { $0.hasPrefix("/") }) else {
+      throw refusal("its working directory is not known")
+    }
+    return (text, directory)
   }
 
   /// The tasks with the limit of tasks that run at once; nil for a job that is no array.

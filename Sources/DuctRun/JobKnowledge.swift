@@ -67,7 +67,10 @@ struct JobKnowledge: Sendable {
     if !bad.isEmpty { return "\(JobSummary.count(bad)) of its Slurm jobs did not end well" }
     let open = ledger.unsortedJobs.filter { !$0.hasEnded || $0.stale }
     if !open.isEmpty {
-      return "\(JobSummary.count(open)) of its Slurm jobs have not ended, or are not known to have"
+      let count = JobSummary.count(open)
+      return count == 1
+        ? "1 of its Slurm jobs has not ended, or is not known to have"
+        : "\(count) of its Slurm jobs have not ended, or are not known to have"
     }
     let unknown = unknownSentences(nil).count
     if unknown > 0 {

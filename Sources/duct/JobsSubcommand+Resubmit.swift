@@ -34,11 +34,14 @@ extension JobsSubcommand {
         if yes, !(try submit(resubmission, runner, surroundings)) { isComplete = false }
       }
     }
-    if !yes, outcomes.contains(where: { (try? $0.get()) != nil }) {
-      tell(
-        "nothing was submitted; --yes does so. Check arguments that held spaces: Slurm does not keep quotes")
+    if outcomes.contains(where: { (try? $0.get()) != nil }) {
+      let check = "heck arguments that held spaces: Slurm does not keep quotes"
+      tell(yes ? "c" + check : "nothing was submitted; --yes does so. C" + check)
     }
-    if !isComplete { throw ExitCode(1) }
+    if !isComplete {
+      tell("submit by hand what is not submitted again here")
+      throw ExitCode(1)
+    }
   }
 
   /// False if sbatch fails, which is told.

@@ -34,7 +34,7 @@ import Testing
   @Test func whatIsOverAndWell() throws {
     expect(try report([job(1), job(2)]), "Yes: all 2 jobs ended well.", "good")
     expect(try report([job(1, .failed)]), "No: 1 of 1 job did not end well (1 FAILED).", "bad")
-    expect(try report([job(1, .running)]), "Not yet: 0 of 1 job have ended; 1 runs.", "open")
+    expect(try report([job(1, .running)]), "Not yet: 0 of 1 job has ended; 1 runs.", "open")
     expect(
       try report([job(1, .running), job(2, .failed)]),
       "Not yet: 1 of 2 jobs has ended, 1 of them not well (1 FAILED); 1 runs.", "bad")
@@ -47,11 +47,11 @@ import Testing
       "Not yet: 2 of 2 jobs have ended, 1 of them not well (1 FAILED); 1 of 2 runs goes on.", "bad")
     expect(
       try report([job(1, .pending)], [running]),
-      "Not yet: 0 of 1 job have ended; 1 waits, the run goes on.", "open")
+      "Not yet: 0 of 1 job has ended; 1 waits, the run goes on.", "open")
     var stuck = job(1, .pending, start: nil)
     stuck.stateReason = "DependencyNeverSatisfied"
     expect(
-      try report([stuck], [running]), "Not yet: 0 of 1 job have ended; 1 does not start, the run goes on.",
+      try report([stuck], [running]), "Not yet: 0 of 1 job has ended; 1 does not start, the run goes on.",
       "bad")
     expect(try report([], [running]), "Not yet: no Slurm jobs are known; the run goes on.", "open")
     expect(

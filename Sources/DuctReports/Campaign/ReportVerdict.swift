@@ -45,11 +45,11 @@ struct ReportVerdict {
     if evidence.stale > 0 {
       let words =
         "Not known: of \(number(count, "job")), \(evidence.stale.grouped) had not ended when last seen"
-      return (words + evidence.failures + rest + second, false)
+      return (words + evidence.otherFailures + rest + second, false)
     }
     if evidence.active + evidence.goingRuns > 0 {
       let ended = count - evidence.active - evidence.stuck
-      let words = "Not yet: \(ended.grouped) of \(number(count, "job")) \(ended == 1 ? "has" : "have") ended"
+      let words = "Not yet: \(ended.grouped) of \(number(count, "job")) \(ended == 1 || count == 1 ? "has" : "have") ended"
       return (words + evidence.failures + rest + second, false)
     }
     if let failures = evidence.no { return (failures + rest + second, false) }
@@ -136,6 +136,9 @@ private struct Evidence {
       ? "the command of the run" : "the commands of \(count.grouped) of \(number(runs.count, "run"))"
     return "whether \(commands) ended well is not known"
   }
+
+  /// `, and 1 did not end well (1 FAILED)`.
+  var otherFailures: String { failed == 0 ? "" : ", and \(failed.grouped) did not end well (\(states))" }
 
   /// `, 1 of them not well (1 FAILED)`.
   var failures: String { failed == 0 ? "" : ", \(failed.grouped) of them not well (\(states))" }
