@@ -63,7 +63,7 @@ public struct Resubmission: Sendable {
     let count = JobSummary.count(jobs)
     let name = job.name.map { " (\($0))" } ?? ""
     let title =
-      jobs.count == 1 ? "job \(job.displayID)\(name)" : "\(count) tasks of array \(job.arrayJobID ?? 0)\(name)"
+      (jobs.count == 1 ? "job \(job.displayID)" : "\(count) tasks of array \(job.arrayJobID ?? 0)") + name
     self.title = title
     self.campaign = campaign
     func refusal(_ reason: String) -> Refusal { Refusal(line: "\(title) is not submitted again: \(reason)") }

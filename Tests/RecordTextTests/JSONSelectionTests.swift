@@ -66,9 +66,11 @@ import Testing
   /// Whatever bytes there are: what is selected equals what a tree of everything has.
   @Test func damagedBytes() {
     var random = SystemRandomNumberGenerator()
+    // No name becomes another by one changed byte: of two members of one name, a tree has only the last.
     let whole = Array(
-      #"{"a": 1, "b": {"x": "x\u00e9", "y": [true, null]}, "c": [1.5, {"a": 2}], "d": -1e3}"#.utf8)
-    let selection = JSONSelection(["a", "c"])
+      #"{"first": 1, "inner": {"x": "x\u00e9", "y": [true, null]}, "list": [1.5, {"first": 2}], "d": -1e3}"#
+        .utf8)
+    let selection = JSONSelection(["first", "list"])
     var refused = 0
     for _ in 0..<5000 {
       var bytes = whole
@@ -83,7 +85,7 @@ import Testing
         continue
       }
       #expect(
-        tree != nil && flat(tree, "a") == value["a"] && flat(tree, "c") == value["c"],
+        tree != nil && flat(tree, "first") == value["first"] && flat(tree, "list") == value["list"],
         "\(String(decoding: bytes, as: UTF8.self)) \(value)")
     }
     #expect(refused > 1000)

@@ -49,7 +49,8 @@ struct ReportVerdict {
     }
     if evidence.active + evidence.goingRuns > 0 {
       let ended = count - evidence.active - evidence.stuck
-      let words = "Not yet: \(ended.grouped) of \(number(count, "job")) \(ended == 1 || count == 1 ? "has" : "have") ended"
+      let has = ended == 1 || count == 1 ? "has" : "have"
+      let words = "Not yet: \(ended.grouped) of \(number(count, "job")) \(has) ended"
       return (words + evidence.failures + rest + second, false)
     }
     if let failures = evidence.no { return (failures + rest + second, false) }
