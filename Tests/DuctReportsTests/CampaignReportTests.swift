@@ -43,6 +43,21 @@ func job(
     #expect(totals.readBytes == 1000 && totals.writtenBytes == 50)
     #expect(totals.hoursLostToFailures == 0.5 && totals.cpuHoursLostToFailures == 1)
     #expect(totals.hoursLostToRequeues == nil)
+    // A share is that of the jobs whose use is known, so both are told.
+    let lines = CostWords(totals).lines
+    #expect(
+      lines.contains("CPU: 5.0 h allocated, 2.0 h used: 50 % of the 4.0 h of the 1 measured job"),
+      "\(lines)")
+    #expect(
+      lines.contains(
+        "memory: 10 GiB·h asked for, at most 2.0 GiB·h used: 25 % of the 8.0 GiB·h of the 1 measured job"))
+  }
+
+  /// So little memory that it would be shown as 0.
+  @Test func nextToNothingIsNotNothing() throws {
+    let totals = try report([job(1, elapsed: 1, asked: 1 << 20, used: 4096)]).head.totals
+    let lines = CostWords(totals).lines
+    #expect(lines.contains { $0.contains("next to nothing used: 0.4 % of the ") }, "\(lines)")
   }
 
   @Test func nothingIsKnownOfNothing() throws {

@@ -35,17 +35,22 @@ struct CostWords {
     guard let used = totals.cpuHoursUsed, let of = totals.cpuHoursAllocatedOfMeasured, of > 0 else {
       return "how much of it was used is not known"
     }
-    return "\(hours(used)) used: \(percent(used / of))\(self.of(totals.jobsWithCPU))"
+    return "\(hours(used)) used: \(percent(used / of)) of the \(hours(of))\(self.of(totals.jobsWithCPU))"
   }
 
   private var memoryUse: String {
     guard let used = totals.memoryHoursUsed, let of = totals.memoryHoursAskedOfMeasured, of > 0 else {
       return "how much of it was used was not sampled"
     }
-    return "at most \(gibibyteHours(used)) used: \(percent(used / of))\(self.of(totals.jobsWithMemory))"
+    let share = "\(percent(used / of)) of the \(gibibyteHours(of))\(self.of(totals.jobsWithMemory))"
+    let most = used < Self.least ? "next to nothing" : "at most \(gibibyteHours(used))"
+    return "\(most) used: \(share)"
   }
 
-  private func of(_ jobs: Int) -> String { " (\(number(jobs, "job")) measured)" }
+  /// GiB·h; less is shown as 0.
+  private static let least = 1e-6
+
+  private func of(_ jobs: Int) -> String { " of the \(number(jobs, "measured job"))" }
 
   private func gibibyteHours(_ value: Double) -> String { "\(significant(value)) GiB·h" }
 

@@ -49,7 +49,9 @@ struct UsageCurve: Picture {
   var words: [String] {
     let panels = panels
     var words: [String] = []
-    for (panel, what) in zip(panels, ["of one core", "of resident memory"]) {
+    // Every process has some memory: 0 means that no sample saw one alive.
+    for (panel, (what, canBeNone)) in zip(panels, [("of one core", true), ("of resident memory", false)])
+    where canBeNone || panel.largest > 0 {
       guard let column = panel.values.firstIndex(of: panel.largest) else { continue }
       let time = axis.moment(axis.time(ofColumn: column, of: panel.values.count))
       words.append("At most \(panel.top) \(what), first at about \(time).")
