@@ -28,6 +28,8 @@ struct RecoveredRun {
   private let usage: RecoveredUsage?
   /// Log files that the relay wrote, and whose descriptors this process has inherited.
   private let logs: [FileDescriptor?]
+  /// What `logElsewhere` has found.
+  private var logsElsewhere: [FileDescriptor??] = [nil, nil]
   /// What cannot be read, and why.
   private var problems: [String] = []
   /// What is missing from the delivered files.
@@ -157,11 +159,20 @@ struct RecoveredRun {
   }
 
   /// The log file that the relay has written, if it is not under its name in the log directory.
-  private func logElsewhere(_ index: Int) -> FileDescriptor? {
+  private mutating func logElsewhere(_ index: Int) -> FileDescriptor? {
+    if let known = logsElsewhere[index] { return known }
+    let found = findLogElsewhere(index)
+    logsElsewhere[index] = .some(found)
+    return found
+  }
+
+  private func findLogElsewhere(_ index: Int) -> FileDescriptor? {
     if let log = logs[index], LogDirectory.isRemoved(log) { return log }
+    guard let former else { return nil }
     let path = FilePath(escaped: manifest.paths.stream(index))
-    guard let former, (try? FileIdentity.asked(at: path, followingLinks: false)) == nil else { return nil }
-    return former.open(index)
+    // If the directory has moved, it is there. What else has the name is another's, or a copy.
+    let found = try? FileIdentity.asked(at: path, followingLinks: false)
+    return found.map { isNoted($0, index) } ?? false ? nil : former.open(index)
   }
 
   private func isNoted(_ found: FileIdentity, _ index: Int) -> Bool {

@@ -170,6 +170,24 @@ extension OnFaults {
       _ = consume disk
     }
 
+    /// The other directory has a file of that name already. It stays, and nothing of it is taken for the run's.
+    @Test(arguments: ["never", "always"])
+    func deliveredElsewhereBesideAnother(_ localFirst: String) async throws {
+      let disk = try SmallDisk(sandbox, "logs", bytes: 256 << 10)
+      let result = try await run(
+        "seq 100000", prefix: "logs/x_", ["--finalize-timeout", "1", "--local-first", localFirst])
+      let foreign = String(repeating: "another's\n", count: 100_000)
+      try sandbox.makeDirectory("other")
+      try sandbox.write(foreign, to: "other/x_stdout")
+      let recovered = try await TestSupport.run(
+        Programs.conDuct, ["recover", "logs/x_", "--to", "other"], in: sandbox)
+      #expect(recovered.code == 0, "\(recovered.stderr)")
+      #expect(try sandbox.text("other/x_stdout") == foreign)
+      let beside = try #require(sandbox.names("other").first { $0.hasPrefix("x_stdout.") })
+      #expect(try sandbox.text("other/\(beside)") == result.stdout)
+      _ = consume disk
+    }
+
     /// If the former directory is gone, the message names it.
     @Test func deliveredElsewhereWithoutWhatWasThere() async throws {
       let disk = try SmallDisk(sandbox, "logs", bytes: 256 << 10)

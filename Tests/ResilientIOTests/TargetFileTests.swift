@@ -68,6 +68,15 @@ import Testing
     #expect(try sandbox.text("log") == source.text)
   }
 
+  /// The directory works again, and the run ends.
+  private func expectAllAtTheEnd(of file: inout TargetFile) throws {
+    try grow(&file, "more\n")
+    source.complete()
+    _ = try file.deliver(source, isLast: true)
+    #expect(sandbox.names() == ["log"])
+    #expect(try sandbox.text("log") == source.text)
+  }
+
   /// A directory takes new files and refuses to rename them, for hours.
   @Test(arguments: [["rename"], ["rename", "unlink"]])
   func aDirectoryThatRefusesNames(_ refused: [String]) throws {
@@ -80,11 +89,7 @@ import Testing
       }
       #expect(sandbox.names() == [".log.run.0.tmp"])
     }
-    try grow(&file, "more\n")
-    source.complete()
-    _ = try file.deliver(source, isLast: true)
-    #expect(sandbox.names() == ["log"])
-    #expect(try sandbox.text("log") == source.text)
+    try expectAllAtTheEnd(of: &file)
   }
 
   /// A server makes the file, reports an error, and goes on so for hours.
@@ -98,11 +103,7 @@ import Testing
       }
       #expect(sandbox.names().count <= 8, "a successor looks for no more")
     }
-    try grow(&file, "more\n")
-    source.complete()
-    _ = try file.deliver(source, isLast: true)
-    #expect(sandbox.names() == ["log"])
-    #expect(try sandbox.text("log") == source.text)
+    try expectAllAtTheEnd(of: &file)
   }
 
   /// The log directory is moved away and comes back. The same file continues to grow.
