@@ -10,12 +10,18 @@ struct ParserMessage {
   /// The command line.
   let words: [String]
 
+  /// Subcommands of con-duct that duct does not have.
+  private static let notThereYet = ["plot", "pp"]
+
   /// The message about a first word that is neither a subcommand nor an option; nil if it is one of these.
   var unknownSubcommand: String? {
     let known = command.configuration.subcommands.map { $0.configuration.commandName ?? "" } + ["help"]
     guard !known.dropLast().isEmpty, var word = words.first else { return nil }
     if word == "help" { word = words.dropFirst().first ?? word }
     if known.contains(word) || word.utf8.first == UInt8(ascii: "-") { return nil }
+    if Self.notThereYet.contains(word) {
+      return "subcommand '\(word)' is not there yet; con-duct from PyPI has it, and reads duct's records"
+    }
     return Suggestion.unknown("subcommand", word, among: known, program: program)
   }
 

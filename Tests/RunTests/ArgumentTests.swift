@@ -161,6 +161,7 @@ import Testing
     (["lss"], "unknown subcommand 'lss'; did you mean 'ls'?"),
     (["help", "reprot"], "unknown subcommand 'reprot'; did you mean 'report'?"),
     (["xyzzy", "x"], "unknown subcommand 'xyzzy'; see con-duct --help"),
+    (["plot", "x"], "subcommand 'plot' is not there yet; con-duct from PyPI has it, and reads"),
     (["jobs", "--jsn"], "unknown option '--jsn'; did you mean '--json'?"),
     (["report", "--campain=x"], "unknown option '--campain'; did you mean '--campaign'?"),
     // Hidden options are no suggestion.
