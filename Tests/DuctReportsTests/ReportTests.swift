@@ -19,6 +19,15 @@ import Testing
     #expect(table.markdown == "| NAME | N |\n| --- | ---: |\n| a | 1 |\n| 日本 | 1000 |\n")
   }
 
+  /// A foreign record can have a word of any length.
+  @Test func oneLongCellDoesNotMakeEachRowLong() {
+    var table = TextTable([("NAME", .left), ("STATE", .left), ("N", .right)])
+    table.add(["a", String(repeating: "x", count: 1_000_000), "1"])
+    for number in 2...100 { table.add(["a", "RUNNING", "\(number)"]) }
+    #expect(table.text.utf8.count < 100 * 4200)
+    #expect(table.text.contains("xxx…  "))
+  }
+
   /// In a narrow terminal the widest column is truncated, except the name.
   @Test func aNarrowTerminalCutsWhatIsWidestButTheName() {
     var table = TextTable([("NAME", .left), ("COMMAND", .left), ("N", .right)])

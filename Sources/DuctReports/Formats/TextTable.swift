@@ -9,8 +9,16 @@ public struct TextTable: Sendable {
 
   public init(_ columns: [(title: String, alignment: Alignment)]) { self.columns = columns }
 
+  /// Columns of a terminal. A path fits. Each row is as wide as the widest, so a record with a word of a megabyte would
+  /// make all of them so.
+  private static let widest = 4096
+
   public mutating func add(_ cells: [String]) {
-    rows.append(cells.map { $0.forDisplay })
+    rows.append(
+      cells.map { text in
+        let cell = text.forDisplay
+        return cell.utf8.count > Self.widest ? cell.cut(toWidth: Self.widest) : cell
+      })
   }
 
   var isEmpty: Bool { rows.isEmpty }
