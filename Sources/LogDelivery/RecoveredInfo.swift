@@ -58,9 +58,7 @@ struct RecoveredInfo {
       }
     } catch {
       // The file may exist and contain more than is known here. Leave it alone.
-      if ![.noSuchFileOrDirectory, .notDirectory, .invalidArgument, .tooManySymbolicLinkLevels].contains(
-        error)
-      {
+      if !error.meansNoRegularFile {
         if wasKilled || hasMoved {
           problems.append(
             "there is no \(Name.info), and \(inPlace) cannot be read: \(error.description) (\(error.name))")

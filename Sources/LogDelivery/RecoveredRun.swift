@@ -30,6 +30,8 @@ struct RecoveredRun {
   private let logs: [FileDescriptor?]
   /// What `logElsewhere` has found.
   private var logsElsewhere: [FileDescriptor??] = [nil, nil]
+  /// Why a log file cannot be read where it was delivered before.
+  private var formerProblems: [String?] = [nil, nil]
   /// What cannot be read, and why.
   private var problems: [String] = []
   /// What is missing from the delivered files.
@@ -62,6 +64,7 @@ struct RecoveredRun {
   mutating func deliver(jobs: Recovery.JobLookup, limit: Double) throws(Errno) -> Result {
     let deadline = MonotonicInstant.now + limit
     let streams = (0..<2).map { stream($0) }
+    let olds = (0..<2).map { manifest.isDirect || streams[$0] == nil ? nil : formerLog($0) }
     let notices = Monitor(notes)
     // Without the page, no file is known to be ours, so everything goes into new files beside the existing
     // ones.
@@ -71,15 +74,16 @@ struct RecoveredRun {
       DeliverySources(
         streams: streams, usage: usage ?? WrittenUsage(disk: nil, memory: nil, isComplete: { true })),
       to: manifest.paths, runID: manifest.runID, status: known, isSuccessor: true, credentials: credentials
-    ) { [former] notice in
-      if let text = CarrierNotice(notice)?.textForRecovery(former) { notices.update { $0.append(text) } }
+    ) { [former, problem = formerProblems.compactMap { $0 }.first] notice in
+      if let text = CarrierNotice(notice)?.textForRecovery(former, problem) {
+        notices.update { $0.append(text) }
+      }
     }
     for (index, stream) in streams.enumerated() {
       guard let stream, let status else { continue }
       let known = max(
         status.proven(stream: index), manifest.isDirect ? status.deliveryStart(stream: index) ?? 0 : 0)
-      carrier.adoptStream(
-        index, proven: stream.position(of: known), old: manifest.isDirect ? nil : former?.open(index))
+      carrier.adoptStream(index, proven: stream.position(of: known), old: olds[index])
       carrier.deliverStream(index)
     }
     // Also without a line, since info.json names the file, and another run's may have its name.
@@ -142,7 +146,13 @@ struct RecoveredRun {
   /// that was is not known without the file.
   private mutating func noteAbsentLog(_ index: Int) {
     // Without a note, the run was killed before it had a log file.
-    if former != nil || status?.notes(of: .stream(index)).isEmpty == true { return }
+    if status?.notes(of: .stream(index)).isEmpty == true { return }
+    if let former {
+      if let problem = formerProblems[index] {
+        notes.append("\(former.paths.stream(index)) is not taken along: \(problem)")
+      }
+      return
+    }
     let path = FilePath(escaped: manifest.paths.stream(index))
     do throws(Errno) {
       if isNoted(try FileIdentity.asked(at: path, followingLinks: false), index) { return }
@@ -166,13 +176,21 @@ struct RecoveredRun {
     return found
   }
 
-  private func findLogElsewhere(_ index: Int) -> FileDescriptor? {
+  private mutating func findLogElsewhere(_ index: Int) -> FileDescriptor? {
     if let log = logs[index], LogDirectory.isRemoved(log) { return log }
-    guard let former else { return nil }
+    if former == nil { return nil }
     let path = FilePath(escaped: manifest.paths.stream(index))
     // If the directory has moved, it is there. What else has the name is another's, or a copy.
     let found = try? FileIdentity.asked(at: path, followingLinks: false)
-    return found.map { isNoted($0, index) } ?? false ? nil : former.open(index)
+    return found.map { isNoted($0, index) } ?? false ? nil : formerLog(index)
+  }
+
+  /// The log file where it was delivered before.
+  private mutating func formerLog(_ index: Int) -> FileDescriptor? {
+    do throws(Errno) { return try former?.open(index) } catch {
+      formerProblems[index] = "\(error.description) (\(error.name))"
+      return nil
+    }
   }
 
   private func isNoted(_ found: FileIdentity, _ index: Int) -> Bool {
@@ -217,27 +235,32 @@ private struct FormerRecords: Sendable {
   let status: RelayStatus?
   let runID: String
 
-  /// Opens the log file of a stream for reading. Nil if it is not there any more or is not the run's, or if the file
-  /// system does not answer in time.
-  func open(_ index: Int) -> FileDescriptor? {
-    let opening = Monitor<FileDescriptor??>(nil)
-    let body: @Sendable () -> Void = { [self] in
-      let file = openNow(index)
-      opening.update { $0 = .some(file) }
+  /// Opens the log file of a stream for reading. Nil if it is not there any more or is not the run's.
+  ///
+  /// - Throws: why it cannot be opened; ETIMEDOUT if the file system does not answer in time.
+  func open(_ index: Int) throws(Errno) -> FileDescriptor? {
+    let opening = Monitor<Result<FileDescriptor?, Errno>?>(nil)
+    _ = try OwnThread("duct former") { [self] in
+      let result = Result { () throws(Errno) in try openNow(index) }
+      opening.update { $0 = result }
     }
-    guard (try? OwnThread("duct former", body: body)) != nil else { return openNow(index) }
-    return opening.wait(until: .now + Self.patience) { $0 } ?? nil
+    guard let result = opening.wait(until: .now + Self.patience, for: { $0 }) else { throw .timedOut }
+    return try result.get()
   }
 
-  private func openNow(_ index: Int) -> FileDescriptor? {
+  private func openNow(_ index: Int) throws(Errno) -> FileDescriptor? {
     let path = FilePath(escaped: paths.stream(index))
     for note in status?.notes(of: .stream(index)) ?? [] {
       let place =
         note.name == 0
         ? path : path.parent.appending(bytes: nameBeside(path.nameBytes, runID: runID, number: note.name))
-      guard let file = try? openRegularFile(place) else { continue }
-      if FileIdentity(of: file)?.isFile(noted: note.identity) == true { return file }
-      file.closeQuietly()
+      do throws(Errno) {
+        let file = try openRegularFile(place)
+        if FileIdentity(of: file)?.isFile(noted: note.identity) == true { return file }
+        file.closeQuietly()
+      } catch {
+        if !error.meansNoRegularFile { throw error }
+      }
     }
     return nil
   }
@@ -247,13 +270,15 @@ extension CarrierNotice {
   /// What to report about a delivered file to the user of `con-duct recover`. Nil if there is nothing to
   /// report.
   ///
-  /// - Parameter former: where the records were delivered before.
-  fileprivate func textForRecovery(_ former: FormerRecords?) -> String? {
+  /// - Parameters:
+  ///   - former: where the records were delivered before.
+  ///   - problem: why they cannot be read there.
+  fileprivate func textForRecovery(_ former: FormerRecords?, _ problem: String?) -> String? {
     switch self {
     case .displaced(let path, let place): "\(path) is another's: the file of this run is \(place)"
     case .restored(let path, let missing) where missing > 0:
       former.map {
-        "\(missing) bytes of \(path) are missing: they had been delivered to \($0.paths.prefix)…, and cannot be read there"
+        "\(missing) bytes of \(path) are missing: they had been delivered to \($0.paths.prefix)…, and cannot be read there\(problem.map { ": " + $0 } ?? "")"
       }
         ?? "\(missing) bytes of \(path) are missing: it was removed or shortened, and they were kept nowhere else"
     case .lost(let path, let bytes):

@@ -77,6 +77,7 @@ struct FileReplacement: Sendable {
 
   /// The most names that a turn tries before it fails.
   static let mostNames = 16
+
   /// The number of the name that the file has.
   var name: Int
   /// Another file had the name since the last turn that succeeded before this one.

@@ -19,6 +19,14 @@ public func openRegularFile(_ path: FilePath) throws(Errno) -> FileDescriptor {
   return file
 }
 
+extension Errno {
+  /// Whether this error of `openRegularFile` means that there is no regular file. Otherwise there may be one that cannot
+  /// be read now.
+  public var meansNoRegularFile: Bool {
+    [.noSuchFileOrDirectory, .notDirectory, .invalidArgument, .tooManySymbolicLinkLevels].contains(self)
+  }
+}
+
 /// Reads a whole regular file that others may have created.
 ///
 /// - Throws: EFBIG if it has more than `limit` bytes.

@@ -77,6 +77,32 @@ extension OnFaults {
       #expect(secondNames() == [])
     }
 
+    /// The ticket has ended, and the user has the rest delivered elsewhere. The message says what is not taken along.
+    @Test func deliveredElsewhereAfterTheTicketHasEnded() async throws {
+      let (fixture, sandbox) = (self.fixture, self.fixture.sandbox)
+      // More than the 64 MiB that the spool keeps of what is delivered.
+      let length = 70_000_000
+      @Sendable func delivered() -> Int? {
+        (try? FileIdentity.asked(at: sandbox["remote-backing/log_stdout"], followingLinks: false))?.size
+      }
+      let result = try await fixture.run(
+        "head -c \(length) /dev/zero | tr '\\0' x; touch a; until [ -e b ]; do sleep 0.02; done; echo more",
+        ["-o", "none", "--finalize-timeout", "1"]
+      ) { _ in
+        try await eventually { sandbox.exists("a") && delivered() == length }
+        try fixture.remote.tell("fail any EACCES")
+        try sandbox.write("", to: "b")
+      }
+      #expect(result.code == 0)
+      let recovered = try await fixture.recover("remote/log_", "--to", "other")
+      #expect(
+        recovered.stderr.contains(
+          "bytes of other/log_stdout are missing: they had been delivered to \(sandbox["remote/log_"])…, and cannot be read there: Permission denied (EACCES)"
+        ), "\(recovered)")
+      #expect(try sandbox.bytes("other/log_stdout").suffix(6) == Array("xmore\n".utf8))
+      #expect(delivered() == length)
+    }
+
     /// A run with --clobber creates usage.jsonl when it begins. Here all its processes are killed before that file has
     /// its name, and before there is a line for it.
     @Test func aFileThatWasOnlyBegunIsRemoved() async throws {
