@@ -191,8 +191,7 @@ extension OnSlurm {
     /// watch.
     @Test func aBatchScriptAndItsSteps() async throws {
       let prolog = Self.scripts.appending("duct-task-prolog")
-      try await fixture.testbed.control("set", "TaskProlog=\(prolog)", in: sandbox)
-      do {
+      try await fixture.testbed.withSettings(["TaskProlog=\(prolog)"], in: sandbox) {
         try sandbox.write(
           """
           #!/bin/bash
@@ -215,11 +214,7 @@ extension OnSlurm {
         let steps = records.filter { $0["run_id"] != batch["run_id"] }
         #expect(
           steps.allSatisfy { $0["parent_run_id"] == batch["run_id"] }, "the steps are below their script")
-      } catch {
-        try await fixture.testbed.control("set", "TaskProlog=", in: sandbox)
-        throw error
       }
-      try await fixture.testbed.control("set", "TaskProlog=", in: sandbox)
     }
 
     /// All commands in usage.jsonl.

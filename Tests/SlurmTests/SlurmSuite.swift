@@ -5,7 +5,42 @@ import TestSupport
 import Testing
 
 /// Tests on the one real Slurm. They run one at a time, since some of them stop its daemons.
-@Suite(.serialized, .needs(.slurm)) struct OnSlurm {}
+@Suite(.serialized, .needs(.slurm), .daemonsStay) struct OnSlurm {}
+
+/// After each test, all daemons of the testbed must run. If one does not, the test fails with the end of that
+/// daemon's log, and the trait starts the daemon for the next tests.
+struct DaemonsStay: SuiteTrait, TestTrait, TestScoping {
+  let isRecursive = true
+
+  /// Applies to each test as a whole, and not again to its cases.
+  func scopeProvider(for test: Test, testCase: Test.Case?) -> DaemonsStay? {
+    test.isSuite || testCase != nil ? nil : self
+  }
+
+  func provideScope(
+    for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
+  ) async throws {
+    do {
+      try await function()
+    } catch {
+      try await look()
+      throw error
+    }
+    try await look()
+  }
+
+  private func look() async throws {
+    let (testbed, sandbox) = (try Testbed(), try Sandbox())
+    for daemon in try await testbed.missing(in: sandbox) {
+      Issue.record("after the test, \(daemon) does not run:\n\(try testbed.endOfLog(of: daemon))")
+      try await testbed.control("start", daemon, in: sandbox)
+    }
+  }
+}
+
+extension Trait where Self == DaemonsStay {
+  static var daemonsStay: DaemonsStay { DaemonsStay() }
+}
 
 /// Both ways to ask Slurm, for tests that must pass with either.
 let bothWays = ["library", "commands"]

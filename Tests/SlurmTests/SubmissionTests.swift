@@ -261,8 +261,7 @@ extension OnSlurm {
 
     /// duct finds jobs that slurmctld forgets (MinJobAge) before duct asks again.
     @Test func jobsThatComeAndGoBetweenTwoQuestions() async throws {
-      try await fixture.testbed.control("set", "MinJobAge=2", in: fixture.sandbox)
-      do {
+      try await fixture.testbed.withSettings(["MinJobAge=2"], in: fixture.sandbox) {
         let run = try await fixture.run(
           """
           sbatch -J printed --wrap true
@@ -271,11 +270,7 @@ extension OnSlurm {
           """, [], limit: 200)
         #expect(run.jobs.count == 4)
         #expect(run.jobs.allSatisfy { $0.state == .completed && $0.cpuSeconds != nil && !$0.stale })
-      } catch {
-        try await fixture.testbed.control("set", "MinJobAge=300", in: fixture.sandbox)
-        throw error
       }
-      try await fixture.testbed.control("set", "MinJobAge=300", in: fixture.sandbox)
     }
 
     @Test func theRecordFollowsTheJobsWhileTheyRun() async throws {

@@ -41,9 +41,10 @@ extension OnSlurm {
 
     /// The site names the scripts in slurm.conf, for all users.
     private func withScripts(_ body: () async throws -> Void) async throws {
-      let folder = sandbox["programs"].string + "/"
-      try await set { folder + $0 }
-      do {
+      let settings = zip(["TaskProlog", "TaskEpilog", "SrunProlog", "SrunEpilog"], Self.scripts).map {
+        "\($0)=\(sandbox["programs/\($1)"])"
+      }
+      try await fixture.testbed.withSettings(settings, in: sandbox) {
         // Each slurmd rereads its configuration in its own time.
         try sandbox.makeDirectory("probe")
         try await eventually(60) {
@@ -51,17 +52,7 @@ extension OnSlurm {
           return probe.code == 0 && !probe.stdout.contains("none")
         }
         try await body()
-      } catch {
-        try await set { _ in "" }
-        throw error
       }
-      try await set { _ in "" }
-    }
-
-    private func set(_ path: (String) -> String) async throws {
-      try await fixture.testbed.control(
-        "set", "TaskProlog=" + path("duct-task-prolog"), "TaskEpilog=" + path("duct-task-epilog"),
-        "SrunProlog=" + path("duct-srun-prolog"), "SrunEpilog=" + path("duct-srun-epilog"), in: sandbox)
     }
 
     /// The user names the scripts.

@@ -1,5 +1,6 @@
 import RecordText
 import SystemCalls
+import SystemPackage
 
 /// The Slurm that run-tests has started for this group of tests. The tests that share it run one after another.
 public struct Testbed: Sendable {
@@ -29,10 +30,49 @@ public struct Testbed: Sendable {
 
   /// Runs the testbed script with a command (stop, start, hang, resume or set) and its arguments.
   public func control(_ words: String..., in sandbox: Sandbox) async throws {
+    try await control(words, in: sandbox)
+  }
+
+  private func control(_ words: [String], in sandbox: Sandbox) async throws {
     // Remove the test's variable: a daemon that this starts must outlive the test.
     let result = try await run(
       script, words + ["--dir", folder], in: sandbox, environment: ["DUCT_TEST_MARK": nil], limit: 60)
     if result.code != 0 { throw Trouble(description: "testbed \(words): \(result.stderr)") }
+  }
+
+  /// Runs `body` with these settings (`NAME=VALUE`) in slurm.conf. Afterwards, also when `body` throws, each has its
+  /// earlier value again.
+  ///
+  /// The daemons read all settings at once: slurmctld may end itself at a combination that it refuses.
+  public func withSettings(
+    _ settings: [String], in sandbox: Sandbox, _ body: () async throws -> Void
+  ) async throws {
+    let lines = String(decoding: try readAll(FilePath(configuration)), as: UTF8.self).split(separator: "\n")
+    let earlier = settings.map { setting in
+      let name = setting.prefix { $0 != "=" } + "="
+      return String(lines.last { $0.hasPrefix(name) } ?? name)
+    }
+    try await control(["set"] + settings, in: sandbox)
+    do {
+      try await body()
+    } catch {
+      try await control(["set"] + earlier, in: sandbox)
+      throw error
+    }
+    try await control(["set"] + earlier, in: sandbox)
+  }
+
+  /// The daemons that do not run.
+  public func missing(in sandbox: Sandbox) async throws -> [String] {
+    let status = try await run(script, ["status", "--dir", folder], in: sandbox, limit: 60)
+    let down = status.stdout.split(separator: "\n").filter { $0.hasSuffix(" down") }
+    return down.map { String($0.dropLast(" down".count)) }
+  }
+
+  /// The last lines that a daemon wrote.
+  public func endOfLog(of daemon: String, lines: Int = 20) throws -> String {
+    let log = try readAll(FilePath("\(folder)/log/\(daemon).log"), limit: 1 << 30)
+    return String(decoding: log, as: UTF8.self).split(separator: "\n").suffix(lines).joined(separator: "\n")
   }
 
   /// Starts and resumes all daemons, after anything that a test may have done to them.
