@@ -64,8 +64,7 @@ enum AccountingQueries {
     let flat = duct_slurm_accounting_job(job)
     var fields = SlurmJobFields(flat)
     fields.qos = qosNames[flat.qos_id]
-    // slurmdbd has a bit set here, and updates it late when tasks start.
-    fields.arrayTasks = nil
+    (fields.tasksLeft, fields.arrayTasks) = (fields.arrayTasks, nil)
     // slurmdbd up to 23.11 has no paths. A later component writes to the file of the first one.
     fields.outputPaths = OutputPaths(
       accounted: slurmText(flat.std_out), slurmText(flat.std_err), of: fields, release: LibraryRelease.release

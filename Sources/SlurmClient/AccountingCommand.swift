@@ -84,22 +84,34 @@ enum AccountingCommand {
     return JobConversion(cluster: cluster, now: time(nil)).submittedJobs(jobs)
   }
 
-  /// Ids of a user's jobs that had not ended at `since` (seconds since 1970) and were eligible before `until`: those
-  /// with one of the tags; without tags, all. Omits jobs that never became eligible, because sacct always asks for a time window with an end, which those
-  /// jobs lack.
+  /// Ids of a user's jobs that had not ended at `since` (seconds since 1970) and were eligible, or ended, before
+  /// `until`: those with one of the tags; without tags, all. The id of an array stands for all of its tasks.
+  ///
+  /// Omits jobs that have not become eligible and not ended: sacct always asks for a time window with an end, which
+  /// those jobs lack. slurmctld has them.
   static func ids(
     ofUser uid: UInt32, since: Int, until: Int?, tags: [String], _ asking: SlurmCommands.Asking
   ) throws(SlurmFailure) -> [UInt32] {
     let records = SeparatedRecords()
+    let fields: [Field] = [.rawID, .shownID, .cluster]
     var arguments = [
-      "--allocations", "--format=\(Field.rawID.rawValue),\(Field.cluster.rawValue)", "--uid=\(uid)",
+      "--allocations", "--format=" + fields.map(\.rawValue).joined(separator: ","), "--uid=\(uid)",
       "--starttime=uts\(since)",
     ]
-    if let until { arguments.append("--endtime=uts\(until)") }
     if !tags.isEmpty { arguments.append("--wckeys=\(tags.joined(separator: ","))") }
-    let output = try asking.output(of: "sacct", common(records, cluster: nil) + arguments)
-    let rows = try records.parse(output, fieldCount: 2, isTerminated: false, of: "sacct")
-    return Set(rows.compactMap { CommandText.number($0[0]) }).sorted()
+    let end = until.map { "--endtime=uts\($0)" }
+    // Without states, sacct leaves out jobs that ended before they were eligible. With states, it needs an end.
+    let questions = [[end].compactMap { $0 }, ["--state=CANCELLED,DEADLINE", end ?? "--endtime=now"]]
+    var ids: Set<UInt32> = []
+    for question in questions {
+      let output = try asking.output(of: "sacct", common(records, cluster: nil) + arguments + question)
+      for row in try records.parse(output, fieldCount: fields.count, isTerminated: false, of: "sacct") {
+        let values = Values(row, fields)
+        let array = values[.shownID]?.split(separator: "_", maxSplits: 1) ?? []
+        ids.formUnion([array.count == 2 ? UInt32(array[0]) : nil, values.number(.rawID)].compactMap { $0 })
+      }
+    }
+    return ids.sorted()
   }
 
   private static func common(_ records: SeparatedRecords, cluster: String?) -> [String] {
@@ -148,8 +160,9 @@ enum AccountingCommand {
     let rest = shown[id.endIndex...]
     if rest.hasPrefix("_") {
       job.arrayJobID = UInt32(id)
-      // Waiting tasks stay one record, as with libslurm: slurmdbd learns late which tasks have started.
-      job.arrayTaskID = UInt32(rest.dropFirst())
+      let tasks = rest.dropFirst()
+      job.arrayTaskID = UInt32(tasks)
+      if tasks.hasPrefix("["), tasks.hasSuffix("]") { job.tasksLeft = String(tasks.dropFirst().dropLast()) }
     } else if rest.hasPrefix("+") {
       job.hetJobID = UInt32(id)
       job.hetJobOffset = UInt32(rest.dropFirst())

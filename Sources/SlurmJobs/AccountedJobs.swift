@@ -14,7 +14,8 @@ public struct AccountedJob: Sendable, Equatable {
 extension JobConversion {
   /// Converts accounting's records: one job per id, with data from its steps and with its earlier runs.
   public func submittedJobs(_ jobs: [AccountedJob]) -> [SubmittedJob] {
-    Self.runs(of: jobs).map { runs in
+    let started = Self.startedTasks(of: jobs)
+    return Self.runs(of: jobs).map { runs in
       var latest = runs.latest.job
       latest.restarts = runs.before.count
       var submitted = submittedJob(latest)
@@ -24,8 +25,31 @@ extension JobConversion {
         submitted.record.energyJoules = energy
       }
       submitted.record.runs = runs.before.isEmpty ? nil : runs.before.map(run)
+      submitted.neverStarted = Self.neverStarted(latest, started)
+      if submitted.neverStarted != nil { submitted.outputPaths = latest.outputPaths }
       return submitted
     }
+  }
+
+  // MARK: Tasks that never started
+
+  /// The array tasks with records of their own, by array.
+  private static func startedTasks(of jobs: [AccountedJob]) -> [UInt32: TaskSet] {
+    var tasks: [UInt32: TaskSet] = [:]
+    for job in jobs.lazy.map(\.job) {
+      guard let array = job.arrayJobID, let task = job.arrayTaskID else { continue }
+      tasks[array, default: []].insert(Int(task))
+    }
+    return tasks
+  }
+
+  /// Accounting has one record for all tasks of an array that were cancelled while they waited. It may not have heard of
+  /// the last ones that started.
+  private static func neverStarted(_ job: SlurmJobFields, _ started: [UInt32: TaskSet]) -> String? {
+    guard let array = job.arrayJobID, job.arrayTaskID == nil, !job.state.isActive,
+      let left = job.tasksLeft.flatMap(ArrayTasks.set)?.subtracting(started[array] ?? []), !left.isEmpty
+    else { return nil }
+    return ArrayTasks.expression(of: left)
   }
 
   // MARK: Runs

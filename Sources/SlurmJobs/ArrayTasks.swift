@@ -16,9 +16,21 @@ public enum ArrayTasks {
   /// The number of tasks; nil if the expression is truncated or malformed.
   public static func count(in expression: String) -> Int? { parse(expression, most: mostEver)?.count }
 
-  /// The task ids as a set, also for very large arrays.
+  /// The task ids as a set, also for very large arrays. slurmdbd has them as a mask: `0x3C` for 2 to 5.
   static func set(in expression: String) -> TaskSet? {
-    parse(expression, most: mostEver).map { TaskSet($0.lazy.map { Int($0) }) }
+    if expression.hasPrefix("0x") { return set(ofMask: expression.dropFirst(2).prefix { $0 != "%" }) }
+    return parse(expression, most: mostEver).map { TaskSet($0.lazy.map { Int($0) }) }
+  }
+
+  /// - Parameter digits: hexadecimal; the last one stands for the tasks 0 to 3.
+  private static func set(ofMask digits: Substring) -> TaskSet? {
+    guard digits.utf8.count * 4 < mostEver + 4 else { return nil }
+    var tasks = TaskSet()
+    for (position, digit) in digits.reversed().enumerated() {
+      guard let bits = digit.hexDigitValue else { return nil }
+      for bit in 0..<4 where bits & 1 << bit != 0 { tasks.insert(position * 4 + bit) }
+    }
+    return tasks.isEmpty ? nil : tasks
   }
 
   /// Formats tasks as Slurm does: `2,5-9`.

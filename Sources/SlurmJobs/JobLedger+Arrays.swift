@@ -27,6 +27,17 @@ extension JobLedger {
     return answer
   }
 
+  /// Accounting's record of an array that has ended, as the tasks that never started; unless the ledger has that record
+  /// as one job. Tasks that the ledger has already keep what it knows of them.
+  func withTasksNeverStarted(_ job: SubmittedJob) -> (job: SubmittedJob, isNeverStarted: Bool) {
+    guard let tasks = job.neverStarted, let array = job.record.arrayJobID,
+      entries[Key(cluster: job.record.cluster, id: array)] == nil
+    else { return (job, false) }
+    var job = job
+    job.record.arrayTasks = tasks
+    return (job, true)
+  }
+
   /// Whether this is accounting's single record for the waiting tasks of an array that the ledger has as separate
   /// tasks.
   func isDivided(_ record: JobRecord) -> Bool {

@@ -98,6 +98,7 @@ public struct JobLedger: Sendable {
     let answer = markingArrays(answer, arrays)
     if source == .slurmctld { listed = [] }
     for job in answer.jobs {
+      let (job, isNeverStarted) = withTasksNeverStarted(job)
       guard let key = Self.key(of: job.record), !isDivided(job.record) else { continue }
       var found = self.evidence(of: job, source, evidence)
       // A task is the command's if its array is.
@@ -115,7 +116,7 @@ public struct JobLedger: Sendable {
         continue
       }
       for record in job.unfolded {
-        guard let key = Self.key(of: record) else { continue }
+        guard let key = Self.key(of: record), !isNeverStarted || entries[key] == nil else { continue }
         hasChanged = take(record, key, found, source, at: time) || hasChanged
       }
     }

@@ -51,6 +51,8 @@ public struct SubmittedJob: Record, Equatable {
   public var allocNode: String?
   /// The patterns for the paths of waiting tasks.
   public var outputPaths: OutputPaths?
+  /// For accounting's record of an array that has ended: the tasks that never started, such as `2,5-9`.
+  public var neverStarted: String?
 
   public init(record: JobRecord) { self.record = record }
 
@@ -63,6 +65,7 @@ public struct SubmittedJob: Record, Equatable {
     members("alloc_sid", &allocSID)
     members("alloc_node", &allocNode)
     members("output_paths", &outputPaths)
+    members("never_started", &neverStarted)
   }
 
   /// The job itself; for waiting tasks of an array, one record per task, unless there are too many.

@@ -6,6 +6,9 @@ public struct SlurmJobFields: Sendable, Equatable {
   public var arrayTaskID: UInt32?
   /// The waiting tasks that one record stands for, such as `0-19%4`.
   public var arrayTasks: String?
+  /// The tasks that waited when accounting last heard of the array's own record: such as `0-19%4`, or as a mask, `0x3C`
+  /// for 2 to 5. Some may have started since: those have records of their own.
+  public var tasksLeft: String?
   public var hetJobID: UInt32?
   public var hetJobOffset: UInt32?
   public var userID: UInt32?

@@ -34,6 +34,14 @@ import Testing
       let tasks = try #require(ArrayTasks.set(in: text))
       #expect(ArrayTasks.expression(of: tasks) == text)
     }
+    // slurmdbd's masks, as Slurm 22.05 wrote them for 2-5, for 6-9 and for 1,3,100.
+    for (mask, text) in [("0x3C", "2-5"), ("0x3C0", "6-9"), ("0x1000000000000000000000000A%3", "1,3,100")] {
+      let tasks = try #require(ArrayTasks.set(in: mask))
+      #expect(ArrayTasks.expression(of: tasks) == text)
+    }
+    for wrong in ["0x", "0x0", "0xG", "0x-1", "0x" + String(repeating: "F", count: 1_000_002)] {
+      #expect(ArrayTasks.set(in: wrong) == nil)
+    }
     #expect(ArrayTasks.count(in: "0-199999%4") == 200_000)
     #expect(ArrayTasks.set(in: "0-4000001") == nil && ArrayTasks.count(in: "1,...") == nil)
   }

@@ -140,6 +140,60 @@ import Testing
     #expect(JobSummary.count(ledger.jobs) == 200_000)
   }
 
+  // MARK: Accounting alone
+
+  private func accounted(
+    _ id: UInt32, _ state: JobState, task: UInt32? = nil, left: String? = nil
+  ) -> AccountedJob {
+    var fields = SlurmJobFields(jobID: id, state: state)
+    (fields.arrayJobID, fields.arrayTaskID, fields.tasksLeft, fields.submitTime) = (7, task, left, 100)
+    if task != nil { (fields.startTime, fields.nodes) = (110, "n1") }
+    if !state.isActive { (fields.endTime, fields.cancelledBy) = (130, 5) }
+    fields.outputPaths = OutputPaths(stdout: "/d/%A_%a.out", stderr: nil)
+    return AccountedJob(fields, steps: [])
+  }
+
+  private func converted(_ jobs: [AccountedJob]) -> [SubmittedJob] {
+    JobConversion(cluster: nil, now: 200).submittedJobs(jobs)
+  }
+
+  /// slurmdbd has one record for the tasks that were cancelled while they waited. It had not heard that task 6 started.
+  @Test(arguments: ["0x3C0", "6-9%1"])
+  mutating func tasksThatNeverStartedAreInOneRecord(_ left: String) {
+    apply(
+      converted([accounted(13, .completed, task: 6), accounted(7, .cancelled, left: left)]), .slurmdbd)
+    #expect(states == ["7_6 COMPLETED", "7_7 CANCELLED", "7_8 CANCELLED", "7_9 CANCELLED"])
+    let cancelled = ledger.jobs[3]
+    #expect(cancelled.jobID == nil && cancelled.endTime == 130 && cancelled.cancelledBy == 5)
+    #expect(cancelled.startTime == nil && cancelled.exitCode == nil && cancelled.elapsedSeconds == 0)
+    #expect(cancelled.stdoutPath == "/d/7_9.out" && cancelled.hasEnded)
+  }
+
+  /// Until the array has ended, slurmdbd does not say which tasks wait.
+  @Test mutating func tasksThatMayStartStayOneRecord() {
+    apply(converted([accounted(7, .pending, left: "0x3C0")]), .slurmdbd)
+    #expect(states == ["7 PENDING"])
+    apply(converted([accounted(7, .cancelled, left: "0x3C0")]), .slurmdbd, at: 2)
+    #expect(states == ["7 CANCELLED"])
+  }
+
+  /// What slurmctld said of a task is more than what slurmdbd says of all.
+  @Test mutating func tasksThatAreKnownKeepWhatIsKnown() {
+    ledger.minJobAge = 300
+    apply([task(0, id: 8, .failed), waiting("1-3")])
+    apply([waiting("2-3")], at: 2)
+    apply(converted([accounted(7, .cancelled, left: "0xF")]), .slurmdbd, at: 3)
+    #expect(states == ["7_0 FAILED", "7_1 CANCELLED", "7_2 CANCELLED", "7_3 CANCELLED"])
+    #expect(ledger.jobs.map(\.cancelledBy) == [nil, nil, 5, 5])
+    #expect(ledger.jobs[1].source == .slurmctld)
+  }
+
+  @Test mutating func veryManyTasksThatNeverStartedAreOneRecord() {
+    apply(converted([accounted(9, .failed, task: 3), accounted(7, .cancelled, left: "0-199999")]), .slurmdbd)
+    #expect(states == ["7_[0-2,4-199999] CANCELLED", "7_3 FAILED"])
+    #expect(JobSummary.count(ledger.jobs) == 200_000)
+  }
+
   /// The ledger does not expand arrays of other runs.
   @Test mutating func othersAreNotUnfolded() {
     apply([waiting("0-99999")], evidence: [])

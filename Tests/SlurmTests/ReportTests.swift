@@ -143,6 +143,36 @@ extension OnSlurm {
       #expect(result.stderr.contains("Slurm did not answer everything"))
     }
 
+    /// Array tasks that were cancelled while they waited have one record in slurmdbd, which is late to hear of tasks that
+    /// have started. `sacct` shows them as `7_[6-9%1]`.
+    @Test(arguments: bothWays)
+    func cancelledTasksAreFoundByTheTagWhenAllRecordsAreGone(_ way: String) async throws {
+      let run = try await fixture.run(
+        """
+        id=$(sbatch --parsable -J mixed --array=0-7%2 -o /dev/null --wrap '[ $SLURM_ARRAY_TASK_ID -gt 1 ] && sleep 619')
+        until [ "$(squeue -h -t R -j $id -o %K | sort | xargs)" = '2 3' ]; do sleep 0.1; done
+        held=$(sbatch --parsable -J held -H --array=1,3 --wrap true)
+        # An array that is cancelled before slurmdbd hears of it has a record without tasks.
+        until [ -e known ] && sacct -XnPj $held -o jobid | grep -qF "${held}_[1,3]"; do sleep 0.1; done
+        scancel $id; scancel $held
+        """, ["--wait-jobs", "--slurm-by", way], limit: 120
+      ) { [fixture] _ in
+        try await eventually(60) { fixture.recordedJobs().count == 10 }
+        try fixture.sandbox.write("", to: "known")
+      }
+      let id = try #require(run.info["run_id"]?.string)
+      let expected = run.jobs.map { "\($0.displayID) \($0.state)" }
+      #expect(expected.count { $0.hasSuffix("CANCELLED") } == 8, "\(expected)")
+      try fixture.sandbox.makeDirectory("elsewhere")
+      try await fixture.testbed.control("stop", "slurmctld", in: fixture.sandbox)
+      let result = try await conDuct(
+        "jobs", "--run", id, "--json", "--slurm-timeout", "30", "--slurm-by", way, folder: "elsewhere")
+      try await fixture.testbed.restore(in: fixture.sandbox)
+      let found = try JSONParser.parse(result.stdoutBytes).array?.first?["jobs"]?.array ?? []
+      let shown = try found.map { try JobRecord($0) }.map { "\($0.displayID) \($0.state)" }
+      #expect(shown == expected, "\(result.stderr)")
+    }
+
     @Test func anUnknownRunIsOneClearLine() async throws {
       let result = try await conDuct("jobs", "--run", "20260101t000000-ffffffffff")
       #expect(result.code == 1)
