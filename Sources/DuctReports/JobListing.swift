@@ -115,7 +115,7 @@ public struct JobListing: Sendable {
   }
 
   private static func duration(_ seconds: Int?) -> String { seconds.map(shortDuration) ?? "-" }
-  private static func size(_ bytes: Int64?) -> String { bytes.map { humanSize(Double($0)) } ?? "-" }
+  private static func size(_ bytes: Int64?) -> String { bytes.map { memory(Double($0)) } ?? "-" }
 }
 
 extension JobRecord {

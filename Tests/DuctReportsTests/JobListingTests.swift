@@ -55,6 +55,14 @@ import Testing
     #expect(choice.contains(here) && !choice.contains(there) && !choice.contains(unknown))
   }
 
+  /// What was asked for with `sbatch --mem=1G` looks like that, and like in a report.
+  @Test func memoryIsInSlurmsUnits() {
+    var asked = job(1, .completed)
+    (asked.memoryRequestedBytes, asked.maxRSSBytes) = (1 << 30, 300 << 20)
+    let text = JobListing([.init(prefix: "a_", runID: "r1", jobs: [asked])]).text(width: nil)
+    #expect(text.contains("300 MiB  1.0 GiB"), "\(text)")
+  }
+
   @Test func onlyWhatIsWanted() {
     var choice = JobChoice()
     choice.onlyFailed = true
