@@ -39,16 +39,17 @@ struct RecoveredRun {
 
   private var status: RelayStatus? { page?.status }
 
+  /// - Throws: why the page of a delivery elsewhere cannot be made.
   init(
     _ folder: SpoolFolder, _ manifest: RunManifest, _ run: SpooledRun, _ credentials: [UInt8]?,
     _ logs: [FileDescriptor?], former: LogPaths?
-  ) {
+  ) throws(Errno) {
     self.logs = logs
     self.former = former.map { FormerRecords(paths: $0, status: run.page?.status, runID: manifest.runID) }
     self.folder = folder.contents
     self.manifest = manifest
     self.credentials = credentials
-    page = run.page
+    page = former == nil ? run.page : try run.page?.elsewhere(manifest.paths.prefix)
     pageProblem = run.pageProblem
     do throws(PrivateFolder.Refusal) {
       usage = RecoveredUsage(try folder.contents.open(Name.usage, .readOnly))
@@ -82,7 +83,8 @@ struct RecoveredRun {
     for (index, stream) in streams.enumerated() {
       guard let stream, let status else { continue }
       let known = max(
-        status.proven(stream: index), manifest.isDirect ? status.deliveryStart(stream: index) ?? 0 : 0)
+        status.proven(stream: index), manifest.isDirect ? status.deliveryStart(stream: index) ?? 0 : 0,
+        former?.status?.proven(stream: index) ?? 0)
       carrier.adoptStream(index, proven: stream.position(of: known), old: olds[index])
       carrier.deliverStream(index)
     }
@@ -137,10 +139,12 @@ struct RecoveredRun {
         "\(Name.status): what it says of \(name) cannot be true: more was delivered than printed")
       return nil
     }
-    return RenderedOutput(
-      stream: index, stores: OutputStores(log: beginning(index), spool: file, memory: nil),
-      status: page.status, wake: {})
+    let stores = OutputStores(log: beginning(index), spool: file, memory: nil)
+    return RenderedOutput(stream: index, stores: stores, status: page.status, kept: keptBytes, wake: {})
   }
+
+  /// Until all of the output is elsewhere, the user may choose another directory, which needs all of it.
+  private var keptBytes: Int { former == nil ? RenderedOutput.keptBytes : .max }
 
   /// Reports that the log file of a stream is missing or replaced, if all of the stream was in it. How much
   /// that was is not known without the file.
@@ -182,7 +186,8 @@ struct RecoveredRun {
     let path = FilePath(escaped: manifest.paths.stream(index))
     // If the directory has moved, it is there. What else has the name is another's, or a copy.
     let found = try? FileIdentity.asked(at: path, followingLinks: false)
-    return found.map { isNoted($0, index) } ?? false ? nil : formerLog(index)
+    let isThere = found.map { former?.status?.isNoted($0, as: .stream(index)) ?? false } ?? false
+    return isThere ? nil : formerLog(index)
   }
 
   /// The log file where it was delivered before.

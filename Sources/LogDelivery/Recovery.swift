@@ -161,7 +161,7 @@ public struct Recovery: Sendable {
     let former = directory.map { _ in manifest.paths }
     if let directory { manifest.paths = manifest.paths.moved(to: directory) }
     do throws(Errno) {
-      var recovery = RecoveredRun(folder, manifest, run, credentials, logs, former: former)
+      var recovery = try RecoveredRun(folder, manifest, run, credentials, logs, former: former)
       let recovered = try recovery.deliver(jobs: jobs, limit: limit)
       if recovered.leftovers.isEmpty {
         folder.removeRun()

@@ -16,13 +16,20 @@ public struct RunSpool: Sendable {
     static let usage = "usage.jsonl"
     public static let info = "info.json"
 
+    /// The page of a delivery into another directory, and the run's prefix there.
+    static let elsewhere = "elsewhere"
+    static let elsewherePrefix = "elsewhere.prefix"
+
     static func stream(_ index: Int) -> String { index == 0 ? stdout : stderr }
     /// The beginning of a stream, copied from a log file that was removed.
     static func head(_ index: Int) -> String { stream(index) + ".head" }
 
     private static let all = Set(
-      [status, stdout, stderr, head(0), head(1), usage, info, RunManifest.fileName, SpoolFolder.carrier]
-        .map { Array($0.utf8) })
+      [
+        status, stdout, stderr, head(0), head(1), usage, info, elsewhere, elsewherePrefix,
+        RunManifest.fileName, SpoolFolder.carrier,
+      ]
+      .map { Array($0.utf8) })
 
     /// Whether a file of that name in a run folder is one of duct's. duct removes no others there.
     static func isOurs(_ name: [UInt8]) -> Bool {

@@ -12,10 +12,17 @@ struct SpooledPage {
   private static let most = 1 << 60
 
   let status: RelayStatus
-  private let folder: PrivateFolder
+  let folder: PrivateFolder
 
-  init(_ folder: PrivateFolder) throws(PrivateFolder.Refusal) {
-    let file = try folder.open(RunSpool.FileName.status, .readWrite)
+  init(_ status: RelayStatus, _ folder: PrivateFolder) {
+    self.status = status
+    self.folder = folder
+  }
+
+  init(
+    _ folder: PrivateFolder, _ name: String = RunSpool.FileName.status
+  ) throws(PrivateFolder.Refusal) {
+    let file = try folder.open(name, .readWrite)
     do throws(Errno) {
       status = try RelayStatus(left: file)
     } catch {

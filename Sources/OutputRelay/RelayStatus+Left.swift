@@ -20,6 +20,15 @@ extension RelayStatus {
     guard got == Self.size, page.pointee.version == Self.version else { throw .invalidArgument }
   }
 
+  /// A page in memory with the same numbers, and without a copy on a disk.
+  public convenience init(copying other: RelayStatus) throws(Errno) {
+    try self.init(mapping: Self.memory(), copy: nil)
+    page.pointee = other.page.pointee
+  }
+
+  /// The page as its copy contains it.
+  public var bytes: [UInt8] { Array(UnsafeRawBufferPointer(start: page, count: Self.size)) }
+
   /// Whether the numbers of one stream are possible; a damaged file may contain any values. Check this before any
   /// other use of the stream's fields.
   public func isPlausible(stream index: Int) -> Bool {

@@ -52,7 +52,7 @@ extension RelayStatus {
   }
 
   /// No store holds the bytes before this offset any longer.
-  func released(stream index: Int) -> Int { number(streamPointer(index), \.released) }
+  public func released(stream index: Int) -> Int { number(streamPointer(index), \.released) }
 
   /// The first byte that the slowest other reader (the echo) still needs.
   func needed(stream index: Int) -> Int { number(streamPointer(index), \.needed) }

@@ -33,7 +33,7 @@ public final class RenderedOutput: Sendable {
 
   /// - Parameters:
   ///   - wake: signals the relay's eventfd after a request.
-  ///   - kept: bytes that the stores keep after they were delivered.
+  ///   - kept: bytes that the stores keep after they were delivered; `.max`: all.
   public init(
     stream: Int, stores: any OutputStoring, status: RelayStatus, kept: Int = RenderedOutput.keptBytes,
     wake: @escaping @Sendable () -> Void
@@ -200,9 +200,9 @@ public final class RenderedOutput: Sendable {
     status.prove(upTo: byte, stream: stream)
     let release = max(min(byte - kept, status.needed(stream: stream)), byte - Self.mostHeldBack)
     let portion = min(1 << 20, kept)
-    guard release > status.released(stream: stream) + portion, status.hasLeftLog(stream: stream) else {
-      return
-    }
+    guard kept < .max, release > status.released(stream: stream) + portion,
+      status.hasLeftLog(stream: stream)
+    else { return }
     // Record the bytes as released first, then punch the hole, so that no reader takes its zeros for output.
     status.release(upTo: release, stream: stream)
     reader.giveBack(upTo: release)
