@@ -132,12 +132,22 @@ extension JobConversion {
       record.readBytes = sum(steps.compactMap(\.readBytes))
       record.writtenBytes = sum(steps.compactMap(\.writtenBytes))
     }
+    addFailedStep(steps, to: &record)
     // Accounting has exit code 0 for a cancelled or timed-out job. The batch step has the status of the script.
     if record.state.isFailure, record.exitCode == 0, record.signal == nil,
       let status = steps.first(where: \.isBatch)?.exitStatus, status > 0
     {
       record.setExit(status)
     }
+  }
+
+  /// slurmdbd 22.05 under load loses the derived exit code of a job, but not the exit codes of its steps.
+  private static func addFailedStep(_ steps: [SlurmStepFields], to record: inout JobRecord) {
+    guard record.state == .completed, record.derivedExitCode ?? 0 == 0, record.derivedSignal == nil,
+      record.derivedState == nil,
+      let worst = steps.lazy.filter({ !$0.isBatch }).compactMap(\.exitStatus).max(), worst > 0
+    else { return }
+    record.setDerivedExit(worst)
   }
 
   /// Nil if no step has a value.

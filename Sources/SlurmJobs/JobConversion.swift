@@ -94,10 +94,7 @@ public struct JobConversion: Sendable {
     // A job that never ran has no exit code: Slurm's zero means nothing.
     guard !record.state.isActive, record.startTime != nil else { return }
     if let status = job.exitStatus { record.setExit(status) }
-    guard let derived = job.derivedExitStatus else { return }
-    record.derivedExitCode = Int(derived >> 8 & 0xFF)
-    record.derivedSignal = JobRecord.signal(of: derived)
-    if derived & 0x7F == JobRecord.outOfMemoryMark { record.derivedState = .outOfMemory }
+    if let derived = job.derivedExitStatus { record.setDerivedExit(derived) }
   }
 
   private func setResources(_ record: inout JobRecord, _ job: SlurmJobFields) {
@@ -116,9 +113,19 @@ public struct JobConversion: Sendable {
 extension JobRecord {
   /// Sets exit code and signal from a status in the format of wait(2).
   mutating func setExit(_ status: UInt32) {
-    exitCode = Int(status >> 8 & 0xFF)
+    exitCode = Self.exitCode(of: status)
     signal = Self.signal(of: status)
   }
+
+  /// Sets what the status of the worst step says.
+  mutating func setDerivedExit(_ status: UInt32) {
+    derivedExitCode = Self.exitCode(of: status)
+    derivedSignal = Self.signal(of: status)
+    if status & 0x7F == Self.outOfMemoryMark { derivedState = .outOfMemory }
+  }
+
+  /// Zero if a signal, or one of Slurm's marks, ended it: the other bits mean nothing then, and may be set.
+  private static func exitCode(of status: UInt32) -> Int { status & 0x7F == 0 ? Int(status >> 8 & 0xFF) : 0 }
 
   /// Slurm's mark, in place of a signal, for a job or step that ran out of memory.
   static let outOfMemoryMark: UInt32 = 125

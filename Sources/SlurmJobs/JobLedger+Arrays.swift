@@ -28,7 +28,7 @@ extension JobLedger {
   }
 
   /// Accounting's record of an array that has ended, as the tasks that never started; unless the ledger has that record
-  /// as one job. Tasks that the ledger has already keep what it knows of them.
+  /// as one job.
   func withTasksNeverStarted(_ job: SubmittedJob) -> (job: SubmittedJob, isNeverStarted: Bool) {
     guard let tasks = job.neverStarted, let array = job.record.arrayJobID,
       entries[Key(cluster: job.record.cluster, id: array)] == nil
@@ -36,6 +36,14 @@ extension JobLedger {
     var job = job
     job.record.arrayTasks = tasks
     return (job, true)
+  }
+
+  /// Whether the ledger may take a task from accounting's record of all that never started. That may contain tasks
+  /// that were cancelled before the others, or have run: what the ledger has of these is more.
+  func endedTogether(_ task: JobRecord, _ key: Key) -> Bool {
+    guard let known = entries[key] else { return true }
+    guard known.state == task.state, let end = known.endTime else { return false }
+    return task.endTime.map { abs($0 - end) <= 1 } ?? false
   }
 
   /// Whether this is accounting's single record for the waiting tasks of an array that the ledger has as separate

@@ -116,7 +116,7 @@ public struct JobLedger: Sendable {
         continue
       }
       for record in job.unfolded {
-        guard let key = Self.key(of: record), !isNeverStarted || entries[key] == nil else { continue }
+        guard let key = Self.key(of: record), !isNeverStarted || endedTogether(record, key) else { continue }
         hasChanged = take(record, key, found, source, at: time) || hasChanged
       }
     }

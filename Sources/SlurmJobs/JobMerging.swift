@@ -46,7 +46,12 @@ extension JobRecord {
   /// The job has ended and accounting may have more data: its resource use, its request, who cancelled it, or its
   /// earlier runs.
   var isIncomplete: Bool {
-    guard hasEnded, jobID != nil else { return false }
+    guard hasEnded else { return false }
+    if jobID == nil {
+      // A waiting task that was cancelled with its array. One that was cancelled alone has no end, and no record.
+      return arrayJobID != nil && endTime != nil && state == .cancelled
+        && (cancelledBy == nil || submitLine == nil)
+    }
     return lacksAccounting || cancelledBy == nil && state == .cancelled || runs == nil && restarts ?? 0 > 0
   }
 

@@ -109,6 +109,10 @@ import Testing
   @Test func marksOfSlurmAreNoSignals() {
     #expect(converted(fields(.outOfMemory, exit: 125)).signal == nil)
     #expect(converted(fields(.failed, exit: 9)).signal == 9)
+    // As Slurm 22.05 has it for a job whose output file cannot be opened. scontrol shows 0:53.
+    let unopened = converted(fields(.failed, exit: 15 << 8 | 53, derived: 15 << 8 | 53))
+    #expect(unopened.exitCode == 0 && unopened.signal == 53)
+    #expect(unopened.derivedExitCode == 0 && unopened.derivedSignal == 53)
     let killed = converted(fields(.completed, derived: 9))
     #expect(killed.derivedSignal == 9 && killed.derivedExitCode == 0 && killed.exitCode == 0)
   }
@@ -133,6 +137,19 @@ import Testing
   private func used(_ steps: [SlurmStepFields]) -> JobRecord {
     JobConversion(cluster: nil, now: 200).submittedJobs([AccountedJob(fields(.completed), steps: steps)])[0]
       .record
+  }
+
+  /// slurmdbd 22.05 may say 0:0 of a job one of whose steps failed.
+  @Test(arguments: [(5 << 8, 5, nil, nil), (9, 0, 9, nil), (125, 0, nil, .outOfMemory)] as [(UInt32, Int, Int?, JobState?)])
+  func aStepThatFailedIsAFailedStep(_ status: UInt32, _ code: Int, _ signal: Int?, _ state: JobState?) {
+    var failed = step(110, 115, max: 1, total: 1)
+    failed.exitStatus = status
+    let record = used([step(110, 120, max: 1, total: 1, isBatch: true), failed])
+    #expect(record.derivedExitCode == code && record.derivedSignal == signal && record.derivedState == state)
+    #expect(record.state == .completed && record.exitCode == 0 && record.needsAttention)
+    // The script is no step of srun: its exit code is that of the job.
+    failed.isBatch = true
+    #expect(used([failed]).derivedExitCode ?? 0 == 0)
   }
 
   /// max_rss_all_tasks_bytes adds up the tasks of steps that ran at the same time.

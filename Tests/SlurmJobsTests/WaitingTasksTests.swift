@@ -188,6 +188,25 @@ import Testing
     #expect(ledger.jobs[1].source == .slurmctld)
   }
 
+  /// slurmctld does not say who cancelled an array, nor how it was submitted.
+  @Test mutating func whoCancelledAWholeArrayIsInAccounting() {
+    ledger.minJobAge = 300
+    apply([waiting("0-2")])
+    apply([waiting("1-2")], at: 2)
+    var whole = waiting("1-2", .cancelled)
+    whole.record.cancelledBy = nil
+    apply([whole], at: 3)
+    #expect(ledger.jobs.map(\.cancelledBy) == [nil, nil, nil])
+    #expect(ledger.idsToLookUp(notIn: SlurmAnswer(), cluster: nil, withUsage: true) == [7])
+    var left = accounted(7, .cancelled, left: "0x7")
+    left.job.submitLine = "sbatch -a 0-2 job"
+    apply(converted([left]), .slurmdbd, at: 4)
+    #expect(ledger.jobs.map(\.cancelledBy) == [nil, 5, 5], "0 was cancelled alone, before the others")
+    #expect(ledger.jobs.map(\.submitLine) == [nil, "sbatch -a 0-2 job", "sbatch -a 0-2 job"])
+    #expect(ledger.jobs.map(\.endTime) == [nil, 130, 130])
+    #expect(ledger.idsToLookUp(notIn: SlurmAnswer(), cluster: nil, withUsage: true) == [])
+  }
+
   @Test mutating func veryManyTasksThatNeverStartedAreOneRecord() {
     apply(converted([accounted(9, .failed, task: 3), accounted(7, .cancelled, left: "0-199999")]), .slurmdbd)
     #expect(states == ["7_[0-2,4-199999] CANCELLED", "7_3 FAILED"])

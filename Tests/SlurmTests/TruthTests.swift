@@ -120,6 +120,8 @@ extension OnSlurm {
       let whole = run.jobs.filter { $0.name == "whole" }
       #expect(whole.map(\.arrayTaskID) == [0, 1, 2], "\(whole.map(\.displayID))")
       #expect(whole.allSatisfy { $0.state == .cancelled })
+      // Only slurmdbd knows these.
+      #expect(whole.allSatisfy { $0.cancelledBy == getuid() && $0.submitLine?.contains("-J whole") == true })
     }
 
     @Test(arguments: bothWays) func cancelledRequeuedAndDependent(_ way: String) async throws {
