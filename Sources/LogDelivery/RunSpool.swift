@@ -69,15 +69,9 @@ public struct RunSpool: Sendable {
     log: Logger
   ) throws(Errno) {
     places = Self.places(chosen: chosen, environment)
-    let made = Self.folder(in: places, isChosen: chosen != nil, runID: runID, log: log)
-    if let made, let status = try? RelayStatus(creating: made.file(FileName.status)) {
-      (folder, self.status) = (made, status)
+    if let made = Self.make(in: places, isChosen: chosen != nil, runID: runID, log: log) {
+      (folder, status) = made
     } else {
-      if let made {
-        log.warning(
-          "\(made.path) cannot be used: what cannot be written to the log directory is kept in memory")
-        made.removeRun()
-      }
       (folder, status) = (nil, try RelayStatus())
     }
     status.setLimits(spool: limit, memory: Self.memoryLimit)
@@ -123,26 +117,39 @@ public struct RunSpool: Sendable {
     return (spool, reasons)
   }
 
-  private static func folder(
+  /// Makes the run folder and the page in it, in the first place where both can be made.
+  private static func make(
     in places: [SpoolPlace], isChosen: Bool, runID: String, log: Logger
-  ) -> SpoolFolder? {
+  ) -> (SpoolFolder, RelayStatus)? {
     var reasons: [String] = []
-    let spool = Spool.find(in: places) { path, reason in
+    func refuse(_ path: FilePath, _ reason: String) {
       if isChosen, reasons.isEmpty {
         log.warning("Cannot use the spool directory \(path): \(reason); looking for another")
       }
       reasons.append("\(path): \(reason)")
     }
-    guard let spool else {
-      log.warning(
-        "No local disk can hold what cannot be written to the log directory (\(reasons.joined(separator: "; "))): it is kept in memory"
-      )
-      return nil
+    for place in places {
+      guard let spool = Spool.find(in: [place], reject: refuse) else { continue }
+      do throws(IOFailure) {
+        let made = try make(in: spool, runID: runID)
+        for reason in reasons { log.debug("No place for the spool: \(reason)") }
+        return made
+      } catch {
+        refuse(spool.base, error.description)
+      }
     }
-    for reason in reasons { log.debug("No place for the spool: \(reason)") }
-    do throws(IOFailure) { return try SpoolFolder.create(spool, name: runID) } catch {
-      log.warning("\(error): what cannot be written to the log directory is kept in memory")
-      return nil
+    log.warning(
+      "No local disk can hold what cannot be written to the log directory (\(reasons.joined(separator: "; "))): it is kept in memory"
+    )
+    return nil
+  }
+
+  private static func make(in spool: Spool, runID: String) throws(IOFailure) -> (SpoolFolder, RelayStatus) {
+    let folder = try SpoolFolder.create(spool, name: runID)
+    let page = folder.file(FileName.status)
+    do throws(Errno) { return (folder, try RelayStatus(creating: page)) } catch {
+      folder.removeRun()
+      throw IOFailure("create", page, error)
     }
   }
 

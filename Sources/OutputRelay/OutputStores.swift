@@ -104,6 +104,8 @@ public struct OutputReader: Sendable {
     // Check for gaps again after the read. Relay and carrier mark a range as dropped or released before its bytes
     // disappear, so this check detects a range that disappeared during the read.
     if let gap = gap(at: offset) { return gap }
+    // The relay may have moved the bytes to another store meanwhile.
+    if starts != self.starts { return read(buffer, at: offset) }
     if offset < status.released(stream: index), isReleased(offset) {
       return .gap(end: status.released(stream: index))
     }

@@ -18,6 +18,10 @@ public struct RelayLoop {
   private let status: RelayStatus
   private let wake: FileDescriptor
   private var lastLook = 0
+  /// When the relay may look again whether the spool has room for what is in memory.
+  private var nextReturn = MonotonicInstant.now
+  /// Seconds between two such looks.
+  private static let pauseOfReturns = 1.0
   /// Bytes that may wait on the spool's disk while the disk is nearly full. Nil while it is not.
   private var limitOfDisk: Int?
   private var watch: CommandWatch
@@ -57,6 +61,7 @@ public struct RelayLoop {
       enforceLimits()
       if let request = status.waitingSync { sync(request) }
     }
+    for index in streams.indices { streams[index].returnToSpool() }
     if let request = status.waitingSync { status.noteSynced(request) }
   }
 
@@ -94,6 +99,7 @@ public struct RelayLoop {
 
   private mutating func enforceLimits() {
     lookAtDisk()
+    returnToSpool()
     enforce(status.memoryLimit, of: .memory)
     if let limit = [status.spoolLimit, limitOfDisk].compactMap({ $0 }).min() { enforce(limit, of: .spool) }
   }
@@ -105,6 +111,15 @@ public struct RelayLoop {
     for index in streams.indices { streams[index].keeper = keepers[index] }
   }
 
+  private mutating func returnToSpool() {
+    guard streams.contains(where: \.isInMemory), nextReturn <= .now else { return }
+    nextReturn = .now + Self.pauseOfReturns
+    for index in streams.indices { streams[index].returnToSpool() }
+  }
+
+  /// The blocks of a disk that should stay free.
+  static func reserved(_ disk: statvfs) -> UInt { disk.f_blocks / UInt(reserve) }
+
   private mutating func lookAtDisk() {
     let total = streams.map(\.keeper.written).reduce(0, +)
     guard total - lastLook >= Self.lookEvery else { return }
@@ -112,7 +127,7 @@ public struct RelayLoop {
     guard let file = streams.lazy.compactMap(\.spoolFile).first else { return }
     var information = statvfs()
     guard fstatvfs(file.rawValue, &information) == 0 else { return }
-    let reserve = information.f_blocks / UInt(Self.reserve)
+    let reserve = Self.reserved(information)
     let bytes = Int(clamping: reserve.multipliedReportingOverflow(by: information.f_frsize).partialValue)
     limitOfDisk =
       information.f_bavail < reserve

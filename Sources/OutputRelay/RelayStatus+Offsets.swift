@@ -106,6 +106,13 @@ extension RelayStatus {
     wakeAll()
   }
 
+  /// Records that a store holds nothing any more. Call it when its bytes are in the store before it, and before they
+  /// disappear here.
+  func clearStart(of store: Int, stream index: Int) {
+    put(UInt64.max, startPointer(store, index))
+    wakeAll()
+  }
+
   func noteError(_ error: Errno?, stream index: Int) {
     duct_store32(fieldPointer(streamPointer(index), \.error), UInt32(error?.rawValue ?? 0))
     wakeAll()

@@ -17,8 +17,8 @@ struct RelayStream {
   private var transit: CommandPipe.Transit?
   /// Bytes in the transit pipe.
   private var inTransit = 0
-  private let stores: OutputStores
-  private let status: RelayStatus
+  let stores: OutputStores
+  let status: RelayStatus
   /// The store into which splice(2) does not work.
   private var unspliceable: Int?
   /// Keeps track of the store in use and of what is dropped.

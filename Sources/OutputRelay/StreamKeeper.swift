@@ -62,6 +62,12 @@ struct StreamKeeper: Sendable {
     if let next { status.noteStart(written, of: next, stream: index) }
   }
 
+  /// Continues in the spool, which has all bytes that were in memory.
+  mutating func leaveMemory() {
+    status.clearStart(of: OutputStores.Kind.memory.rawValue, stream: index)
+    store = OutputStores.Kind.spool.rawValue
+  }
+
   /// Handles a failed write into the store: makes room in the store, or continues in the next one.
   mutating func storeFailed(_ error: Errno) {
     status.noteError(error, stream: index)

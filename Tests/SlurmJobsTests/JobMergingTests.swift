@@ -140,7 +140,10 @@ import Testing
   }
 
   /// slurmdbd 22.05 may say 0:0 of a job one of whose steps failed.
-  @Test(arguments: [(5 << 8, 5, nil, nil), (9, 0, 9, nil), (125, 0, nil, .outOfMemory)] as [(UInt32, Int, Int?, JobState?)])
+  @Test(
+    arguments: [
+      (5 << 8, 5, nil, nil), (9, 0, 9, nil), (125, 0, nil, .outOfMemory),
+    ] as [(UInt32, Int, Int?, JobState?)])
   func aStepThatFailedIsAFailedStep(_ status: UInt32, _ code: Int, _ signal: Int?, _ state: JobState?) {
     var failed = step(110, 115, max: 1, total: 1)
     failed.exitStatus = status
