@@ -79,9 +79,12 @@ struct ClosingMessages {
   /// and not to the log, because `--quiet` would hide it there, and the user could not find the files.
   ///
   /// - Parameters:
+  ///   - inMemory: bytes that are in memory only, by path.
   ///   - folder: the run folder; nil if `recover` cannot use it.
   ///   - removed: true if duct should have removed the records, false if it should have delivered them.
-  func report(_ leftovers: [Deliverer.Leftover], in folder: FilePath?, removed: Bool) {
+  func report(
+    _ leftovers: [Deliverer.Leftover], inMemory: [String: Int], in folder: FilePath?, removed: Bool
+  ) {
     guard let folder else {
       let trouble =
         removed ? "could not be removed" : "could not be delivered, and no local disk could keep it"
@@ -100,7 +103,10 @@ struct ClosingMessages {
         "To deliver it, once the log directory can be written, run there:"
       )
     let lines = leftovers.map { leftover in
-      let size = leftover.bytes > 0 ? ", \(leftover.bytes) bytes" : ""
+      let lost = inMemory[leftover.path.escapedText] ?? 0
+      let size =
+        (leftover.bytes > 0 ? ", \(leftover.bytes) bytes" : "")
+        + (lost > 0 ? ", \(lost) of them lost: the disk had no room, and memory ends with duct" : "")
       let reason = leftover.failure.map { ": \($0)" } ?? ""
       return "  \(removed ? "" : "for ")\(leftover.path)\(size)\(reason)\n"
     }

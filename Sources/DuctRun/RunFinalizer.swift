@@ -249,7 +249,10 @@ final class RunFinalizer: Sendable {
     let folder = watch.setup.spool.folder.flatMap { RunManifest.exists(in: $0) ? $0 : nil }
     // `recover` cannot use a folder without its manifest.
     if folder == nil, watch.capture == nil { watch.setup.spool.remove() }
-    messages.report(leftovers, in: folder?.path, removed: removed)
+    let status = watch.setup.spool.status
+    let inMemory = (0..<2).map { (context.paths.stream($0), status.bytesInMemory(stream: $0)) }
+    messages.report(
+      leftovers, inMemory: Dictionary(inMemory) { $0 + $1 }, in: folder?.path, removed: removed)
   }
 
   // MARK: Jobs

@@ -66,7 +66,13 @@ struct RecoveredInfo {
         return nil
       }
     }
-    return wasKilled ? begun() : nil
+    if wasKilled { return begun(endReason) }
+    // duct told that its records wait, and the disk of the spool had no room for them.
+    guard problems.isEmpty, status?.ending == .told else { return nil }
+    notes.append(
+      "\(Name.info) is missing: the disk had no room for it. A record without what duct measured takes its place"
+    )
+    return begun(nil)
   }
 
   /// As values, and not as an `InfoDocument`: the duct that wrote it may be of another release, whose members stay.
@@ -91,8 +97,10 @@ struct RecoveredInfo {
     return JSONWriter.bytes(of: info) + [UInt8(ascii: "\n")]
   }
 
-  /// A record for a run that was killed before it had written any.
-  private func begun() -> [UInt8]? {
+  /// A record for a run whose duct has left none.
+  ///
+  /// - Parameter endReason: why duct could not finish it; nil if it did, and its record is lost.
+  private func begun(_ endReason: EndReason?) -> [UInt8]? {
     var info = InfoDocument(
       command: manifest.command,
       executionSummary: ExecutionSummary(

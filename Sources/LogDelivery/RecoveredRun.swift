@@ -134,6 +134,7 @@ struct RecoveredRun {
     // No process writes the stream any more. Count also what the relay wrote and could not record before it was
     // killed.
     page.status.noteAbandoned(stream: index, sizes: [nil, folder.size(of: name), nil])
+    noteLostMemory(index, page.status)
     guard page.status.isInOrder(stream: index) else {
       problems.append(
         "\(Name.status): what it says of \(name) cannot be true: more was delivered than printed")
@@ -141,6 +142,14 @@ struct RecoveredRun {
     }
     let stores = OutputStores(log: beginning(index), spool: file, memory: nil)
     return RenderedOutput(stream: index, stores: stores, status: page.status, kept: keptBytes, wake: {})
+  }
+
+  private mutating func noteLostMemory(_ index: Int, _ status: RelayStatus) {
+    let lost = status.bytesLostWithMemory(stream: index)
+    if lost == 0 { return }
+    notes.append(
+      "\(lost) bytes of \(manifest.paths.stream(index)) are missing: the disk had no room for them, and the memory that had them is gone"
+    )
   }
 
   /// Until all of the output is elsewhere, the user may choose another directory, which needs all of it.

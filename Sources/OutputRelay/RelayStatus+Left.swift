@@ -53,6 +53,16 @@ extension RelayStatus {
     return ([proven(stream: index), released(stream: index)] + ends + starts).allSatisfy { $0 <= written }
   }
 
+  /// Bytes of a stream that wait in memory. They are lost when the last process of the run ends.
+  public func bytesInMemory(stream index: Int) -> Int { StreamAccount(self, index).waiting(in: .memory) }
+
+  /// Bytes of a stream that were in memory when the last process of the run ended. Ask after `noteAbandoned`.
+  public func bytesLostWithMemory(stream index: Int) -> Int {
+    guard let start = start(of: OutputStores.Kind.memory.rawValue, stream: index) else { return 0 }
+    let part = start..<max(start, self[index].written)
+    return dropped(stream: index).items.reduce(0) { $0 + $1.range.clamped(to: part).count }
+  }
+
   /// Records that no relay is left, so that the store in use holds all that exists of the stream. Sets `written`
   /// from the size of that store and ends the stream.
   ///

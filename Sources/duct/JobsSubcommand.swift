@@ -68,6 +68,7 @@ struct JobsSubcommand: ParsableCommand {
       ]
       if let other = others.first(where: \.0) { throw ValidationError("--watch does not go with \(other.1)") }
     }
+    if runID?.isEmpty == true { throw ValidationError("--run must name a run") }
     if runID != nil, !refresh { throw ValidationError("--run asks Slurm; it does not go with --no-refresh") }
   }
 

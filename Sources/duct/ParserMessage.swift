@@ -37,7 +37,9 @@ struct ParserMessage {
     {
       return start + value + middle + "\(name)': \(Suggestion.advice(on: value, choices: choices))"
     }
-    return "\(Self.joined(message)); see \(helped) --help"
+    let words = Self.joined(message)
+    // The message of a value may say where to look already.
+    return words.hasSuffix(" --help") ? words : "\(words); see \(helped) --help"
   }
 
   /// The command whose help is the nearest: with the subcommand, if the line has one.

@@ -144,6 +144,8 @@ import Testing
       ("", nil), ("sbatch -W --part debug a.sh", "a.sh"), ("sbatch --foo bar a.sh", nil),
       ("sbatch --foo=bar a.sh", "a.sh"), ("sbatch -- a.sh", "a.sh"), ("sbatch --wra x", nil),
       ("srun -W 60 --mpi pmix -l ./solve x", "./solve"), ("srun --pty --overlap -T 2 bash", "bash"),
+      ("sbatch -n1 : --mem=60M -J b a.sh x", "a.sh"), ("sbatch -n1 : -n2 : -n4 a.sh", "a.sh"),
+      ("sbatch -n1 : --mem=60M", nil), ("sbatch -n1 : --foo bar a.sh", nil), ("sbatch -n1 :", nil),
       ("srun --label -n4 -- ./solve", "./solve"), ("srun -lun 4 ./solve", "./solve"),
     ])
   func scriptOfASubmitLine(_ line: String, _ script: String?) {

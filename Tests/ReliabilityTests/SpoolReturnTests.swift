@@ -56,7 +56,9 @@ extension OnFaults {
       let logs = try SmallDisk(sandbox, "logs", bytes: 64 << 10)
       let result = try await run(
         Programs.duct,
-        ["--slurm", "off", "--finalize-timeout", "1", "-p", "logs/x_", "--spool-dir", "full", "seq", "50000"],
+        [
+          "--slurm", "off", "--finalize-timeout", "1", "-p", "logs/x_", "--spool-dir", "full", "seq", "50000",
+        ],
         in: sandbox, environment: ["TMPDIR": sandbox["good"].string])
       #expect(result.code == 0)
       #expect(result.stderr.contains("Cannot use the spool directory full/duct-0: "), "\(result.stderr)")
@@ -70,6 +72,36 @@ extension OnFaults {
       #expect(try sandbox.info("logs/x_info.json")["run_state"] == "finished")
       _ = consume logs
       _ = consume full
+    }
+
+    /// duct says what the disk of the spool could not hold, and so does `recover`.
+    @Test func whatNoDiskCouldHoldIsTold() async throws {
+      let logs = try SmallDisk(sandbox, "logs", bytes: 4 << 10)
+      _ = try await run("dd", ["if=/dev/zero", "of=logs/fill", "bs=4k"], in: sandbox)
+      let spool = try SmallDisk(sandbox, "small", bytes: 64 << 10)
+      let result = try await run(
+        Programs.duct,
+        [
+          "--slurm", "off", "--finalize-timeout", "1", "-p", "logs/x_", "--spool-dir", "small", "seq",
+          "20000",
+        ],
+        in: sandbox)
+      let words = result.stderr.split(separator: " ")
+      let mark = try #require(words.firstIndex(of: "of"), "\(result.stderr)")
+      let lost = try #require(Int(words[mark - 1]))
+      #expect(words[mark...].starts(with: ["of", "them", "lost:"]), "\(result.stderr)")
+      try logs.resize(1 << 20)
+      let recovered = try await run(
+        Programs.conDuct, ["recover", "--spool-dir", "small"], in: sandbox)
+      #expect(recovered.code == 0)
+      #expect(recovered.stderr.contains("\(lost) bytes of "), "\(recovered.stderr)")
+      #expect(recovered.stderr.contains("info.json is missing: the disk had no room for it"))
+      let text = try sandbox.text("logs/x_stdout")
+      #expect(
+        text.hasPrefix("1\n2\n3\n") && text.contains("[duct: \(lost) bytes of output are missing here]"))
+      #expect(try sandbox.info("logs/x_info.json")["command"] == "seq 20000")
+      _ = consume logs
+      _ = consume spool
     }
   }
 }

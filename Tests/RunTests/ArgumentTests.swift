@@ -179,6 +179,8 @@ import Testing
       "The value 'libary' is invalid for '--slurm-by <way>': did you mean 'library'?"
     ),
     (["jobs", "--state", "running,runing"], "unknown state 'RUNING'; did you mean 'RUNNING'?"),
+    (["report", "--state", "x"], "unknown state 'X'; see con-duct report --help\n"),
+    (["jobs", "--run", ""], "--run must name a run; see con-duct jobs --help"),
     (["jobs", "--ids", "--json"], "--ids and --json are two forms; give one or the other"),
     (["ls", "-F", "comand"], "there is no field 'comand'; did you mean 'command'? Known are: arch, "),
     (["ls", "--sort-by", "🦆"], "there is no field '🦆'; known are: arch, "),
