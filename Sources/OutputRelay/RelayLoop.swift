@@ -98,8 +98,8 @@ public struct RelayLoop {
   // MARK: Limits
 
   private mutating func enforceLimits() {
-    lookAtDisk()
     returnToSpool()
+    lookAtDisk()
     enforce(status.memoryLimit, of: .memory)
     if let limit = [status.spoolLimit, limitOfDisk].compactMap({ $0 }).min() { enforce(limit, of: .spool) }
   }
@@ -115,6 +115,8 @@ public struct RelayLoop {
     guard streams.contains(where: \.isInMemory), nextReturn <= .now else { return }
     nextReturn = .now + Self.pauseOfReturns
     for index in streams.indices { streams[index].returnToSpool() }
+    // What is known of the disk is from the time when it was full. Its limit would drop what has just returned.
+    if !streams.allSatisfy(\.isInMemory) { lastLook = -Self.lookEvery }
   }
 
   /// The blocks of a disk that should stay free.

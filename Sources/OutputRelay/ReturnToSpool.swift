@@ -15,9 +15,11 @@ extension RelayStream {
 
   var isInMemory: Bool { keeper.store == OutputStores.Kind.memory.rawValue }
 
-  /// Moves everything from memory to the spool, or nothing. Waits for the spool's disk only.
+  /// Moves everything from memory to the spool, or nothing. Waits for the spool's disk only. A disk that failed otherwise
+  /// than for lack of room is not trusted again.
   mutating func returnToSpool() {
-    guard isInMemory, let spool = stores[.spool], let memory = stores[.memory],
+    guard isInMemory, [.noSpace, .diskQuotaExceeded].contains(status[index].error),
+      let spool = stores[.spool], let memory = stores[.memory],
       let first = status.start(of: OutputStores.Kind.spool.rawValue, stream: index),
       let moved = keeper.account.range(of: .memory),
       Self.hasRoom(spool, for: keeper.account.held(in: .memory))
