@@ -43,6 +43,17 @@ import Testing
     if sandbox.exists("log_stdout") { #expect(try sandbox.text("log_stdout") == "1234\n") }
   }
 
+  /// duct is too poor for the threads that deliver the output, which waits in the spool. It is delivered at the end.
+  @Test("Of a few processes, with the output in the spool", arguments: Array(4...8))
+  func processesForTheSpool(_ limit: Int) async throws {
+    guard let result = try await limited(limit, uid: 61_200 + limit, "--local-first always seq 20000") else {
+      return
+    }
+    #expect(result.code == 0 && result.stdout.hasSuffix("\n20000\n"), "\(result.stderr)")
+    if result.stderr.contains("running the command without duct") { return }
+    #expect(try sandbox.text("log_stdout") == result.stdout, "\(result.stderr)")
+  }
+
   /// If duct cannot fork and becomes the command, the command inherits no special settings of duct.
   @Test func aCommandInDuctsPlaceFindsNothingOfDucts() async throws {
     let check =
