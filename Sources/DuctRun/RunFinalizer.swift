@@ -1,6 +1,7 @@
 internal import DuctRecords
 internal import DuctSettings
 import Glibc
+internal import LogDelivery
 internal import Logging
 internal import ProcessSampling
 internal import RecordText
@@ -232,7 +233,10 @@ final class RunFinalizer: Sendable {
           .discarded(isAll: leftovers.isEmpty, streamsHaveEnded: watch.capture?.hasEnded ?? true))
       case .deliver:
         let hadEnded = watch.capture?.hasEnded ?? true
-        deliverStreamsOfNobody()
+        // If the thread that delivers the output could not be started, nobody has told the carrier of it.
+        if watch.delivery == nil, let capture = watch.capture {
+          StreamDelivery.handOver(status: capture.status, stores: setup.stores, to: setup.carrier)
+        }
         leftovers = watch.records?.finish(until: limit) ?? setup.carrier.finish(until: limit)
         actions += end.step(.delivered(isAll: leftovers.isEmpty, streamsHadEnded: hadEnded))
       case .note(let ending):
@@ -243,20 +247,6 @@ final class RunFinalizer: Sendable {
       }
     }
     return leftovers
-  }
-
-  /// If the thread that delivers the output could not be started, nobody has told the carrier of it.
-  private func deliverStreamsOfNobody() {
-    guard watch.delivery == nil, let capture = watch.capture else { return }
-    let setup = watch.setup
-    for index in 0..<2 where capture.isCaptured(index) {
-      if setup.stores[index]?[.log] != nil {
-        // The relay writes the log file itself, unless that has failed.
-        guard capture.status.hasLeftLog(stream: index) else { continue }
-        setup.carrier.adoptStream(index, proven: capture.status.deliveryStart(stream: index) ?? 0)
-      }
-      setup.carrier.deliverStream(index)
-    }
   }
 
   private func reportLeftovers(_ leftovers: [Deliverer.Leftover], removed: Bool) {

@@ -14,18 +14,19 @@ extension SpooledPage {
   /// Repeated for the same directory, it returns the page that knows the files which the earlier delivery has made there.
   ///
   /// - Parameter prefix: the run's prefix in the other directory.
-  /// - Throws: ENOMEM, or another error of making a page in memory. A disk without room is no error: the page is then in
-  ///   memory only, and a repeated delivery does not know the files of this one.
-  func elsewhere(_ prefix: String) throws(Errno) -> SpooledPage {
-    if let known = knownElsewhere(prefix) { return known }
+  /// - Returns: also why the page is in memory only, if the disk has no room for it: then a repeated delivery does not
+  ///   know the files of this one.
+  /// - Throws: ENOMEM, or another error of making a page in memory.
+  func elsewhere(_ prefix: String) throws(Errno) -> (page: SpooledPage, problem: PrivateFolder.Refusal?) {
+    if let known = knownElsewhere(prefix) { return (known, nil) }
     do throws(PrivateFolder.Refusal) {
       folder.remove(Name.elsewherePrefix)
       try folder.replace(Name.elsewhere, with: status.bytes)
       // Last, since the page is used only together with it.
       try folder.replace(Name.elsewherePrefix, with: Array(prefix.utf8))
-      return try SpooledPage(folder, Name.elsewhere)
+      return (try SpooledPage(folder, Name.elsewhere), nil)
     } catch {
-      return SpooledPage(try RelayStatus(copying: status), folder)
+      return (SpooledPage(try RelayStatus(copying: status), folder), error)
     }
   }
 

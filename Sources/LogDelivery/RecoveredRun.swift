@@ -25,6 +25,8 @@ struct RecoveredRun {
   /// Nil if the page is missing or damaged. Then it is not known which bytes of the streams wait.
   private let page: SpooledPage?
   private let pageProblem: String?
+  /// Why a delivery elsewhere that has to be repeated will not know the files of this one.
+  private let elsewhereProblem: PrivateFolder.Refusal?
   private let usage: RecoveredUsage?
   /// Log files that the relay wrote, and whose descriptors this process has inherited.
   private let logs: [FileDescriptor?]
@@ -49,7 +51,9 @@ struct RecoveredRun {
     self.folder = folder.contents
     self.manifest = manifest
     self.credentials = credentials
-    page = former == nil ? run.page : try run.page?.elsewhere(manifest.paths.prefix)
+    let elsewhere = former == nil ? nil : try run.page?.elsewhere(manifest.paths.prefix)
+    page = elsewhere?.page ?? run.page
+    elsewhereProblem = elsewhere?.problem
     pageProblem = run.pageProblem
     do throws(PrivateFolder.Refusal) {
       usage = RecoveredUsage(try folder.contents.open(Name.usage, .readOnly))
@@ -94,10 +98,19 @@ struct RecoveredRun {
       folder: folder, manifest: manifest, status: status, usage: usage, hasMoved: former != nil)
     if let bytes = info.finished(jobs) { carrier.replaceInfo(bytes) }
     let leftovers = carrier.finish(until: deadline)
+    if !leftovers.isEmpty, let elsewhereProblem {
+      notices.update { $0.append(Self.unnoted(manifest.paths.prefix, in: folder, elsewhereProblem)) }
+    }
     return Result(
       leftovers: leftovers.map { $0.failure ?? "\($0.path) could not be written" }
         + (problems + info.problems).map { "in \(folder.path), \($0)" },
       notes: notices.withLock { $0 } + info.notes.map { "in \(folder.path), \($0)" })
+  }
+
+  private static func unnoted(
+    _ prefix: String, in folder: PrivateFolder, _ problem: PrivateFolder.Refusal
+  ) -> String {
+    "\(folder.path) has no room to note the files at \(prefix)…: \(problem). When you repeat this, it makes new ones beside them"
   }
 
   // MARK: The streams

@@ -79,7 +79,8 @@ public final class StreamDelivery: Sendable {
       let sequence = status.sequence
       let (isStopped, isScheduled) = checkIfDue(&nextCheck)
       var removed: [RemovedLog] = []
-      for index in 0..<2 where stores[index] != nil && isDelivered(index) {
+      for (index, stores) in stores.enumerated() {
+        guard let stores, Self.isDelivered(index, status, stores) else { continue }
         if !adopted[index], let log = adopt(index) { removed.append(log) }
         adopted[index] = true
         let stream = status[index]
@@ -121,9 +122,20 @@ public final class StreamDelivery: Sendable {
     return (isStopped, isScheduled)
   }
 
+  /// Hands the streams over to the carrier once, at the end of a run whose delivery could not be started. Does not wait
+  /// for the log directory.
+  public static func handOver(status: RelayStatus, stores: [OutputStores?], to carrier: any LogCarrier) {
+    for (index, stores) in stores.enumerated() {
+      guard let stores, isDelivered(index, status, stores) else { continue }
+      // The relay has written the beginning.
+      if stores[.log] != nil { carrier.adoptStream(index, proven: status.deliveryStart(stream: index) ?? 0) }
+      carrier.deliverStream(index)
+    }
+  }
+
   /// Whether the carrier delivers a stream, and not the relay.
-  private func isDelivered(_ index: Int) -> Bool {
-    stores[index]?[.log] == nil || status.hasLeftLog(stream: index)
+  private static func isDelivered(_ index: Int, _ status: RelayStatus, _ stores: OutputStores) -> Bool {
+    stores[.log] == nil || status.hasLeftLog(stream: index)
   }
 
   /// Hands over to the carrier a stream whose log file the relay has begun. Returns that file if it has lost

@@ -12,13 +12,13 @@ extension OnFaults {
     init() throws { sandbox = try Sandbox() }
 
     /// Fills the disk of the log directory with output, which ends in the spool.
-    private func fill(_ localFirst: String) async throws -> String {
+    private func fill(_ localFirst: String, _ options: String...) async throws -> String {
       let result = try await run(
         Programs.duct,
         [
           "--slurm", "off", "--fail-time", "0", "-p", "logs/x_", "--finalize-timeout", "1", "--local-first",
-          localFirst, "seq", "100000",
-        ], in: sandbox)
+          localFirst,
+        ] + options + ["seq", "100000"], in: sandbox)
       #expect(try sandbox.bytes("logs/x_stdout").count > 100_000)
       return result.stdout
     }
@@ -52,29 +52,43 @@ extension OnFaults {
       _ = consume other
     }
 
-    /// The other disk is full as well, and a third one is not.
-    @Test(arguments: ["never", "always"]) func toAThirdDirectory(_ localFirst: String) async throws {
+    /// The other disk is full as well. A third one is not, or the first has room again.
+    @Test(arguments: ["never", "always"], ["third", "logs"])
+    func toAnotherDirectory(_ localFirst: String, _ folder: String) async throws {
       let logs = try SmallDisk(sandbox, "logs", bytes: 256 << 10)
       let other = try SmallDisk(sandbox, "other", bytes: 128 << 10)
       let output = try await fill(localFirst)
       try await recover("--to", "other", fails: true)
-      try await recover("--to", "third")
-      try isWhole("third", output)
+      if folder == "logs" {
+        try logs.resize(16 << 20)
+        try await recover()
+      } else {
+        try await recover("--to", folder)
+      }
+      try isWhole(folder, output)
       _ = consume logs
       _ = consume other
     }
 
-    /// The other disk is full as well, and the first one has room again.
-    @Test(arguments: ["never", "always"]) func backToTheLogDirectory(_ localFirst: String) async throws {
+    /// The disk of the spool has no room to note what is delivered elsewhere. That is told, and no byte is lost.
+    @Test func whileTheSpoolHasNoRoom() async throws {
       let logs = try SmallDisk(sandbox, "logs", bytes: 256 << 10)
       let other = try SmallDisk(sandbox, "other", bytes: 128 << 10)
-      let output = try await fill(localFirst)
-      try await recover("--to", "other", fails: true)
-      try logs.resize(16 << 20)
-      try await recover()
-      try isWhole("logs", output)
+      let spool = try SmallDisk(sandbox, "small", bytes: 4 << 20)
+      let output = try await fill("always", "--spool-dir", "small")
+      _ = try await run("dd", ["if=/dev/zero", "of=small/fill", "bs=4k"], in: sandbox)
+      let words = ["recover", "--spool-dir", "small", "--timeout", "2", "--to", "other"]
+      let first = try await run(Programs.conDuct, words, in: sandbox)
+      #expect(
+        first.code == 1 && first.stderr.contains("has no room to note the files at "), "\(first.stderr)")
+      try other.resize(16 << 20)
+      let second = try await run(Programs.conDuct, words, in: sandbox)
+      #expect(second.code == 0, "\(second.stderr)")
+      let whole = try sandbox.names("other").filter { try sandbox.text("other/\($0)") == output }
+      #expect(whole.count == 1 && whole[0].hasPrefix("x_stdout"), "\(sandbox.names("other"))")
       _ = consume logs
       _ = consume other
+      _ = consume spool
     }
   }
 }

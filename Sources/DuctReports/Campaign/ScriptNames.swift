@@ -21,17 +21,17 @@ struct ScriptNames {
     // The words of a name with spaces would look like scripts, and an empty value lets an option stand for one.
     let isWrap = { (word: String) in word == "--wrap" || word.hasPrefix("--wrap=") }
     if program == .sbatch, words.contains(where: isWrap) { return nil }
-    var parsed = SubmitOptions(words.dropFirst(), of: program)
     // The word after an option that is not known can be its value.
     let isDoubtful = { (option: SubmitOptions.Option) in
       option.name == "wrap" || option.name == nil && !option.words[0].contains("=")
     }
-    if parsed.options.contains(where: isDoubtful) { return nil }
-    // The components of a heterogeneous job have options each, and the script stands behind the last ones.
-    while parsed.rest.first == ":" {
-      parsed = SubmitOptions(parsed.rest.dropFirst(), of: program)
+    // The components of a heterogeneous job have options each, with colons between. The script is behind the last.
+    var rest = words
+    repeat {
+      let parsed = SubmitOptions(rest.dropFirst(), of: program)
       if parsed.options.contains(where: isDoubtful) { return nil }
-    }
-    return parsed.rest.first.flatMap { $0 == "-" ? nil : $0 }
+      rest = Array(parsed.rest)
+    } while rest.first == ":"
+    return rest.first.flatMap { $0 == "-" ? nil : $0 }
   }
 }
