@@ -61,7 +61,7 @@ public struct RelayLoop {
       enforceLimits()
       if let request = status.waitingSync { sync(request) }
     }
-    for index in streams.indices { streams[index].returnToSpool() }
+    for index in streams.indices { streams[index].returnToSpool(isLast: true) }
     if let request = status.waitingSync { status.noteSynced(request) }
   }
 

@@ -17,12 +17,14 @@ extension RelayStream {
 
   /// Moves everything from memory to the spool, or nothing. Waits for the spool's disk only. A disk that failed otherwise
   /// than for lack of room is not trusted again.
-  mutating func returnToSpool() {
+  ///
+  /// - Parameter isLast: the streams have ended, so the disk needs room for nothing more.
+  mutating func returnToSpool(isLast: Bool = false) {
     guard isInMemory, [.noSpace, .diskQuotaExceeded].contains(status[index].error),
       let spool = stores[.spool], let memory = stores[.memory],
       let first = status.start(of: OutputStores.Kind.spool.rawValue, stream: index),
       let moved = keeper.account.range(of: .memory),
-      Self.hasRoom(spool, for: keeper.account.held(in: .memory))
+      Self.hasRoom(spool, for: keeper.account.held(in: .memory) + (isLast ? 0 : Self.roomBesides))
     else { return }
     do throws(Errno) {
       try copy(moved, to: spool, first)
@@ -63,7 +65,7 @@ extension RelayStream {
   private static func hasRoom(_ file: FileDescriptor, for bytes: Int) -> Bool {
     var information = statvfs()
     guard fstatvfs(file.rawValue, &information) == 0 else { return false }
-    let blocks = UInt(bytes + roomBesides) / max(information.f_frsize, 1) + 1
+    let blocks = UInt(bytes) / max(information.f_frsize, 1) + 1
     return information.f_bavail >= blocks + RelayLoop.reserved(information)
   }
 }
