@@ -5,6 +5,8 @@ internal import SystemPackage
 
 extension SpooledPage {
   private typealias Name = RunSpool.FileName
+  /// More than any path has, in bytes.
+  private static let longestPrefix = 1 << 20
 
   /// The page of a delivery into another directory (`recover --to`), in a file of its own.
   ///
@@ -31,7 +33,8 @@ extension SpooledPage {
   }
 
   private func knownElsewhere(_ prefix: String) -> SpooledPage? {
-    guard let known = try? folder.read(Name.elsewherePrefix, limit: 1 << 20), known == Array(prefix.utf8),
+    guard let known = try? folder.read(Name.elsewherePrefix, limit: Self.longestPrefix),
+      known == Array(prefix.utf8),
       let page = try? SpooledPage(folder, Name.elsewhere)
     else { return nil }
     // A delivery into the log directory of the run may have given back more of the spool since.
