@@ -1,14 +1,15 @@
 import Glibc
 import RecordText
 import SlurmJobs
+import SystemCalls
 import TestSupport
 import Testing
 
 /// Tests on the one real Slurm. They run one at a time, since some of them stop its daemons.
 @Suite(.serialized, .needs(.slurm), .daemonsStay) struct OnSlurm {}
 
-/// After each test, all daemons of the testbed must run. If one does not, the test fails with the end of that
-/// daemon's log, and the trait starts the daemon for the next tests.
+/// After each test, all daemons and nodes of the testbed must be in service. If one is not, the test fails, and the
+/// trait brings it back for the next tests. A test that fails may leave jobs: the trait lists and cancels them.
 struct DaemonsStay: SuiteTrait, TestTrait, TestScoping {
   let isRecursive = true
 
@@ -20,17 +21,25 @@ struct DaemonsStay: SuiteTrait, TestTrait, TestScoping {
   func provideScope(
     for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
   ) async throws {
-    do {
-      try await function()
-    } catch {
-      try await look()
-      throw error
+    let hasFailed = Monitor(false)
+    // A test that throws does not make `function` throw.
+    let notesIssues: IssueHandlingTrait = .compactMapIssues { issue in
+      hasFailed.update { $0 = true }
+      return issue
     }
-    try await look()
+    try await notesIssues.provideScope(for: test, testCase: testCase, performing: function)
+    let (testbed, sandbox) = (try Testbed(), try Sandbox())
+    try await startWhatIsMissing(testbed, sandbox)
+    let unusable = try await testbed.nodesThatStayUnusable(in: sandbox)
+    guard hasFailed.withLock({ $0 }) || !unusable.isEmpty else { return }
+    let state = try await testbed.state(in: sandbox)
+    Issue.record("after the test, Slurm has these jobs and nodes:\n\(state)")
+    try await testbed.bringBack(unusable, in: sandbox)
+    try await testbed.cancelAllJobs(in: sandbox)
+    try await testbed.restore(in: sandbox)
   }
 
-  private func look() async throws {
-    let (testbed, sandbox) = (try Testbed(), try Sandbox())
+  private func startWhatIsMissing(_ testbed: Testbed, _ sandbox: Sandbox) async throws {
     for daemon in try await testbed.missing(in: sandbox) {
       Issue.record("after the test, \(daemon) does not run:\n\(try testbed.endOfLog(of: daemon))")
       try await testbed.control("start", daemon, in: sandbox)

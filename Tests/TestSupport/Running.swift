@@ -42,7 +42,12 @@ public struct Finished: Sendable {
 
 /// A program did not end within its limit and was killed.
 public struct TooLong: Error, CustomStringConvertible {
-  public var description: String
+  public let description: String
+
+  init(_ program: String, _ arguments: [String], _ limit: Double, _ stderr: String) {
+    let command = "\(program) \(arguments)".prefix(1000)
+    description = "\(command) had not ended after \(limit) s; it had written: \(stderr.suffix(1000))"
+  }
 }
 
 /// Runs a program to its end.
@@ -57,16 +62,14 @@ public func run(
   while body: @escaping @Sendable (pid_t) async throws -> Void = { _ in }
 ) async throws -> Finished {
   let executable: Executable = program.contains("/") ? .path(FilePath(program)) : .name(program)
-  let changes = cleanEnvironment.merging(sandbox.environment) { $1 }.merging(environment) { $1 }
-  let updates = Dictionary(
-    uniqueKeysWithValues: changes.map { (Environment.Key(stringLiteral: $0.key), $0.value) })
+  let changes = environmentChanges(cleanEnvironment, sandbox.environment, environment)
   let directory = folder.isEmpty ? sandbox.path : sandbox[folder]
   let stdin = try pipe(holding: input)
   let isTooLong = Monitor(false)
-  return try await withThrowingTaskGroup(of: Finished.self) { group in
+  return try await withThrowingTaskGroup(of: Finished?.self) { group in
     group.addTask {
       let result = try await Subprocess.run(
-        executable, arguments: Arguments(arguments), environment: .inherit.updating(updates),
+        executable, arguments: Arguments(arguments), environment: .inherit.updating(changes),
         workingDirectory: directory,
         input: .fileDescriptor(stdin, closeAfterSpawningProcess: true), output: .bytes(limit: 256 << 20),
         error: .bytes(limit: 256 << 20)
@@ -80,14 +83,24 @@ public func run(
       // Before the program is killed: its end may be seen first, and is not its own.
       isTooLong.update { $0 = true }
       sandbox.killProcesses()
-      throw TooLong(
-        description: "\("\(program) \(arguments)".prefix(1000)) had not ended after \(limit) s")
+      return nil
     }
-    guard let first = try await group.next() else { throw CancellationError() }
-    if isTooLong.withLock({ $0 }) { _ = try await group.next() }
+    let first = try await group.next()
+    if isTooLong.withLock({ $0 }) {
+      let second = try? await group.next()
+      let stderr = (first.flatMap(\.self) ?? second.flatMap(\.self))?.stderr ?? ""
+      throw TooLong(program, arguments, limit, stderr)
+    }
     group.cancelAll()
-    return first
+    guard let finished = first.flatMap(\.self) else { throw CancellationError() }
+    return finished
   }
+}
+
+/// The last of the changes to a variable counts.
+private func environmentChanges(_ changes: [String: String?]...) -> [Environment.Key: String?] {
+  let all = changes.reduce(into: [:]) { all, more in all.merge(more) { $1 } }
+  return Dictionary(uniqueKeysWithValues: all.map { (Environment.Key(stringLiteral: $0.key), $0.value) })
 }
 
 /// A pipe that contains a text and then ends. The text is written while this process still has the reading end: if

@@ -75,18 +75,72 @@ public struct Testbed: Sendable {
     return String(decoding: log, as: UTF8.self).split(separator: "\n").suffix(lines).joined(separator: "\n")
   }
 
-  /// Starts and resumes all daemons, after anything that a test may have done to them.
+  /// The jobs that have not ended and the nodes, a line each, and the last lines of the daemons' logs.
+  public func state(in sandbox: Sandbox) async throws -> String {
+    let jobs = try await ask(
+      "squeue", "-a", "-r", "-o", "%i %j %u %T %r %N, submitted %V, started %S", in: sandbox)
+    let nodes = try await ask("sinfo", "-N", "-p", "debug", "-o", "%N %T %E", in: sandbox)
+    let logs = try ["slurmctld", "n1", "n2", "n3"].map { try "\($0).log:\n" + endOfLog(of: $0, lines: 10) }
+    return ([jobs + nodes] + logs).joined(separator: "\n")
+  }
+
+  /// Cancels the jobs of all users, and waits until they have ended.
+  public func cancelAllJobs(in sandbox: Sandbox) async throws {
+    let states = "PENDING,RUNNING,SUSPENDED,CONFIGURING,COMPLETING"
+    try await eventually(60) {
+      let ids = try await ask("squeue", "-a", "-h", "-t", states, "-o", "%A", in: sandbox).split(
+        separator: "\n")
+      if ids.isEmpty { return true }
+      _ = try await run("scancel", ids.map(String.init), in: sandbox, environment: environment)
+      return false
+    }
+  }
+
+  /// The nodes that Slurm gives no job, also after some seconds.
+  public func nodesThatStayUnusable(in sandbox: Sandbox) async throws -> [String] {
+    try? await eventually(5) { try await unusableNodes(in: sandbox).isEmpty }
+    return try await unusableNodes(in: sandbox)
+  }
+
+  private func unusableNodes(in sandbox: Sandbox) async throws -> [String] {
+    let lines = try await ask("sinfo", "-h", "-N", "-p", "debug", "-o", "%N %T", in: sandbox)
+    return lines.split(separator: "\n").compactMap { line in
+      let words = line.split(separator: " ").map(String.init)
+      return words.count == 2 && Self.usable.contains(words[1]) ? nil : words.first
+    }
+  }
+
+  /// States as sinfo(1) prints them.
+  private static let usable: Set = ["idle", "mixed", "allocated", "completing"]
+
+  /// Starts the slurmd of each of these nodes anew: it may hang.
+  public func bringBack(_ nodes: [String], in sandbox: Sandbox) async throws {
+    for node in nodes {
+      try await control("stop", node, in: sandbox)
+      try await control("start", node, in: sandbox)
+    }
+  }
+
+  private func ask(_ program: String, _ arguments: String..., in sandbox: Sandbox) async throws -> String {
+    let answer = try await run(program, arguments, in: sandbox, environment: environment)
+    if answer.code != 0 { throw Trouble(description: "\(program) \(arguments): \(answer.stderr)") }
+    return answer.stdout
+  }
+
+  /// Starts and resumes all daemons and nodes, after anything that a test may have done to them.
   public func restore(in sandbox: Sandbox) async throws {
     for daemon in ["munged", "slurmdbd", "slurmctld"] {
       _ = try await run(script, ["resume", daemon, "--dir", folder], in: sandbox)
       try await control("start", daemon, in: sandbox)
     }
     try await eventually(30) {
-      let result = try await run(
-        "sinfo", ["-h", "-N", "-p", "debug", "-o", "%T"], in: sandbox, environment: environment)
-      let states = result.stdout.split(separator: "\n")
-      return states.count == 3
-        && states.allSatisfy { ["idle", "mixed", "allocated", "completing"].contains($0) }
+      let unusable = try await unusableNodes(in: sandbox)
+      for node in unusable {
+        // slurmctld refuses this for a node that comes back by itself.
+        _ = try await run(
+          "scontrol", ["update", "NodeName=\(node)", "State=RESUME"], in: sandbox, environment: environment)
+      }
+      return unusable.isEmpty
     }
     try await accountingIsComplete(in: sandbox)
   }
