@@ -29,6 +29,11 @@ extension OnSlurm {
       touch measured
       sbatch -J fails --wrap 'srun sh -c "exit 7"; exit 3'
       sbatch -J killed --wrap 'kill -9 $$'
+      sbatch -J het -n 1 : -n 2 --wrap true
+      sbatch -J waits -d afterok:$(sbatch --parsable -J before --wrap true) --wrap true
+      while [ "$(id fine,fails,killed,het,before,waits)" ]; do sleep 0.2; done
+      # From here on, the jobs of both runs need all processors of two nodes.
+      touch second-$WAY; until [ -e second ]; do sleep 0.2; done
       sbatch -J late -p short --wrap 'sleep 300'
       sbatch -J dropped -H --wrap true
       sbatch -J ended --wrap 'sleep 300'
@@ -36,8 +41,6 @@ extension OnSlurm {
       sbatch -J again --requeue --wrap '[ $SLURM_RESTART_COUNT ] || sleep 300'
       tasks=$(sbatch --parsable -J tasks -H -a 0-3%1 -o 't-%A-%a.out' --wrap 'exit $((SLURM_ARRAY_TASK_ID == 1))')
       echo Submitted batch job $tasks
-      sbatch -J het -n 1 : -n 2 --wrap true
-      sbatch -J waits -d afterok:$(sbatch --parsable -J before --wrap true) --wrap true
       for name in ended paused again lost; do until [ "$(running $name)" ]; do sleep 0.2; done; done
       scancel $(running ended) $(id dropped)
       again=$(running again)
@@ -60,6 +63,10 @@ extension OnSlurm {
         Self.script, ["--wait-jobs", "--slurm-by", "library"], environment: ["WAY": "library"], limit: 200)
       async let byCommands = other.run(
         Self.script, ["--wait-jobs", "--slurm-by", "commands"], environment: ["WAY": "commands"], limit: 200)
+      try await eventually(90) {
+        fixture.sandbox.exists("second-library") && other.sandbox.exists("second-commands")
+      }
+      for run in [fixture, other] { try run.sandbox.write("", to: "second") }
       // Wait until both runs have recorded the suspended state, so that the job stays suspended for several
       // queries.
       for run in [fixture, other] {
