@@ -14,6 +14,12 @@ public struct JobWatch {
     case signal(CInt)
   }
 
+  /// What came first: the jobs to watch, or a signal.
+  public enum Beginning: Sendable {
+    case found(JobPolls)
+    case signal(CInt)
+  }
+
   /// Seconds between two requests to slurmctld, at least.
   private static let interval = 15.0
   /// Seconds between two requests, at most.
@@ -22,6 +28,9 @@ public struct JobWatch {
   private static let share = 0.01
   /// Seconds between two looks at what the asking thread has found.
   private static let look = 0.5
+  /// The same, before the first answer.
+  private static let firstLook = 0.02
+  private static let stackSize = 8 << 20
   /// Seconds to wait for the first answer before what the records say is shown.
   private static let longestFirst = 2.0
 
@@ -69,6 +78,25 @@ public struct JobWatch {
     return try SignalFile(signals)
   }
 
+  /// Finds the jobs to watch, on a thread of its own: this may take long, and a signal ends the wait for it at once.
+  ///
+  /// - Throws: what `find` throws, and the error of starting the thread.
+  public static func begin(
+    _ signals: SignalFile, find: @escaping @Sendable () throws -> JobPolls
+  ) throws -> Beginning {
+    let found = Monitor<Result<JobPolls, any Error>?>(nil)
+    _ = try OwnThread("duct watch", stackSize: stackSize) {
+      let result = Result(catching: find)
+      found.update { $0 = result }
+    }
+    while true {
+      if let result = found.withLock({ $0 }) { return .found(try result.get()) }
+      let ready = try poll(reading: [signals.descriptor], until: .now + firstLook)
+      guard ready[0].isReadable, let signal = signals.next(), signal.number != SIGWINCH else { continue }
+      if signal.number == SIGTSTP { kill(getpid(), SIGSTOP) } else { return .signal(signal.number) }
+    }
+  }
+
   /// Returns when all jobs have ended, or when a signal asks for it.
   ///
   /// - Parameter ask: asks once more. It runs on a thread of its own, at once and then every `interval` seconds.
@@ -79,13 +107,17 @@ public struct JobWatch {
     let first = state.withLock { $0.version }
     try start(ask)
     defer { state.update { $0.isStopped = true } }
-    // What the record says may be hours old: then it is no news.
-    _ = state.wait(until: .now + Self.longestFirst) { $0.version != first ? true : nil }
+    let latestFirst = MonotonicInstant.now + Self.longestFirst
     while true {
       let now = state.withLock { $0 }
-      try show(now)
-      if known.isOver { return try finish() }
-      let ready = try poll(reading: [signals.descriptor], until: .now + Self.look)
+      // What the record says may be hours old: then it is no news.
+      let awaitsFirst = now.version == first && latestFirst > .now
+      if !awaitsFirst {
+        try show(now)
+        if known.isOver { return try finish() }
+      }
+      let look = awaitsFirst ? Self.firstLook : Self.look
+      let ready = try poll(reading: [signals.descriptor], until: .now + look)
       guard ready[0].isReadable, let signal = signals.next() else { continue }
       switch signal.number {
       case SIGWINCH: continue
@@ -100,7 +132,7 @@ public struct JobWatch {
   }
 
   private func start(_ ask: @escaping @Sendable (inout JobPolls) -> Void) throws(Errno) {
-    _ = try OwnThread("duct watch", stackSize: 8 << 20) { [state] in
+    _ = try OwnThread("duct watch", stackSize: Self.stackSize) { [state] in
       while true {
         let start = MonotonicInstant.now
         let before = threadProcessorTime()

@@ -18,15 +18,10 @@ extension JobsSubcommand {
       tell("cannot watch: \(error.description) (\(error.name))")
       throw ExitCode(1)
     }
-    var polls = JobPolls()
-    if let runID {
-      let refreshed = JobRefresh(runID: runID, surroundings, by: by, limit: slurm.slurmTimeout)
-      let tag = runID.hasPrefix(JobTag.prefix) ? runID : JobTag.tag(ofRun: runID)
-      try complainOfNoJobs(refreshed, of: runID)
-      polls.add(tag: tag, jobs: refreshed.jobs.first ?? [])
-    } else {
-      let finder = try findRecords(surroundings)
-      polls.take(finder.runs, jobs: finder.runs.map(\.jobs))
+    let polls: JobPolls
+    switch try JobWatch.begin(signals, find: { try firstPolls(surroundings, by) }) {
+    case .found(let found): polls = found
+    case .signal(let number): throw ExitCode(128 + number)
     }
     let isTerminal = surroundings["TERM"] != "dumb"
     var watch = JobWatch(polls, width: { isTerminal ? terminalWidth : nil }, write: show)
@@ -40,6 +35,20 @@ extension JobsSubcommand {
     case .ofJobs(let isWell): if !isWell { throw ExitCode(1) }
     case .signal(let number): throw ExitCode(128 + number)
     }
+  }
+
+  private func firstPolls(_ surroundings: Surroundings, _ by: SlurmBy) throws -> JobPolls {
+    var polls = JobPolls()
+    if let runID {
+      let refreshed = JobRefresh(runID: runID, surroundings, by: by, limit: slurm.slurmTimeout)
+      let tag = runID.hasPrefix(JobTag.prefix) ? runID : JobTag.tag(ofRun: runID)
+      try complainOfNoJobs(refreshed, of: runID)
+      polls.add(tag: tag, jobs: refreshed.jobs.first ?? [])
+    } else {
+      let finder = try findRecords(surroundings)
+      polls.take(finder.runs, jobs: finder.runs.map(\.jobs))
+    }
+    return polls
   }
 }
 

@@ -29,6 +29,7 @@ struct DaemonsStay: SuiteTrait, TestTrait, TestScoping {
     }
     try await notesIssues.provideScope(for: test, testCase: testCase, performing: function)
     let (testbed, sandbox) = (try Testbed(), try Sandbox())
+    if hasFailed.withLock({ $0 }) { try await testbed.resumeDaemons(in: sandbox) }
     try await startWhatIsMissing(testbed, sandbox)
     let unusable = try await testbed.nodesThatStayUnusable(in: sandbox)
     guard hasFailed.withLock({ $0 }) || !unusable.isEmpty else { return }

@@ -1,5 +1,7 @@
 import Glibc
 import RecordText
+import SystemCalls
+import SystemPackage
 import TestSupport
 import Testing
 
@@ -65,6 +67,32 @@ extension OnSlurm {
         let shown = try fixture.sandbox.text("shown")
         #expect(result.code == 1 && shown.contains("(two): FAILED, exit code 4"), "\(shown)")
       }
+    }
+
+    /// Whether a process handles SIGTERM by reading it from a file.
+    private static func blocksTermination(_ pid: pid_t) throws -> Bool {
+      let status = try String(decoding: readAll(FilePath("/proc/\(pid)/status")), as: UTF8.self)
+      let line = status.split(separator: "\n").first { $0.hasPrefix("SigBlk:") }
+      let digits = line?.split(separator: "\t").last
+      let mask = try #require(digits.flatMap { UInt64($0, radix: 16) })
+      return mask & 1 << UInt64(SIGTERM - 1) != 0
+    }
+
+    /// slurmctld hangs: what the watch begins with has not come yet.
+    @Test(arguments: [["log_"], ["--run", "none"]]) func aSignalEndsItAtOnce(_ choice: [String]) async throws
+    {
+      _ = try await fixture.run("sbatch -J held -H --wrap true", [])
+      try await fixture.testbed.control("hang", "slurmctld", in: fixture.sandbox)
+      let result = try await run(
+        Programs.conDuct, ["jobs", "--watch", "--slurm-timeout", "50"] + choice, in: fixture.sandbox,
+        environment: fixture.testbed.environment
+      ) { pid in
+        try await eventually { try Self.blocksTermination(pid) }
+        kill(pid, SIGTERM)
+      }
+      try await fixture.testbed.control("resume", "slurmctld", in: fixture.sandbox)
+      #expect(result.code == 128 + SIGTERM && result.stdout == "" && result.stderr == "", "\(result)")
+      _ = try await fixture.tool("scancel", "-n", "held")
     }
 
     /// Sizes the terminal, waits for what is shown there, narrows it, and presses Ctrl-C.

@@ -127,12 +127,19 @@ public struct Testbed: Sendable {
     return answer.stdout
   }
 
+  private static let servers = ["munged", "slurmdbd", "slurmctld"]
+
+  /// Lets those daemons go on that a test has made hang.
+  public func resumeDaemons(in sandbox: Sandbox) async throws {
+    for daemon in Self.servers {
+      _ = try await run(script, ["resume", daemon, "--dir", folder], in: sandbox)
+    }
+  }
+
   /// Starts and resumes all daemons and nodes, after anything that a test may have done to them.
   public func restore(in sandbox: Sandbox) async throws {
-    for daemon in ["munged", "slurmdbd", "slurmctld"] {
-      _ = try await run(script, ["resume", daemon, "--dir", folder], in: sandbox)
-      try await control("start", daemon, in: sandbox)
-    }
+    try await resumeDaemons(in: sandbox)
+    for daemon in Self.servers { try await control("start", daemon, in: sandbox) }
     try await eventually(30) {
       let unusable = try await unusableNodes(in: sandbox)
       for node in unusable {
