@@ -87,13 +87,24 @@ import Testing
       JobSpan(
         id: "\(index)", name: nil, outcome: JobOutcome.allCases.randomElement(using: &random) ?? .failed,
         isFailure: Bool.random(using: &random), count: number() ?? 1, submitted: number(), started: number(),
-        ended: number(), seen: Double(number() ?? 0))
+        ended: number(), seen: Double(number() ?? 0), waitSeconds: number())
     }
     for picture in pictures(jobs) {
       #expect(unbalanced(picture.svg) == nil)
       #expect(!picture.svg.contains("nan") && !picture.svg.contains("inf"))
       #expect(!picture.blocks(width: 80).isEmpty && !picture.words.isEmpty)
     }
+  }
+
+  /// A bar begins with the submission. The wait of tables begins later if the job depended on another one.
+  @Test func theWaitIsThatOfTheTables() throws {
+    let depended = pictureJob("8", submitted: 0, started: 7260, ended: 7290, waitSeconds: 60)
+    let waited = pictureJob("9", submitted: 0, started: 61, ended: 90, waitSeconds: 60)
+    let pending = pictureJob("10", .waiting, submitted: 0)
+    let svg = try #require(Timeline([depended, waited, pending], runs: [])).svg
+    #expect(svg.contains("8: ended well, waited 60 s, submitted 2 h 1 min before its start, ran 30 s"))
+    #expect(svg.contains("9: ended well, waited 61 s, ran 29 s"))
+    #expect(svg.contains("10: waiting, waited 16 min"))
   }
 
   @Test func numbersInSVG() {

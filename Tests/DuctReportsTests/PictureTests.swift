@@ -7,12 +7,12 @@ import Testing
 /// A job for pictures: seconds after a moment that is the start of an hour in most time zones.
 func pictureJob(
   _ id: String = "1", _ outcome: JobOutcome = .succeeded, submitted: Int? = nil, started: Int? = nil,
-  ended: Int? = nil, count: Int = 1, isFailure: Bool = false, name: String? = nil
+  ended: Int? = nil, count: Int = 1, isFailure: Bool = false, name: String? = nil, waitSeconds: Int? = nil
 ) -> JobSpan {
   JobSpan(
     id: id, name: name, outcome: outcome, isFailure: isFailure, count: count,
     submitted: submitted.map { pictureStart + $0 }, started: started.map { pictureStart + $0 },
-    ended: ended.map { pictureStart + $0 }, seen: Double(pictureStart + 1000))
+    ended: ended.map { pictureStart + $0 }, seen: Double(pictureStart + 1000), waitSeconds: waitSeconds)
 }
 let pictureStart = 1_700_006_400
 

@@ -46,6 +46,9 @@ struct JobSpan: Sendable, Equatable {
   let count: Int
   /// Seconds since 1970, from the submission to the start; nil if the submission is not known.
   let waiting: ClosedRange<Double>?
+  /// Seconds from the eligible time to the start, as in tables: a dependency or `--begin` may have come before. Nil if
+  /// it has not started, or if its times are not known.
+  let waitSeconds: Int?
   /// Seconds since 1970; nil if it has not started.
   let running: ClosedRange<Double>?
 
@@ -57,12 +60,13 @@ struct JobSpan: Sendable, Equatable {
   ///   - seen: when the job was last seen. One that has not ended is shown until then.
   init(
     id: String, name: String?, outcome: JobOutcome, isFailure: Bool, count: Int = 1, submitted: Int?,
-    started: Int?, ended: Int?, seen: Double
+    started: Int?, ended: Int?, seen: Double, waitSeconds: Int? = nil
   ) {
     self.id = id
     self.name = name
     self.outcome = outcome
     self.isFailure = isFailure
+    self.waitSeconds = waitSeconds
     // A record can claim any number, and these are added up.
     self.count = min(max(count, 1), 100_000_000)
     let submitted = Self.known(submitted)

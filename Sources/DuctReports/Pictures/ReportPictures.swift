@@ -62,7 +62,7 @@ extension JobSpan {
     self.init(
       id: row.id, name: row.name, outcome: JobOutcome(row), isFailure: row.hasFailed, count: row.count,
       submitted: row.submitTime ?? row.eligibleTime, started: row.startTime, ended: row.endTime,
-      seen: row.stale ? row.lastSeen ?? now : now)
+      seen: row.stale ? row.lastSeen ?? now : now, waitSeconds: row.waitSeconds)
   }
 }
 

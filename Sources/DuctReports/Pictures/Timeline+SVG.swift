@@ -87,11 +87,22 @@ extension Timeline {
   private func tip(_ job: JobSpan) -> String {
     func length(_ time: ClosedRange<Double>) -> String { lengthWords(time.upperBound - time.lowerBound) }
     let facts = [
-      job.outcome.word, job.waiting.map { "waited \(length($0))" }, job.running.map { "ran \(length($0))" },
+      job.outcome.word, waited(job), job.running.map { "ran \(length($0))" },
       job.count > 1 ? "stands for \(number(job.count, "task"))" : nil,
     ]
     return job.id + (job.name.map { " (\($0.shortened(to: 60)))" } ?? "") + ": "
       + facts.compactMap { $0 }.joined(separator: ", ")
+  }
+
+  /// The bar begins with the submission. Tables have the time since the job could start, so both are named if they differ.
+  private func waited(_ job: JobSpan) -> String? {
+    guard let waiting = job.waiting else { return nil }
+    let all = waiting.upperBound - waiting.lowerBound
+    // slurmctld may note the two times a second apart.
+    guard job.running != nil, let wait = job.waitSeconds.map(Double.init), all - wait > 1 else {
+      return "waited \(lengthWords(all))"
+    }
+    return "waited \(lengthWords(wait)), submitted \(lengthWords(all)) before its start"
   }
 
   /// A path for each density, and one for the failures, which are drawn last.
