@@ -111,7 +111,7 @@ public struct Testbed: Sendable {
   }
 
   /// States as sinfo(1) prints them.
-  private static let usable: Set = ["idle", "mixed", "allocated", "completing"]
+  private static let usable: Set = ["idle", "mixed", "allocated", "completing", "planned"]
 
   /// Starts the slurmd of each of these nodes anew: it may hang.
   public func bringBack(_ nodes: [String], in sandbox: Sandbox) async throws {
