@@ -45,13 +45,15 @@ extension FileDelivery {
   }
 
   /// Whether a file under a temporary name is ours and not needed. The name contains the run id, so a file of this user
-  /// was created by the run. Nothing is lost if it is empty, or has a name that somebody else gave it.
+  /// was created by the run. Nothing is lost if it is empty, if it has a name that somebody else gave it, or once the
+  /// file that replaced it is complete.
   private func isOurs(needsLinks: Bool) -> (Int, FileIdentity) -> Bool {
     let (owner, links, known) = (owner, links, life.identity)
     return { number, found in
       if needsLinks, let link = links[number], known.map(link.isSameFile) ?? true { return false }
-      let isNoLoss = found.kind == .regular && found.owner == owner && (found.size == 0 || found.links > 1)
-      return isNoLoss || [known, links[number]].contains { $0.map(found.isSameFile) == true }
+      let isNoLoss = !needsLinks || found.size == 0 || found.links > 1
+      if found.kind == .regular, found.owner == owner, isNoLoss { return true }
+      return [known, links[number]].contains { $0.map(found.isSameFile) == true }
     }
   }
 

@@ -24,8 +24,8 @@
       }
       if infoNumber > 0 { try verifyInfo(final) }
       if final != nil, isCertain, fileSystem.traits.tellsBirth || !hasRivals {
-        // If a rival has removed a file of ours that also has a temporary name, that one keeps the data.
-        try verifyAbsence(of: temporaryNames) { !hasRivals || $0.data.isEmpty || $0.links > 1 }
+        // A rival's file that a call put under a temporary name by mistake stays there if no other name is free.
+        try verifyAbsence(of: temporaryNames) { $0.owner == .run || $0.data.isEmpty || $0.links > 1 }
       }
       if !hasRivals, !known.wasKilled, fileSystem.traits.givesNewNames, isCertain {
         let others = fileSystem.names.keys.filter { !Self.names.contains($0) }
