@@ -84,10 +84,18 @@ struct ControlGroups: Sendable {
       switch watched {
       case .command(let pid, _, _), .process(let pid), .session(let pid): files.number(of: pid)
       case .daemon(let pid): files.number(of: pid).flatMap { files.children(of: $0).first }
-      case .job(let step): step.daemons(files).lazy.flatMap { files.children(of: $0) }.first
+      case .job(let step): Self.firstChild(of: step.daemons(files), files)
       case .controlGroup(let folder): GroupMembers(folder).read().first.flatMap { files.number(of: $0) }
       }
     self.init(files, pid: number)
+  }
+
+  /// Reads the children of each once: a lazy sequence would read them a second time, and fail if the child has ended.
+  private static func firstChild(of parents: [Int32], _ files: ProcFiles) -> Int32? {
+    for parent in parents {
+      if let child = files.children(of: parent).first { return child }
+    }
+    return nil
   }
 
   /// The groups of this process, or of the one that stands for it in a recorded tree.

@@ -1,4 +1,5 @@
 import DuctRecords
+import Glibc
 import RecordText
 import SystemCalls
 import TestSupport
@@ -168,6 +169,33 @@ import Testing
     #expect(tree.processes.processorTime == 110_000_000)
     #expect(tree.files.stat(310)?.image == 140_722_671_550_912, "of the stack alone")
     #expect(ControlGroups(tree.files).read().isEmpty)
+  }
+
+  /// The first child of slurmstepd ends and another begins while duct looks for its control groups.
+  @Test func aTaskThatEndsWhileItIsLookedFor() throws {
+    let tree = try RecordedTree("linux-5.14-slurm", in: sandbox)
+    let task = try tree.text("proc/90100/stat")
+    let daemon = task.replacing("90100 (duct) S 90090 90090", with: "90090 (slurmstepd) S 1 90090")
+    try tree.write(daemon, to: "proc/90090/stat")
+    try tree.write("slurmstepd: [88.0]\0", to: "proc/90090/cmdline")
+    try tree.write(tree.text("proc/self/cgroup"), to: "proc/90100/cgroup")
+    let gone = tree.root.appending("gone")
+    let stat = tree.root.appending("proc/90100/stat")
+    let isOver = Monitor(false)
+    let coming = try OwnThread("task") {
+      while !isOver.withLock({ $0 }) {
+        for (from, to) in [(stat, gone), (gone, stat)] {
+          _ = from.withPlatformString { from in to.withPlatformString { rename(from, $0) } }
+        }
+      }
+    }
+    let files = ProcFiles(root: tree.root, ownPID: 90100)
+    let step = StepName(job: 88, step: "0")
+    #expect(step.daemons(files) == [90090])
+    for _ in 0..<200 { _ = ControlGroups(files, of: .job(step)) }
+    isOver.update { $0 = true }
+    coming.join()
+    #expect(ControlGroups(files, of: .job(step)).read().map(\.level) == ["job", "step", "task"])
   }
 
   @Test func linux514InASlurmStep() throws {
