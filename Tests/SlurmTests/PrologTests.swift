@@ -23,8 +23,9 @@ extension OnSlurm {
         "DUCT_CAMPAIGN": "night",
       ]
       return try await run(
+        // Without srun's own words about a job that waits: all else on standard error is a fault.
         "srun",
-        options + [
+        ["--quiet"] + options + [
           "--task-prolog=\(Self.scripts.appending("duct-task-prolog"))",
           "--task-epilog=\(Self.scripts.appending("duct-task-epilog"))", "bash", "-c", script,
         ], in: sandbox,

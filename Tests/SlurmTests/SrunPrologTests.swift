@@ -29,7 +29,8 @@ extension OnSlurm {
       while body: @escaping @Sendable (pid_t) async throws -> Void = { _ in }
     ) async throws -> Finished {
       try await run(
-        "srun", options + ["bash", "-c", script], in: sandbox, environment: environment, limit: 120,
+        "srun", ["--quiet"] + options + ["bash", "-c", script], in: sandbox, environment: environment,
+        limit: 120,
         while: body)
     }
 

@@ -116,7 +116,7 @@ extension OnSlurm {
     /// Each user has 6 tasks on three nodes, at the same time.
     @Test func stepsSideBySide() async throws {
       try await withScripts {
-        let step = "srun -N3 --ntasks-per-node=2 bash -c 'until [ -e go ]; do sleep 0.1; done; id -u'"
+        let step = "srun --quiet -N3 --ntasks-per-node=2 bash -c 'until [ -e go ]; do sleep 0.1; done; id -u'"
         let suite = self
         async let ofRoot = shell(.root, step)
         async let ofOther = shell(.daemon, step) { _ in
