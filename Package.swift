@@ -238,7 +238,8 @@ let package = Package(
     .testTarget(
       name: "LogDeliveryTests",
       dependencies: [
-        "LogDelivery", "DuctRecords", "RecordText", "ResilientIO", "SlurmJobs", "SystemCalls", "TestSupport",
+        "LogDelivery", "DuctRecords", "OutputRelay", "RecordText", "ResilientIO", "SlurmJobs", "SystemCalls",
+        "TestSupport",
         system,
       ]),
     .testTarget(

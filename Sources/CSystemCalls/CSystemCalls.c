@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <link.h>
 #include <linux/futex.h>
 #include <linux/magic.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -20,6 +22,23 @@ void duct_share_heap(void) {
   mallopt(M_ARENA_MAX, 1);
 #endif
 }
+
+static int release_pages(struct dl_phdr_info *object, size_t size, void *argument) {
+  (void)size;
+  (void)argument;
+  uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+  for (int i = 0; i < object->dlpi_phnum; i++) {
+    const ElfW(Phdr) *part = &object->dlpi_phdr[i];
+    // The loader has changed what can be written, and MADV_DONTNEED would lose that.
+    if (part->p_type != PT_LOAD || (part->p_flags & PF_W)) continue;
+    uintptr_t start = (object->dlpi_addr + part->p_vaddr) & ~(page - 1);
+    uintptr_t end = object->dlpi_addr + part->p_vaddr + part->p_filesz;
+    madvise((void *)start, end - start, MADV_DONTNEED);
+  }
+  return 0;
+}
+
+void duct_release_program_pages(void) { dl_iterate_phdr(release_pages, NULL); }
 
 // --- memory shared by two processes --------------------------------------------------------------
 

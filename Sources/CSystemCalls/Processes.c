@@ -1,9 +1,14 @@
 #define _GNU_SOURCE
 #include "CSystemCalls.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -121,3 +126,49 @@ __attribute__((constructor)) static void keep_arguments(int argc, char **argv, c
 char **duct_arguments(void) { return arguments; }
 
 const char *duct_executed_path(void) { return (const char *)getauxval(AT_EXECFN); }
+
+// The processor on which a process runs, or ran last, from /proc/PID/stat. -1 if it is not known.
+static int processor_of(pid_t pid) {
+  char path[64], text[1024];
+  snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+  int file = open(path, O_RDONLY | O_CLOEXEC);
+  ssize_t length = file < 0 ? -1 : read(file, text, sizeof text - 1);
+  if (file >= 0) close(file);
+  if (length <= 0) return -1;
+  text[length] = 0;
+  // The name ends with the last parenthesis. The processor is the 37th field behind it, see proc(5).
+  const char *field = strrchr(text, ')');
+  for (int i = 0; field && i < 37; i++) field = strchr(field + 1, ' ');
+  return field ? (int)strtol(field + 1, NULL, 10) : -1;
+}
+
+// The next processor that this process may use. `processor` itself if there is no other one.
+static int next_processor(int processor) {
+  cpu_set_t allowed;
+  if (processor < 0 || sched_getaffinity(0, sizeof allowed, &allowed) != 0) return processor;
+  for (int i = 1; i < CPU_SETSIZE; i++) {
+    int next = (processor + i) % CPU_SETSIZE;
+    if (CPU_ISSET(next, &allowed)) return next;
+  }
+  return processor;
+}
+
+_Noreturn void duct_exit_at_once(pid_t other) {
+  int processor = sched_getcpu();
+  if (processor == processor_of(other)) processor = next_processor(processor);
+  int folder = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (processor >= 0 && processor < CPU_SETSIZE && folder >= 0) {
+    cpu_set_t there;
+    CPU_ZERO(&there);
+    CPU_SET(processor, &there);
+    char entries[4096] __attribute__((aligned(8)));
+    ssize_t length = duct_list_directory(folder, entries, sizeof entries);
+    for (ssize_t at = 0; at < length;) {
+      const struct dirent64 *entry = (const struct dirent64 *)(entries + at);
+      at += entry->d_reclen;
+      pid_t thread = (pid_t)strtol(entry->d_name, NULL, 10);
+      if (thread > 0) sched_setaffinity(thread, sizeof there, &there);
+    }
+  }
+  _exit(0);
+}

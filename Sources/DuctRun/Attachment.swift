@@ -4,6 +4,7 @@ import Glibc
 internal import LogDelivery
 internal import Logging
 internal import OutputRelay
+internal import ProcessSampling
 internal import ResilientIO
 internal import SlurmClient
 internal import SystemCalls
@@ -86,7 +87,7 @@ private struct AttachStart {
     let watch = RunWatch(
       settings, environment: target.environment ?? surroundings.environment, identity, services,
       command: .attached(target), setup: setup, capture: capture, slurm: nil, orphanTime: Monitor(0))
-    let tasks = step.flatMap { self.tasks(of: $0, isEmptied: watch.isEmptied) }
+    let tasks = step.flatMap { self.tasks(of: $0, setup.spool, isEmptied: watch.isEmptied) }
     if let tasks { watch.records?.setTaskSource { tasks.tasks(with: $0) } }
     if let description = step?.description { watch.records?.facts.update { $0.step = description } }
     let end = RunFinalizer.Context(
@@ -112,10 +113,18 @@ private struct AttachStart {
   }
 
   /// Nil if no thread can be started: then the record has no table of tasks, and the end of slurmstepd ends the watch.
-  private func tasks(of step: Attachment.Step, isEmptied: Monitor<Bool>) -> TaskEnds? {
+  private func tasks(of step: Attachment.Step, _ spool: RunSpool, isEmptied: Monitor<Bool>) -> TaskEnds? {
     guard case .daemon(let daemon) = target.processes else { return nil }
+    let leave: @Sendable () -> Void = {
+      spool.status.noteCommandEnd(.now)
+      // Nothing else may take time here, and nothing is lost: what a killed watch leaves is complete.
+      exitAtOnce(beside: daemon)
+    }
     do throws(Errno) {
-      return try TaskEnds(step.folder, daemon: daemon, expected: step.taskCount) {
+      return try TaskEnds(
+        step.folder, daemon: daemon, expected: step.taskCount,
+        leave: leavesRecord(of: step, in: spool) ? leave : nil
+      ) {
         isEmptied.update { $0 = true }
         kill(getpid(), SIGCHLD)
       }
@@ -123,6 +132,16 @@ private struct AttachStart {
       warnInSystemLog("the tasks of \(target.command) are not recorded: \(error.description)")
       return nil
     }
+  }
+
+  /// Whether the watch of a step ends without finishing its record, which the next prolog, the epilog or `recover` then
+  /// does.
+  ///
+  /// With proctrack/cgroup, slurmstepd looks 0.7 ms after the end of an only task whether a process of the step is left.
+  /// If so, it kills that process and looks again after a second, for which srun waits. To finish a record takes
+  /// several milliseconds. With more tasks, slurmstepd first waits for a tenth of a second.
+  private func leavesRecord(of step: Attachment.Step, in spool: RunSpool) -> Bool {
+    step.taskCount == 1 && spool.folder != nil && isKilledWithStep()
   }
 
   /// If duct is killed, the relay finishes the records. Nil if there is none.

@@ -107,7 +107,7 @@ struct RecoveredInfo {
         command: manifest.command, logsPrefix: manifest.paths.prefix, wallClockTime: 0, sampleCount: 0,
         reportCount: 0, startTime: manifest.startTime, workingDirectory: manifest.workingDirectory),
       outputPaths: manifest.paths, workingDirectory: manifest.workingDirectory, message: "",
-      runState: .interrupted, runID: manifest.runID, ioEvents: [])
+      runState: runState, runID: manifest.runID, ioEvents: [])
     info.endReason = endReason
     addUsage(&info.executionSummary)
     addEnd(&info.executionSummary)
@@ -115,9 +115,12 @@ struct RecoveredInfo {
   }
 
   private mutating func finish(_ info: inout JSONValue, _ jobs: [JobRecord]?) {
-    info["run_state"] = .string(RunState.interrupted.rawValue)
+    info["run_state"] = .string(runState.rawValue)
     // duct may have been killed after it had recorded why the command ended.
     if info["end_reason"]?.string == nil { info["end_reason"] = .string(endReason.rawValue) }
+    if let stepEnd, let tasks = info["tasks"]?.array {
+      info["tasks"] = .array(tasks.map { Self.ended($0, at: stepEnd) })
+    }
     if let jobs, info["slurm"]?["submitted_jobs"] != nil {
       info["slurm"]?["submitted_jobs"] = .array(jobs.redacted(manifest.redaction).map(\.jsonValue))
     }
@@ -136,8 +139,22 @@ struct RecoveredInfo {
     }
   }
 
+  /// When the last task of a step ended, in seconds since 1970. Nil unless the watch of the step saw it and left the rest
+  /// to this process.
+  private var stepEnd: Double? { manifest.isOfStep == true ? status?.commandEnd : nil }
+
+  private var runState: RunState { stepEnd == nil ? .interrupted : .finished }
+
+  /// A task of a record, with its end.
+  private static func ended(_ task: JSONValue, at time: Double) -> JSONValue {
+    var task = task
+    if task["task_end_time"]?.double == nil { task["task_end_time"] = .number(time) }
+    return task
+  }
+
   /// Why duct could not finish the record. The name of the host tells whether the boot is of the same one.
   private var endReason: EndReason {
+    if stepEnd != nil { return .ended }
     guard let boot = manifest.bootID, let present = HostConstants.bootID, manifest.host == hostName() else {
       return .killed
     }

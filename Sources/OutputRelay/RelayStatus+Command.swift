@@ -1,6 +1,6 @@
 internal import CSystemCalls
 import Glibc
-internal import SystemCalls
+public import SystemCalls
 
 /// The fields of the page that describe the whole run: its limits, its command, and how duct has ended.
 extension RelayStatus {
@@ -31,8 +31,8 @@ extension RelayStatus {
       start: duct_load64(&page.pointee.command_start))
   }
 
-  /// When the command ended, in seconds since 1970. Nil unless duct had ended before and the relay saw the end of
-  /// the command.
+  /// When the command ended, in seconds since 1970. Nil unless duct left its record to `recover`: because it had ended
+  /// before, so that the relay saw the end of the command, or because slurmstepd would not have waited for it.
   public var commandEnd: Double? {
     let end = duct_load64(&page.pointee.command_end)
     return end == 0 ? nil : Double(end) / 1000
@@ -60,7 +60,7 @@ extension RelayStatus {
     copyOut(fieldPointer(page, \.command_start), through: fieldPointer(page, \.command_pid))
   }
 
-  func noteCommandEnd(_ time: WallTime) {
+  public func noteCommandEnd(_ time: WallTime) {
     put(UInt64(max(time.seconds * 1000, 0)), fieldPointer(page, \.command_end))
   }
 

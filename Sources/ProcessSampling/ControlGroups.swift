@@ -98,6 +98,17 @@ struct ControlGroups: Sendable {
     return nil
   }
 
+  /// Whether proctrack/cgroup finds the processes of a step by this process's control group. Then slurmstepd kills it,
+  /// too, when the last task has ended, and waits a second for its end.
+  ///
+  /// - Parameter membership: the contents of /proc/PID/cgroup.
+  static func isOfTrackedStep(_ membership: String) -> Bool {
+    let paths = paths(membership)
+    // Of version 1, proctrack/cgroup has the freezer alone. task/cgroup has the others.
+    let path = paths["freezer"] ?? paths[""] ?? ""
+    return path.split(separator: "/").contains { $0.hasPrefix("step_") }
+  }
+
   /// The groups of this process, or of the one that stands for it in a recorded tree.
   init(_ files: ProcFiles) { self.init(files, pid: nil) }
 

@@ -1,3 +1,4 @@
+internal import RecordText
 internal import SystemCalls
 
 /// A job, or one of its steps. Its slurmstepd has it in its title: `slurmstepd: [118.0]`.
@@ -42,4 +43,11 @@ public struct StepName: Sendable, Equatable, CustomStringConvertible {
     guard parts.count == 2, UInt32(parts[0]) == job else { return false }
     return step.map { parts[1] == $0 } ?? (parts[1] != "extern")
   }
+}
+
+/// Whether slurmstepd kills this process when the last task of its step has ended, because it finds the processes of the
+/// step by their control group (proctrack/cgroup). It waits for the end of what it has killed.
+public func isKilledWithStep() -> Bool {
+  let membership = (try? readAll("/proc/self/cgroup")) ?? []
+  return ControlGroups.isOfTrackedStep(String(escaping: membership))
 }

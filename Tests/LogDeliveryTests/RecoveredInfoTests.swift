@@ -1,4 +1,5 @@
 import DuctRecords
+import OutputRelay
 import RecordText
 import ResilientIO
 import SlurmJobs
@@ -28,14 +29,19 @@ import Testing
   ]
 
   private func completed(
-    _ info: JSONValue, jobs: [JobRecord]? = nil, notes: [String] = [], host: String = "h", boot: String? = nil
+    _ info: JSONValue, jobs: [JobRecord]? = nil, notes: [String] = [], host: String = "h",
+    boot: String? = nil,
+    isOfStep: Bool? = nil, end: Double? = nil
   ) throws -> JSONValue {
     try sandbox.write(JSONWriter.bytes(of: info), to: "info.json")
-    let manifest = RunManifest(
+    let status = try end.map { _ in try RelayStatus() }
+    if let end { status?.noteCommandEnd(WallTime(seconds: end)) }
+    var manifest = RunManifest(
       runID: "r", host: host, pid: 1, bootID: boot, startTime: 1000, command: "c", workingDirectory: "/w",
       prefix: "/p/log_", paths: LogPaths(prefix: "/p/log_"), captured: [true, true], isDirect: false)
+    manifest.isOfStep = isOfStep
     var recovered = RecoveredInfo(
-      folder: try PrivateFolder(sandbox[""]), manifest: manifest, status: nil, usage: nil, hasMoved: false)
+      folder: try PrivateFolder(sandbox[""]), manifest: manifest, status: status, usage: nil, hasMoved: false)
     let bytes = try #require(recovered.finished { _ in jobs })
     #expect(recovered.problems == [] && recovered.notes == notes)
     return try JSONParser.parse(bytes)
@@ -67,6 +73,24 @@ import Testing
     var told = Self.recorded
     told["end_reason"] = "time_limit"
     #expect(try completed(told)["end_reason"] == "time_limit", "duct was killed after the command")
+  }
+
+  /// slurmstepd does not wait until the watch of a step with one task has finished its record.
+  @Test func aStepWhoseWatchHadNoTime() throws {
+    var info = Self.recorded
+    info["tasks"] = [
+      ["task_procid": 0, "task_end_time": nil, "later_figure": 7],
+      ["task_procid": 1, "task_end_time": .number(1001.5)],
+    ]
+    let found = try completed(info, isOfStep: true, end: 1004)
+    #expect(found["run_state"] == "finished" && found["end_reason"] == "ended")
+    #expect(found["execution_summary"]?["end_time"]?.double == 1004)
+    #expect(found["execution_summary"]?["wall_clock_time"]?.double == 4)
+    #expect(found["tasks"]?.array?.map { $0["task_end_time"]?.double } == [1004, 1001.5])
+    #expect(found["tasks"]?.array?.first?["later_figure"] == 7)
+    // The relay of a killed duct notes the end of the command, too.
+    #expect(try completed(info, end: 1004)["run_state"] == "interrupted")
+    #expect(try completed(info, isOfStep: true)["end_reason"] == "killed")
   }
 
   @Test func jobsThatSlurmStillKnowsAreReplaced() throws {

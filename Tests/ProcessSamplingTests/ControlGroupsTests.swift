@@ -27,6 +27,19 @@ import Testing
     }
   }
 
+  /// Only proctrack/cgroup kills what is left in the group of a step.
+  @Test(arguments: [
+    ("0::/system.slice/slurmstepd.scope/job_7/step_0/user/task_0\n", true),
+    ("0::/system.slice/node1_slurmstepd.scope/job_7/step_batch/user/task_special\n", true),
+    ("0::/user.slice/user-5.slice/session-3.scope\n", false),
+    ("9:freezer:/slurm_n1/uid_5/job_7/step_0\n5:memory:/slurm_n1/uid_5/job_7/step_0/task_0\n", true),
+    // task/cgroup with proctrack/linuxproc.
+    ("9:freezer:/\n5:memory:/slurm_n1/uid_5/job_7/step_0/task_0\n", false),
+    ("9:freezer:/\n1:name=systemd:/\n0::/\n", false), ("", false),
+  ]) func theGroupOfAStep(membership: String, isTracked: Bool) {
+    #expect(ControlGroups.isOfTrackedStep(membership) == isTracked)
+  }
+
   @Test func versionTwoAsSlurmMakesIt() throws {
     let slurm = "cg/system.slice/slurmstepd.scope/job_7"
     try folder(

@@ -42,6 +42,11 @@ int duct_set_subreaper(bool on);
 /// prctl(PR_SET_NAME) for the calling thread; the kernel keeps at most 15 bytes.
 void duct_name_thread(const char *name);
 
+/// _exit(0), as fast as the kernel can end all threads: it wakes them on a processor where `other` does not run.
+///
+/// Otherwise, the end of this process may wait until `other` makes room for one of the threads.
+_Noreturn void duct_exit_at_once(pid_t other);
+
 /// How a child ended, from wait4(2).
 struct duct_child {
   pid_t pid;
@@ -64,6 +69,9 @@ char **duct_environment(void);
 // --- memory ------------------------------------------------------------------------------------
 
 void duct_share_heap(void);  ///< mallopt(M_ARENA_MAX): one heap for all threads, where glibc would have several
+/// madvise(MADV_DONTNEED) for the parts of the program and its libraries that nobody can write: code and constants.
+/// Whoever needs one of these pages again gets it from the page cache.
+void duct_release_program_pages(void);
 
 // --- descriptors -------------------------------------------------------------------------------
 

@@ -5,27 +5,35 @@ internal import SystemPackage
 
 /// Learns of the end of each task of a step on this node at once, by its pidfd, and not at the next sample.
 ///
-/// With proctrack/cgroup, slurmstepd kills what is left of a step milliseconds after the last task. Before, the record
-/// must be finished.
+/// With proctrack/cgroup, slurmstepd kills what is left of a step milliseconds after the last task.
 final class TaskEnds: Sendable {
   private let folder: StepFolder
   /// The slurmstepd of the step: the parent of each task.
   private let daemon: Int32
   /// How many tasks the step has on this node. Nil if Slurm does not tell.
   private let expected: Int?
+  /// Seconds after which the thread first releases the pages of the program. It waits twice as long each time.
+  private static let firstRelease = 0.05
+  private static let longestRelease = 10.0
+  /// Nil if slurmstepd waits until the record is finished.
+  private let leave: (@Sendable () -> Void)?
   private let wake: FileDescriptor
   /// When the tasks ended, in seconds since 1970, by their pids.
   private let ends = Monitor([Int32: Double]())
 
   /// Starts the thread.
   ///
-  /// - Parameter done: called once, when the last task has ended.
+  /// - Parameters:
+  ///   - leave: for a step with one task here: called at once when it has ended, in place of `done`. It ends the process.
+  ///   - done: called once, when the last task has ended.
   init(
-    _ folder: StepFolder, daemon: Int32, expected: Int?, done: @escaping @Sendable () -> Void
+    _ folder: StepFolder, daemon: Int32, expected: Int?, leave: (@Sendable () -> Void)?,
+    done: @escaping @Sendable () -> Void
   ) throws(Errno) {
     self.folder = folder
     self.daemon = daemon
     self.expected = expected
+    self.leave = leave
     wake = try FileDescriptor.event()
     _ = try OwnThread("duct tasks") { [self] in
       do throws(Errno) {
@@ -62,13 +70,24 @@ final class TaskEnds: Sendable {
     var announced = folder.tasks
     // Everything else needs descriptors, too.
     let most = openFileLimit / 2
+    var pause = Self.firstRelease
+    var release = MonotonicInstant.now + pause
     while true {
       for task in announced where task.endTime == nil && running.count < most {
         guard seen.insert(task.pid).inserted, let file = open(task.pid) else { continue }
         running.append((task.pid, file))
       }
       if haveAllEnded(announced) { return }
-      let ready = try poll(reading: [wake] + running.map(\.file))
+      let ready = try poll(reading: [wake] + running.map(\.file), until: release)
+      // Each other call may need a page that was released, which takes as long as slurmstepd lets this process live.
+      if let leave, ready.dropFirst().contains(where: \.isReadable) { leave() }
+      if release <= .now {
+        // Most of the program is needed at the start and at each record only. Its memory counts to the step, and with
+        // less of it, the kernel ends this process sooner.
+        releaseProgramPages()
+        pause = min(2 * pause, Self.longestRelease)
+        release = .now + pause
+      }
       for (task, result) in zip(running, ready.dropFirst()) where result.isReadable {
         task.file.closeQuietly()
         noteEnd(of: task.pid)

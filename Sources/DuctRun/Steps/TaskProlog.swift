@@ -75,7 +75,11 @@ public enum TaskScript {
         if !folder.folder.isInPlace { return }
         throw Problem("\(folder.folder.path): \(error)")
       }
-      guard try wakeOrFinish(folder) else { return }
+      if let recovery = try wakeOrFinish(folder) {
+        // slurmstepd kills it, too.
+        waitForEnd(of: recovery)
+        return
+      }
       let tasks = folder.tasks
       let isLast = tasks.count == member.taskCount ?? tasks.count && tasks.allSatisfy { $0.endTime != nil }
       if isLast { waitForEnd(of: folder) }
@@ -93,20 +97,20 @@ public enum TaskScript {
     return watch
   }
 
-  /// Makes the watching process look for what an epilog has announced. If it was killed, lets `recover` finish its record.
+  /// Makes the watching process look for what an epilog has announced. If it has left its record, starts `recover`, which
+  /// finishes it.
   ///
-  /// - Returns: whether it runs.
-  static func wakeOrFinish(_ folder: StepFolder) throws(Problem) -> Bool {
+  /// - Returns: the process of `recover`. Nil if there is none.
+  static func wakeOrFinish(_ folder: StepFolder) throws(Problem) -> pid_t? {
     guard let lock = folder.takeLock() else {
       wake(folder)
-      return true
+      return nil
     }
-    // A watching process that was killed has left the folder.
+    // A watching process that was killed, or that had no time, has left the folder.
     let left = folder.watch
     folder.remove()
     lock.closeQuietly()
-    if let left { try spawn(["recover", left.runID]) }
-    return false
+    return try left.map { left throws(Problem) in try spawn(["recover", left.runID]) }
   }
 
   /// With proctrack/cgroup, slurmstepd kills the watching process as soon as the last epilog has ended. So that one lets
@@ -114,6 +118,14 @@ public enum TaskScript {
   private static func waitForEnd(of folder: StepFolder) {
     let deadline = MonotonicInstant.now + longestWait
     while folder.folder.isInPlace, .now < deadline { usleep(2000) }
+  }
+
+  /// The same for the process that finishes the record in its place. Before Linux 5.3, nobody waits for it, and the next
+  /// one goes on where it was killed.
+  private static func waitForEnd(of recovery: pid_t) {
+    guard let process = try? openProcess(recovery) else { return }
+    _ = try? poll(reading: [process], until: .now + longestWait)
+    process.closeQuietly()
   }
 
   static func spool(_ surroundings: Surroundings) -> FilePath? {
@@ -154,7 +166,8 @@ public enum TaskScript {
   /// Starts con-duct so that it outlives this process.
   ///
   /// - Parameter lock: becomes its descriptor 3.
-  static func spawn(_ words: [String], holding lock: FileDescriptor? = nil) throws(Problem) {
+  @discardableResult
+  static func spawn(_ words: [String], holding lock: FileDescriptor? = nil) throws(Problem) -> pid_t {
     do throws(Errno) {
       let null = try FileDescriptor.opening("/dev/null", .readWrite)
       defer { null.closeQuietly() }
@@ -166,7 +179,7 @@ public enum TaskScript {
       // slurmstepd waits until nobody has the script's output open.
       program.closesOthers = true
       program.startsSession = true
-      _ = try program.start()
+      return try program.start()
     } catch {
       throw Problem("cannot start con-duct \(words[0]): \(error.description) (\(error.name))")
     }
