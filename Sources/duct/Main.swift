@@ -54,6 +54,7 @@ enum Main {
     case _ where words.count > 2: return nil
     case ("prolog", "task"): print(TaskScript.prolog(Surroundings()), terminator: "")
     case ("epilog", "task"): TaskScript.epilog(Surroundings())
+    case ("epilog", "job"): TaskScript.jobEpilog()
     case ("watch-step", let folder):
       useOneHeap()
       return StepWatch.execute(FilePath(escaped: folder), Surroundings())

@@ -23,7 +23,7 @@ extension OnSlurm {
     init() throws {
       fixture = try SlurmFixture()
       _ = try sandbox.programsForOthers()
-      for script in Self.scripts {
+      for script in Self.scripts + [Self.jobEpilog] {
         let source = Documentation.project.appending("contrib/slurm").appending(script)
         try sandbox.write(readAll(source), to: "programs/\(script)")
         _ = sandbox["programs/\(script)"].withPlatformString { chmod($0, 0o755) }
@@ -36,6 +36,8 @@ extension OnSlurm {
     private static let scripts = [
       "duct-task-prolog", "duct-task-epilog", "duct-srun-prolog", "duct-srun-epilog",
     ]
+
+    private static let jobEpilog = "duct-job-epilog"
 
     // MARK: Steps
 
@@ -109,6 +111,69 @@ extension OnSlurm {
       var information = stat()
       try valueOrErrno { path.withPlatformString { lstat($0, &information) } }
       return information
+    }
+
+    // MARK: The end of a job
+
+    /// slurmd runs a script as root on each node after a job. It lets duct finish what the user's watches have left.
+    @Test func theEpilogOfAJob() async throws {
+      try sandbox.write(
+        """
+        #!/bin/sh
+        DUCT_SPOOL_DIR=\(sandbox.spool) DUCT_BIN=\(sandbox["programs"]) "\(sandbox["programs"])/\(Self.jobEpilog)"
+        echo $? $SLURMD_NODENAME >> "\(sandbox["epilogs"])"
+
+        """, to: "epilog")
+      _ = sandbox["epilog"].withPlatformString { chmod($0, 0o755) }
+      try await fixture.testbed.withSettings(["Epilog=\(sandbox["epilog"])"], in: sandbox) {
+        // Each slurmd rereads its configuration in its own time.
+        try await eventually(60) {
+          try await probe()
+          return Set(epilogs) == ["0 n1", "0 n2", "0 n3"]
+        }
+        for user in User.allCases {
+          try await leaveARecord(user)
+          do {
+            try await eventually(30) { try records(user).map { $0["run_state"] } == ["interrupted"] }
+          } catch {
+            let states = try records(user).map { $0["run_state"] ?? .null }
+            Issue.record("\(user): \(states), \(sandbox.spooledRuns(of: user.id))")
+          }
+          #expect(try records(user).first?["end_reason"] == "killed")
+          try await eventually(30) { sandbox.spooledRuns(of: user.id).isEmpty }
+        }
+      }
+      // An epilog that is missing would take a node out of service.
+      try await eventually(60) {
+        let before = epilogs.count
+        try await probe()
+        // It starts when the epilogs of the one before have ended.
+        try await probe()
+        return epilogs.count == before
+      }
+    }
+
+    /// The watch of a step is killed, as by slurmstepd, and no other step of the user follows.
+    private func leaveARecord(_ user: User) async throws {
+      let result = try await shell(
+        user,
+        #"""
+        srun --quiet -n1 bash -c 'until ls .duct/logs/*_info.json; do sleep 0.1; done >/dev/null 2>&1
+        kill -9 $(grep -o "\"duct_pid\": [0-9]*" .duct/logs/*_info.json | cut -d" " -f2)'
+        """#,
+        environment: ["SLURM_TASK_PROLOG": sandbox["programs/duct-task-prolog"].string])
+      #expect(result.code == 0 && result.stderr == "", "\(user): \(result)")
+    }
+
+    /// The exit code and the node of each epilog that slurmd has run.
+    private var epilogs: [Substring] { ((try? sandbox.text("epilogs")) ?? "").split(separator: "\n") }
+
+    /// Runs a job that has all nodes to itself.
+    private func probe() async throws {
+      let result = try await run(
+        "srun", ["--quiet", "--exclusive", "-N3", "true"], in: sandbox,
+        environment: fixture.testbed.environment, limit: 60)
+      #expect(result.code == 0, "\(result)")
     }
 
     // MARK: Side by side

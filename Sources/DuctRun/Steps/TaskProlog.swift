@@ -6,7 +6,8 @@ internal import RecordText
 internal import SystemCalls
 internal import SystemPackage
 
-/// The work of `duct-task-prolog` and `duct-task-epilog`, which Slurm runs for each task of a step.
+/// The work of `duct-task-prolog` and `duct-task-epilog`, which Slurm runs for each task of a step, and of
+/// `duct-job-epilog`, which it runs on each node after a job.
 ///
 /// Nothing here may fail a task: a problem is one line on standard error and in the log of the system, and the exit code
 /// is always 0.
@@ -18,6 +19,8 @@ public enum TaskScript {
 
   /// Seconds.
   private static let longestWait = 0.5
+  /// Seconds that `recover` tries after a job to write to a log directory that fails.
+  private static let recoveryLimit = 20
 
   /// Whether the user wants steps to be watched.
   static func isWanted(_ environment: [String: String]) -> Bool { environment[variable] == "on" }
@@ -86,6 +89,16 @@ public enum TaskScript {
     } catch {
       tell(
         "duct-task-epilog: \(error): the end of task \(member.procID) of \(member.step) is not recorded")
+    }
+  }
+
+  /// Starts `recover` for what the watches of the job have left on this node. Slurm does not wait for it, and does not end
+  /// it with the epilog, because it has a session of its own.
+  public static func jobEpilog() {
+    do throws(Problem) { try spawn(["recover", "--timeout", "\(recoveryLimit)"]) } catch {
+      tell(
+        "duct-job-epilog: \(error): what the steps of the job have left on this node waits for con-duct recover"
+      )
     }
   }
 
