@@ -169,10 +169,10 @@ static inline struct xlist *duct_slurm_accounting_jobs(void *connection, struct 
   return result;
 }
 
-/// Searches jobs of users, optionally with a wckey, that had not ended at `since`. Does not load steps: slurmdbd
-/// returns these only for a time window with an end, and with an end it omits jobs that never became eligible.
+/// Searches jobs of users, optionally with a wckey, that had not ended at `since`. The time window has no end, because with
+/// an end, slurmdbd omits jobs that never became eligible. Does not load steps: slurmdbd returns these only with an end.
 static inline struct xlist *duct_slurm_accounting_search(void *connection, struct xlist *users, struct xlist *wckeys,
-                                                struct xlist *clusters, int64_t since, int64_t until, int *error) {
+                                                struct xlist *clusters, int64_t since, int *error) {
   slurmdb_job_cond_t condition;
   memset(&condition, 0, sizeof condition);
   condition.db_flags = SLURMDB_JOB_FLAG_NOTSET;
@@ -181,7 +181,6 @@ static inline struct xlist *duct_slurm_accounting_search(void *connection, struc
   condition.wckey_list = wckeys;
   condition.cluster_list = clusters;
   condition.usage_start = (time_t)since;
-  condition.usage_end = (time_t)until;
   errno = 0;
   struct xlist *result = slurmdb_jobs_get(connection, &condition);
   *error = result ? 0 : errno;

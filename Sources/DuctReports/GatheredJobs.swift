@@ -8,6 +8,8 @@ public struct GatheredJobs: Sendable {
   public private(set) var problem: String?
   /// Something of what was asked for was not found.
   public var isIncomplete = false
+  /// Why records could not be read, a line for each.
+  public var unreadRecords: [String] = []
 
   public init() {}
 

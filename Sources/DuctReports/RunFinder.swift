@@ -11,6 +11,8 @@ public struct RunFinder: Sendable {
   public private(set) var runs: [RecordedRun] = []
   /// Arguments that lead to no record, records that cannot be read, and parts of records that cannot be read.
   public private(set) var problems: [Problem] = []
+  /// Those of the problems for which a whole record is missing: nobody knows which jobs it has.
+  public private(set) var unreadRecords: [Problem] = []
 
   /// - Parameters:
   ///   - arguments: info.json files, other files of a run, prefixes, or directories. Without arguments: the
@@ -54,7 +56,9 @@ public struct RunFinder: Sendable {
         if let place = run.place, !seen.insert(place).inserted { continue }
         runs.append(run)
         if let problem = run.problem { problems.append(problem) }
-      case .failure(let problem): problems.append(problem)
+      case .failure(let problem):
+        problems.append(problem)
+        unreadRecords.append(problem)
       }
     }
   }

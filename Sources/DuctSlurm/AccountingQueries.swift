@@ -14,7 +14,7 @@ enum AccountingQueries {
   }
 
   /// Jobs of a user that had not ended at `since` (seconds since 1970) and were eligible before `until`: those with one
-  /// of the tags; without tags, all.
+  /// of the tags; without tags, all. Of a job that never became eligible, the time of its submission counts.
   static func jobs(
     ofUser uid: UInt32, since: Int, until: Int?, tags: [String]
   ) throws(SlurmFailure) -> SlurmAnswer {
@@ -27,12 +27,17 @@ enum AccountingQueries {
     var error: CInt = 0
     guard
       let found = duct_slurm_accounting_search(
-        connection.handle, users, wckeys, clusters, Int64(since), Int64(until ?? 0), &error)
+        connection.handle, users, wckeys, clusters, Int64(since), &error)
     else { throw AccountingConnection.failure("slurmdb_jobs_get", error) }
     let records: [UnsafeMutablePointer<slurmdb_job_rec_t>] = elements(found)
-    let ids = Set(records.map(\.pointee.jobid)).sorted()
+    let ids = Set(records.lazy.map(\.pointee).filter { began($0, before: until) }.map(\.jobid)).sorted()
     slurm_list_destroy(found)
     return ids.isEmpty ? SlurmAnswer() : try jobs(ids, connection, cluster, uid: uid)
+  }
+
+  private static func began(_ job: slurmdb_job_rec_t, before until: Int?) -> Bool {
+    guard let until else { return true }
+    return (job.eligible > 0 ? job.eligible : job.submit) < until
   }
 
   private static func jobs(

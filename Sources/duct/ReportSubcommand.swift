@@ -126,6 +126,7 @@ struct ReportSubcommand: ParsableCommand {
     // Output files need not be read for a form that does not show them.
     var contents = CampaignReport.Contents(lines: targets.contains { $0.form.hasOutputs } ? lines : 0)
     contents.onlyStates = states.words
+    contents.unreadRecords = found.unreadRecords
     contents.allOutputs = targets.contains { $0.form.isForPrograms }
     // A terminal alone has a width. If programs read the lines too, the text is cut when it is written.
     if targets.allSatisfy({ $0.form == .text && $0.place == .standardOutput }) {

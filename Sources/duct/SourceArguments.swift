@@ -95,6 +95,7 @@ struct SourceArguments: ParsableArguments {
     if readsRecords {
       let finder = RecordArguments.find(files.others, surroundings)
       gathered.isIncomplete = !finder.problems.isEmpty
+      gathered.unreadRecords = finder.unreadRecords.map(\.description)
       let (since, until) = (try time(since, "--since"), try time(until, "--until"))
       let runs = finder.runs.filter { isMeant($0) && $0.began(since, until) }
       for run in finder.runs { files.leaveOut(run.jobs) }

@@ -1,3 +1,4 @@
+import DuctSettings
 import RecordText
 import SlurmJobs
 import TestSupport
@@ -41,6 +42,25 @@ import Testing
     #expect(texts.contains { $0.hasPrefix("r_: 1 submitted: 1 COMPLETED, and 2 that cannot be read\n") })
     #expect(texts.contains { $0.contains("\n2 of the jobs cannot be read from the records.\n") })
     #expect(texts.filter { $0.contains("\"unreadable_jobs\": 2") }.count == 2, "jobs and report as JSON")
+  }
+
+  /// A record that cannot be read at all can have failed jobs.
+  @Test func aRecordThatCannotBeReadIsNoYes() throws {
+    let sandbox = try Sandbox()
+    try sandbox.write(record(jobs: "[{\"job_id\": 5, \"state\": \"COMPLETED\"}]"), to: "good_info.json")
+    try sandbox.write("{\"run_id\": ", to: "half_info.json")
+    let finder = RunFinder([sandbox.path.string], Surroundings())
+    #expect(finder.runs.count == 1 && finder.unreadRecords.count == 1 && finder.problems.count == 1)
+    let sources = finder.runs.map { ReportSource($0, jobs: $0.jobs) }
+    var contents = CampaignReport.Contents(lines: 0)
+    contents.unreadRecords = finder.unreadRecords.map(\.description)
+    let report = CampaignReport(sources, problem: nil, contents)
+    #expect(report.head.verdict.hasPrefix("Not known: the only known job ended well; "))
+    #expect(report.head.verdict.contains("1 record cannot be read"))
+    for form in ReportForm.allCases where form != .csv && form != .tsv {
+      let text = report.text(form)
+      #expect(text.contains("half_info.json") || text.contains("half\\_info"), "\(form): \(text)")
+    }
   }
 
   /// A list that cannot be read is not shown as "no Slurm jobs".

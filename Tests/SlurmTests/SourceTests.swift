@@ -75,6 +75,26 @@ extension OnSlurm {
       _ = try await fixture.tool("scancel", held)
     }
 
+    /// An end of the time window leaves out nothing that was submitted before it.
+    @Test(arguments: bothWays) func jobsThatNeverCouldStart(_ way: String) async throws {
+      try await fixture.testbed.withSettings(["MinJobAge=2"], in: fixture.sandbox) {
+        let held = try await submit("-J", "never-\(way)", "-H", "--array=1-3", "--wrap", "true")
+        _ = try await fixture.tool("scancel", held)
+        // Then only slurmdbd has it.
+        try await eventually(60) {
+          let answer = try await run(
+            "scontrol", ["show", "job", held], in: fixture.sandbox,
+            environment: fixture.testbed.environment)
+          return answer.code != 0
+        }
+        for end in [[], ["--until", "now"]] {
+          let (result, json) = try await report(
+            ["--slurm-by", way, "--user", "--name", "never-\(way)", "--since", "now-1hours"] + end)
+          #expect(json["job_count"] == 3, "\(end): \(result)")
+        }
+      }
+    }
+
     @Test func jobsOfOutputFiles() async throws {
       let (array, job, held) = try await campaign("files")
       let files = try await fixture.tool("ls")

@@ -31,6 +31,8 @@ public struct CampaignReport: Sendable {
     public var allOutputs = false
     /// The states that the jobs were selected by; nil if they were not.
     public var onlyStates: [String]?
+    /// Why records could not be read, a line for each: their jobs are not in the report.
+    public var unreadRecords: [String] = []
 
     public init(lines: Int, width: Int? = nil) {
       self.lines = lines
@@ -51,7 +53,8 @@ public struct CampaignReport: Sendable {
     jobs = all.rows
     let unreadable = sources.reduce(0) { $0 + ($1.run?.unreadableJobs ?? 0) }
     head = ReportHead(
-      runs, jobs, onlyStates: contents.onlyStates, unreadableJobs: unreadable, problem: problem)
+      runs, jobs, onlyStates: contents.onlyStates, unreadableJobs: unreadable,
+      unreadRecords: contents.unreadRecords, problem: problem)
     attention = AttentionGroup.groups(jobs, .attention)
     cancelledByRun = AttentionGroup.groups(jobs, .cancelledByRun)
     let grouped = JobGroups(jobs)

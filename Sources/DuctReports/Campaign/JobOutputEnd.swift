@@ -34,6 +34,6 @@ struct JobOutputEnd: WrittenRecord {
       problem = tail.problem
       if !tail.lines.isEmpty { break }
     }
-    if path == nil { problem = "it has no output file" }
+    if path == nil { problem = "its output file is not known" }
   }
 }

@@ -39,11 +39,15 @@ struct ReportHead: WrittenRecord {
   var staleSince: Double?
   /// Number of entries in the records that cannot be read; nil if there are none.
   var unreadableJobs: Int?
+  /// Why records could not be read, a line for each; nil if all could.
+  var unreadRecords: [String]?
   /// Why Slurm did not answer everything; nil if it did.
   var problem: String?
 
   init(
-    _ runs: [ReportRun], _ rows: [JobRow], onlyStates: [String]?, unreadableJobs: Int, problem: String?
+    _ runs: [ReportRun], _ rows: [JobRow], onlyStates: [String]?, unreadableJobs: Int,
+    unreadRecords: [String],
+    problem: String?
   ) {
     self.runs = runs
     let campaigns = Set(runs.map(\.campaign))
@@ -64,9 +68,11 @@ struct ReportHead: WrittenRecord {
     staleJobs = rows.reduce(0) { $0 + ($1.stale ? $1.count : 0) }
     staleSince = rows.lazy.compactMap { $0.stale ? $0.lastSeen : nil }.min()
     self.unreadableJobs = unreadableJobs > 0 ? unreadableJobs : nil
+    self.unreadRecords = unreadRecords.isEmpty ? nil : unreadRecords
     self.problem = problem
     let verdict = ReportVerdict(
-      rows, runs, onlyStates: onlyStates, unreadableJobs: unreadableJobs, problem: problem)
+      rows, runs, onlyStates: onlyStates, unreadableJobs: unreadableJobs, unreadRecords: unreadRecords.count,
+      problem: problem)
     (self.verdict, verdictKind) = (verdict.text, verdict.kind)
   }
 
@@ -96,6 +102,7 @@ struct ReportHead: WrittenRecord {
     members("stale_jobs", &staleJobs)
     members("stale_since", &staleSince)
     members("unreadable_jobs", &unreadableJobs)
+    members("unread_records", &unreadRecords)
     members("problem", &problem)
   }
 }

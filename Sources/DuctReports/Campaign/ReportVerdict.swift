@@ -16,10 +16,12 @@ struct ReportVerdict {
   let kind: Kind
 
   init(
-    _ rows: [JobRow], _ runs: [ReportRun], onlyStates: [String]?, unreadableJobs: Int, problem: String?
+    _ rows: [JobRow], _ runs: [ReportRun], onlyStates: [String]?, unreadableJobs: Int, unreadRecords: Int,
+    problem: String?
   ) {
     let evidence = Evidence(
-      rows, runs, unreadableJobs: unreadableJobs, hasProblem: problem != nil, isSelection: onlyStates != nil)
+      rows, runs, unreadable: (unreadableJobs, unreadRecords), hasProblem: problem != nil,
+      isSelection: onlyStates != nil)
     let answer = Self.answer(evidence, onlyStates)
     text = answer.text
     let isBad = evidence.failed + evidence.stuck > 0 || evidence.failedRuns != nil
@@ -66,7 +68,8 @@ struct ReportVerdict {
 private struct Evidence {
   private let rows: [JobRow]
   private let runs: [ReportRun]
-  private let unreadableJobs: Int
+  /// Entries of records, and whole records, that cannot be read.
+  private let unreadable: (jobs: Int, records: Int)
   private let hasProblem: Bool
   private let isSelection: Bool
 
@@ -82,9 +85,12 @@ private struct Evidence {
   private var waiting = 0
   let goingRuns: Int
 
-  init(_ rows: [JobRow], _ runs: [ReportRun], unreadableJobs: Int, hasProblem: Bool, isSelection: Bool) {
+  init(
+    _ rows: [JobRow], _ runs: [ReportRun], unreadable: (jobs: Int, records: Int), hasProblem: Bool,
+    isSelection: Bool
+  ) {
     (self.rows, self.runs, self.isSelection) = (rows, runs, isSelection)
-    (self.unreadableJobs, self.hasProblem) = (unreadableJobs, hasProblem)
+    (self.unreadable, self.hasProblem) = (unreadable, hasProblem)
     goingRuns = runs.count(where: \.goesOn)
     for row in rows {
       count += row.count
@@ -104,7 +110,8 @@ private struct Evidence {
     return (hasActivity ? activity : [])
       + [
         going, unknownEnds,
-        unreadableJobs > 0 ? "\(number(unreadableJobs, "job")) cannot be read from the records" : nil,
+        unreadable.jobs > 0 ? "\(number(unreadable.jobs, "job")) cannot be read from the records" : nil,
+        unreadable.records > 0 ? "\(number(unreadable.records, "record")) cannot be read" : nil,
         hasProblem ? "Slurm did not answer everything" : nil,
       ].compactMap { $0 }
   }

@@ -62,6 +62,8 @@ extension ReportHead {
       + (jobCount == 0 && problem != nil ? "Slurm jobs not known" : number(jobCount, "Slurm job"))
   }
 
+  private static let unreadShown = 3
+
   /// What the report does not know: one sentence each.
   var doubts: [String] {
     var lines: [String] = []
@@ -72,6 +74,13 @@ extension ReportHead {
     }
     if let unreadableJobs {
       lines.append("\(unreadableJobs.grouped) of the jobs cannot be read from the records.")
+    }
+    if let unreadRecords {
+      let some = unreadRecords.prefix(Self.unreadShown).joined(separator: "; ")
+      let more = unreadRecords.count - Self.unreadShown
+      lines.append(
+        "Jobs are missing, because \(number(unreadRecords.count, "record")) cannot be read: \(some)"
+          + (more > 0 ? "; and \(more.grouped) more" : ""))
     }
     if let problem { lines.append("Slurm did not answer everything: \(problem)") }
     return lines
