@@ -57,8 +57,10 @@ extension OnFaults {
           "-c",
           #"""
           mkdir -p .duct/logs
+          # Asked once: a clock that ticks in between would leave out a second.
+          now=$(date +%s)
           for i in 0 1 2 3 4 5; do
-            start=.duct/logs/$(date -d "+$i seconds" +%Y.%m.%dT%H.%M.%S)-$$
+            start=.duct/logs/$(date -d "@$((now + i))" +%Y.%m.%dT%H.%M.%S)-$$
             echo other > ${start}_info.json; echo other > $start.2_stderr
           done
           exec "$0" -c "$1" echo ran
@@ -71,7 +73,7 @@ extension OnFaults {
       for name in names where !ours.contains(name) {
         #expect(try sandbox.text("\(folder)/.duct/logs/\(name)") == "other\n")
       }
-      let info = try sandbox.info("\(folder)/.duct/logs/\(ours[0])")
+      let info = try sandbox.info("\(folder)/.duct/logs/\(try #require(ours.first))")
       let prefix = try #require(info["output_paths"]?["prefix"]?.string)
       #expect(prefix.hasSuffix(".3_") && result.stderr.contains("Log files will be written to .duct/logs/"))
       #expect(names.count == 12 + 3, "\(names)")
