@@ -153,6 +153,7 @@ static int next_processor(int processor) {
   return processor;
 }
 
+// In C and in one piece: after duct_release_program_pages, each other part of the program would have to be mapped first.
 _Noreturn void duct_exit_at_once(pid_t other) {
   int processor = sched_getcpu();
   if (processor == processor_of(other)) processor = next_processor(processor);

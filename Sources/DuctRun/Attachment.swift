@@ -141,7 +141,9 @@ private struct AttachStart {
   /// If so, it kills that process and looks again after a second, for which srun waits. To finish a record takes
   /// several milliseconds. With more tasks, slurmstepd first waits for a tenth of a second.
   private func leavesRecord(of step: Attachment.Step, in spool: RunSpool) -> Bool {
-    step.taskCount == 1 && spool.folder != nil && isKilledWithStep()
+    // An epilog that the user names gives the watch a second, and so the time for a last sample.
+    let hasEpilog = surroundings.environment["SLURM_TASK_EPILOG"]?.isEmpty == false
+    return step.taskCount == 1 && !hasEpilog && spool.folder != nil && isKilledWithStep()
   }
 
   /// If duct is killed, the relay finishes the records. Nil if there is none.

@@ -46,8 +46,7 @@ struct ReportHead: WrittenRecord {
 
   init(
     _ runs: [ReportRun], _ rows: [JobRow], onlyStates: [String]?, unreadableJobs: Int,
-    unreadRecords: [String],
-    problem: String?
+    unreadRecords: [String], problem: String?
   ) {
     self.runs = runs
     let campaigns = Set(runs.map(\.campaign))
